@@ -1,0 +1,71 @@
+"""A discrete-event simulator of a session-aware scheduler for quantum processors.
+
+Names are imported when first used, so that `import qsession_sim` is quick:
+
+>>> import qsession_sim as qs
+>>> qs.parse_duration("2h30m")
+9000000000
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from qsession_sim import testing as testing
+    from qsession_sim.errors import BundleError as BundleError
+    from qsession_sim.errors import InvariantError as InvariantError
+    from qsession_sim.errors import PolicyError as PolicyError
+    from qsession_sim.errors import QSessionError as QSessionError
+    from qsession_sim.errors import ScenarioError as ScenarioError
+    from qsession_sim.experiment.simulate import simulate as simulate
+    from qsession_sim.results.run import Run as Run
+    from qsession_sim.results.run import load as load
+    from qsession_sim.scenario.load import Scenario as Scenario
+    from qsession_sim.scenario.load import load_scenario as load_scenario
+    from qsession_sim.scheduler.vocabulary import Mode as Mode
+    from qsession_sim.simulation.service import Progress as Progress
+    from qsession_sim.simulation.service import Service as Service
+    from qsession_sim.units import format_duration as format_duration
+    from qsession_sim.units import parse_duration as parse_duration
+    from qsession_sim.workload.columns import Workload as Workload
+    from qsession_sim.workload.draw import draw as draw
+
+__version__ = "0.1.0"
+
+_HOME: Final = {
+    "BundleError": "errors",
+    "InvariantError": "errors",
+    "Mode": "scheduler.vocabulary",
+    "PolicyError": "errors",
+    "Progress": "simulation.service",
+    "QSessionError": "errors",
+    "Run": "results.run",
+    "Scenario": "scenario.load",
+    "ScenarioError": "errors",
+    "Service": "simulation.service",
+    "Workload": "workload.columns",
+    "draw": "workload.draw",
+    "format_duration": "units",
+    "load": "results.run",
+    "load_scenario": "scenario.load",
+    "parse_duration": "units",
+    "simulate": "experiment.simulate",
+}
+
+__all__ = ["__version__", "testing", *_HOME]  # noqa: PLE0604 - the names of _HOME are strings
+
+
+def __getattr__(name: str) -> Any:
+    if name == "testing":
+        return import_module("qsession_sim.testing")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,42 @@
+"""One tree of exceptions; everything the package raises on purpose derives from `QSessionError`."""
+
+from __future__ import annotations
+
+
+class QSessionError(Exception):
+    """Root of every error that qsession-sim raises on purpose."""
+
+
+class DurationError(QSessionError, ValueError):
+    """A text that should be a duration is not one."""
+
+
+class IllegalTransitionError(QSessionError):
+    """An event came to a session whose state has no transition for it; nothing was changed."""
+
+
+class SchedulerUsageError(QSessionError):
+    """The scheduler was driven wrongly, for example backwards in time; nothing was changed."""
+
+
+class ScenarioError(QSessionError):
+    """A scenario cannot be used. `problems` holds one line for each thing that is wrong."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[str, ...]]]:
+        return (type(self), (self.problems,))
+
+
+class PolicyError(QSessionError):
+    """A policy does not exist, or does not keep the contract of a policy."""
+
+
+class BundleError(QSessionError):
+    """A result directory cannot be written or read."""
+
+
+class InvariantError(QSessionError):
+    """A finished run breaks an accounting identity (S70 to S79)."""

@@ -1,0 +1,91 @@
+"""Integer microseconds: reading and writing durations (S1)."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+from qsession_sim.errors import DurationError
+
+MICROSECOND: Final = 1
+MILLISECOND: Final = 1_000
+SECOND: Final = 1_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+WEEK: Final = 7 * DAY
+
+UNITS_US: Final = {
+    "w": WEEK,
+    "d": DAY,
+    "h": HOUR,
+    "m": MINUTE,
+    "min": MINUTE,
+    "s": SECOND,
+    "ms": MILLISECOND,
+    "us": MICROSECOND,
+}
+
+_PART: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]+)", re.ASCII)
+_WRITTEN_UNITS: Final = ("d", "h", "m", "s", "ms", "us")
+_LONGEST_US: Final = 2**62
+
+
+def parse_duration(text: str) -> int:
+    """Convert a duration such as ``90s``, ``2h30m`` or ``"2h 30m 40s"`` to microseconds.
+
+    Fractions are allowed (``1.5s``). The sum is rounded half to even, once (S1).
+
+    Args:
+        text: numbers, each followed by one of ``w d h m min s ms us``; an optional leading minus.
+
+    Returns:
+        The duration in microseconds; negative if the text begins with a minus.
+
+    Raises:
+        DurationError: if the text is anything else, or longer than about 146,000 years.
+
+    Example:
+        >>> parse_duration("2h 30m 40s")
+        9040000000
+        >>> parse_duration("0.5us"), parse_duration("1.5us")
+        (0, 2)
+    """
+    body = text.strip()
+    sign = 1
+    if body.startswith("-"):
+        sign, body = -1, body[1:]
+    total = Decimal(0)
+    position = 0
+    while position < len(body):
+        part = _PART.match(body, position)
+        if part is None or part[2] not in UNITS_US:
+            raise DurationError(_message(text))
+        total += Decimal(part[1]) * UNITS_US[part[2]]
+        position = part.end()
+    if position == 0 or total >= _LONGEST_US:
+        raise DurationError(_message(text))
+    return sign * int(total.to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+def format_duration(duration_us: int) -> str:
+    """Write microseconds exactly, in the fewest units; the inverse of `parse_duration`.
+
+    Example:
+        >>> format_duration(9_040_000_000), format_duration(1_500), format_duration(0)
+        ('2h30m40s', '1ms500us', '0s')
+    """
+    if duration_us == 0:
+        return "0s"
+    rest = abs(duration_us)
+    parts = ["-"] if duration_us < 0 else []
+    for unit in _WRITTEN_UNITS:
+        count, rest = divmod(rest, UNITS_US[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
+
+
+def _message(text: str) -> str:
+    return f"{text!r} is not a duration; write a number with a unit, such as 90s, 2h30m or 250us"
