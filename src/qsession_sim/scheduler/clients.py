@@ -1,0 +1,61 @@
+"""Client: an iterative program that submits, waits, thinks and submits again (S64 to S67)."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from qsession_sim.scheduler.plan import ClientSpec
+from qsession_sim.scheduler.vocabulary import JobStatus, OnError, OnRejection, Reason
+
+
+class Step(Enum):
+    """What a client does after one of its jobs ended."""
+
+    NEXT = auto()  # think, then submit the next iteration
+    AGAIN = auto()  # submit the same iteration in the same instant
+    AGAIN_IN_NEW_SESSION = auto()
+    AGAIN_IN_JOB_MODE = auto()
+    FINISH = auto()
+
+
+_DONE, _NEXT = JobStatus.DONE, Step.NEXT  # looking members up costs more than comparing them
+
+
+class Client:
+    """Where an iterative client stands. `session` is the one it submits to now."""
+
+    __slots__ = ("iteration", "session", "spec")
+
+    def __init__(self, spec: ClientSpec) -> None:
+        self.spec = spec
+        self.iteration = 0
+        self.session = spec.session
+
+    @property
+    def job(self) -> int:
+        """The number of the job that was drawn for the current iteration."""
+        return self.spec.first_job + self.iteration
+
+    def step_after(self, status: JobStatus, reason: Reason) -> Step:
+        """Decide what to do once the current iteration's job has ended; NEXT moves to the next iteration."""
+        if status is not _DONE:
+            if status is JobStatus.REJECTED:
+                return self._step_after_rejection(reason)
+            # S65
+            if self.spec.on_error is OnError.RETRY:
+                return Step.AGAIN
+            if self.spec.on_error is OnError.STOP:
+                return Step.FINISH
+        if self.iteration + 1 == self.spec.jobs:
+            return Step.FINISH
+        self.iteration += 1
+        return _NEXT
+
+    def _step_after_rejection(self, reason: Reason) -> Step:
+        """S66: only SESSION_CLOSED can be answered; after any other reason the client gives up."""
+        if reason is Reason.SESSION_CLOSED:
+            if self.spec.on_rejection is OnRejection.NEW_SESSION:
+                return Step.AGAIN_IN_NEW_SESSION
+            if self.spec.on_rejection is OnRejection.JOB_MODE:
+                return Step.AGAIN_IN_JOB_MODE
+        return Step.FINISH

@@ -1,0 +1,60 @@
+"""Journal: what happened, in columns. The scheduler writes it; results are made from nothing else."""
+
+from __future__ import annotations
+
+from array import array
+
+from qsession_sim.scheduler.transitions import Phase, SessionEvent
+from qsession_sim.scheduler.vocabulary import NEVER, Reason
+
+TRANSITION_FIELDS = ("time_us", "session", "from_phase", "event", "to_phase", "reason")
+
+
+class Journal:
+    """One row a job in each job column; `NEVER` until it happens. Rows grow when jobs are created in a run.
+
+    `transitions` holds the changes of a session's public state or of `accepting_jobs`, in order, flat:
+    each change is the six numbers of `TRANSITION_FIELDS`. `repeated_jobs` and `repeated_sessions` say of
+    each entity created in the run which earlier one it repeats (S65, S66), or `NEVER` if a live program
+    created it.
+    """
+
+    __slots__ = (
+        "ended_us",
+        "reason",
+        "repeated_jobs",
+        "repeated_sessions",
+        "session",
+        "started_us",
+        "status",
+        "submitted_us",
+        "transitions",
+    )
+
+    def __init__(self, session: array[int]) -> None:
+        """`session` says to which session each planned job is submitted, or `NEVER`."""
+        jobs = len(session)
+        never = array("q", [NEVER])
+        self.session = session
+        self.submitted_us = never * jobs
+        self.started_us = never * jobs
+        self.ended_us = never * jobs
+        self.status = array("b", [NEVER]) * jobs
+        self.reason = array("b", [Reason.NONE]) * jobs
+        self.transitions = array("q")
+        self.repeated_jobs: list[int] = []
+        self.repeated_sessions: list[int] = []
+
+    def add_job(self, session: int, repeats: int) -> None:
+        """Make room for a job that is created in the run."""
+        self.session.append(session)
+        for column in (self.submitted_us, self.started_us, self.ended_us, self.status):
+            column.append(NEVER)
+        self.reason.append(Reason.NONE)
+        self.repeated_jobs.append(repeats)
+
+    def note(
+        self, time_us: int, session: int, before: Phase, event: SessionEvent, after: Phase, reason: Reason
+    ) -> None:
+        """Write down a change of a session."""
+        self.transitions.extend((time_us, session, before, event, after, reason))

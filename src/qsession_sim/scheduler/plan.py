@@ -1,0 +1,118 @@
+"""Plan: the jobs, sessions and clients of a run as the scheduler sees them: columns of integers.
+
+`NEVER` stands for "not given". Columns may be any sequence of ints; memoryviews of int64 arrays are cheapest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, OnFinish, OnRejection
+
+Column = Sequence[int]
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One job, before its submission. `at_us` or, for a follow-up, `after` and `think_us` (S5)."""
+
+    qpu_time_us: int
+    at_us: int = NEVER
+    after: int = NEVER
+    think_us: int = 0
+    session: int = NEVER
+    client: int = NEVER
+    account: int = 0
+    max_execution_time_us: int = NEVER
+    priority: int = 0
+    cancel_us: int = NEVER
+    cancel_after_us: int = NEVER
+
+
+@dataclass(frozen=True)
+class SessionSpec:
+    """One session or batch. Without `created_us` its first submission creates it (S9)."""
+
+    mode: Mode = Mode.SESSION
+    account: int = 0
+    created_us: int = NEVER
+    max_time_us: int = 8 * 3_600_000_000
+    interactive_timeout_us: int = 60_000_000
+    close_us: int = NEVER
+    cancel_us: int = NEVER
+    close_after_us: int = NEVER
+    cancel_after_us: int = NEVER
+
+
+@dataclass(frozen=True)
+class ClientSpec:
+    """One iterative client (S64): its iterations are the jobs `first_job`, `first_job + 1`, …"""
+
+    first_job: int
+    jobs: int
+    session: int = NEVER
+    on_finish: OnFinish = OnFinish.CLOSE
+    on_error: OnError = OnError.STOP
+    on_rejection: OnRejection = OnRejection.GIVE_UP
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """Columns of `JobSpec`, one row a job."""
+
+    at_us: Column
+    after: Column
+    think_us: Column
+    session: Column
+    client: Column
+    account: Column
+    qpu_time_us: Column
+    max_execution_time_us: Column
+    priority: Column
+    cancel_us: Column
+    cancel_after_us: Column
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run starts from, and which jobs need something before they are submitted."""
+
+    jobs: JobPlan
+    submissions_us: Column  # the times at_us, sorted
+    submissions: Column  # the jobs submitted then, by (at_us, number)
+    follow_ups: Column  # jobs with `after` that no client submits
+    job_cancels: Column  # jobs with cancel_us
+    sessions: tuple[SessionSpec, ...] = ()
+    clients: tuple[ClientSpec, ...] = ()
+    accounts: Sequence[str] = ("account",)  # names, by the numbers in jobs.account
+
+    @classmethod
+    def of(
+        cls,
+        jobs: Sequence[JobSpec] = (),
+        sessions: Sequence[SessionSpec] = (),
+        clients: Sequence[ClientSpec] = (),
+        accounts: Sequence[str] = ("account",),
+    ) -> Plan:
+        """Make a plan from single entities; handy for a few of them.
+
+        Example:
+            >>> plan = Plan.of(jobs=[JobSpec(qpu_time_us=5, at_us=9), JobSpec(qpu_time_us=7, at_us=3)])
+            >>> list(plan.submissions), list(plan.jobs.qpu_time_us)
+            ([1, 0], [5, 7])
+        """
+        columns = {column.name: [getattr(job, column.name) for job in jobs] for column in fields(JobPlan)}
+        numbers = range(len(jobs))
+        planned = [number for number in numbers if jobs[number].at_us != NEVER]
+        planned.sort(key=lambda number: (jobs[number].at_us, number))
+        return cls(
+            JobPlan(**columns),
+            [jobs[number].at_us for number in planned],
+            planned,
+            [n for n in numbers if jobs[n].after != NEVER and jobs[n].client == NEVER],
+            [n for n in numbers if jobs[n].cancel_us != NEVER],
+            tuple(sessions),
+            tuple(clients),
+            accounts,
+        )

@@ -1,0 +1,179 @@
+"""Sessions: every session of the service: creation, clocks, commands, and who holds the QPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from qsession_sim.scheduler.agenda import Agenda
+from qsession_sim.scheduler.journal import Journal
+from qsession_sim.scheduler.plan import SessionSpec
+from qsession_sim.scheduler.qpu import Qpu
+from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.session import Session
+from qsession_sim.scheduler.transitions import END_REASON, VISIBLE_CHANGES, Action, Phase, SessionEvent
+from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, Rank, Reason
+
+_ITTL, _SESSION = Rank.ITTL, Entity.SESSION  # looking members up costs more than arming a clock
+
+
+class Sessions:
+    """Carries out what the transition table asks for.
+
+    `end_job` is called for each queued job that ends with its session: (now_us, job, status, reason).
+    """
+
+    def __init__(
+        self,
+        specs: Iterable[SessionSpec],
+        rules: Rules,
+        agenda: Agenda,
+        journal: Journal,
+        qpu: Qpu,
+        end_job: Callable[[int, int, JobStatus, Reason], None],
+    ) -> None:
+        self.commands_to_come = 0  # closes and cancels of sessions that are not closed (S6)
+        self._rules = rules
+        self._agenda = agenda
+        self._journal = journal
+        self._qpu = qpu
+        self._end_job = end_job
+        self.all: list[Session] = []  # by number
+        self._takes: dict[Action, Callable[[int, Session, SessionEvent], None]] = {
+            Action.START_UNUSED: self._start_unused,
+            Action.STOP_UNUSED: self._stop_life,
+            Action.START_MAX_TIME: self._start_max_time,
+            Action.START_ITTL: self._start_ittl,
+            Action.STOP_ITTL: self._stop_ittl,
+            Action.STOP_CLOCKS: self._stop_clocks,
+            Action.HOLD_QPU: self._hold_qpu,
+            Action.RELEASE_QPU: self._release_qpu,
+            Action.END_QUEUED_JOBS: self._end_queued_jobs,
+        }
+        for spec in specs:
+            self.add(spec)
+
+    def add(self, spec: SessionSpec) -> int:
+        """Make a session known and arm what is already certain; returns its number."""
+        session = Session(len(self.all), spec, self._rules.hold)
+        self.all.append(session)
+        if spec.created_us != NEVER:
+            self._agenda.arm(spec.created_us, Rank.CREATE, Entity.SESSION, session.number)
+            self._arm_counted_from(session, spec.created_us)  # S6: to come even before it exists
+        if spec.close_us != NEVER:
+            self.arm_command(session, spec.close_us, Rank.CLOSE)
+        if spec.cancel_us != NEVER:
+            self.arm_command(session, spec.cancel_us, Rank.CANCEL)
+        return session.number
+
+    def arm_command(self, session: Session, time_us: int, rank: Rank) -> None:
+        """Schedule a close or cancel."""
+        self._agenda.arm(time_us, rank, Entity.SESSION, session.number)
+        if session.phase is not Phase.CLOSED:
+            session.commands += 1
+            self.commands_to_come += 1
+
+    def _arm_counted_from(self, session: Session, created_us: int) -> None:
+        if session.spec.close_after_us != NEVER:
+            self.arm_command(session, created_us + session.spec.close_after_us, Rank.CLOSE)
+        if session.spec.cancel_after_us != NEVER:
+            self.arm_command(session, created_us + session.spec.cancel_after_us, Rank.CANCEL)
+
+    def create(self, now_us: int, number: int) -> None:
+        """S9: the session comes into existence."""
+        session = self.all[number]
+        self.apply(now_us, session, SessionEvent.CREATE)
+        if session.spec.created_us == NEVER:
+            self._arm_counted_from(session, now_us)
+
+    def close(self, now_us: int, session: Session) -> None:
+        """S17; before the first submission it creates the session and ends it there (S9)."""
+        if session.phase is Phase.ABSENT:
+            self.create(now_us, session.number)
+        self.apply(now_us, session, SessionEvent.CLOSE if session.jobs else SessionEvent.CLOSE_EMPTY)
+
+    def cancel(self, now_us: int, session: Session) -> None:
+        """S18; before the first submission it creates the session and ends it there (S9)."""
+        if session.phase is Phase.ABSENT:
+            self.create(now_us, session.number)
+        self.apply(now_us, session, SessionEvent.CANCEL)
+
+    def on_close(self, now_us: int, number: int) -> None:
+        """A scheduled close."""
+        self.close(now_us, self._command_served(number))
+
+    def on_cancel(self, now_us: int, number: int) -> None:
+        """A scheduled cancel."""
+        self.cancel(now_us, self._command_served(number))
+
+    def on_life_end(self, now_us: int, number: int) -> None:
+        """The unused clock, or once a job has started the max_time clock, ran out (S16, S21)."""
+        session = self.all[number]
+        session.life_deadline = None
+        unused = session.phase is Phase.OPEN
+        self.apply(now_us, session, SessionEvent.UNUSED if unused else SessionEvent.MAX_TIME)
+
+    def on_ittl(self, now_us: int, number: int) -> None:
+        """The ITTL clock ran out (S14)."""
+        session = self.all[number]
+        session.ittl_deadline = None
+        self.apply(now_us, session, SessionEvent.ITTL)
+
+    def _command_served(self, number: int) -> Session:
+        session = self.all[number]
+        if session.phase is not Phase.CLOSED:
+            session.commands -= 1
+            self.commands_to_come -= 1
+        return session
+
+    def apply(self, now_us: int, session: Session, event: SessionEvent) -> None:
+        """Make a transition, write it down if it can be seen, and take its actions."""
+        before = session.phase
+        actions = session.apply(event)
+        after = session.phase
+        if before is not after and (before, after) in VISIBLE_CHANGES:
+            reason = END_REASON[event] if after is Phase.CLOSED else Reason.NONE
+            self._journal.note(now_us, session.number, before, event, after, reason)
+            if after is Phase.CLOSED:
+                self.commands_to_come -= session.commands
+                session.commands = 0
+        for action in actions:
+            self._takes[action](now_us, session, event)
+
+    def _start_unused(self, now_us: int, session: Session, _event: SessionEvent) -> None:
+        self._start_life(session, now_us + self._rules.unused_timeout_us)
+
+    def _start_max_time(self, now_us: int, session: Session, _event: SessionEvent) -> None:
+        self._start_life(session, now_us + session.spec.max_time_us)
+
+    def _start_ittl(self, now_us: int, session: Session, _event: SessionEvent) -> None:
+        session.ittl_deadline = self._agenda.arm(now_us + session.ittl_us, _ITTL, _SESSION, session.number)
+
+    def _stop_ittl(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
+        self._agenda.disarm(session.ittl_deadline)
+        session.ittl_deadline = None
+
+    def _stop_life(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
+        self._agenda.disarm(session.life_deadline)
+        session.life_deadline = None
+
+    def _stop_clocks(self, now_us: int, session: Session, event: SessionEvent) -> None:
+        self._stop_ittl(now_us, session, event)
+        self._stop_life(now_us, session, event)
+
+    def _hold_qpu(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
+        self._qpu.holder = session
+
+    def _release_qpu(self, _now_us: int, _session: Session, _event: SessionEvent) -> None:
+        self._qpu.holder = None
+        self._qpu.look_for_work()
+
+    def _start_life(self, session: Session, time_us: int) -> None:
+        session.life_deadline = self._agenda.arm(time_us, Rank.MAX_TIME, Entity.SESSION, session.number)
+
+    def _end_queued_jobs(self, now_us: int, session: Session, event: SessionEvent) -> None:
+        if event is SessionEvent.MAX_TIME:
+            status, reason = self._rules.max_time_ends_as, Reason.MAX_TIME  # S16
+        else:
+            status, reason = JobStatus.CANCELLED, Reason.SESSION_CANCELLED  # S18
+        while (job := session.next_queued(self._journal.status)) is not None:
+            self._end_job(now_us, job, status, reason)

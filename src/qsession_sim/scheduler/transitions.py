@@ -1,0 +1,189 @@
+"""The life of a session as one table: every pair of phase and event, legal or not (S9 to S26, S30).
+
+How to read it. A session is in one `Phase`. What can happen to it is a `SessionEvent`; a condition is never
+an `if` beside the table but a different event: a job ends either leaving others behind (`END`) or as the
+session's last (`END_LAST`), and a close finds jobs (`CLOSE`) or none (`CLOSE_EMPTY`), "jobs" being those
+queued or on the QPU. `TABLE[phase][event]` is the next phase with the actions to take, in order; a pair that
+is not there is illegal. `Session` applies the table and nothing else changes a phase; the diagram in the
+documentation is made from it.
+
+A phase is a public state (`STATE_OF`) plus what the session still has to do, and whether it accepts jobs.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from qsession_sim.scheduler.vocabulary import Reason, SessionState
+
+
+class Phase(IntEnum):
+    """Where a session is in its life. The `*_CLOSING` phases accept no jobs and still have some."""
+
+    ABSENT = 0
+    OPEN = 1
+    OPEN_CLOSING = 2
+    RUNNING = 3  # active, with a job on the QPU or queued
+    IDLE = 4  # active, without jobs: the ITTL clock runs
+    CLOSING = 5  # active
+    INACTIVE = 6
+    INACTIVE_CLOSING = 7
+    CLOSED = 8
+
+
+class SessionEvent(IntEnum):
+    """What can happen to a session."""
+
+    CREATE = 0
+    SUBMIT = 1  # an accepted submission
+    START = 2  # one of its jobs starts on the QPU
+    END = 3  # one of its jobs ended, others are queued or running
+    END_LAST = 4  # its only queued or running job ended
+    CLOSE = 5  # close() while jobs are queued or running
+    CLOSE_EMPTY = 6  # close() without such jobs
+    CANCEL = 7
+    MAX_TIME = 8
+    ITTL = 9
+    UNUSED = 10
+
+
+class Action(IntEnum):
+    """What a transition asks for, beside the change of phase."""
+
+    START_UNUSED = 0
+    STOP_UNUSED = 1
+    START_MAX_TIME = 2
+    START_ITTL = 3
+    STOP_ITTL = 4
+    STOP_CLOCKS = 5
+    HOLD_QPU = 6  # the session becomes active
+    RELEASE_QPU = 7  # the session stops being active
+    END_QUEUED_JOBS = 8
+
+
+class Transition(NamedTuple):
+    """The entry of the table for one legal pair."""
+
+    phase: Phase
+    actions: tuple[Action, ...] = ()
+
+
+STATE_OF: Final[dict[Phase, SessionState | None]] = {
+    Phase.ABSENT: None,
+    Phase.OPEN: SessionState.OPEN,
+    Phase.OPEN_CLOSING: SessionState.OPEN,
+    Phase.RUNNING: SessionState.ACTIVE,
+    Phase.IDLE: SessionState.ACTIVE,
+    Phase.CLOSING: SessionState.ACTIVE,
+    Phase.INACTIVE: SessionState.INACTIVE,
+    Phase.INACTIVE_CLOSING: SessionState.INACTIVE,
+    Phase.CLOSED: SessionState.CLOSED,
+}
+
+ACCEPTS: Final = frozenset({Phase.OPEN, Phase.RUNNING, Phase.IDLE, Phase.INACTIVE})
+"""Phases in which `accepting_jobs` is true (S17, S26)."""
+
+ACTIVE: Final = frozenset(phase for phase, state in STATE_OF.items() if state is SessionState.ACTIVE)
+"""Phases in which the session holds the QPU (S12)."""
+
+END_REASON: Final = {
+    SessionEvent.CLOSE_EMPTY: Reason.CLOSED,
+    SessionEvent.END_LAST: Reason.CLOSED,
+    SessionEvent.CANCEL: Reason.CANCELLED,
+    SessionEvent.MAX_TIME: Reason.MAX_TIME,
+    SessionEvent.UNUSED: Reason.UNUSED,
+}
+"""The end reason of a session is that of the event that closed it (S26)."""
+
+_A = Action
+_P = Phase
+_E = SessionEvent
+
+_STAY_CLOSED = Transition(_P.CLOSED)
+_CLOSE_WAITING = Transition(_P.CLOSED, (_A.STOP_CLOCKS,))
+_DROP_WAITING = Transition(_P.CLOSED, (_A.STOP_CLOCKS, _A.END_QUEUED_JOBS))
+_CLOSE_ACTIVE = Transition(_P.CLOSED, (_A.STOP_CLOCKS, _A.RELEASE_QPU))
+_DROP_ACTIVE = Transition(_P.CLOSED, (_A.STOP_CLOCKS, _A.RELEASE_QPU, _A.END_QUEUED_JOBS))
+_FIRST_START = (_A.HOLD_QPU, _A.START_MAX_TIME)
+
+TABLE: Final[dict[Phase, dict[SessionEvent, Transition]]] = {
+    _P.ABSENT: {
+        _E.CREATE: Transition(_P.OPEN, (_A.START_UNUSED,)),  # S9, S21
+    },
+    _P.OPEN: {
+        _E.SUBMIT: Transition(_P.OPEN, (_A.STOP_UNUSED,)),  # S21: for good
+        _E.START: Transition(_P.RUNNING, _FIRST_START),  # S11
+        _E.END: Transition(_P.OPEN),
+        _E.END_LAST: Transition(_P.OPEN),  # S25: stays open
+        _E.CLOSE: Transition(_P.OPEN_CLOSING),  # S17
+        _E.CLOSE_EMPTY: _CLOSE_WAITING,  # S17
+        _E.CANCEL: _DROP_WAITING,  # S18
+        _E.UNUSED: _CLOSE_WAITING,  # S21
+    },
+    _P.OPEN_CLOSING: {
+        _E.START: Transition(_P.CLOSING, _FIRST_START),  # S11, S17
+        _E.END: Transition(_P.OPEN_CLOSING),
+        _E.END_LAST: _CLOSE_WAITING,  # S17: a cancelled job has ended, too
+        _E.CLOSE: Transition(_P.OPEN_CLOSING),  # S26
+        _E.CANCEL: _DROP_WAITING,  # S18, S26
+    },
+    _P.RUNNING: {
+        _E.SUBMIT: Transition(_P.RUNNING),
+        _E.START: Transition(_P.RUNNING),
+        _E.END: Transition(_P.RUNNING),
+        _E.END_LAST: Transition(_P.IDLE, (_A.START_ITTL,)),  # S13
+        _E.CLOSE: Transition(_P.CLOSING),  # S17
+        _E.CANCEL: _DROP_ACTIVE,  # S18
+        _E.MAX_TIME: _DROP_ACTIVE,  # S16
+    },
+    _P.IDLE: {
+        _E.SUBMIT: Transition(_P.RUNNING, (_A.STOP_ITTL,)),  # S13
+        _E.CLOSE_EMPTY: _CLOSE_ACTIVE,  # S17: no ITTL wait
+        _E.CANCEL: _DROP_ACTIVE,  # S18
+        _E.MAX_TIME: _DROP_ACTIVE,  # S16
+        _E.ITTL: Transition(_P.INACTIVE, (_A.RELEASE_QPU,)),  # S14
+    },
+    _P.CLOSING: {
+        _E.START: Transition(_P.CLOSING),
+        _E.END: Transition(_P.CLOSING),
+        _E.END_LAST: _CLOSE_ACTIVE,  # S17: in the instant its last job ends
+        _E.CLOSE: Transition(_P.CLOSING),  # S26
+        _E.CANCEL: _DROP_ACTIVE,  # S18, S26
+        _E.MAX_TIME: _DROP_ACTIVE,  # S16
+    },
+    _P.INACTIVE: {
+        _E.SUBMIT: Transition(_P.INACTIVE),  # S15
+        _E.START: Transition(_P.RUNNING, (_A.HOLD_QPU,)),  # S15
+        _E.END: Transition(_P.INACTIVE),
+        _E.END_LAST: Transition(_P.INACTIVE),
+        _E.CLOSE: Transition(_P.INACTIVE_CLOSING),  # S17
+        _E.CLOSE_EMPTY: _CLOSE_WAITING,  # S17
+        _E.CANCEL: _DROP_WAITING,  # S18
+        _E.MAX_TIME: _DROP_WAITING,  # S11: it never pauses; S16
+    },
+    _P.INACTIVE_CLOSING: {
+        _E.START: Transition(_P.CLOSING, (_A.HOLD_QPU,)),  # S17
+        _E.END: Transition(_P.INACTIVE_CLOSING),
+        _E.END_LAST: _CLOSE_WAITING,  # S17
+        _E.CLOSE: Transition(_P.INACTIVE_CLOSING),  # S26
+        _E.CANCEL: _DROP_WAITING,  # S18, S26
+        _E.MAX_TIME: _DROP_WAITING,  # S16
+    },
+    _P.CLOSED: {
+        _E.END: _STAY_CLOSED,  # a job that was running, or was dropped with the session
+        _E.END_LAST: _STAY_CLOSED,
+        _E.CLOSE: _STAY_CLOSED,  # S26: no error
+        _E.CLOSE_EMPTY: _STAY_CLOSED,
+        _E.CANCEL: _STAY_CLOSED,
+    },
+}
+
+
+VISIBLE_CHANGES: Final = frozenset(
+    (before, after)
+    for before in Phase
+    for after in Phase
+    if STATE_OF[before] is not STATE_OF[after] or (before in ACCEPTS) is not (after in ACCEPTS)
+)
+"""Changes of phase that change the public state or `accepting_jobs`."""

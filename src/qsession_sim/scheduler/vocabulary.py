@@ -1,0 +1,107 @@
+"""The words of the rules: modes, states, statuses, reasons and the ranks of events.
+
+The numbers are part of the public interface: they stand in saved results and in digests.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+NEVER: Final = -1
+"""Stands in every column for "did not happen", "not given" or "none"."""
+
+
+class Mode(IntEnum):
+    """Execution mode of a job, and kind of a session."""
+
+    JOB = 0
+    SESSION = 1
+    BATCH = 2
+
+
+class SessionState(IntEnum):
+    """Public state of a session, in the words of the client library."""
+
+    OPEN = 0
+    ACTIVE = 1
+    INACTIVE = 2
+    CLOSED = 3
+
+
+class JobStatus(IntEnum):
+    """Status of a submitted job, in the words of the client library; `NEVER` before submission."""
+
+    QUEUED = 0
+    RUNNING = 1
+    DONE = 2
+    CANCELLED = 3
+    ERROR = 4
+    REJECTED = 5
+
+
+class Reason(IntEnum):
+    """Why a job or a session ended as it did, or why a submission was rejected."""
+
+    NONE = 0
+    # of jobs that ended without a result: S16, S18, S25, S44
+    MAX_TIME = 1
+    SESSION_CANCELLED = 2
+    JOB_CANCELLED = 3
+    RAN_TOO_LONG = 4
+    # of rejected submissions, in the order in which they are checked: S20
+    SESSION_NOT_CREATED = 10
+    SESSION_CLOSED = 11
+    EXECUTION_TIME_EXCEEDS_SESSION = 12
+    # of sessions; MAX_TIME above is the fourth: S26
+    CLOSED = 20
+    CANCELLED = 21
+    UNUSED = 22
+
+
+class Rank(IntEnum):
+    """Order of the events of one instant (S3). UNUSED shares the rank of MAX_TIME."""
+
+    CREATE = 0
+    FINISH = 1
+    POST_DONE = 2
+    READY = 3
+    SUBMIT = 4
+    CLOSE = 5
+    CANCEL = 6
+    MAX_TIME = 7
+    ITTL = 8
+    AVAILABILITY = 9
+    DISPATCH = 10
+
+
+class Entity(IntEnum):
+    """What an event happens to; inside a rank sessions come before jobs before QPUs (S3)."""
+
+    SESSION = 0
+    JOB = 1
+    QPU = 2
+
+
+class OnFinish(IntEnum):
+    """What an iterative client does with its session when it is through (S64)."""
+
+    CLOSE = 0
+    CANCEL = 1
+    LEAVE = 2
+
+
+class OnError(IntEnum):
+    """What an iterative client does after a job ended in ERROR or CANCELLED (S65)."""
+
+    STOP = 0
+    RETRY = 1
+    CONTINUE = 2
+
+
+class OnRejection(IntEnum):
+    """What an iterative client does after a rejection with SESSION_CLOSED (S66)."""
+
+    NEW_SESSION = 0
+    JOB_MODE = 1
+    GIVE_UP = 2

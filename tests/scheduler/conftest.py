@@ -1,0 +1,76 @@
+"""Runs of the pure scheduler as lists of readable lines, so that a test compares the whole trace.
+
+A job is ``j<number> <submitted> <started> <ended> <status>[ <reason>]``, a change of a session is
+``<time> s<number> <phase before> <event> <phase after>[ <reason>]``, the last line is ``end <time>``.
+What did not happen is ``-``. Only changes that a user can see are there: not those between RUNNING and IDLE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, SessionSpec
+from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.scheduler import Scheduler
+from qsession_sim.scheduler.transitions import Phase, SessionEvent
+from qsession_sim.scheduler.view import QueueKey
+from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
+
+Trace = Callable[[Scheduler], list[str]]
+Run = Callable[..., list[str]]
+
+
+def _time(time_us: int) -> str:
+    return "-" if time_us == NEVER else str(time_us)
+
+
+def _because(reason: int) -> str:
+    return "" if reason == Reason.NONE else f" {Reason(reason).name}"
+
+
+def lines_of(scheduler: Scheduler) -> list[str]:
+    """Everything in the journal, and the time at which the scheduler stands."""
+    journal = scheduler.journal
+    columns = (journal.submitted_us, journal.started_us, journal.ended_us, journal.status, journal.reason)
+    lines = []
+    for number, (submitted, started, ended, status, reason) in enumerate(zip(*columns, strict=True)):
+        name = "-" if status == NEVER else JobStatus(status).name
+        times = f"{_time(submitted)} {_time(started)} {_time(ended)}"
+        lines.append(f"j{number} {times} {name}{_because(reason)}")
+    changes = iter(journal.transitions)
+    for time_us, session, before, event, after, reason in zip(*[changes] * 6, strict=True):
+        names = f"{Phase(before).name} {SessionEvent(event).name} {Phase(after).name}"
+        lines.append(f"{time_us} s{session} {names}{_because(reason)}")
+    return [*lines, f"end {scheduler.now_us}"]
+
+
+@pytest.fixture
+def trace() -> Trace:
+    """The lines of a scheduler that the test drives itself."""
+    return lines_of
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run a plan as long as S6 says, or to `horizon_us`, and return the lines."""
+
+    def run_plan(
+        jobs: Sequence[JobSpec] = (),
+        sessions: Sequence[SessionSpec] = (),
+        clients: Sequence[ClientSpec] = (),
+        *,
+        rules: Rules | None = None,
+        queue_key: QueueKey | None = None,
+        horizon_us: int | None = None,
+    ) -> list[str]:
+        scheduler = Scheduler(Plan.of(jobs, sessions, clients), rules, queue_key)
+        if horizon_us is None:
+            assert scheduler.advance_while_needed()
+        else:
+            assert scheduler.advance(horizon_us - 1)
+            scheduler.finish_at(horizon_us)
+        return lines_of(scheduler)
+
+    return run_plan
