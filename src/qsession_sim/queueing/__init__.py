@@ -1,0 +1,1 @@
+"""Array functions for queues; they know NumPy and nothing of this package."""

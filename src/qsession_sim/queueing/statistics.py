@@ -1,0 +1,138 @@
+"""Statistics of a sample: exact sums and means, percentiles, slowdown, fairness. Pure NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Int64Array = npt.NDArray[np.int64]
+Float64Array = npt.NDArray[np.float64]
+
+_LOW_BITS = 32
+_LOW_MASK = (1 << _LOW_BITS) - 1
+
+
+def exact_sum(values: npt.NDArray[np.signedinteger]) -> int:
+    """Sum integers without overflow, as a Python integer.
+
+    Args:
+        values: shape (n,), n below 2**31.
+
+    Example:
+        >>> exact_sum(np.array([2**62, 2**62, 2**62])) == 3 * 2**62
+        True
+    """
+    high = int((values >> _LOW_BITS).sum(dtype=np.int64))
+    low = int((values & _LOW_MASK).sum(dtype=np.int64))
+    return (high << _LOW_BITS) + low
+
+
+def mean(values: npt.NDArray[np.signedinteger] | Float64Array) -> float:
+    """Arithmetic mean; of integers, the float nearest to the exact mean.
+
+    Args:
+        values: shape (n,), n at least 1.
+
+    Raises:
+        ValueError: if there are no values.
+
+    Example:
+        >>> mean(np.array([1, 2, 6])), mean(np.array([0.5, 1.0]))
+        (3.0, 0.75)
+    """
+    if len(values) == 0:
+        raise ValueError("the mean of no values does not exist")
+    if np.issubdtype(values.dtype, np.integer):
+        return exact_sum(values.astype(np.int64, copy=False)) / len(values)
+    return float(values.mean())
+
+
+def percentiles(values: npt.NDArray[np.signedinteger] | Float64Array, percents: Sequence[int]) -> list[float]:
+    """Percentiles with linear interpolation between order statistics.
+
+    The p-th percentile of the ordered values x[0] … x[n-1] is the value at position p (n - 1) / 100, linear
+    between neighbours: definition 7 of Hyndman and Fan, "Sample quantiles in statistical packages", The
+    American Statistician 50 (1996), and NumPy's default. The position is computed in integers.
+
+    Args:
+        values: shape (n,), n at least 1, in any order.
+        percents: whole numbers from 0 to 100.
+
+    Raises:
+        ValueError: if there are no values, or a percent is out of range.
+
+    Example:
+        >>> percentiles(np.array([40, 10, 20, 30]), [0, 50, 90, 100])
+        [10.0, 25.0, 37.0, 40.0]
+    """
+    if len(values) == 0:
+        raise ValueError("the percentiles of no values do not exist")
+    if any(not 0 <= percent <= 100 for percent in percents):
+        raise ValueError(f"percents must be from 0 to 100, got {list(percents)}")
+    last = len(values) - 1
+    places = [divmod(percent * last, 100) for percent in percents]
+    needed = {position for position, _ in places} | {min(position + 1, last) for position, _ in places}
+    ordered = np.partition(values, sorted(needed))
+    results = []
+    for position, hundredths in places:
+        low = ordered[position].item()
+        step = ordered[min(position + 1, last)].item() - low
+        results.append(float(low + step * hundredths / 100))
+    return results
+
+
+def slowdown(waiting_us: Int64Array, service_us: Int64Array) -> Float64Array:
+    """Response time over service time: (waiting + service) / service, at least 1.
+
+    Source: D. G. Feitelson and L. Rudolph, "Metrics and benchmarking for parallel job scheduling" (1998).
+
+    Args:
+        waiting_us: shape (n,), at least 0.
+        service_us: shape (n,), at least 1.
+
+    Example:
+        >>> slowdown(np.array([0, 30]), np.array([5, 10])).tolist()
+        [1.0, 4.0]
+    """
+    return (waiting_us + service_us) / service_us
+
+
+def bounded_slowdown(waiting_us: Int64Array, service_us: Int64Array, bound_us: int) -> Float64Array:
+    """Slowdown in which short jobs do not count as shorter than a bound.
+
+    max(1, (waiting + service) / max(service, bound)), from the same source as `slowdown`.
+
+    Args:
+        waiting_us: shape (n,), at least 0.
+        service_us: shape (n,), at least 0.
+        bound_us: at least 1; 10 s is usual.
+
+    Example:
+        >>> bounded_slowdown(np.array([0, 30, 30]), np.array([5, 10, 60]), bound_us=20).tolist()
+        [1.0, 2.0, 1.5]
+    """
+    return np.maximum(1.0, (waiting_us + service_us) / np.maximum(service_us, bound_us))
+
+
+def jain_index(shares: Float64Array) -> float:
+    """Fairness of an allocation: (sum x)^2 / (n sum x^2), from 1/n (one gets all) to 1 (all get the same).
+
+    Source: R. Jain, D.-M. Chiu and W. Hawe, "A quantitative measure of fairness and discrimination for
+    resource allocation in shared computer systems", DEC-TR-301, 1984.
+
+    Args:
+        shares: shape (n,), not negative, at least one above 0.
+
+    Raises:
+        ValueError: if no share is above 0.
+
+    Example:
+        >>> jain_index(np.array([1.0, 1.0])), jain_index(np.array([1.0, 0.0, 0.0, 0.0]))
+        (1.0, 0.25)
+    """
+    squares = float((shares * shares).sum())
+    if squares == 0.0:
+        raise ValueError("the fairness of nothing to share does not exist")
+    return float(shares.sum()) ** 2 / (len(shares) * squares)
