@@ -1,0 +1,1 @@
+"""Scenarios: what people write, and the resolved form that is simulated."""

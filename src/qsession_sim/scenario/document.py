@@ -1,0 +1,102 @@
+"""A scenario as it came in: plain data, and where each part of it stands."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+DEEPEST: Final = 50
+"""Levels of nesting that are read; a scenario needs fewer than ten."""
+
+Path = tuple[str | int, ...]
+"""Keys and list positions from the root of a document."""
+
+Position = tuple[int, int]
+"""Line and column, both from 1."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """Plain data with its origin.
+
+    `locate` finds the positions of a path's key and of its value; of a path that does not exist, those of the
+    nearest part around it. Data that no file holds has no positions.
+    """
+
+    origin: str
+    data: Any
+    locate: Callable[[Path], tuple[Position, Position]] | None = None
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Copy nested data into dicts with text keys, lists and Python scalars.
+
+    Raises:
+        ValueError: if the data is nested too deeply, or contains itself.
+
+    Example:
+        >>> plain({1: (2, {"a": 3.5})})
+        {'1': [2, {'a': 3.5}]}
+    """
+    if depth > DEEPEST:
+        raise ValueError("nested too deeply")
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item, depth + 1) for item in value]
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else value
+
+
+def item_labels(items: Sequence[Any]) -> list[str | None]:
+    """What people call each item of a list: its name, id or kind; None without one that is unique.
+
+    Example:
+        >>> item_labels([{"name": "vqe"}, {"kind": "arrivals"}, 5, {"id": "a"}, {"id": "a"}])
+        ['vqe', 'arrivals', None, None, None]
+    """
+    labels = [_label(item) for item in items]
+    counts: dict[str | None, int] = {}
+    for label in labels:
+        counts[label] = counts.get(label, 0) + 1
+    return [label if counts[label] == 1 else None for label in labels]
+
+
+def _label(item: Any) -> str | None:
+    if not isinstance(item, Mapping):
+        return None
+    for key in ("name", "id", "kind"):
+        label = item.get(key)
+        if isinstance(label, str) and label and label.isprintable():
+            return label
+    return None
+
+
+def show_path(path: Path, data: Any) -> str:
+    """Write a path as people do: list items by what they are called, else by position.
+
+    Example:
+        >>> show_path(("workload", 0, "shots", "values", 2), {"workload": [{"name": "vqe"}]})
+        'workload.vqe.shots.values[2]'
+    """
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            label = item_labels(data)[step] if isinstance(data, list) and step < len(data) else None
+            text += f"[{step}]" if label is None else f".{label}"
+        else:
+            text += f".{step if step.isprintable() and step else repr(step)}"
+        data = child(data, step)
+    return text.removeprefix(".")
+
+
+def child(data: Any, step: str | int) -> Any:
+    """One step down; None where there is nothing."""
+    if isinstance(data, Mapping) and isinstance(step, str):
+        return data.get(step)
+    if isinstance(data, list) and isinstance(step, int) and 0 <= step < len(data):
+        return data[step]
+    return None

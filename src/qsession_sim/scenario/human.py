@@ -1,0 +1,247 @@
+"""The human form of a scenario: what people write, with defaults and short spellings.
+
+Descriptions are noun phrases: they complete "missing; give ..." in messages and document the JSON Schema.
+Everything that concerns more than one value is checked in `contradictions` and `explicit_contradictions`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from qsession_sim.scenario.profiles import DEFAULT_PROFILE
+from qsession_sim.scenario.quantities import Count, Duration, Model, PositiveDuration
+from qsession_sim.scenario.resolved import NamedPolicy, NoNoise
+from qsession_sim.scenario.spellings import (
+    CountSpelling,
+    DurationSpelling,
+    Identifier,
+    Instant,
+    LimitSpelling,
+    Name,
+    NoiseSpelling,
+    PolicySpelling,
+    PositiveDurationSpelling,
+    Priority,
+    ProfileSpelling,
+    SchemaVersion,
+    Seed,
+    WholeNumber,
+)
+from qsession_sim.units import MICROSECOND, SECOND
+
+DEFAULT_QPU: Final = "qpu"
+
+
+class HumanRules(Model):
+    """The choices that the rules of the simulator leave open."""
+
+    max_time_ends_as: Annotated[
+        Literal["error", "cancelled"],
+        Field(description="how queued jobs end when max_time runs out: error or cancelled (S16)"),
+    ] = "error"
+    unused_timeout: Annotated[
+        Duration | None,
+        Field(description="the time after which a session without an accepted job is closed (S21)"),
+    ] = None
+    max_execution_time: Annotated[
+        LimitSpelling | None, Field(description="the longest QPU time of any job, or none (S44)")
+    ] = None
+
+
+class HumanServiceTime(Model):
+    """QPU time = (overhead + per_execution x circuits x shots) x noise."""
+
+    model: Annotated[Literal["executions"], Field(description="the service-time model")] = "executions"
+    overhead: Annotated[Duration, Field(description="the time that every job takes")] = 2 * SECOND
+    per_execution: Annotated[Duration, Field(description="the time of one shot of one circuit")] = (
+        350 * MICROSECOND
+    )
+    noise: Annotated[NoiseSpelling, Field(description="a random factor on the whole QPU time, or none")] = (
+        NoNoise(kind="none")
+    )
+
+
+class HumanQPU(Model):
+    """A QPU."""
+
+    name: Annotated[Name, Field(description="the name of the QPU")]
+    service_time: Annotated[
+        HumanServiceTime, Field(description="how QPU times follow from circuits and shots")
+    ] = HumanServiceTime()
+    simulator: Annotated[
+        bool, Field(strict=True, description="whether it is a simulator backend; only false can be simulated")
+    ] = False
+
+
+class HumanPolicies(Model):
+    """Who runs next."""
+
+    queue: Annotated[PolicySpelling, Field(description="the order of the normal queue")] = NamedPolicy(
+        name="fifo"
+    )
+    hold: Annotated[PolicySpelling, Field(description="what an idle session lets the QPU do (S51)")] = (
+        NamedPolicy(name="exclusive")
+    )
+
+
+class HumanAccount(Model):
+    """An account that may submit jobs."""
+
+    name: Annotated[Name, Field(description="the name of the account")]
+
+
+class HumanSession(Model):
+    """A session of an explicit source."""
+
+    id: Annotated[Identifier, Field(description="the id of the session")]
+    account: Annotated[Name, Field(description="the account that opens the session")]
+    mode: Annotated[Literal["session", "batch"], Field(description="session or batch")] = "session"
+    created: Annotated[
+        Duration | None, Field(description="the time of creation; default: its first submission (S9)")
+    ] = None
+    max_time: Annotated[Duration | None, Field(description="the maximum timeout (S16)")] = None
+    interactive_timeout: Annotated[Duration | None, Field(description="the interactive timeout (S13)")] = None
+    close: Annotated[Duration | None, Field(description="the time at which it is closed (S17)")] = None
+    cancel: Annotated[Duration | None, Field(description="the time at which it is cancelled (S18)")] = None
+    close_after: Annotated[Duration | None, Field(description="the time from creation to close")] = None
+    cancel_after: Annotated[Duration | None, Field(description="the time from creation to cancel")] = None
+
+
+class HumanJob(Model):
+    """A job of an explicit source: submitted `at` a time, or `after` another job ended (S5)."""
+
+    id: Annotated[Identifier, Field(description="the id of the job")]
+    at: Annotated[Duration | None, Field(description="the time of submission")] = None
+    after: Annotated[Name | None, Field(description="the id of the job that must end first")] = None
+    think: Annotated[Duration | None, Field(description="the time between that end and submission")] = None
+    session: Annotated[Name | None, Field(description="the id of its session; default: job mode")] = None
+    account: Annotated[Name | None, Field(description="the account that submits the job")] = None
+    qpu_time: Annotated[PositiveDuration | None, Field(description="the QPU time that it needs")] = None
+    circuits: Annotated[Count | None, Field(description="the number of circuits; default 1")] = None
+    shots: Annotated[Count | None, Field(description="the number of shots of each circuit")] = None
+    max_execution_time: Annotated[
+        PositiveDuration | None, Field(description="the QPU time at which it is cut off (S44)")
+    ] = None
+    priority: Annotated[Priority, Field(description="its priority; larger is more urgent")] = 0
+    cancel: Annotated[Duration | None, Field(description="the time at which the user cancels it")] = None
+    cancel_after: Annotated[
+        Duration | None, Field(description="the time from submission to the user's cancel")
+    ] = None
+
+
+class HumanExplicit(Model):
+    """Jobs and sessions, one by one."""
+
+    kind: Literal["explicit"]
+    name: Annotated[Identifier | None, Field(description="the name of the source")] = None
+    sessions: Annotated[tuple[HumanSession, ...], Field(description="a list of sessions")] = ()
+    jobs: Annotated[tuple[HumanJob, ...], Field(description="a list of jobs")] = ()
+
+
+class _DrawnJobs(Model):
+    name: Annotated[Identifier | None, Field(description="the name of the source; default: its kind")] = None
+    account: Annotated[Name, Field(description="the account that submits the jobs")]
+    qpu_time: Annotated[PositiveDurationSpelling | None, Field(description="the QPU time of each job")] = None
+    circuits: Annotated[
+        CountSpelling | None, Field(description="the number of circuits of each job; default 1")
+    ] = None
+    shots: Annotated[CountSpelling | None, Field(description="the number of shots of each circuit")] = None
+    max_execution_time: Annotated[
+        PositiveDuration | None, Field(description="the QPU time at which a job is cut off (S44)")
+    ] = None
+    priority: Annotated[Priority, Field(description="the jobs' priority; larger is more urgent")] = 0
+
+
+class HumanArrivals(_DrawnJobs):
+    """Independent jobs in job mode: an open loop."""
+
+    kind: Literal["arrivals"]
+    interarrival: Annotated[DurationSpelling, Field(description="the time from one job to the next")]
+    count: Annotated[WholeNumber | None, Field(description="the number of jobs")] = None
+    until: Annotated[Duration | None, Field(description="the time after which no job arrives")] = None
+
+
+class HumanStart(Model):
+    """When the clients of an iterative source start."""
+
+    interarrival: Annotated[DurationSpelling, Field(description="the time from one client to the next")]
+
+
+class HumanIterative(_DrawnJobs):
+    """Closed-loop clients: submit, wait for the result, think, submit again (S64 to S67)."""
+
+    kind: Literal["iterative"]
+    mode: Annotated[Literal["session", "batch", "job"], Field(description="session, batch or job")] = (
+        "session"
+    )
+    clients: Annotated[WholeNumber, Field(description="the number of clients")] = 1
+    start: Annotated[HumanStart | None, Field(description="when clients start; default: all at time 0")] = (
+        None
+    )
+    iterations: Annotated[CountSpelling, Field(description="the number of iterations of a client")]
+    think_time: Annotated[
+        DurationSpelling | None, Field(description="the time between a result and the next job; default 0s")
+    ] = None
+    max_time: Annotated[Duration | None, Field(description="the sessions' maximum timeout (S16)")] = None
+    interactive_timeout: Annotated[
+        Duration | None, Field(description="the sessions' interactive timeout (S13)")
+    ] = None
+    on_finish: Annotated[
+        Literal["close", "cancel", "leave"], Field(description="what ends the session (S64)")
+    ] = "close"
+    on_error: Annotated[
+        Literal["stop", "retry", "continue"], Field(description="what a client does when a job fails (S65)")
+    ] = "stop"
+    on_rejection: Annotated[
+        Literal["new_session", "job_mode", "give_up"],
+        Field(description="what a client does when its session is closed (S66)"),
+    ] = "give_up"
+
+
+class HumanBatches(_DrawnJobs):
+    """Batches whose jobs are all submitted at the batch's start, and which are then closed."""
+
+    kind: Literal["batches"]
+    interarrival: Annotated[DurationSpelling, Field(description="the time from one batch to the next")]
+    count: Annotated[WholeNumber | None, Field(description="the number of batches")] = None
+    until: Annotated[Duration | None, Field(description="the time after which no batch starts")] = None
+    jobs: Annotated[CountSpelling, Field(description="the number of jobs of a batch")]
+    max_time: Annotated[Duration | None, Field(description="the batches' maximum timeout (S16)")] = None
+    interactive_timeout: Annotated[
+        Duration | None, Field(description="the batches' interactive timeout (S30)")
+    ] = None
+
+
+HumanSource = Annotated[
+    HumanExplicit | HumanArrivals | HumanIterative | HumanBatches, Field(discriminator="kind")
+]
+
+
+class HumanScenario(Model):
+    """A scenario as people write it."""
+
+    schema_version: Annotated[SchemaVersion, Field(description="the version of this format")] = 1
+    title: Annotated[str, Field(strict=True, description="a line that says what the scenario is")] = ""
+    seed: Annotated[Seed, Field(description="the seed of all random numbers")] = 0
+    start: Annotated[
+        Instant | None, Field(description="the calendar instant of time 0; default: the profile's")
+    ] = None
+    horizon: Annotated[PositiveDuration | None, Field(description="the time at which the run stops (S6)")] = (
+        None
+    )
+    warm_up: Annotated[Duration, Field(description="the time that statistics leave out")] = 0
+    profile: Annotated[
+        ProfileSpelling, Field(description="the documented clocks and limits to start from")
+    ] = DEFAULT_PROFILE
+    rules: Annotated[HumanRules, Field(description="choices that the rules leave open")] = HumanRules()
+    qpus: Annotated[tuple[HumanQPU, ...], Field(description="a list with one QPU")] = (
+        HumanQPU(name=DEFAULT_QPU),
+    )
+    policies: Annotated[HumanPolicies, Field(description="who runs next")] = HumanPolicies()
+    accounts: Annotated[
+        tuple[HumanAccount, ...] | None,
+        Field(description="the accounts that exist; default: every account that is used"),
+    ] = None
+    workload: Annotated[tuple[HumanSource, ...], Field(description="a list of sources of jobs")]

@@ -1,0 +1,173 @@
+"""Scenarios from files and dicts, checked and resolved."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from qsession_sim.errors import ScenarioError
+from qsession_sim.scenario.assignments import apply_assignments
+from qsession_sim.scenario.contradictions import contradictions
+from qsession_sim.scenario.document import Document, Path, child, plain
+from qsession_sim.scenario.human import HumanScenario
+from qsession_sim.scenario.problems import Assignment, Problem, scenario_error, show_value
+from qsession_sim.scenario.resolve import resolve, write_resolved
+from qsession_sim.scenario.resolved import ResolvedScenario
+from qsession_sim.scenario.translation import problems_of
+from qsession_sim.scenario.value_files import inline_value_files, name_value_files
+from qsession_sim.scenario.yaml_source import read_yaml
+
+QUEUE_POLICIES: Final = ("fifo", "priority")
+HOLD_POLICIES: Final = ("exclusive", "shared", "none")
+
+_LIBRARY_ORIGIN: Final = "scenario"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario that can be simulated.
+
+    Attributes:
+        resolved: the resolved form.
+        text: what was read, unchanged by assignments; for a dict, its JSON.
+        origin: the file's name as given, or `scenario` for a dict.
+    """
+
+    resolved: ResolvedScenario
+    text: str
+    origin: str
+    _human: Any = field(repr=False, compare=False)
+    _directory: pathlib.Path = field(repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # the classes of distributions are made at run time, and pickle cannot find them by name
+        return _rebuild, (self.dump(), self.text, self.origin, self._human, self._directory)
+
+    def dump(self) -> dict[str, Any]:
+        """The resolved form as JSON values; itself a scenario, which resolves to the same."""
+        return write_resolved(self.resolved)
+
+    def to_json(self) -> str:
+        """The resolved form as a JSON document; the same text for the same scenario."""
+        return json.dumps(self.dump(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _rebuild(written: Any, text: str, origin: str, human: Any, directory: pathlib.Path) -> Scenario:
+    return Scenario(resolve(HumanScenario.model_validate(written)), text, origin, human, directory)
+
+
+@dataclass(frozen=True)
+class _Source:
+    document: Document
+    text: str
+    directory: pathlib.Path
+
+
+def load_scenario(
+    source: str | pathlib.Path | Mapping[str, Any] | Scenario,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    *,
+    queue_policies: Sequence[str] = QUEUE_POLICIES,
+    hold_policies: Sequence[str] = HOLD_POLICIES,
+) -> Scenario:
+    """Load, check and resolve a scenario.
+
+    Args:
+        source: the name of a YAML file, the content of one as a dict, or a loaded scenario.
+        overrides: values to set first, each `PATH=VALUE`, such as `workload.vqe.clients=40`.
+        seed: replaces the scenario's seed.
+        queue_policies: names that `policies.queue` may have.
+        hold_policies: names that `policies.hold` may have.
+
+    Returns:
+        The scenario with its resolved form.
+
+    Raises:
+        ScenarioError: with one line for everything that is wrong.
+
+    Example:
+        >>> scenario = load_scenario({"workload": []}, ["policies.hold=shared"], seed=7)
+        >>> scenario.resolved.policies.hold.name, scenario.resolved.seed
+        ('shared', 7)
+    """
+    read = _read(source)
+    if isinstance(source, Scenario) and not overrides and seed is None:
+        return source
+    data, assignments, failed = apply_assignments(read.document.data, overrides)
+    if seed is not None and isinstance(data, dict):
+        data["seed"] = seed
+        assignments = (*assignments, Assignment(f"--seed {show_value(seed)}", ("seed",), ("seed",)))
+    document = Document(read.document.origin, data, read.document.locate)
+    human, problems = _check(data, read.directory, queue_policies, hold_policies)
+    if human is None or problems or failed:
+        raise scenario_error(problems, document, assignments, failed)
+    return Scenario(resolve(human), read.text, read.document.origin, data, read.directory)
+
+
+def _check(
+    data: Any, directory: pathlib.Path, queue_policies: Sequence[str], hold_policies: Sequence[str]
+) -> tuple[HumanScenario | None, list[Problem]]:
+    if not isinstance(data, Mapping):
+        return None, [Problem((), "a scenario must be a mapping with keys such as workload", data)]
+    inlined, files, file_problems = inline_value_files(data, directory)
+    human: HumanScenario | None = None
+    problems = list(contradictions(inlined, queue_policies, hold_policies))
+    try:
+        human = HumanScenario.model_validate(inlined)
+    except ValidationError as error:
+        problems += [
+            problem
+            for problem in problems_of(error, HumanScenario, inlined)
+            if not _is_null(inlined, problem.path)
+        ]
+    unread = [problem.path for problem in file_problems]
+    return human, [*file_problems, *name_value_files(problems, files, unread)]
+
+
+def _is_null(data: Any, path: Path) -> bool:
+    """Whether a path ends in a key without value, about which there is a problem already."""
+    for step in path:
+        if not isinstance(data, (Mapping, list)) or (isinstance(data, Mapping) and step not in data):
+            return False
+        data = child(data, step)
+    return data is None
+
+
+def _read(source: str | pathlib.Path | Mapping[str, Any] | Scenario) -> _Source:
+    if isinstance(source, Scenario):
+        return _Source(Document(source.origin, source._human), source.text, source._directory)
+    if isinstance(source, (str, pathlib.Path)):
+        origin = str(source)
+        text = _read_file(origin)
+        return _Source(read_yaml(text, origin), text, pathlib.Path(origin).parent)
+    try:
+        data = plain(source)
+    except ValueError as error:
+        raise ScenarioError((f"{_LIBRARY_ORIGIN}: {error}",)) from None
+    text = json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n"
+    return _Source(Document(_LIBRARY_ORIGIN, data), text, pathlib.Path())
+
+
+def _read_file(name: str) -> str:
+    try:
+        content = pathlib.Path(name).read_bytes()
+    except FileNotFoundError:
+        raise ScenarioError((f"{name}: no such file",)) from None
+    except IsADirectoryError:
+        raise ScenarioError((f"{name}: is a directory; name a scenario file in it",)) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ScenarioError((f"{name!r}: cannot be read: {reason}",)) from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8", "replace")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        byte = content[error.start]
+        raise ScenarioError((f"{name}:{line}:{column}: not UTF-8 text (byte 0x{byte:02x})",)) from None

@@ -1,0 +1,131 @@
+"""Field types of scenarios: durations, counts and distributions over them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from typing_extensions import TypeAliasType
+
+from qsession_sim.units import format_duration, parse_duration
+
+
+class Model(BaseModel):
+    """Base of every scenario model: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+def _read_duration(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, str):
+        message = "a duration needs a unit, such as 90s, 2h30m or 250us"
+        raise ValueError(message)  # noqa: TRY004  pydantic collects ValueError only
+    duration_us = parse_duration(value)
+    if duration_us < 0:
+        raise ValueError("a time cannot be negative")
+    return duration_us
+
+
+def _read_positive_duration(value: Any) -> int:
+    duration_us = _read_duration(value)
+    if duration_us < 1:
+        raise ValueError("must be at least 1us")
+    return duration_us
+
+
+DURATION_SCHEMA = {
+    "type": "string",
+    "pattern": r"^\s*((\d+(\.\d*)?|\.\d+)\s*(w|d|h|m|min|s|ms|us)\s*)+$",
+    "examples": ["90s", "2h30m", "250us"],
+}
+
+Duration = Annotated[
+    int,
+    BeforeValidator(_read_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema(DURATION_SCHEMA),
+]
+"""A time of at least 0, written with a unit; microseconds in memory (S1)."""
+
+PositiveDuration = Annotated[
+    int,
+    BeforeValidator(_read_positive_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema(DURATION_SCHEMA),
+]
+"""A time of at least 1 microsecond (S2)."""
+
+Count = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+"""A number of things; fractions are rounded half to even when drawn, and at least 1 is used."""
+
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+
+T = TypeVar("T")
+
+
+class Constant(Model, Generic[T]):
+    """Always the same value."""
+
+    kind: Literal["constant"]
+    value: Annotated[T, Field(description="the value")]
+
+
+class Uniform(Model, Generic[T]):
+    """Every value between `low` and `high` is equally likely."""
+
+    kind: Literal["uniform"]
+    low: Annotated[T, Field(description="the smallest value")]
+    high: Annotated[T, Field(description="the largest value")]
+
+
+class Exponential(Model, Generic[T]):
+    """Memoryless, with the given mean."""
+
+    kind: Literal["exponential"]
+    mean: Annotated[T, Field(description="the mean")]
+
+
+class Lognormal(Model, Generic[T]):
+    """The logarithm is normal: `median` is the median, `sigma` the spread of the logarithm."""
+
+    kind: Literal["lognormal"]
+    median: Annotated[T, Field(description="the median")]
+    sigma: Annotated[NonNegativeFloat, Field(description="the spread of the logarithm")]
+
+
+class Choice(Model, Generic[T]):
+    """One of `values`, with probabilities in proportion to `weights`."""
+
+    kind: Literal["choice"]
+    values: Annotated[tuple[T, ...], Field(min_length=1, description="the values to choose from")]
+    weights: Annotated[
+        tuple[NonNegativeFloat, ...], Field(min_length=1, description="a weight for each value; default 1")
+    ]
+
+
+class Empirical(Model, Generic[T]):
+    """One of `values`, all equally likely: measurements, repeated as often as they were seen."""
+
+    kind: Literal["empirical"]
+    values: Annotated[
+        tuple[T, ...], Field(min_length=1, description="the values, or a file with one value per line")
+    ]
+
+
+Distribution = TypeAliasType(
+    "Distribution",
+    Annotated[
+        Constant[T] | Uniform[T] | Exponential[T] | Lognormal[T] | Choice[T] | Empirical[T],
+        Field(discriminator="kind"),
+    ],
+    type_params=(T,),
+)
+"""A distribution of durations or counts."""

@@ -1,0 +1,201 @@
+"""The resolved form of a scenario: everything is explicit, nothing has a default.
+
+Absent optional values are `None` in memory and left out of the written form. Only this form is simulated.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from qsession_sim.scenario.quantities import (
+    Count,
+    Distribution,
+    Duration,
+    Model,
+    NonNegativeFloat,
+    PositiveDuration,
+)
+
+DurationDistribution = Distribution[Duration]
+PositiveDurationDistribution = Distribution[PositiveDuration]
+CountDistribution = Distribution[Count]
+
+
+class NoNoise(Model):
+    """QPU times are exactly those of the model."""
+
+    kind: Literal["none"]
+
+
+class LognormalNoise(Model):
+    """A lognormal factor with median 1 on the whole QPU time."""
+
+    kind: Literal["lognormal"]
+    sigma: Annotated[NonNegativeFloat, Field(description="the spread of the factor's logarithm")]
+
+
+class ExecutionsModel(Model):
+    """QPU time = (overhead + per_execution x circuits x shots) x noise, rounded once."""
+
+    model: Literal["executions"]
+    overhead: Duration
+    per_execution: Duration
+    noise: Annotated[NoNoise | LognormalNoise, Field(discriminator="kind")]
+
+
+class ResolvedRules(Model):
+    """The choices that the rules leave open."""
+
+    max_time_ends_as: Literal["error", "cancelled"]  # S16
+    unused_timeout: Duration  # S21
+    max_execution_time: PositiveDuration | None  # S44; None: no limit
+
+
+class ResolvedQPU(Model):
+    """A QPU."""
+
+    name: str
+    simulator: Literal[False]  # S22
+    service_time: ExecutionsModel
+
+
+class NamedPolicy(Model):
+    """A policy, by its name."""
+
+    name: str
+
+
+class ResolvedPolicies(Model):
+    """Who runs next."""
+
+    queue: NamedPolicy
+    hold: NamedPolicy
+
+
+class ResolvedAccount(Model):
+    """An account that may submit jobs."""
+
+    name: str
+
+
+class ResolvedSession(Model):
+    """A session of an explicit source. Times count from the start of the simulation."""
+
+    id: str
+    account: str
+    mode: Literal["session", "batch"]
+    created: Duration | None  # S9; None: by its first submission
+    max_time: Duration
+    interactive_timeout: Duration
+    close: Duration | None
+    cancel: Duration | None
+    close_after: Duration | None  # from creation
+    cancel_after: Duration | None  # from creation
+
+
+class ResolvedJob(Model):
+    """A job of an explicit source: `at`, or `after` with `think` (S5)."""
+
+    id: str
+    at: Duration | None
+    after: str | None
+    think: Duration | None
+    session: str | None
+    account: str
+    qpu_time: PositiveDuration | None  # given, or from circuits x shots
+    circuits: Count | None
+    shots: Count | None
+    max_execution_time: PositiveDuration | None
+    priority: int
+    cancel: Duration | None
+    cancel_after: Duration | None  # from submission
+
+
+class ResolvedExplicit(Model):
+    """Jobs and sessions, one by one."""
+
+    kind: Literal["explicit"]
+    name: str
+    sessions: tuple[ResolvedSession, ...]
+    jobs: tuple[ResolvedJob, ...]
+
+
+class _DrawnJobs(Model):
+    """What every source of drawn jobs has: `qpu_time`, or `circuits` with `shots`."""
+
+    name: str
+    account: str
+    qpu_time: PositiveDurationDistribution | None
+    circuits: CountDistribution | None
+    shots: CountDistribution | None
+    max_execution_time: PositiveDuration | None
+    priority: int
+
+
+class ResolvedArrivals(_DrawnJobs):
+    """Independent jobs in job mode: an open loop."""
+
+    kind: Literal["arrivals"]
+    interarrival: DurationDistribution
+    count: int | None
+    until: Duration | None
+
+
+class ResolvedStart(Model):
+    """Starts of clients: the first one interarrival after 0, each further one an interarrival later."""
+
+    interarrival: DurationDistribution
+
+
+class ResolvedIterative(_DrawnJobs):
+    """Closed-loop clients (S64 to S67). `max_time` and `interactive_timeout` are None in mode job."""
+
+    kind: Literal["iterative"]
+    mode: Literal["session", "batch", "job"]
+    clients: int
+    start: ResolvedStart | None  # None: all at time 0
+    iterations: CountDistribution
+    think_time: DurationDistribution
+    max_time: Duration | None
+    interactive_timeout: Duration | None
+    on_finish: Literal["close", "cancel", "leave"]
+    on_error: Literal["stop", "retry", "continue"]
+    on_rejection: Literal["new_session", "job_mode", "give_up"]
+
+
+class ResolvedBatches(_DrawnJobs):
+    """Batches: all jobs submitted at the batch's start, then closed."""
+
+    kind: Literal["batches"]
+    interarrival: DurationDistribution
+    count: int | None
+    until: Duration | None
+    jobs: CountDistribution
+    max_time: Duration
+    interactive_timeout: Duration
+
+
+ResolvedSource = Annotated[
+    ResolvedExplicit | ResolvedArrivals | ResolvedIterative | ResolvedBatches,
+    Field(discriminator="kind"),
+]
+
+
+class ResolvedScenario(Model):
+    """A scenario in which everything is explicit."""
+
+    schema_version: Literal[1]
+    title: str
+    seed: Annotated[int, Field(ge=0)]
+    start: datetime
+    horizon: PositiveDuration | None
+    warm_up: Duration
+    profile: Literal["2023", "2024-04", "2026"]
+    rules: ResolvedRules
+    qpus: Annotated[tuple[ResolvedQPU, ...], Field(min_length=1, max_length=1)]
+    policies: ResolvedPolicies
+    accounts: tuple[ResolvedAccount, ...] | None  # None: every name that is used exists
+    workload: tuple[ResolvedSource, ...]

@@ -1,0 +1,165 @@
+"""The only file that knows the YAML library: YAML 1.2 text to plain data with positions.
+
+Nodes are read instead of finished objects, so that every key and value keeps its line and column,
+duplicate keys are seen, and the conversion of scalars is the few lines below.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+from qsession_sim.scenario.document import DEEPEST, Document, Path, Position
+from qsession_sim.scenario.problems import Problem, scenario_error
+
+_TAG: Final = "tag:yaml.org,2002:"
+_TEXT_TAGS: Final = frozenset({"str", "timestamp", "merge", "value"})
+_BASES: Final = {"0b": 2, "0o": 8, "0x": 16}
+_HINTS: Final = {
+    "found character '\\t' that cannot start any token": "a tab cannot indent; use spaces",
+    "mapping values are not allowed here": "unexpected ':'; put a text that contains ': ' in quotes",
+    "but found another document": "the file holds more than one document; give one file for each",
+}
+
+
+def read_yaml(text: str, origin: str) -> Document:
+    """Read the text of a scenario file.
+
+    Raises:
+        ScenarioError: if it is not YAML, is empty, or has duplicate keys, tags or an alias inside itself.
+
+    Example:
+        >>> document = read_yaml("a: [5s, no]", "example.yaml")
+        >>> document.data, document.locate(("a",))
+        ({'a': ['5s', 'no']}, ((1, 1), (1, 4)))
+    """
+    root, problem = _compose(text)
+    if problem is not None:
+        raise scenario_error([problem], Document(origin, None))
+    if root is None:
+        empty = Problem((), "the file is empty; a scenario needs at least workload", place=(1, 1))
+        raise scenario_error([empty], Document(origin, None))
+    problems: list[Problem] = []
+    data = _construct(root, (), (), problems)
+    document = Document(origin, data, partial(_locate, root))
+    if problems:
+        raise scenario_error(problems, document)
+    return document
+
+
+def read_value(text: str) -> Any:
+    """Read one YAML value, such as the right side of an assignment.
+
+    Raises:
+        ValueError: if it is not YAML.
+
+    Example:
+        >>> read_value("{kind: exponential, mean: 5s}")
+        {'kind': 'exponential', 'mean': '5s'}
+    """
+    root, problem = _compose(text)
+    problems = [] if problem is None else [problem]
+    value = None if root is None else _construct(root, (), (), problems)
+    if problems:
+        raise ValueError(problems[0].describe())
+    return value
+
+
+def _compose(text: str) -> tuple[Node | None, Problem | None]:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False  # YAML allows it: the later anchor counts
+    try:
+        return yaml.compose(text), None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        reason = " ".join(str(error.problem or error.context).split())
+        return None, Problem((), f"not YAML: {_HINTS.get(reason, reason)}", place=place)
+    except ReaderError as error:
+        what = f"not YAML: a control character (code {ord(text[error.position])})"
+        return None, Problem((), what, place=_position_of(text, error.position))
+    except RecursionError:
+        return None, Problem((), "nested too deeply", place=(1, 1))
+    except (YAMLError, ValueError) as error:
+        return None, Problem((), f"not YAML: {' '.join(str(error).split())}", place=(1, 1))
+
+
+def _position_of(text: str, index: int) -> Position:
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
+
+
+def _start(node: Node) -> Position:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _construct(node: Node, path: Path, around: tuple[Node, ...], problems: list[Problem]) -> Any:
+    tag = str(node.tag)
+    if node in around:
+        problems.append(Problem(path, "the alias stands inside what it repeats", place=_start(node)))
+        return None
+    if len(around) > DEEPEST:
+        problems.append(Problem(path[:1], "nested too deeply", place=_start(node)))
+        return None
+    if isinstance(node, ScalarNode):
+        return _scalar(node, tag.removeprefix(_TAG), path, problems)
+    if tag not in {f"{_TAG}map", f"{_TAG}seq"}:
+        problems.append(Problem(path, f"the YAML tag {tag} is not supported; remove it", place=_start(node)))
+    inside = (*around, node)
+    if isinstance(node, SequenceNode):
+        return [_construct(item, (*path, i), inside, problems) for i, item in enumerate(node.value)]
+    data: dict[str, Any] = {}
+    for key, value in node.value:
+        if not isinstance(key, ScalarNode):
+            problems.append(Problem(path, "a key must be a text", place=_start(key)))
+            continue
+        below = (*path, key.value)
+        if key.value in data:
+            problems.append(Problem(below, "the key is given twice; remove one", place=_start(key)))
+        data[key.value] = _construct(value, below, inside, problems)
+    return data
+
+
+def _scalar(node: ScalarNode, tag: str, path: Path, problems: list[Problem]) -> Any:
+    text: str = node.value
+    try:
+        if tag == "null":
+            return None
+        if tag == "bool":
+            return text.lower() in {"true", "yes", "on", "y"}
+        if tag == "int":
+            return _integer(text.replace("_", "").lower())
+        if tag == "float":
+            return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
+    except ValueError:
+        return text
+    if tag not in _TEXT_TAGS:
+        problems.append(Problem(path, f"the YAML tag {tag} is not supported; remove it", place=_start(node)))
+    return text
+
+
+def _integer(text: str) -> int:
+    digits = text.lstrip("+-")
+    value = int(digits[2:], _BASES[digits[:2]]) if digits[:2] in _BASES else int(digits)
+    return -value if text.startswith("-") else value
+
+
+def _locate(root: Node, path: Path) -> tuple[Position, Position]:
+    node, place = root, (_start(root), _start(root))
+    for step in path:
+        if isinstance(node, MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == step), None)
+            if found is None:
+                return place[1], place[1]
+            key, node = found
+            place = _start(key), _start(node)
+        elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            place = _start(node), _start(node)
+        else:
+            return place[1], place[1]
+    return place

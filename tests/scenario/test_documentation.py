@@ -1,0 +1,52 @@
+"""The scenarios and messages that the reference shows are real."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from qsession_sim.errors import ScenarioError
+from qsession_sim.scenario.human import (
+    HumanArrivals,
+    HumanBatches,
+    HumanExplicit,
+    HumanIterative,
+    HumanJob,
+    HumanScenario,
+    HumanSession,
+)
+from qsession_sim.scenario.load import load_scenario
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "scenario.md"
+TEXT = REFERENCE.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, flags=re.DOTALL)
+YAML_BLOCKS = [body for language, body in BLOCKS if language == "yaml"]
+(MESSAGES,) = [body for language, body in BLOCKS if language == "text"]
+
+
+@pytest.mark.parametrize("body", YAML_BLOCKS[:-1], ids=range(len(YAML_BLOCKS) - 1))
+def test_shown_scenarios_load(body, tmp_path):
+    path = tmp_path / "shown.yaml"
+    path.write_text(body, encoding="utf-8")
+
+    load_scenario(path)
+
+
+def test_shown_messages_are_those_of_the_shown_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slips.yaml").write_text(YAML_BLOCKS[-1], encoding="utf-8")
+
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario("slips.yaml")
+
+    assert list(caught.value.problems) == MESSAGES.splitlines()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [HumanScenario, HumanArrivals, HumanBatches, HumanExplicit, HumanIterative, HumanJob, HumanSession],
+)
+def test_every_key_is_in_the_reference(model):
+    assert [key for key in model.model_fields if not re.search(rf"\b{key}\b", TEXT)] == []
