@@ -1,0 +1,184 @@
+"""Workload: every job, session and client that a run starts from, as frozen int64 columns.
+
+Rows are numbered as the rules number entities: by position in the workload, source by source.
+`NEVER` (-1) stands for "not given".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Int64Array = npt.NDArray[np.int64]
+
+
+class NameBlock(Protocol):
+    """The names of consecutive rows, made only when somebody reads them."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+
+@dataclass(frozen=True)
+class ListedNames:
+    """Names that a person gave."""
+
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+
+@dataclass(frozen=True)
+class NumberedNames:
+    """``stream/1`` to ``stream/count``."""
+
+    stream: str
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[str]:
+        prefix = self.stream
+        return (f"{prefix}/{number}" for number in range(1, self.count + 1))
+
+
+@dataclass(frozen=True)
+class NestedNames:
+    """``stream/1/1``, ``stream/1/2`` … ``stream/2/1`` …: group `i` has `counts[i]` members (S67)."""
+
+    stream: str
+    counts: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return sum(self.counts)
+
+    def __iter__(self) -> Iterator[str]:
+        prefix = self.stream
+        return (
+            f"{prefix}/{group}/{member}"
+            for group, count in enumerate(self.counts, start=1)
+            for member in range(1, count + 1)
+        )
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Columns of one length that cannot be written to."""
+
+    def __post_init__(self) -> None:
+        lengths = set()
+        for field in fields(self):
+            column = np.ascontiguousarray(getattr(self, field.name), dtype=np.int64)
+            column = column.view()
+            column.flags.writeable = False
+            object.__setattr__(self, field.name, column)
+            lengths.add(column.shape)
+        if len(lengths) > 1:
+            raise ValueError(f"columns differ in shape: {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        column: Int64Array = getattr(self, fields(self)[0].name)
+        return len(column)
+
+
+@dataclass(frozen=True)
+class JobColumns(_Columns):
+    """One row a job; each column has shape (jobs,)."""
+
+    at_us: Int64Array  # submission; NEVER for a follow-up
+    after: Int64Array  # the job that a follow-up waits for (S5); a client's next iterations too
+    think_us: Int64Array  # from the end of `after` to the submission; 0 for others
+    session: Int64Array  # NEVER in job mode
+    client: Int64Array  # the iterative client that submits it, or NEVER
+    account: Int64Array  # index into Workload.accounts
+    stream: Int64Array  # index into Workload.streams
+    qpu_time_us: Int64Array  # requested (drawn), at least 1 (S2)
+    max_execution_time_us: Int64Array  # as given (S24, S44), or NEVER
+    priority: Int64Array  # larger is more urgent
+    cancel_us: Int64Array  # S25; from the start of the simulation, or NEVER
+    cancel_after_us: Int64Array  # S25; from the submission, or NEVER
+
+
+@dataclass(frozen=True)
+class SessionColumns(_Columns):
+    """One row a session or batch; each column has shape (sessions,)."""
+
+    mode: Int64Array  # vocabulary.Mode: SESSION or BATCH
+    account: Int64Array
+    stream: Int64Array
+    client: Int64Array  # the iterative client whose session it is, or NEVER
+    created_us: Int64Array  # S9; NEVER: by its first submission
+    max_time_us: Int64Array
+    interactive_timeout_us: Int64Array
+    close_us: Int64Array  # from the start of the simulation, or NEVER
+    cancel_us: Int64Array
+    close_after_us: Int64Array  # from the creation, or NEVER
+    cancel_after_us: Int64Array
+
+
+@dataclass(frozen=True)
+class ClientColumns(_Columns):
+    """One row an iterative client; each column has shape (clients,). Its jobs are consecutive rows."""
+
+    first_job: Int64Array
+    jobs: Int64Array  # its number of iterations
+    session: Int64Array  # NEVER in job mode
+    on_finish: Int64Array  # vocabulary.OnFinish
+    on_error: Int64Array  # vocabulary.OnError
+    on_rejection: Int64Array  # vocabulary.OnRejection
+
+
+@dataclass(frozen=True)
+class Workload:
+    """All that a run starts from. Names of rows come from blocks, in row order."""
+
+    jobs: JobColumns
+    sessions: SessionColumns
+    clients: ClientColumns
+    accounts: tuple[str, ...]
+    streams: tuple[str, ...]
+    job_names: tuple[NameBlock, ...]
+    session_names: tuple[NameBlock, ...]
+
+    def digest(self) -> str:
+        """SHA-256 over names and column bytes: equal workloads, equal digests (S7)."""
+        digest = hashlib.sha256()
+        for table in (self.jobs, self.sessions, self.clients):
+            for field in fields(table):
+                column: Int64Array = getattr(table, field.name)
+                digest.update(f"{type(table).__name__}.{field.name}:{len(column)};".encode())
+                digest.update(column.astype("<i8", copy=False).tobytes())
+        for names in (self.accounts, self.streams):
+            digest.update(("\0".join(names) + "\1").encode())
+        for blocks in (self.job_names, self.session_names):
+            for block in blocks:
+                for name in block:
+                    digest.update(name.encode() + b"\0")
+        return digest.hexdigest()
+
+
+def _no_rows(columns: type[_Columns]) -> dict[str, Int64Array]:
+    return {field.name: np.empty(0, dtype=np.int64) for field in fields(columns)}
+
+
+EMPTY_WORKLOAD = Workload(
+    jobs=JobColumns(**_no_rows(JobColumns)),
+    sessions=SessionColumns(**_no_rows(SessionColumns)),
+    clients=ClientColumns(**_no_rows(ClientColumns)),
+    accounts=(),
+    streams=(),
+    job_names=(),
+    session_names=(),
+)
+"""Nothing: what a run of live programs alone starts from."""

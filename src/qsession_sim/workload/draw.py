@@ -1,0 +1,191 @@
+"""Draw a workload: all randomness of a run is spent here, before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from itertools import accumulate
+from typing import assert_never
+
+import numpy as np
+
+from qsession_sim.errors import ScenarioError
+from qsession_sim.scenario.resolved import (
+    ResolvedArrivals,
+    ResolvedBatches,
+    ResolvedExplicit,
+    ResolvedIterative,
+    ResolvedScenario,
+    ResolvedSource,
+)
+from qsession_sim.scheduler.vocabulary import NEVER
+from qsession_sim.workload.columns import (
+    ClientColumns,
+    Int64Array,
+    JobColumns,
+    SessionColumns,
+    Workload,
+)
+from qsession_sim.workload.explicit import draw_explicit, numbers_of
+from qsession_sim.workload.part import Part, Setting
+from qsession_sim.workload.sources import draw_arrivals, draw_batches, draw_iterative
+
+
+def draw(scenario: ResolvedScenario) -> Workload:
+    """Draw every job, session and client of a scenario.
+
+    Rows are numbered source by source: explicit ones as given, iterative ones client by client, batches
+    batch by batch. Every source draws each of its columns from a generator of its own, so that adding,
+    removing or moving a source changes no other source's rows, and a policy changes nothing at all (S7).
+
+    Args:
+        scenario: in resolved form.
+
+    Returns:
+        The workload. Its streams are the sources in order; its accounts are those listed in the scenario,
+        else those used, in order of first use (in an explicit source sessions come before jobs). Every
+        source has one block of job names and one of session names, which may be empty.
+
+    Raises:
+        ScenarioError: if something drawn cannot be used: a time beyond 2**62 us, more than 100 million rows,
+            a job that would be retried for ever, or a reference to nothing.
+
+    Example:
+        >>> from qsession_sim.scenario.resolved import ResolvedScenario
+        >>> scenario = ResolvedScenario.model_validate({
+        ...     "schema_version": 1, "title": "Two jobs", "seed": 7, "start": "2024-04-02T08:00:00Z",
+        ...     "horizon": None, "warm_up": "0s", "profile": "2024-04",
+        ...     "rules": {"max_time_ends_as": "error", "unused_timeout": "30m", "max_execution_time": "3h"},
+        ...     "qpus": [{"name": "torino", "simulator": False, "service_time": {
+        ...         "model": "executions", "overhead": "2s", "per_execution": "350us",
+        ...         "noise": {"kind": "none"}}}],
+        ...     "policies": {"queue": {"name": "fifo"}, "hold": {"name": "exclusive"}}, "accounts": None,
+        ...     "workload": [{
+        ...         "kind": "arrivals", "name": "everyday", "account": "lab",
+        ...         "interarrival": {"kind": "constant", "value": "90s"}, "count": 2, "until": None,
+        ...         "qpu_time": {"kind": "constant", "value": "10s"}, "circuits": None, "shots": None,
+        ...         "max_execution_time": None, "priority": 0}],
+        ... })
+        >>> workload = draw(scenario)
+        >>> workload.jobs.at_us.tolist(), workload.jobs.qpu_time_us.tolist()
+        ([90000000, 180000000], [10000000, 10000000])
+    """
+    accounts = _accounts(scenario)
+    parts = [_part(scenario, stream, accounts) for stream in range(len(scenario.workload))]
+    return _assemble(scenario.workload, parts, accounts)
+
+
+def _part(scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...]) -> Part:
+    source = scenario.workload[stream]
+    setting = Setting(
+        seed=scenario.seed,
+        horizon_us=scenario.horizon,
+        execution_limit_us=scenario.rules.max_execution_time,
+        service_time=scenario.qpus[0].service_time,
+        accounts={name: number for number, name in enumerate(accounts)},
+        stream=stream,
+        name=source.name,
+    )
+    match source:
+        case ResolvedExplicit():
+            return draw_explicit(source, setting)
+        case ResolvedArrivals():
+            return draw_arrivals(source, setting)
+        case ResolvedIterative():
+            return draw_iterative(source, setting)
+        case ResolvedBatches():
+            return draw_batches(source, setting)
+        case _:
+            assert_never(source)
+
+
+def _accounts(scenario: ResolvedScenario) -> tuple[str, ...]:
+    used: dict[str, str] = {}
+    for source in scenario.workload:
+        if isinstance(source, ResolvedExplicit):
+            names = [session.account for session in source.sessions]
+            names += [job.account for job in source.jobs]
+        else:
+            names = [source.account]
+        for name in names:
+            used.setdefault(name, source.name)
+    if scenario.accounts is None:
+        return tuple(used)
+    listed = tuple(account.name for account in scenario.accounts)
+    unknown = [name for name in used if name not in listed]
+    if unknown:
+        raise ScenarioError(
+            tuple(f"workload.{used[name]}: account {name!r} is not in accounts" for name in unknown)
+        )
+    return listed
+
+
+def _assemble(
+    sources: Sequence[ResolvedSource], parts: Sequence[Part], accounts: tuple[str, ...]
+) -> Workload:
+    job_offsets = _offsets([len(part.jobs) for part in parts])
+    session_offsets = _offsets([len(part.sessions) for part in parts])
+    client_offsets = _offsets([len(part.clients) for part in parts])
+    offsets = {
+        "after": job_offsets,
+        "first_job": job_offsets,
+        "session": session_offsets,
+        "client": client_offsets,
+    }
+    jobs = _joined(JobColumns, [part.jobs for part in parts], offsets)
+    _link(sources, jobs, job_offsets, session_offsets)
+    return Workload(
+        jobs=JobColumns(**jobs),
+        sessions=SessionColumns(**_joined(SessionColumns, [part.sessions for part in parts], offsets)),
+        clients=ClientColumns(**_joined(ClientColumns, [part.clients for part in parts], offsets)),
+        accounts=accounts,
+        streams=tuple(source.name for source in sources),
+        job_names=tuple(part.job_names for part in parts),
+        session_names=tuple(part.session_names for part in parts),
+    )
+
+
+def _link(
+    sources: Sequence[ResolvedSource],
+    jobs: dict[str, Int64Array],
+    job_offsets: list[int],
+    session_offsets: list[int],
+) -> None:
+    """Fill in what explicit jobs say about other rows, also of other explicit sources."""
+    listed = [
+        (source, first_job, first_session)
+        for source, first_job, first_session in zip(sources, job_offsets, session_offsets, strict=True)
+        if isinstance(source, ResolvedExplicit)
+    ]
+    job_rows = {job.id: first + row for source, first, _ in listed for row, job in enumerate(source.jobs)}
+    session_rows = {
+        session.id: first + row for source, _, first in listed for row, session in enumerate(source.sessions)
+    }
+    for source, first, _ in listed:
+        rows = slice(first, first + len(source.jobs))
+        jobs["after"][rows] = numbers_of((job.after for job in source.jobs), job_rows, source.name, "after")
+        jobs["session"][rows] = numbers_of(
+            (job.session for job in source.jobs), session_rows, source.name, "session"
+        )
+
+
+def _offsets(lengths: list[int]) -> list[int]:
+    return [0, *accumulate(lengths)][: len(lengths)]
+
+
+def _joined(
+    table: type[JobColumns | SessionColumns | ClientColumns],
+    parts: Sequence[JobColumns | SessionColumns | ClientColumns],
+    offsets: dict[str, list[int]],
+) -> dict[str, Int64Array]:
+    """Columns of all parts after one another, numbers of rows shifted to count over all parts."""
+    joined: dict[str, Int64Array] = {}
+    for field in fields(table):
+        columns: list[Int64Array] = [getattr(part, field.name) for part in parts]
+        if field.name in offsets:
+            columns = [
+                np.where(column == NEVER, NEVER, column + offset)
+                for column, offset in zip(columns, offsets[field.name], strict=True)
+            ]
+        joined[field.name] = np.concatenate([np.zeros(0, dtype=np.int64), *columns])
+    return joined

@@ -1,0 +1,51 @@
+"""Part: the rows that one source contributes, and what a source reads of its scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from qsession_sim.scenario.resolved import ExecutionsModel
+from qsession_sim.workload.columns import (
+    ClientColumns,
+    Int64Array,
+    JobColumns,
+    NameBlock,
+    SessionColumns,
+)
+from qsession_sim.workload.random_streams import Purpose, stream_generator
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a source reads of the scenario that it stands in."""
+
+    seed: int
+    horizon_us: int | None
+    execution_limit_us: int | None  # S44; of the rules, not of the job
+    service_time: ExecutionsModel
+    accounts: Mapping[str, int]  # name to index into Workload.accounts
+    stream: int  # index into Workload.streams
+    name: str  # of the stream
+
+    def generator(self, purpose: Purpose) -> np.random.Generator:
+        """The source's own generator for one purpose."""
+        return stream_generator(self.seed, self.name, purpose)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one source. Jobs, sessions and clients count from 0 inside the part."""
+
+    jobs: JobColumns
+    sessions: SessionColumns
+    clients: ClientColumns
+    job_names: NameBlock
+    session_names: NameBlock
+
+
+def filled(rows: int, value: int) -> Int64Array:
+    """A column in which every row has the same value."""
+    return np.full(rows, value, dtype=np.int64)

@@ -1,0 +1,245 @@
+"""Sources of drawn jobs: arrivals, iterative clients, batches. Each gives the rows of one stream."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qsession_sim.scenario.resolved import ResolvedArrivals, ResolvedBatches, ResolvedIterative
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, OnFinish, OnRejection
+from qsession_sim.units import format_duration
+from qsession_sim.workload.columns import (
+    EMPTY_WORKLOAD,
+    ClientColumns,
+    Int64Array,
+    JobColumns,
+    NestedNames,
+    NumberedNames,
+    SessionColumns,
+)
+from qsession_sim.workload.distributions import counts, durations_us, sample
+from qsession_sim.workload.part import Part, Setting, filled
+from qsession_sim.workload.problems import source_error
+from qsession_sim.workload.qpu_times import DrawnSource, drawn_times_us
+from qsession_sim.workload.random_streams import Purpose
+from qsession_sim.workload.renewal import check_rows, renewal_times_us
+
+
+def draw_arrivals(source: ResolvedArrivals, setting: Setting) -> Part:
+    """Independent jobs in job mode, at the instants of a renewal process."""
+    at_us = _starts_us(source, setting)
+    unset = filled(len(at_us), NEVER)
+    return Part(
+        jobs=_job_columns(
+            source,
+            setting,
+            at_us=at_us,
+            after=unset,
+            think_us=filled(len(at_us), 0),
+            session=unset,
+            client=unset,
+        ),
+        sessions=EMPTY_WORKLOAD.sessions,
+        clients=EMPTY_WORKLOAD.clients,
+        job_names=NumberedNames(source.name, len(at_us)),
+        session_names=NumberedNames(source.name, 0),
+    )
+
+
+def draw_batches(source: ResolvedBatches, setting: Setting) -> Part:
+    """Batches at the instants of a renewal process: all jobs submitted at the start, then closed.
+
+    The close has the instant of the submissions and is served after them (S3).
+    """
+    start_us = _starts_us(source, setting)
+    batches = len(start_us)
+    jobs = counts(sample(source.jobs, setting.generator(Purpose.JOBS), batches), f"{source.name}.jobs")
+    check_rows(float(jobs.sum(dtype=np.float64)), source.name)
+    batch = np.repeat(np.arange(batches, dtype=np.int64), jobs)
+    unset = filled(len(batch), NEVER)
+    return Part(
+        jobs=_job_columns(
+            source,
+            setting,
+            at_us=start_us[batch],
+            after=unset,
+            think_us=filled(len(batch), 0),
+            session=batch,
+            client=unset,
+        ),
+        sessions=_session_columns(
+            source,
+            setting,
+            mode=Mode.BATCH,
+            max_time_us=source.max_time,
+            interactive_timeout_us=source.interactive_timeout,
+            client=filled(batches, NEVER),
+            close_us=start_us,
+        ),
+        clients=EMPTY_WORKLOAD.clients,
+        job_names=NestedNames(source.name, tuple(jobs.tolist())),
+        session_names=NumberedNames(source.name, batches),
+    )
+
+
+def draw_iterative(source: ResolvedIterative, setting: Setting) -> Part:
+    """Closed-loop clients (S64), client by client and iteration by iteration.
+
+    Every iteration has its think time, circuits, shots and noise, in row order; the think time of a
+    client's first iteration is drawn and not used. So one more client changes no earlier row.
+    """
+    name = source.name
+    start_us = _client_starts_us(source, setting)
+    clients = len(start_us)
+    iterations = counts(
+        sample(source.iterations, setting.generator(Purpose.ITERATIONS), clients), f"{name}.iterations"
+    )
+    check_rows(float(iterations.sum(dtype=np.float64)), name)
+    rows = int(iterations.sum())
+    first_job = np.cumsum(iterations) - iterations
+    at_us, after = filled(rows, NEVER), np.arange(-1, rows - 1, dtype=np.int64)
+    at_us[first_job], after[first_job] = start_us, NEVER
+    think_values = sample(source.think_time, setting.generator(Purpose.THINK), rows)
+    think_us = durations_us(think_values, f"{name}.think_time")
+    think_us[first_job] = 0
+    number = np.arange(clients, dtype=np.int64)
+    client = np.repeat(number, iterations)
+    in_sessions = source.mode != "job"
+    jobs = _job_columns(
+        source,
+        setting,
+        at_us=at_us,
+        after=after,
+        think_us=think_us,
+        session=client if in_sessions else filled(rows, NEVER),
+        client=client,
+    )
+    _refuse_endless_retries(source, setting, jobs.qpu_time_us)
+    return Part(
+        jobs=jobs,
+        sessions=_client_sessions(source, setting, number) if in_sessions else EMPTY_WORKLOAD.sessions,
+        clients=ClientColumns(
+            first_job=first_job,
+            jobs=iterations,
+            session=number if in_sessions else filled(clients, NEVER),
+            on_finish=filled(clients, OnFinish[source.on_finish.upper()]),
+            on_error=filled(clients, OnError[source.on_error.upper()]),
+            on_rejection=filled(clients, OnRejection[source.on_rejection.upper()]),
+        ),
+        job_names=NestedNames(name, tuple(iterations.tolist())),
+        session_names=NumberedNames(name, clients if in_sessions else 0),
+    )
+
+
+def _starts_us(source: ResolvedArrivals | ResolvedBatches, setting: Setting) -> Int64Array:
+    before_us = source.until
+    if before_us is None and source.count is None:
+        # S6: nothing is submitted at the horizon itself
+        before_us = setting.horizon_us
+    generator = setting.generator(Purpose.INTERARRIVAL)
+    return renewal_times_us(
+        source.interarrival, generator, source.name, count=source.count, before_us=before_us
+    )
+
+
+def _client_starts_us(source: ResolvedIterative, setting: Setting) -> Int64Array:
+    check_rows(source.clients, source.name)
+    if source.start is None:
+        return filled(source.clients, 0)
+    generator = setting.generator(Purpose.INTERARRIVAL)
+    return renewal_times_us(
+        source.start.interarrival, generator, source.name, count=source.clients, before_us=None
+    )
+
+
+def _job_columns(
+    source: DrawnSource,
+    setting: Setting,
+    *,
+    at_us: Int64Array,
+    after: Int64Array,
+    think_us: Int64Array,
+    session: Int64Array,
+    client: Int64Array,
+) -> JobColumns:
+    rows = len(at_us)
+    unset = filled(rows, NEVER)
+    limit_us = source.max_execution_time
+    return JobColumns(
+        at_us=at_us,
+        after=after,
+        think_us=think_us,
+        session=session,
+        client=client,
+        account=filled(rows, setting.accounts[source.account]),
+        stream=filled(rows, setting.stream),
+        qpu_time_us=drawn_times_us(source, setting, rows),
+        max_execution_time_us=unset if limit_us is None else filled(rows, limit_us),
+        priority=filled(rows, source.priority),
+        cancel_us=unset,
+        cancel_after_us=unset,
+    )
+
+
+def _client_sessions(source: ResolvedIterative, setting: Setting, number: Int64Array) -> SessionColumns:
+    if source.max_time is None or source.interactive_timeout is None:
+        raise source_error(source.name, f"mode {source.mode} needs max_time and interactive_timeout")
+    return _session_columns(
+        source,
+        setting,
+        mode=Mode[source.mode.upper()],
+        max_time_us=source.max_time,
+        interactive_timeout_us=source.interactive_timeout,
+        client=number,
+        close_us=filled(len(number), NEVER),
+    )
+
+
+def _session_columns(
+    source: DrawnSource,
+    setting: Setting,
+    *,
+    mode: Mode,
+    max_time_us: int,
+    interactive_timeout_us: int,
+    client: Int64Array,
+    close_us: Int64Array,
+) -> SessionColumns:
+    rows = len(client)
+    unset = filled(rows, NEVER)
+    return SessionColumns(
+        mode=filled(rows, mode),
+        account=filled(rows, setting.accounts[source.account]),
+        stream=filled(rows, setting.stream),
+        client=client,
+        created_us=unset,  # S9: its first submission creates it
+        max_time_us=filled(rows, max_time_us),
+        interactive_timeout_us=filled(rows, interactive_timeout_us),
+        close_us=close_us,
+        cancel_us=unset,
+        close_after_us=unset,
+        cancel_after_us=unset,
+    )
+
+
+def _refuse_endless_retries(source: ResolvedIterative, setting: Setting, qpu_time_us: Int64Array) -> None:
+    """A job that S44 cuts is cut again at every retry (S65): in a run without a horizon, for ever."""
+    limits = [limit for limit in (source.max_execution_time, setting.execution_limit_us) if limit is not None]
+    if source.on_error != "retry" or setting.horizon_us is not None or not limits or _ends_rejected(source):
+        return
+    over = np.count_nonzero(qpu_time_us > min(limits))
+    if over:
+        raise source_error(
+            source.name,
+            f"{over} of {len(qpu_time_us)} jobs need more QPU time than max_execution_time "
+            f"({format_duration(min(limits))}) and would be retried for ever; give a horizon, "
+            "on_error: stop or continue, shorter jobs or a longer max_execution_time",
+        )
+
+
+def _ends_rejected(source: ResolvedIterative) -> bool:
+    """Whether a client that goes on retrying meets a rejection that ends it."""
+    if source.mode == "job" or source.max_time is None:
+        return False
+    # S24 rejects its first submission; otherwise S16 closes its session, and S66 says what follows
+    never_admitted = source.max_execution_time is not None and source.max_execution_time > source.max_time
+    return never_admitted or source.on_rejection == "give_up"
