@@ -1,0 +1,1 @@
+"""Queue and hold policies by name."""

@@ -1,0 +1,103 @@
+"""Policies by name. A queue policy orders the normal queue (S50); a hold policy says what the QPU does
+while a session holds it with nothing to run (S51)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from qsession_sim.errors import PolicyError
+from qsession_sim.scheduler.rules import EXCLUSIVE, NONE, SHARED, HoldPolicy
+from qsession_sim.scheduler.view import JobView, QueueKey
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class QueuePolicy:
+    """A named order of the normal queue. `key` None: by submission and job number alone."""
+
+    name: str
+    summary: str
+    key: QueueKey | None
+
+
+@dataclass(frozen=True)
+class NamedHoldPolicy:
+    """A named hold policy."""
+
+    name: str
+    summary: str
+    policy: HoldPolicy
+
+
+def _most_urgent_first(job: JobView) -> tuple[int, ...]:
+    return (-job.priority,)
+
+
+QUEUE_POLICIES: Final = MappingProxyType(
+    {
+        policy.name: policy
+        for policy in (
+            QueuePolicy("fifo", "First in, first out: by submission, then by job number.", None),
+            QueuePolicy(
+                "priority",
+                "Strict priority: the largest priority first, then first in, first out.",
+                _most_urgent_first,
+            ),
+        )
+    }
+)
+
+HOLD_POLICIES: Final = MappingProxyType(
+    {
+        policy.name: policy
+        for policy in (
+            NamedHoldPolicy(
+                "exclusive", "The QPU waits for the session's next job until the ITTL ends.", EXCLUSIVE
+            ),
+            NamedHoldPolicy(
+                "shared", "Job-mode jobs may run while the session has none, as in a batch.", SHARED
+            ),
+            NamedHoldPolicy("none", "The ITTL counts as 0: an idle session lets go at once.", NONE),
+        )
+    }
+)
+
+
+def queue_policy(policy: str | Callable[[JobView], tuple[int, ...]]) -> QueuePolicy:
+    """Find a queue policy by name, or wrap a function from a job to a tuple of ints, smallest first.
+
+    Raises:
+        PolicyError: if there is no policy of that name.
+
+    Example:
+        >>> queue_policy("priority").summary
+        'Strict priority: the largest priority first, then first in, first out.'
+        >>> queue_policy(lambda job: (job.number % 2,)).name
+        '<lambda>'
+    """
+    if isinstance(policy, str):
+        return _find(policy, QUEUE_POLICIES, "queue")
+    summary = (policy.__doc__ or "").strip().partition("\n")[0]
+    return QueuePolicy(getattr(policy, "__name__", type(policy).__name__), summary, policy)
+
+
+def hold_policy(name: str) -> HoldPolicy:
+    """Find a hold policy by name.
+
+    Raises:
+        PolicyError: if there is no policy of that name.
+    """
+    return _find(name, HOLD_POLICIES, "hold").policy
+
+
+def _find(name: str, policies: Mapping[str, P], kind: str) -> P:
+    if name in policies:
+        return policies[name]
+    close = get_close_matches(name, policies, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(policies)}"
+    raise PolicyError(f"no {kind} policy is called {name!r}; {hint}")

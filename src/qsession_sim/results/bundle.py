@@ -1,0 +1,157 @@
+"""A run as a directory: written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from qsession_sim.errors import BundleError
+from qsession_sim.results.tables import TABLES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SUMMARY: Final = "summary.json"
+SCENARIO: Final = "scenario.yaml"
+RESOLVED: Final = "scenario.resolved.json"
+PROVENANCE: Final = "provenance.json"
+
+FILES: Final = (*(f"{table}.parquet" for table in TABLES), SUMMARY, SCENARIO, RESOLVED, PROVENANCE)
+"""All that a bundle holds."""
+
+_ROWS_PER_GROUP: Final = 262_144
+
+
+def write_bundle(
+    directory: str | os.PathLike[str],
+    tables: Mapping[str, pl.DataFrame],
+    texts: Mapping[str, str],
+) -> Path:
+    """Write all files of a bundle beside the directory, then rename; an interruption leaves what was there.
+
+    A bundle that is there is replaced; nothing else ever is.
+
+    Args:
+        directory: where the bundle shall be; missing parents are made.
+        tables: the frames by table name.
+        texts: the contents of the other files by file name.
+
+    Returns:
+        The directory.
+
+    Raises:
+        BundleError: if something else is there, or it cannot be written.
+    """
+    target = Path(directory).resolve()
+    _refuse_to_replace(target)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    try:
+        partial.mkdir(parents=True)
+        for table, frame in tables.items():
+            frame.rechunk().write_parquet(
+                partial / f"{table}.parquet", compression="zstd", row_group_size=_ROWS_PER_GROUP
+            )
+        for name, text in texts.items():
+            (partial / name).write_text(text, encoding="utf-8", newline="\n")
+        _put_in_place(partial, target)
+    except OSError as error:
+        raise BundleError(f"cannot write the bundle {directory}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def is_bundle(directory: str | os.PathLike[str]) -> bool:
+    """Whether a directory is a bundle."""
+    return (Path(directory) / PROVENANCE).is_file()
+
+
+def read_frame(directory: Path, table: str) -> pl.DataFrame:
+    """Read a table of a bundle.
+
+    Raises:
+        BundleError: if the file is missing or damaged.
+    """
+    import polars as pl
+
+    try:
+        return pl.read_parquet(directory / f"{table}.parquet")
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _damaged(directory, f"{table}.parquet", error) from error
+
+
+def read_text(directory: Path, name: str) -> str:
+    """Read another file of a bundle.
+
+    Raises:
+        BundleError: if it is missing or no text.
+    """
+    try:
+        return (directory / name).read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _damaged(directory, name, error) from error
+
+
+def read_json(directory: Path, name: str) -> dict[str, Any]:
+    """Read a JSON object of a bundle.
+
+    Raises:
+        BundleError: if the file is missing or damaged.
+    """
+    try:
+        document = json.loads(read_text(directory, name))
+    except json.JSONDecodeError as error:
+        raise _damaged(directory, name, error) from error
+    if not isinstance(document, dict):
+        raise BundleError(f"the bundle {directory} is damaged: {name} is not a JSON object; write it again")
+    return document
+
+
+def json_text(document: Mapping[str, Any]) -> str:
+    """A JSON document as a bundle has it."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _refuse_to_replace(target: Path) -> None:
+    if not os.path.lexists(target):
+        return
+    if not target.is_dir():
+        raise BundleError(f"{target} is a file; choose a directory that does not exist")
+    if not is_bundle(target):
+        raise BundleError(
+            f"{target} exists and is not a bundle (it has no {PROVENANCE}); "
+            f"choose a directory that does not exist"
+        )
+    foreign = sorted(entry.name for entry in target.iterdir() if entry.name not in FILES)
+    if foreign:
+        raise BundleError(
+            f"{target} is a bundle but also holds {foreign[0]!r}, which would be lost; "
+            f"move it away or choose another directory"
+        )
+
+
+def _put_in_place(partial: Path, target: Path) -> None:
+    """Rename, an old bundle being set aside first: a directory that is not empty cannot be renamed over."""
+    replaced = partial.with_suffix(".replaced")
+    try:
+        if target.exists():
+            target.rename(replaced)
+        partial.rename(target)
+    except BaseException:
+        if not target.exists() and replaced.exists():
+            replaced.rename(target)
+        raise
+    finally:
+        if target.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _damaged(directory: Path, name: str, error: Exception) -> BundleError:
+    if not directory.is_dir():
+        return BundleError(f"{directory} is not a directory; give the directory that a run was saved to")
+    return BundleError(f"the bundle {directory} is damaged: {name}: {error}; write it again")

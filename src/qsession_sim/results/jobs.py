@@ -1,0 +1,81 @@
+"""Columns of the table of jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from qsession_sim.results.record import Record
+from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode
+from qsession_sim.workload.columns import Int64Array
+
+Column = npt.NDArray[Any]
+
+
+def job_columns(record: Record) -> dict[str, Column]:
+    """The table of jobs as numbers: one row a submission, by job number; NEVER for null.
+
+    `job`, `account`, `session` and `stream` are row numbers of the workload, `mode`, `status` and `reason`
+    numbers of the vocabulary. All columns have shape (submissions,).
+    """
+    rows = submissions(record)
+    jobs = record.workload.jobs
+    status = record.status[rows]
+    submitted_us = record.submitted_us[rows]
+    started_us = record.started_us[rows]
+    completed_us = record.ended_us[rows].copy()
+    rejected = status == JobStatus.REJECTED
+    completed_us[rejected] = NEVER  # S20
+    ready_us = submitted_us.copy()  # S40: preparation takes no time
+    ready_us[rejected] = NEVER
+    return {
+        "job": np.arange(len(jobs))[rows],
+        "account": jobs.account[rows],
+        "session": record.job_session[rows],
+        "mode": job_modes(record, rows),
+        "qpu": np.zeros(len(status), dtype=np.int8),
+        "status": status,
+        "reason": record.reason[rows],
+        "submitted_us": submitted_us,
+        "preparing_us": np.full(len(status), NEVER, dtype=np.int8),  # S40
+        "ready_us": ready_us,
+        "started_us": started_us,
+        "completed_us": completed_us,
+        "requested_qpu_time_us": jobs.qpu_time_us[rows],
+        "qpu_time_us": used_qpu_time_us(record, rows),
+        "attempts": (started_us >= 0).astype(np.int8),
+        "waiting_us": _elapsed(submitted_us, started_us),
+        "turnaround_us": _elapsed(submitted_us, completed_us),
+        "stream": jobs.stream[rows],
+    }
+
+
+def submissions(record: Record) -> Int64Array | slice:
+    """The rows of the jobs that were submitted; all of them, as is usual, without a copy."""
+    submitted = record.submitted_us >= 0
+    return slice(None) if submitted.all() else np.flatnonzero(submitted)
+
+
+def job_modes(record: Record, rows: Int64Array | slice) -> npt.NDArray[np.int8]:
+    """`vocabulary.Mode` by the session that each job was submitted to, shape (rows,)."""
+    session = record.job_session[rows]
+    modes = np.full(len(session), Mode.JOB, dtype=np.int8)
+    of_session = session >= 0
+    modes[of_session] = record.workload.sessions.mode[session[of_session]]
+    return modes
+
+
+def used_qpu_time_us(record: Record, rows: Int64Array | slice) -> Int64Array:
+    """Time on the QPU, up to the end of the run for a job that is there; 0 if it did not start (S62)."""
+    started_us = record.started_us[rows]
+    left_us = record.ended_us[rows].copy()
+    left_us[left_us < 0] = record.end_us
+    return np.where(started_us >= 0, left_us - started_us, 0)
+
+
+def _elapsed(since_us: Int64Array, until_us: Int64Array) -> Int64Array:
+    elapsed_us = until_us - since_us
+    elapsed_us[until_us < 0] = NEVER
+    return elapsed_us

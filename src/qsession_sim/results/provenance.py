@@ -1,0 +1,61 @@
+"""Where a result comes from: versions, seed, digests. No times, no paths: equal runs, equal bytes (S7)."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from qsession_sim import __version__
+from qsession_sim.results.record import Record
+
+if TYPE_CHECKING:
+    from qsession_sim.results.run import ScenarioLike
+
+DEPENDENCIES: Final = ("numpy", "polars", "pydantic", "simpy")
+
+_JOB_COLUMNS: Final = ("job_session", "submitted_us", "started_us", "ended_us", "status", "reason")
+
+
+def describe(record: Record, scenario: ScenarioLike, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that identifies a result.
+
+    Args:
+        record: the run.
+        scenario: what it was run from.
+        given: what only the caller knows, such as the name of the engine; JSON values.
+    """
+    return {
+        "versions": versions(),
+        "seed": scenario.resolved.seed,
+        **given,
+        "digests": {
+            "scenario": hashlib.sha256(scenario.to_json().encode()).hexdigest(),
+            "workload": record.workload.digest(),
+            "record": record_digest(record),
+        },
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of the package, Python and what the result depends on."""
+    return {
+        "qsession-sim": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in DEPENDENCIES},
+    }
+
+
+def record_digest(record: Record) -> str:
+    """SHA-256 over what happened, little endian: equal runs of a workload, equal digests (S7)."""
+    digest = hashlib.sha256()
+    for name in (*_JOB_COLUMNS, "transitions"):
+        column = np.ascontiguousarray(getattr(record, name))
+        digest.update(f"{name}:{column.shape};".encode())
+        digest.update(column.astype(column.dtype.newbyteorder("<"), copy=False).data)
+    digest.update(f"{record.qpu};{record.end_us}".encode())
+    return digest.hexdigest()

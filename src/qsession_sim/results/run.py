@@ -1,0 +1,192 @@
+"""Run: a finished simulation, and the same read back from disk."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qsession_sim.errors import BundleError
+from qsession_sim.results.bundle import (
+    PROVENANCE,
+    RESOLVED,
+    SCENARIO,
+    SUMMARY,
+    is_bundle,
+    json_text,
+    read_frame,
+    read_json,
+    read_text,
+    write_bundle,
+)
+from qsession_sim.results.provenance import describe
+from qsession_sim.results.record import Record
+from qsession_sim.results.summary import summarize
+from qsession_sim.results.tables import TABLES, Tables
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from qsession_sim.scenario.resolved import ResolvedScenario
+
+
+class ScenarioLike(Protocol):
+    """What a run needs of the scenario it came from."""
+
+    @property
+    def resolved(self) -> ResolvedScenario:
+        """The form that was simulated."""
+
+    @property
+    def text(self) -> str:
+        """The YAML as given."""
+
+    def to_json(self) -> str:
+        """The resolved form as a JSON document."""
+
+
+class Run:
+    """A finished simulation. Tables are made when first read; their columns are described in the guide.
+
+    Args:
+        record: what happened.
+        scenario: what was simulated.
+        provenance: what only the caller knows of its origin, such as the engine; JSON values.
+    """
+
+    def __init__(self, record: Record, scenario: ScenarioLike, provenance: Mapping[str, Any]) -> None:
+        self.record = record
+        self.scenario = scenario
+        self._given = dict(provenance)
+        self._tables = Tables(record)
+
+    @property
+    def jobs(self) -> pl.DataFrame:
+        """One row a submission, rejected ones included, by job number."""
+        return self._tables.jobs
+
+    @property
+    def sessions(self) -> pl.DataFrame:
+        """One row a session or batch that came to exist, by session number."""
+        return self._tables.sessions
+
+    @property
+    def intervals(self) -> pl.DataFrame:
+        """What each QPU did when: busy, held, down or free (S72)."""
+        return self._tables.intervals
+
+    @property
+    def transitions(self) -> pl.DataFrame:
+        """Every change of a session's state or of `accepting_jobs`, in order."""
+        return self._tables.transitions
+
+    @property
+    def queue_length(self) -> pl.DataFrame:
+        """The number of queued jobs of each QPU from each time on."""
+        return self._tables.queue_length
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """Versions, seed, engine and digests; equal runs have equal provenance (S7)."""
+        return describe(self.record, self.scenario, self._given)
+
+    def summary(self) -> dict[str, Any]:
+        """Counts, distributions and shares; see `results.summary.summarize` for what each number means."""
+        return copy.deepcopy(self._summary)
+
+    @cached_property
+    def _summary(self) -> dict[str, Any]:
+        return summarize(self.record, self.scenario.resolved.warm_up)
+
+    def save(self, directory: str | os.PathLike[str]) -> Path:
+        """Write the run as a directory; an interruption leaves no half one. `load` reads it.
+
+        Returns:
+            The directory.
+
+        Raises:
+            BundleError: if something other than a saved run is there, or it cannot be written.
+        """
+        tables = {table: getattr(self, table) for table in TABLES}
+        texts = {
+            SUMMARY: json_text(self._summary),
+            SCENARIO: self.scenario.text,
+            RESOLVED: self.scenario.to_json(),
+            PROVENANCE: json_text(self.provenance),
+        }
+        return write_bundle(directory, tables, texts)
+
+
+class SavedRun:
+    """A run read back from disk, with the same tables and summary; files are read when first needed.
+
+    Args:
+        directory: what `Run.save` wrote.
+
+    Raises:
+        BundleError: if it is not a bundle; when a file is read, if that is damaged.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self.directory = Path(directory)
+        if not is_bundle(self.directory):
+            raise BundleError(
+                f"{self.directory} is not a bundle (it has no {PROVENANCE}); "
+                f"give the directory that a run was saved to"
+            )
+
+    @cached_property
+    def jobs(self) -> pl.DataFrame:
+        """See `Run.jobs`."""
+        return read_frame(self.directory, "jobs")
+
+    @cached_property
+    def sessions(self) -> pl.DataFrame:
+        """See `Run.sessions`."""
+        return read_frame(self.directory, "sessions")
+
+    @cached_property
+    def intervals(self) -> pl.DataFrame:
+        """See `Run.intervals`."""
+        return read_frame(self.directory, "intervals")
+
+    @cached_property
+    def transitions(self) -> pl.DataFrame:
+        """See `Run.transitions`."""
+        return read_frame(self.directory, "transitions")
+
+    @cached_property
+    def queue_length(self) -> pl.DataFrame:
+        """See `Run.queue_length`."""
+        return read_frame(self.directory, "queue_length")
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """See `Run.provenance`."""
+        return read_json(self.directory, PROVENANCE)
+
+    @cached_property
+    def scenario_text(self) -> str:
+        """The scenario as it was given to the run."""
+        return read_text(self.directory, SCENARIO)
+
+    @cached_property
+    def resolved(self) -> dict[str, Any]:
+        """The resolved scenario, as JSON values."""
+        return read_json(self.directory, RESOLVED)
+
+    def summary(self) -> dict[str, Any]:
+        """See `Run.summary`."""
+        return read_json(self.directory, SUMMARY)
+
+
+def load(directory: str | os.PathLike[str]) -> SavedRun:
+    """Read a run that `Run.save` wrote.
+
+    Raises:
+        BundleError: if the directory is not a bundle.
+    """
+    return SavedRun(directory)

@@ -1,0 +1,135 @@
+"""The result tables as polars frames, from columns of numbers. Columns, order and words are promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from qsession_sim.results.intervals import IntervalKind, interval_columns, queue_length_columns
+from qsession_sim.results.jobs import Column, job_columns
+from qsession_sim.results.names import name_series
+from qsession_sim.results.record import Record
+from qsession_sim.results.sessions import session_columns, transition_columns
+from qsession_sim.scheduler.transitions import SessionEvent
+from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Reason, SessionState
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TABLES: Final = ("jobs", "sessions", "intervals", "transitions", "queue_length")
+
+MODES: Final = tuple(mode.name.lower() for mode in Mode)
+STATES: Final = tuple(state.name.lower() for state in SessionState)
+STATUSES: Final = tuple(status.name for status in JobStatus)
+REASONS: Final = tuple(reason.name for reason in Reason if reason is not Reason.NONE)
+EVENTS: Final = tuple(event.name for event in SessionEvent)
+KINDS: Final = tuple(kind.name.lower() for kind in IntervalKind)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The five tables of a run, each built when first read."""
+
+    record: Record
+
+    @cached_property
+    def job_names(self) -> pl.Series:
+        """The name of every job of the workload, by job number."""
+        return name_series(self.record.workload.job_names)
+
+    @cached_property
+    def session_names(self) -> pl.Series:
+        """The name of every session of the workload, by session number."""
+        return name_series(self.record.workload.session_names)
+
+    @cached_property
+    def jobs(self) -> pl.DataFrame:
+        """One row a submission, by job number."""
+        return self._frame(job_columns(self.record))
+
+    @cached_property
+    def sessions(self) -> pl.DataFrame:
+        """One row a session that came to exist, by session number."""
+        return self._frame(session_columns(self.record))
+
+    @cached_property
+    def intervals(self) -> pl.DataFrame:
+        """What the QPU did when; the rows tile its time (S72)."""
+        return self._frame(interval_columns(self.record))
+
+    @cached_property
+    def transitions(self) -> pl.DataFrame:
+        """Every change of a session's state or of `accepting_jobs`, in order."""
+        return self._frame(transition_columns(self.record))
+
+    @cached_property
+    def queue_length(self) -> pl.DataFrame:
+        """The number of queued jobs from each time on."""
+        return self._frame(queue_length_columns(self.record))
+
+    def _frame(self, columns: dict[str, Column]) -> pl.DataFrame:
+        """Take the columns out of the dictionary one by one, so that each is freed when it is converted."""
+        import polars as pl
+
+        words = self._words()
+        series = []
+        for name in tuple(columns):
+            column = columns.pop(name)
+            if name == "job":
+                converted = _gather(self.job_names, column)
+            elif name == "session":
+                converted = _gather(self.session_names, column)
+            elif name == "reason":
+                converted = _reasons(column)
+            elif name in words:
+                converted = _gather(_enumeration(words[name]), column)
+            else:
+                converted = _numbers(column)
+            series.append(converted.alias(name))
+        return pl.DataFrame(series)
+
+    def _words(self) -> Mapping[str, Sequence[str]]:
+        return {
+            "account": self.record.workload.accounts,
+            "stream": self.record.workload.streams,
+            "qpu": (self.record.qpu,),
+            "mode": MODES,
+            "status": STATUSES,
+            "state": STATES,
+            "from_state": STATES,
+            "to_state": STATES,
+            "event": EVENTS,
+            "kind": KINDS,
+        }
+
+
+def _numbers(column: Column) -> pl.Series:
+    """Booleans as they are; numbers as int64 with null for NEVER."""
+    import polars as pl
+
+    if column.dtype == np.bool_:
+        return pl.Series(column)
+    series = pl.Series(column.astype(np.int64, copy=False))
+    return series.set(series < 0, None) if np.any(column < 0) else series
+
+
+def _gather(words: pl.Series, column: Column) -> pl.Series:
+    return words.gather(_numbers(column))
+
+
+def _enumeration(words: Sequence[str]) -> pl.Series:
+    import polars as pl
+
+    return pl.Series(words, dtype=pl.Enum(words))
+
+
+def _reasons(column: Column) -> pl.Series:
+    """The numbers of reasons have gaps; NONE and NEVER are null."""
+    position = np.full(max(Reason) + 2, -1, dtype=np.int8)  # the last entry is that of NEVER
+    for index, word in enumerate(REASONS):
+        position[Reason[word]] = index
+    return _gather(_enumeration(REASONS), position[column.astype(np.int64, copy=False)])

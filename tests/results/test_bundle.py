@@ -1,0 +1,194 @@
+"""Runs on disk: whole or not at all, and the same bytes for the same run (S7)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import qsession_sim
+from qsession_sim.errors import BundleError
+from qsession_sim.results import bundle
+from qsession_sim.results.provenance import record_digest
+from qsession_sim.results.run import load
+from qsession_sim.results.tables import TABLES
+from results.handmade import make_record, make_run
+
+FILES = {
+    *(f"{table}.parquet" for table in TABLES),
+    *("summary.json", "scenario.yaml", "scenario.resolved.json", "provenance.json"),
+}
+
+
+def contents(directory) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_a_saved_run_reads_back_equal(tmp_path):
+    run = make_run()
+    assert run.save(tmp_path / "deep" / "out") == tmp_path / "deep" / "out"
+    saved = load(tmp_path / "deep" / "out")
+    for table in TABLES:
+        assert getattr(saved, table).equals(getattr(run, table)), table
+        assert getattr(saved, table).schema == getattr(run, table).schema, table
+    assert saved.summary() == run.summary()
+    assert saved.provenance == run.provenance
+    assert (saved.scenario_text, saved.resolved) == ("seed: 7\n", {"seed": 7})
+    assert set(contents(tmp_path / "deep" / "out")) == FILES
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
+
+
+def test_provenance_names_versions_seed_engine_and_digests(tmp_path):
+    run = make_run()
+    provenance = run.provenance
+    assert list(provenance) == ["versions", "seed", "engine", "digests"]
+    assert list(provenance["versions"]) == ["qsession-sim", "python", "numpy", "polars", "pydantic", "simpy"]
+    assert provenance["versions"]["qsession-sim"] == qsession_sim.__version__
+    assert (provenance["seed"], provenance["engine"]) == (7, "hand")
+    assert provenance["digests"]["workload"] == run.record.workload.digest()
+    # SHA-256 of the text of the resolved scenario, '{"seed": 7}' and a newline
+    assert provenance["digests"]["scenario"] == (
+        subprocess.run(["sha256sum"], input=b'{"seed": 7}\n', capture_output=True, check=True)
+        .stdout[:64]
+        .decode()
+    )
+
+
+@pytest.mark.parametrize(
+    "column", ["started_us", "ended_us", "status", "reason", "job_session", "transitions"]
+)
+def test_the_digest_of_a_record_depends_on_every_column(column):
+    record = make_record()
+    changed = getattr(record, column).copy()
+    changed.flat[0] += 1
+    assert record_digest(replace(record, **{column: changed})) != record_digest(record)
+    assert record_digest(make_record()) == record_digest(record)
+    assert record_digest(replace(record, end_us=91)) != record_digest(record)
+
+
+def test_the_same_run_gives_the_same_bytes_in_another_process(tmp_path):
+    """S7: also with another hash seed and one thread."""
+    make_run().save(tmp_path / "here")
+    make_run().save(tmp_path / "again")
+    code = f"from results.handmade import make_run; make_run().save({str(tmp_path / 'there')!r})"
+    tests = Path(__file__).parents[1]
+    source = Path(qsession_sim.__file__).parents[1]
+    environment = os.environ | {
+        "PYTHONPATH": f"{tests}{os.pathsep}{source}",
+        "PYTHONHASHSEED": "123",
+        "POLARS_MAX_THREADS": "1",
+    }
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert contents(tmp_path / "again") == contents(tmp_path / "here")
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+
+
+def test_saving_again_replaces_the_bundle(tmp_path):
+    make_run(warm_up=71).save(tmp_path / "out")
+    make_run().save(tmp_path / "out")
+    assert load(tmp_path / "out").summary() == make_run().summary()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_other_directories_and_files_are_never_replaced(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "important.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    make_run().save(tmp_path / "out")
+    (tmp_path / "out" / "thesis.tex").write_text("mine")
+    for name, message in {
+        "notes": "exists and is not a bundle (it has no provenance.json); choose a directory that does not exist",
+        "file": "is a file; choose a directory that does not exist",
+        "out": "is a bundle but also holds 'thesis.tex', which would be lost; "
+        "move it away or choose another directory",
+    }.items():
+        with pytest.raises(BundleError) as caught:
+            make_run().save(tmp_path / name)
+        assert str(caught.value) == f"{tmp_path / name} {message}"
+    assert (tmp_path / "notes" / "important.txt").read_text() == "mine"
+    assert (tmp_path / "out" / "thesis.tex").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "notes", "out"]
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("moment", ["tables", "texts", "set_aside", "put_in_place"])
+def test_an_interruption_leaves_what_was_there(tmp_path, monkeypatch, moment, old):
+    target = tmp_path / "out"
+    if old:
+        make_run(warm_up=71).save(target)
+    before = contents(target) if old else None
+    renames = []
+
+    def interrupt(*_args, **_options):
+        raise KeyboardInterrupt
+
+    def rename(path, to, _original=Path.rename):
+        renames.append(path)
+        if len(renames) == (1 if moment == "set_aside" else 1 + old):
+            raise KeyboardInterrupt
+        return _original(path, to)
+
+    if moment == "tables":
+        monkeypatch.setattr(pl.DataFrame, "write_parquet", interrupt)
+    elif moment == "texts":
+        monkeypatch.setattr(Path, "write_text", interrupt)
+    else:
+        monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(KeyboardInterrupt):
+        make_run().save(target)
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == (["out"] if old else [])
+    assert not old or contents(target) == before
+
+
+def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BundleError) as caught:
+        make_run().save(tmp_path / "file" / "out")
+    assert str(caught.value) == f"cannot write the bundle {tmp_path / 'file' / 'out'}: Not a directory"
+
+
+def test_what_is_no_bundle_is_not_loaded(tmp_path):
+    with pytest.raises(BundleError) as caught:
+        load(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path} is not a bundle (it has no provenance.json); give the directory that a run was saved to"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "read"),
+    [
+        ("jobs.parquet", b"nonsense", lambda saved: saved.jobs),
+        ("jobs.parquet", None, lambda saved: saved.jobs),
+        ("summary.json", b"{", lambda saved: saved.summary()),
+        ("summary.json", b"[]", lambda saved: saved.summary()),
+        ("scenario.yaml", b"\xff", lambda saved: saved.scenario_text),
+    ],
+)
+def test_a_damaged_bundle_is_named(tmp_path, name, damage, read):
+    make_run().save(tmp_path / "out")
+    if damage is None:
+        (tmp_path / "out" / name).unlink()
+    else:
+        (tmp_path / "out" / name).write_bytes(damage)
+    with pytest.raises(BundleError) as caught:
+        read(load(tmp_path / "out"))
+    message = str(caught.value)
+    assert message.startswith(f"the bundle {tmp_path / 'out'} is damaged: {name}")
+    assert message.endswith("write it again")
+
+
+def test_results_do_not_import_polars_before_a_table_is_read():
+    code = (
+        "import sys, qsession_sim.results.run, qsession_sim.testing.invariants;"
+        "sys.exit(any(name in sys.modules for name in ('polars', 'scipy', 'simpy', 'matplotlib')))"
+    )
+    source = Path(bundle.__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(source)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
