@@ -1,0 +1,1 @@
+"""Experiments: what researchers do with scenarios."""

@@ -1,0 +1,1 @@
+"""The SimPy shell around the scheduler; the only package that imports simpy."""

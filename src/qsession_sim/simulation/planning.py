@@ -1,0 +1,52 @@
+"""From the columns of a workload to the scheduler's plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+
+from qsession_sim.scheduler.plan import ClientSpec, JobPlan, Plan, SessionSpec
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, OnFinish, OnRejection
+from qsession_sim.workload.columns import Int64Array, Workload
+
+
+def plan_of(workload: Workload, accounts: Sequence[str]) -> Plan:
+    """Share the job columns with the scheduler, without a copy, and make its sessions and clients."""
+    jobs = workload.jobs
+    planned = np.flatnonzero(jobs.at_us != NEVER)
+    planned = planned[np.argsort(jobs.at_us[planned], kind="stable")]  # stable: ties go by number (S3)
+    return Plan(
+        jobs=JobPlan(**{field.name: memoryview(getattr(jobs, field.name)) for field in fields(JobPlan)}),
+        submissions_us=_column(jobs.at_us[planned]),
+        submissions=_column(planned),
+        follow_ups=_column(np.flatnonzero((jobs.after != NEVER) & (jobs.client == NEVER))),
+        job_cancels=_column(np.flatnonzero(jobs.cancel_us != NEVER)),
+        sessions=_sessions(workload),
+        clients=_clients(workload),
+        accounts=accounts,
+    )
+
+
+def _column(numbers: Int64Array) -> memoryview:
+    return memoryview(np.ascontiguousarray(numbers, dtype=np.int64).data)
+
+
+def _sessions(workload: Workload) -> tuple[SessionSpec, ...]:
+    sessions = workload.sessions
+    names = [field.name for field in fields(SessionSpec) if field.name != "mode"]
+    columns = [getattr(sessions, name).tolist() for name in names]
+    return tuple(
+        SessionSpec(Mode(mode), **dict(zip(names, row, strict=True)))
+        for mode, *row in zip(sessions.mode.tolist(), *columns, strict=True)
+    )
+
+
+def _clients(workload: Workload) -> tuple[ClientSpec, ...]:
+    clients = workload.clients
+    columns = [getattr(clients, field.name).tolist() for field in fields(ClientSpec)]
+    return tuple(
+        ClientSpec(first, count, session, OnFinish(finish), OnError(error), OnRejection(rejection))
+        for first, count, session, finish, error, rejection in zip(*columns, strict=True)
+    )

@@ -1,0 +1,250 @@
+"""Service: the scheduler inside a SimPy environment, driven by one re-armed timeout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import simpy
+from simpy.events import NORMAL, EventPriority
+
+from qsession_sim.errors import SchedulerUsageError
+from qsession_sim.results.record import Record
+from qsession_sim.scenario.profiles import DEFAULT_PROFILE, PROFILES, ProfileName
+from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.scheduler import ALL_EVENTS, Scheduler
+from qsession_sim.scheduler.view import QueueKey
+from qsession_sim.scheduler.vocabulary import Mode, Rank
+from qsession_sim.simulation.entities import Entities
+from qsession_sim.simulation.planning import plan_of
+from qsession_sim.simulation.programs import ProgramJob, ProgramSession
+from qsession_sim.workload.columns import Workload
+
+LATE: Final = EventPriority(NORMAL + 1)
+"""After every other SimPy event of the instant, also those that are still to be created (S4)."""
+
+EVENTS_BETWEEN_REPORTS: Final = 20_000
+
+Program = Generator[simpy.Event, Any, Any]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come: simulated time, events applied, and jobs known before the run."""
+
+    now_us: int
+    events: int
+    jobs: int
+
+
+class Service:
+    """One QPU with its scheduler, and a SimPy environment in which live programs take part.
+
+    Time in `env` is in integer microseconds. A program is a SimPy process that opens sessions and submits
+    jobs; what it does equals what a scenario with the same entities in the same order does (S4).
+
+    Args:
+        workload: everything known before the run.
+        rules: settings of the service.
+        queue_key: key of the queue policy; None is first in, first out.
+        qpu: name of the QPU in the tables.
+        profile: whose clocks a program's sessions have by default.
+        horizon_us: where the run stops (S6); None: when there is nothing left to do.
+        progress: called now and then during `run`.
+
+    Example:
+        >>> from qsession_sim.workload.columns import EMPTY_WORKLOAD
+        >>> service = Service(EMPTY_WORKLOAD)
+        >>> def program(service):
+        ...     with service.open_session("s1", account="lab-a") as session:
+        ...         result = yield session.run("j1", qpu_time_us=10)
+        ...         yield service.env.timeout(5)
+        ...         yield session.run("j2", qpu_time_us=10)
+        >>> _ = service.start(program)
+        >>> record = service.run()
+        >>> record.started_us.tolist(), record.end_us
+        ([0, 15], 25)
+    """
+
+    def __init__(
+        self,
+        workload: Workload,
+        *,
+        rules: Rules | None = None,
+        queue_key: QueueKey | None = None,
+        qpu: str = "qpu",
+        profile: ProfileName = DEFAULT_PROFILE,
+        horizon_us: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.env = simpy.Environment(initial_time=0)
+        self._entities = Entities(workload)
+        self._qpu = qpu
+        self._profile = PROFILES[profile]
+        self._horizon_us = horizon_us
+        self._progress = progress
+        self._jobs = len(workload.jobs)
+        self._unfinished: dict[int, ProgramJob] = {}
+        self._scheduler = Scheduler(
+            plan_of(workload, self._entities.accounts), rules, queue_key, self._end_program_job
+        )
+        self._started = False
+        self._arm(0, NORMAL)  # S6: instant 0 is always served
+
+    # ---------------------------------------------------------------- for programs
+
+    @property
+    def now_us(self) -> int:
+        """The time in the environment.
+
+        Raises:
+            SchedulerUsageError: if a process made it a fraction, for example by `env.timeout(0.5)` (S1).
+        """
+        now = self.env.now
+        if not isinstance(now, int):
+            raise SchedulerUsageError(
+                f"the time is {now!r}; wait in whole microseconds, so that it stays an int"
+            )
+        return now
+
+    def start(self, program: Callable[[Service], Program]) -> simpy.Process:
+        """Start a program: a generator function that is given this service."""
+        return self.env.process(program(self))
+
+    def open_session(
+        self,
+        name: str,
+        *,
+        account: str,
+        mode: Mode = Mode.SESSION,
+        max_time_us: int | None = None,
+        interactive_timeout_us: int | None = None,
+        stream: str = "explicit",
+    ) -> ProgramSession:
+        """Open a session or batch now. Leaving it as a context closes it (S19).
+
+        The two clocks are those of the profile unless given.
+        """
+        if max_time_us is None:
+            max_time_us = self._profile.max_time_us
+        if interactive_timeout_us is None:
+            kind: Literal["session", "batch"] = "batch" if mode is Mode.BATCH else "session"
+            interactive_timeout_us = self._profile.interactive_timeout_of(kind)
+        spec = self._entities.add_session(name, account, stream, mode, max_time_us, interactive_timeout_us)
+        number = self._scheduler.add_session(spec)
+        self._scheduler.create(self.now_us, number)
+        self._commanded()
+        return ProgramSession(self, number, account, stream)
+
+    def submit(
+        self,
+        name: str,
+        *,
+        qpu_time_us: int,
+        account: str,
+        session: ProgramSession | None = None,
+        priority: int = 0,
+        max_execution_time_us: int | None = None,
+        stream: str = "explicit",
+    ) -> ProgramJob:
+        """Submit a job now; `yield job.completed` waits for its end, however it ends."""
+        number_of_session = None if session is None else session.number
+        spec = self._entities.add_job(
+            name, account, stream, qpu_time_us, number_of_session, priority, max_execution_time_us
+        )
+        job = ProgramJob(self, self._scheduler.add_job(spec), name)
+        self._unfinished[job.number] = job
+        self._scheduler.submit(self.now_us, job.number)
+        self._commanded()
+        return job
+
+    def close(self, session: ProgramSession) -> None:
+        """close() a session now (S17)."""
+        self._scheduler.close(self.now_us, session.number)
+        self._commanded()
+
+    def cancel(self, session: ProgramSession) -> None:
+        """cancel() a session now (S18)."""
+        self._scheduler.cancel(self.now_us, session.number)
+        self._commanded()
+
+    def cancel_job(self, job: ProgramJob) -> None:
+        """Cancel a job now (S25)."""
+        self._scheduler.cancel_job(self.now_us, job.number)
+        self._commanded()
+
+    # ---------------------------------------------------------------- running
+
+    def run(self) -> Record:
+        """Run to the horizon, or until there is nothing left to do, and return what happened.
+
+        Raises:
+            SchedulerUsageError: if it ran before.
+        """
+        if self._started:
+            raise SchedulerUsageError("this service has run; make a new one for another run")
+        self._started = True
+        self.env.run(until=self._horizon_us)
+        if self._horizon_us is not None:
+            while not self._scheduler.advance(self._horizon_us - 1):
+                pass
+            self._scheduler.finish_at(self._horizon_us)
+        return self._entities.record(self._scheduler, self._qpu)
+
+    def _arm(self, time_us: int, priority: EventPriority) -> None:
+        """Set the one timeout; an earlier one that is still to come is forgotten."""
+        wake = self._wake_late if priority == LATE else self._wake
+        self._timer = _Timer(self.env, time_us - self.now_us, priority, wake)
+
+    def _commanded(self) -> None:
+        """S4: what a command caused for this instant is applied after all programs have acted."""
+        self._arm(self.now_us, LATE)
+
+    def _wake(self, timer: simpy.Event) -> None:
+        if timer is self._timer:
+            self._scheduler.advance(self.now_us, Rank.READY)  # S4: these come before the programs
+            self._arm(self.now_us, LATE)
+
+    def _wake_late(self, timer: simpy.Event) -> None:
+        if timer is not self._timer:
+            return
+        if self._scheduler.advance(self.now_us):
+            self._go_on()
+        else:
+            self._arm(self.now_us, LATE)  # S4: a program's job ended, it acts before later ranks
+
+    def _go_on(self) -> None:
+        """The instant is complete. Run ahead as far as no program can notice, then set the timeout."""
+        scheduler = self._scheduler
+        while scheduler.is_needed:  # S6
+            next_us = scheduler.next_event_us()
+            if next_us is None:
+                return
+            others_us = self.env.peek()
+            if self._unfinished or next_us >= others_us:
+                self._arm(next_us, NORMAL)
+                return
+            scheduler.advance_while_needed(int(min(others_us - 1, ALL_EVENTS)), EVENTS_BETWEEN_REPORTS)
+            if self._progress is not None:
+                self._progress(Progress(scheduler.now_us, scheduler.events_applied, self._jobs))
+
+    def _end_program_job(self, number: int) -> None:
+        self._unfinished.pop(number).end(self._scheduler.journal)
+
+
+class _Timer(simpy.Event):
+    """A timeout with a priority, which `simpy.Timeout` does not have."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        delay_us: int,
+        priority: EventPriority,
+        callback: Callable[[simpy.Event], None],
+    ) -> None:
+        super().__init__(env)
+        self.callbacks = [callback]
+        self._ok = True
+        self._value = None
+        env.schedule(self, priority, delay_us)

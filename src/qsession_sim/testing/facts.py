@@ -1,0 +1,139 @@
+"""What the checks of invariants look at, and how they find the first offender."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from qsession_sim.results.names import name_of
+from qsession_sim.results.periods import (
+    FROM,
+    REASON,
+    SESSION,
+    TIME,
+    TO,
+    Periods,
+    active_periods,
+    busy_periods,
+    look_up,
+)
+from qsession_sim.results.record import Record
+from qsession_sim.scheduler.transitions import Phase
+from qsession_sim.scheduler.vocabulary import NEVER, Mode
+from qsession_sim.workload.columns import Int64Array
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from qsession_sim.scenario.resolved import ResolvedScenario
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Violation(NamedTuple):
+    """One place where a rule is broken."""
+
+    time_us: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A run, with what several checks derive from it. Columns of sessions have shape (sessions,)."""
+
+    record: Record
+    resolved: ResolvedScenario
+    intervals: pl.DataFrame
+    queue_length: pl.DataFrame
+    busy: Periods
+    active: Periods
+    closed_us: Int64Array  # NEVER: not closed
+    closed_by: Int64Array  # vocabulary.Reason
+
+    @classmethod
+    def of(
+        cls,
+        record: Record,
+        resolved: ResolvedScenario,
+        intervals: pl.DataFrame,
+        queue_length: pl.DataFrame,
+    ) -> Facts:
+        """Derive what the checks share."""
+        rows = record.transitions
+        closing = rows[(rows[:, TO] == Phase.CLOSED) & (rows[:, FROM] != Phase.CLOSED)]
+        closed_us = np.full(len(record.workload.sessions), NEVER, dtype=np.int64)
+        closed_by = np.zeros_like(closed_us)
+        closed_us[closing[:, SESSION]] = closing[:, TIME]
+        closed_by[closing[:, SESSION]] = closing[:, REASON]
+        return cls(
+            record,
+            resolved,
+            intervals,
+            queue_length,
+            busy_periods(record),
+            active_periods(record),
+            closed_us,
+            closed_by,
+        )
+
+    @property
+    def hold(self) -> str:
+        """Name of the hold policy (S51)."""
+        return self.resolved.policies.hold.name
+
+    def lets_job_mode_in(self, session: Int64Array) -> BoolArray:
+        """Whether job-mode jobs may run while the session holds the QPU with nothing to run (S32, S51)."""
+        is_batch: BoolArray = self.record.workload.sessions.mode[session] == Mode.BATCH
+        return is_batch | (self.hold == "shared")
+
+    def own_period(self, session: Int64Array, at_us: Int64Array) -> Int64Array:
+        """The index of the last active period of the session that began at or before the time, or NEVER."""
+        grouped = GroupedTimes.of(self.active.owner, self.active.start_us)
+        position = grouped.count_not_after(session, at_us) - 1
+        index = look_up(grouped.order, position)
+        index[look_up(self.active.owner, index) != session] = NEVER
+        return index
+
+    def job(self, number: int | np.integer) -> str:
+        """A job in words."""
+        return f"job {name_of(self.record.workload.job_names, int(number))!r}"
+
+    def session(self, number: int | np.integer) -> str:
+        """A session in words."""
+        return f"session {name_of(self.record.workload.session_names, int(number))!r}"
+
+
+def first(time_us: Int64Array, offends: BoolArray) -> int | None:
+    """The index of the earliest offender, the lowest of those of one instant; None without one."""
+    offenders = np.flatnonzero(offends)
+    if len(offenders) == 0:
+        return None
+    return int(offenders[np.argmin(time_us[offenders])])
+
+
+@dataclass(frozen=True)
+class GroupedTimes:
+    """Pairs of group and time in order, which can be searched for a time within a group."""
+
+    order: Int64Array  # sorts what the pairs were made from
+    _instants_us: Int64Array
+    _keys: Int64Array
+
+    @classmethod
+    def of(cls, group: Int64Array, time_us: Int64Array) -> GroupedTimes:
+        """Pairs given in any order, each column of shape (n,); groups are not negative."""
+        order = np.lexsort((time_us, group))
+        instants_us = np.unique(time_us)
+        return cls(order, instants_us, _keys(instants_us, group[order], time_us[order]))
+
+    def count_not_after(self, group: Int64Array, time_us: Int64Array) -> Int64Array:
+        """How many pairs, in order, are not after each (group, time)."""
+        return np.searchsorted(self._keys, _keys(self._instants_us, group, time_us), side="right")
+
+
+def _keys(instants_us: Int64Array, group: Int64Array, time_us: Int64Array) -> Int64Array:
+    # ranks instead of times: the product of group and time may exceed 64 bits
+    return group * (len(instants_us) + 1) + np.searchsorted(instants_us, time_us, side="right")

@@ -1,0 +1,107 @@
+"""S75 and S76: the life of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from qsession_sim.results.intervals import accepted_jobs
+from qsession_sim.results.periods import FROM, PUBLIC_STATE, SESSION, TIME, TO, look_up
+from qsession_sim.scheduler.transitions import ACCEPTS, Phase
+from qsession_sim.scheduler.vocabulary import Mode, Reason, SessionState
+from qsession_sim.testing.facts import Facts, Violation, first
+from qsession_sim.workload.columns import Int64Array
+
+_ACCEPTS = np.array([phase in ACCEPTS for phase in Phase])
+
+
+def check_session_life(facts: Facts) -> Iterator[Violation]:
+    """S75: jobs of a session start while it is active, and between two activations it is inactive."""
+    yield from _check_starts(facts)
+    yield from _check_chain(facts)
+
+
+def check_idle_stretches(facts: Facts) -> Iterator[Violation]:
+    """S76: an active session without jobs is deactivated when its ITTL is over."""
+    record, active = facts.record, facts.active
+    session, emptied_us, refilled_us = _empty_stretches(facts)
+    period = facts.own_period(session, emptied_us)
+    sessions = record.workload.sessions
+    counts = (sessions.mode[session] == Mode.BATCH) | (facts.hold != "none")
+    ittl_us = np.where(counts, sessions.interactive_timeout_us[session], 0)  # S51
+    end_us = np.minimum(look_up(active.end_us, period), refilled_us)
+    index = first(emptied_us + ittl_us, (period >= 0) & (end_us - emptied_us > ittl_us))
+    if index is not None:
+        message = (
+            f"{facts.session(session[index])} has been without jobs since {emptied_us[index]} us "
+            f"and is still active after its ITTL of {ittl_us[index]} us"
+        )
+        yield Violation(int(emptied_us[index] + ittl_us[index]), message)
+
+
+def _check_starts(facts: Facts) -> Iterator[Violation]:
+    record = facts.record
+    job = np.flatnonzero((record.job_session >= 0) & (record.started_us >= 0))
+    session, start_us = record.job_session[job], record.started_us[job]
+    closed_us = facts.closed_us[session]
+    # S3: a start in the instant of the close comes before it, except at the end of a max_time above 0
+    max_time_is_over = (facts.closed_by[session] == Reason.MAX_TIME) & (
+        record.workload.sessions.max_time_us[session] > 0
+    )
+    too_late = (closed_us >= 0) & ((start_us > closed_us) | ((start_us == closed_us) & max_time_is_over))
+    period = facts.own_period(session, start_us)
+    outside = (period < 0) | (start_us > look_up(facts.active.end_us, period))
+    index = first(start_us, too_late | outside)
+    if index is not None:
+        state = "is closed" if too_late[index] else "is not active"
+        message = f"{facts.job(job[index])} starts when {facts.session(session[index])} {state}"
+        yield Violation(int(start_us[index]), message)
+
+
+def _check_chain(facts: Facts) -> Iterator[Violation]:
+    """Each change of a session begins where the one before it led; only the first activation is from open."""
+    rows = facts.record.transitions
+    rows = rows[np.argsort(rows[:, SESSION], kind="stable")]
+    state_before, state_after = PUBLIC_STATE[rows[:, FROM]], PUBLIC_STATE[rows[:, TO]]
+    continues = np.zeros(len(rows), dtype=np.bool_)
+    continues[1:] = rows[1:, SESSION] == rows[:-1, SESSION]
+    fits = rows[:, FROM] == Phase.ABSENT
+    fits[continues] = False
+    fits[1:] |= (
+        continues[1:]
+        & (rows[1:, TIME] >= rows[:-1, TIME])
+        & (state_before[1:] == state_after[:-1])
+        & (_ACCEPTS[rows[1:, FROM]] == _ACCEPTS[rows[:-1, TO]])
+    )
+    fits &= state_before != SessionState.CLOSED
+    activates = np.flatnonzero((state_after == SessionState.ACTIVE) & (state_before != SessionState.ACTIVE))
+    again = np.zeros(len(activates), dtype=np.bool_)
+    again[1:] = rows[activates[1:], SESSION] == rows[activates[:-1], SESSION]
+    fits[activates] &= ~again | (state_before[activates] == SessionState.INACTIVE)
+    index = first(rows[:, TIME], ~fits)
+    if index is not None:
+        before, after = Phase(rows[index, FROM]).name, Phase(rows[index, TO]).name
+        message = f"{facts.session(rows[index, SESSION])} cannot go from {before} to {after} there"
+        yield Violation(int(rows[index, TIME]), message)
+
+
+def _empty_stretches(facts: Facts) -> tuple[Int64Array, Int64Array, Int64Array]:
+    """Session, begin and end of each stretch after its first job in which it has none queued or running."""
+    record = facts.record
+    job = accepted_jobs(record)
+    job = job[record.job_session[job] >= 0]
+    never_us = record.end_us + 1
+    left_us = record.ended_us[job]
+    left_us[left_us < 0] = never_us
+    session = np.tile(record.job_session[job], 2)
+    time_us = np.concatenate((record.submitted_us[job], left_us))
+    change = np.repeat(np.array([1, -1]), len(job))
+    order = np.lexsort((time_us, session))
+    session, time_us = session[order], time_us[order]
+    pending = np.cumsum(change[order])  # every session ends with 0, so sums do not carry over
+    same = np.zeros(len(session), dtype=np.bool_)
+    same[:-1] = session[1:] == session[:-1]
+    next_us = np.where(same, np.append(time_us[1:], never_us)[: len(time_us)], never_us)
+    empty = pending == 0
+    return session[empty], time_us[empty], next_us[empty]

@@ -1,0 +1,142 @@
+"""simulate: policies, overrides, and the same bytes on every run (S7)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import qsession_sim as qs
+from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES
+from qsession_sim.scenario import load
+
+BUSY: dict[str, Any] = {
+    "seed": 5,
+    "horizon": "3h",
+    "qpus": [{"name": "torino", "service_time": {"noise": {"kind": "lognormal", "sigma": 0.3}}}],
+    "workload": [
+        {
+            "kind": "arrivals",
+            "account": "lab-b",
+            "interarrival": {"kind": "exponential", "mean": "40s"},
+            "shots": 4000,
+        },
+        {
+            "kind": "iterative",
+            "account": "lab-a",
+            "clients": 6,
+            "start": {"interarrival": {"kind": "exponential", "mean": "5m"}},
+            "iterations": 40,
+            "think_time": {"kind": "lognormal", "median": "20s", "sigma": 1.0},
+            "max_time": "20m",
+            "on_rejection": "new_session",
+            "on_error": "retry",
+            "shots": 4000,
+        },
+        {
+            "kind": "batches",
+            "account": "lab-c",
+            "interarrival": "30m",
+            "jobs": {"kind": "uniform", "low": 2, "high": 9},
+            "shots": 1000,
+        },
+    ],
+}
+
+
+def bundle_digests(directory: Path) -> dict[str, str]:
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(directory.iterdir())}
+
+
+@pytest.mark.parametrize("hold", ["exclusive", "shared", "none"])
+@pytest.mark.parametrize("policy", ["fifo", "priority"])
+def test_every_policy_keeps_the_invariants_on_a_busy_mixture(policy: str, hold: str) -> None:
+    """S70 to S78"""
+    run = qs.simulate(BUSY, policy=policy, hold=hold)
+    qs.testing.check_invariants(run)
+    assert run.scenario.resolved.policies.queue.name == policy
+    assert run.scenario.resolved.policies.hold.name == hold
+    assert run.jobs["mode"].unique().sort().to_list() == ["job", "session", "batch"]
+
+
+def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
+    """S7"""
+    for name in ("one", "two"):
+        qs.simulate(BUSY).save(tmp_path / name)
+    assert bundle_digests(tmp_path / "one") == bundle_digests(tmp_path / "two")
+
+
+def test_another_process_with_another_hash_seed_writes_the_same_bytes(tmp_path: Path) -> None:
+    """S7"""
+    qs.simulate(BUSY).save(tmp_path / "here")
+    code = f"import qsession_sim as qs; qs.simulate({BUSY!r}).save({str(tmp_path / 'there')!r})"
+    for hash_seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+        subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+        assert bundle_digests(tmp_path / "there") == bundle_digests(tmp_path / "here")
+
+
+def test_a_saved_run_is_read_back_whole(tmp_path: Path) -> None:
+    run = qs.simulate(BUSY)
+    run.save(tmp_path / "run")
+    loaded = qs.load(tmp_path / "run")
+    for table in ("jobs", "sessions", "intervals", "transitions", "queue_length"):
+        assert getattr(loaded, table).equals(getattr(run, table))
+    assert loaded.summary() == run.summary()
+
+
+def test_another_seed_gives_another_workload_and_the_same_seed_the_same() -> None:
+    digests = [qs.simulate(BUSY, seed=seed).record.workload.digest() for seed in (5, 6, 5)]
+    assert digests[0] == digests[2] != digests[1]
+
+
+def test_another_policy_sees_the_same_workload() -> None:
+    """Common random numbers: everything random is drawn before the run."""
+    fifo, priority = (qs.draw(qs.simulate(BUSY, policy=name).scenario.resolved) for name in QUEUE_POLICIES)
+    assert fifo.digest() == priority.digest()
+
+
+def test_a_function_is_a_queue_policy() -> None:
+    """S50: j1 starts at once; of the two that wait, the function prefers the account `lab-b`."""
+    jobs = [
+        {"id": "j1", "at": "0s", "account": "lab-a", "qpu_time": "10s"},
+        {"id": "j2", "at": "1s", "account": "lab-a", "qpu_time": "10s"},
+        {"id": "j3", "at": "2s", "account": "lab-b", "qpu_time": "10s"},
+    ]
+
+    def lab_b_first(job: Any) -> tuple[int, ...]:
+        return (0 if job.account == "lab-b" else 1,)
+
+    run = qs.simulate({"workload": [{"kind": "explicit", "jobs": jobs}]}, policy=lab_b_first)
+    assert run.jobs["started_us"].to_list() == [0, 20_000_000, 10_000_000]
+    assert run.scenario.resolved.policies.queue.name == "lab_b_first"
+
+
+@pytest.mark.parametrize("given", [{"policy": "fifi"}, {"hold": "exclusiv"}])
+def test_an_unknown_policy_is_an_error_that_helps(given: dict[str, str]) -> None:
+    with pytest.raises(qs.PolicyError, match="did you mean '(fifo|exclusive)'"):
+        qs.simulate(BUSY, **given)  # type: ignore[arg-type]
+
+
+def test_the_loader_knows_every_policy_by_name() -> None:
+    assert load.QUEUE_POLICIES == tuple(QUEUE_POLICIES)
+    assert load.HOLD_POLICIES == tuple(HOLD_POLICIES)
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    names = ("scipy", "polars", "matplotlib", "numba", "numpy", "pydantic", "simpy", "ruamel")
+    code = f"import sys, qsession_sim; print([name for name in {names} if name in sys.modules])"
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert output == "[]\n"
+
+
+def test_every_public_name_is_there() -> None:
+    assert [name for name in qs.__all__ if not hasattr(qs, name)] == []
+    assert set(qs.__all__) <= set(dir(qs))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        qs.nothing  # noqa: B018
