@@ -1,0 +1,57 @@
+"""The page on semantics shows the transition table as it is (S9 to S26)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCRIPT = DOCS / "make_transitions.py"
+PAGE = DOCS / "semantics.md"
+
+
+def run(*arguments: str | Path) -> tuple[int, str]:
+    """Exit status and error text of the script."""
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *arguments], capture_output=True, encoding="utf-8", check=False
+    )
+    return done.returncode, done.stderr
+
+
+def test_page_is_what_the_script_writes() -> None:
+    assert run("--check") == (0, "")
+
+
+def test_stale_page_fails_the_check_and_stays_as_it_is(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    # S14: the ITTL makes an idle session inactive; a page that says otherwise is stale
+    stale = PAGE.read_text(encoding="utf-8").replace("IDLE --> INACTIVE : ITTL", "IDLE --> CLOSED : ITTL")
+    page.write_text(stale, encoding="utf-8")
+    assert run("--check", page) == (1, "page.md is stale; run make_transitions.py\n")
+    assert page.read_text(encoding="utf-8") == stale
+
+
+def test_script_renews_a_stale_page_and_nothing_else_in_it(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        PAGE.read_text(encoding="utf-8").replace("IDLE --> INACTIVE : ITTL", "IDLE --> CLOSED : ITTL"),
+        encoding="utf-8",
+    )
+    assert run(page) == (0, "")
+    assert page.read_bytes() == PAGE.read_bytes()
+
+
+def test_page_without_markers_is_an_error(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("nothing\n", encoding="utf-8")
+    status, errors = run("--check", page)
+    assert (status, errors.startswith("page.md: needs one line")) == (1, True)
+
+
+def test_page_has_a_cell_for_every_phase_and_event() -> None:
+    """The whole row of the ITTL: it can run out only in a session that is idle (S13, S14)."""
+    written = PAGE.read_text(encoding="utf-8").partition("<!-- begin")[2]
+    rows = [line for line in written.splitlines() if line.startswith("| `ITTL` |")]
+    illegal = "| illegal "
+    assert rows == [f"| `ITTL` {illegal * 4}| `INACTIVE` {illegal * 4}|"]
