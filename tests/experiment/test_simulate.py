@@ -119,13 +119,13 @@ def test_a_function_is_a_queue_policy() -> None:
 
 @pytest.mark.parametrize("given", [{"policy": "fifi"}, {"hold": "exclusiv"}])
 def test_an_unknown_policy_is_an_error_that_helps(given: dict[str, str]) -> None:
-    with pytest.raises(qs.PolicyError, match="did you mean '(fifo|exclusive)'"):
+    with pytest.raises(qs.PolicyError, match=r"did you mean '(fifo|exclusive)'"):
         qs.simulate(BUSY, **given)  # type: ignore[arg-type]
 
 
 def test_the_loader_knows_every_policy_by_name() -> None:
-    assert load.QUEUE_POLICIES == tuple(QUEUE_POLICIES)
-    assert load.HOLD_POLICIES == tuple(HOLD_POLICIES)
+    assert tuple(QUEUE_POLICIES) == load.QUEUE_POLICIES
+    assert tuple(HOLD_POLICIES) == load.HOLD_POLICIES
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
