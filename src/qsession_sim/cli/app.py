@@ -1,0 +1,77 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+from qsession_sim import __version__
+from qsession_sim.cli.policies import policies
+from qsession_sim.cli.run import run
+from qsession_sim.cli.scenario import resolve, schema, validate
+
+PROGRAM: Final = "qsession-sim"
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status; what goes wrong is raised.
+
+    The application is not called as typer would: it would catch the interrupt and print on its own.
+    """
+    command = typer.main.get_command(_application())
+    try:
+        with command.make_context(PROGRAM, list(arguments)) as context:
+            command.invoke(context)
+    except typer.Exit as ending:
+        return ending.exit_code
+    return 0
+
+
+def _application() -> typer.Typer:
+    application = _group(_options)
+    application.command()(run)
+    scenarios = _group(_scenario_help)
+    for command in (validate, resolve, schema):
+        scenarios.command()(command)
+    application.add_typer(scenarios, name="scenario")
+    application.command()(policies)
+    return application
+
+
+def _group(callback: typer.models.CommandFunctionType) -> typer.Typer:
+    group = typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    group.callback(invoke_without_command=True)(callback)
+    return group
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Simulate how sessions, batches and jobs share a quantum processor."""
+    _need_command(context)
+
+
+def _scenario_help(context: typer.Context) -> None:
+    """Check scenarios, or see what they leave out."""
+    _need_command(context)
+
+
+def _need_command(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)

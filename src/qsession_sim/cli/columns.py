@@ -1,0 +1,76 @@
+"""Tables that fit any width: columns that find no room continue below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from qsession_sim.cli.console import uses_unicode
+from qsession_sim.cli.readable import shortened
+
+_GAP: Final = 2
+_LONGEST_LABEL: Final = 28
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, and a text for each row."""
+
+    heading: str
+    cells: tuple[str, ...]
+    to_the_right: bool = True
+
+    @property
+    def width(self) -> int:
+        """Terminal cells of the longest text."""
+        return max(cell_len(text) for text in (self.heading, *self.cells))
+
+
+def print_columns(console: Console, labels: Column, columns: Sequence[Column]) -> None:
+    """Print a table. Where the columns do not fit, it continues below, and the labels of the rows again.
+
+    Args:
+        console: where to.
+        labels: the first column, which names the rows; long ones are cut.
+        columns: the others; each has as many cells as `labels`.
+    """
+    longest = max(min(_LONGEST_LABEL, console.width // 3), 8)
+    ellipsis = "…" if uses_unicode(console) else "..."
+    cells = tuple(shortened(text, longest, ellipsis) for text in labels.cells)
+    labels = Column(labels.heading, cells, to_the_right=False)
+    for index, part in enumerate(_parts(console.width - labels.width, columns)):
+        if index:
+            console.print()
+        _print_part(console, (labels, *part))
+
+
+def _parts(width: int, columns: Sequence[Column]) -> Iterator[list[Column]]:
+    part: list[Column] = []
+    used = 0
+    for column in columns:
+        needed = column.width + _GAP
+        if part and used + needed > width:
+            yield part
+            part, used = [], 0
+        part.append(column)
+        used += needed
+    if part:
+        yield part
+
+
+def _print_part(console: Console, columns: Sequence[Column]) -> None:
+    rows = zip(*((column.heading, *column.cells) for column in columns), strict=True)
+    for index, row in enumerate(rows):
+        line = (" " * _GAP).join(_padded(text, column) for text, column in zip(row, columns, strict=True))
+        console.print(Text(line.rstrip(), style="" if index else "bold", no_wrap=True, overflow="crop"))
+
+
+def _padded(text: str, column: Column) -> str:
+    if column.to_the_right:
+        return " " * (column.width - cell_len(text)) + text
+    return set_cell_size(text, column.width)

@@ -1,0 +1,91 @@
+"""`qsession-sim run`: one simulation, its summary, and with -o its tables."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qsession_sim.cli.interrupts import interrupts_afterwards
+from qsession_sim.cli.scenario import ScenarioFile
+from qsession_sim.cli.settings import Seed, Settings, settings_of
+
+if TYPE_CHECKING:
+    from qsession_sim.results.run import Run
+
+
+class OutputFormat(StrEnum):
+    """How the summary is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def run(
+    scenario: ScenarioFile,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Write tables, summary and provenance to DIR."),
+    ] = None,
+    seed: Seed = None,
+    settings: Settings = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Queue policy, instead of the scenario's.")
+    ] = None,
+    hold: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Hold policy, instead of the scenario's.")
+    ] = None,
+    output_format: Annotated[
+        OutputFormat, typer.Option("--format", metavar="table|json", help="How to print the summary.")
+    ] = OutputFormat.TABLE,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print the summary only: no progress bar, no notes.")
+    ] = False,
+) -> None:
+    """Simulate a scenario once and print a summary.
+
+    It says who waited how long, how the QPU spent its time and what each session cost.
+    """
+    if output is not None:
+        _check_place(output)
+    finished = _simulate(scenario, policy, hold, seed, settings_of(settings), quiet)
+    if output is not None:
+        with interrupts_afterwards():
+            finished.save(output)
+    if output_format is OutputFormat.JSON:
+        from qsession_sim.cli.documents import print_json
+        from qsession_sim.results.bundle import json_text
+
+        print_json(json_text(finished.summary()))
+    else:
+        from qsession_sim.cli.console import output as standard_output
+        from qsession_sim.cli.summary import print_summary
+
+        print_summary(standard_output(), finished)
+    if output is not None and not quiet:
+        typer.echo(f"saved in {output}", err=True)
+
+
+def _simulate(
+    name: str, policy: str | None, hold: str | None, seed: int | None, settings: tuple[str, ...], quiet: bool
+) -> Run:
+    from qsession_sim.cli.progress import progress_bar
+    from qsession_sim.experiment.simulate import simulate
+    from qsession_sim.scenario.load import load_scenario
+
+    scenario = load_scenario(name, settings, seed)
+    with nullcontext() if quiet else progress_bar(scenario.resolved.horizon) as progress:
+        return simulate(scenario, policy=policy, hold=hold, progress=progress)
+
+
+def _check_place(output: str) -> None:
+    """Tell before a long run, not after it, that it could not be saved."""
+    from qsession_sim.results.bundle import is_bundle
+
+    if os.path.lexists(output) and not is_bundle(output):
+        raise typer.BadParameter(
+            f"{output} exists and is not a saved run; name a directory that does not exist", param_hint="-o"
+        )

@@ -1,0 +1,178 @@
+"""The printed summary of a run: who waited, what the QPU did, what sessions cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from rich.console import Console
+
+from qsession_sim.cli.columns import Column, print_columns
+from qsession_sim.cli.console import print_line, uses_unicode
+from qsession_sim.cli.readable import counted, one_line, readable_duration, readable_share
+from qsession_sim.cli.timeline import print_timeline
+from qsession_sim.queueing.statistics import exact_sum
+from qsession_sim.results.run import Run
+from qsession_sim.results.sessions import session_columns
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason, SessionState
+from qsession_sim.workload.columns import Int64Array
+
+MOST_ROWS: Final = 20
+
+_OUTCOMES: Final = {
+    "done": ("DONE",),
+    "error": ("ERROR",),
+    "cancelled": ("CANCELLED",),
+    "rejected": ("REJECTED",),
+    "unfinished": ("QUEUED", "RUNNING"),
+}
+_ENDS: Final = ("done", "error", "cancelled", "rejected")
+_ORDINARY: Final = (NEVER, Reason.NONE, Reason.CLOSED)
+_STATISTICS: Final = {"mean": "mean", "median": "p50", "p95": "p95", "longest": "max"}
+_WIDEST_BAR: Final = 40
+
+
+def print_summary(console: Console, run: Run) -> None:
+    """Print the summary of a run in the width of the console."""
+    summary = run.summary()
+    _print_heading(console, run, summary)
+    modes = {mode: group for mode, group in summary["by_mode"].items() if group["submitted"]}
+    if modes:
+        _print_waiting(console, "Waiting for the QPU", "mode", modes | {"all": summary["all"]})
+    streams = {name: group for name, group in summary["by_stream"].items() if group["submitted"]}
+    if len(streams) > 1:
+        _print_waiting(console, "The same by source", "source", streams)
+    for name, qpu in summary["qpus"].items():
+        _print_qpu(console, name, qpu)
+    _print_sessions(console, run)
+    print_timeline(console, run.record)
+
+
+def _print_heading(console: Console, run: Run, summary: Mapping[str, Any]) -> None:
+    resolved = run.scenario.resolved
+    if resolved.title:
+        print_line(console, one_line(resolved.title), "bold")
+    jobs = counted(summary["all"]["submitted"], "job")
+    policies = f"queue {resolved.policies.queue.name}, hold {resolved.policies.hold.name}"
+    duration = readable_duration(summary["end_us"])
+    print_line(console, f"{jobs} in {duration}; {policies}, seed {resolved.seed}")
+    if summary["warm_up_us"]:
+        print_line(console, f"without the first {readable_duration(summary['warm_up_us'])}, the warm-up")
+    for name, thing in (("never_submitted", "job"), ("never_created", "session")):
+        if summary[name]:
+            print_line(console, f"{counted(summary[name], thing)} {name.replace('_', ' ')}", "yellow")
+
+
+def _print_waiting(console: Console, title: str, what: str, groups: Mapping[str, Mapping[str, Any]]) -> None:
+    _print_title(console, title)
+    shown = dict(list(groups.items())[:MOST_ROWS])
+    columns = [_counts("jobs", [group["submitted"] for group in shown.values()])]
+    for outcome, statuses in _OUTCOMES.items():
+        counts = [sum(group["status"][status] for status in statuses) for group in shown.values()]
+        if outcome == "done" or any(counts):
+            columns.append(_counts(outcome, counts))
+    for heading, statistic in _STATISTICS.items():
+        waits_us = [group["waiting_us"][statistic] for group in shown.values()]
+        columns.append(_durations(heading, waits_us))
+    print_columns(console, Column(what, tuple(shown)), columns)
+    if len(groups) > len(shown):
+        print_line(console, f"{_ellipsis(console)} and {len(groups) - len(shown):,} more")
+
+
+def _print_qpu(console: Console, name: str, qpu: Mapping[str, Any]) -> None:
+    _print_title(console, f"How {name} spent its time")
+    kinds = list(qpu["time_us"])
+    shares = [qpu["share"][kind] for kind in kinds]
+    columns = [
+        _durations("time", [qpu["time_us"][kind] for kind in kinds]),
+        Column("share", tuple(readable_share(share) for share in shares)),
+    ]
+    sign = "█" if uses_unicode(console) else "#"
+    widest = min(_WIDEST_BAR, console.width - 32)
+    bars = tuple(sign * round(widest * (share or 0)) for share in shares)
+    if widest > 0 and any(bars):
+        columns.append(Column("", bars, to_the_right=False))
+    print_columns(console, Column("", tuple(kinds)), columns)
+
+
+def _print_sessions(console: Console, run: Run) -> None:
+    table = session_columns(run.record)
+    total = len(table["session"])
+    if total == 0:
+        return
+    rows = np.arange(total)
+    title = "What each session cost"
+    if total > MOST_ROWS:
+        title = f"What sessions cost: the {MOST_ROWS} with the largest usage"
+        rows = np.sort(np.argsort(-table["usage_us"], kind="stable")[:MOST_ROWS])
+    _print_title(console, title)
+    names = [name for block in run.record.workload.session_names for name in block]
+    labels = [names[number] for number in table["session"][rows].tolist()]
+    if total > len(rows):
+        labels.append(f"{_ellipsis(console)} and {total - len(rows):,} more")
+    if total > 1:
+        labels.append("all")
+    print_columns(console, Column("session", tuple(labels)), _session_table(table, rows, len(labels)))
+
+
+def _session_table(table: Mapping[str, Any], rows: Int64Array, lines: int) -> list[Column]:
+    """Columns with a cell for each of the `rows`; of the other lines, the last one has the sums."""
+    unfinished = table["jobs_submitted"] - sum(table[f"jobs_{outcome}"] for outcome in _ENDS)
+    makespan_us = table["last_job_completed_us"] - table["created_us"]
+    known_makespan_us = np.where(table["last_job_completed_us"] >= 0, makespan_us, None)
+
+    def words(heading: str, cells: list[str], to_the_right: bool = False) -> Column:
+        return Column(heading, (*cells, *[""] * (lines - len(rows))), to_the_right)
+
+    def sums(heading: str, column: Int64Array, write: Callable[[int], str]) -> Column:
+        cells = [write(value) for value in column[rows].tolist()]
+        if lines > len(rows):
+            between = [""] * (lines - len(rows) - 1)
+            cells += [*between, write(exact_sum(column))]
+        return Column(heading, tuple(cells))
+
+    columns = [
+        words("mode", [Mode(mode).name.lower() for mode in table["mode"][rows].tolist()]),
+        words("state", _states(table["state"][rows].tolist(), table["reason"][rows].tolist())),
+        words("makespan", [readable_duration(value) for value in known_makespan_us[rows].tolist()], True),
+        sums("usage", table["usage_us"], readable_duration),
+        sums("held", table["held_us"], readable_duration),
+        sums("activations", table["activations"], _readable_count),
+    ]
+    counts = {outcome: table[f"jobs_{outcome}"] for outcome in _ENDS} | {"unfinished": unfinished}
+    columns += [
+        sums(heading, column, _readable_count)
+        for heading, column in counts.items()
+        if heading == "done" or column.any()
+    ]
+    return columns
+
+
+def _states(states: Sequence[int], reasons: Sequence[int]) -> list[str]:
+    """The state of each session, with the reason if it ended otherwise than by being closed (S26)."""
+    return [
+        SessionState(state).name.lower() + ("" if reason in _ORDINARY else f": {Reason(reason).name}")
+        for state, reason in zip(states, reasons, strict=True)
+    ]
+
+
+def _counts(heading: str, counts: Sequence[int]) -> Column:
+    return Column(heading, tuple(_readable_count(count) for count in counts))
+
+
+def _durations(heading: str, durations_us: Sequence[float | None]) -> Column:
+    return Column(heading, tuple(readable_duration(duration_us) for duration_us in durations_us))
+
+
+def _readable_count(count: int) -> str:
+    return f"{count:,}"
+
+
+def _ellipsis(console: Console) -> str:
+    return "…" if uses_unicode(console) else "..."
+
+
+def _print_title(console: Console, title: str) -> None:
+    console.print()
+    print_line(console, title, "bold")

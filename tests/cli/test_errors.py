@@ -1,0 +1,109 @@
+"""How the command line ends: statuses, one line for each error, no traceback for a user's mistake."""
+
+from __future__ import annotations
+
+import pytest
+
+from qsession_sim.cli.main import main
+from qsession_sim.errors import InvariantError
+
+
+def ending(capsys, *arguments):
+    """Status, and the lines of both outputs."""
+    status = main(arguments)
+    output = capsys.readouterr()
+    return status, output.out.splitlines(), output.err.splitlines()
+
+
+def test_every_problem_of_a_scenario_is_a_line_as_it_is(capsys, scenario_file):
+    name = scenario_file("horizn: 3\nworkload: 5\n")
+    status, out, err = ending(capsys, "run", name)
+    assert (status, out) == (2, [])
+    assert [line.partition(": ")[0] for line in err] == [f"{name}:1:1", f"{name}:2:11"]
+    assert ending(capsys, "scenario", "validate", name) == (2, [], err)
+    assert ending(capsys, "scenario", "resolve", name) == (2, [], err)
+
+
+def test_missing_file(capsys):
+    assert ending(capsys, "run", "none.yaml") == (2, [], ["none.yaml: no such file"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--policy", "fifp"), "qsession-sim: no queue policy is called 'fifp'; did you mean 'fifo'?"),
+        (("--hold", "nonne"), "qsession-sim: no hold policy is called 'nonne'; did you mean 'none'?"),
+        (("--seed", "-1"), "--seed -1: must be at least 0 (got -1)"),
+    ],
+)
+def test_impossible_choices(capsys, quickstart, arguments, line):
+    assert ending(capsys, "run", quickstart, *arguments) == (2, [], [line])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("run",), ("unknown",), ("run", "--engine", "x", "a.yaml"), ("run", "--seed", "x", "a.yaml"),
+     ("run", "--format", "xml", "a.yaml"), ("policies", "a\nb"), ("--unknown",), ("scenario", "validate")],
+)  # fmt: skip
+def test_wrong_usage_is_one_line_that_names_the_help(capsys, arguments):
+    status, out, err = ending(capsys, *arguments)
+    assert (status, out, len(err)) == (2, [], 1)
+    assert err[0].startswith("qsession-sim")
+    assert err[0].endswith(" --help)")
+
+
+@pytest.mark.parametrize("arguments", [(), ("scenario",)])
+def test_a_group_without_command_shows_its_help(capsys, arguments):
+    status, out, err = ending(capsys, *arguments)
+    assert (status, err) == (2, [])
+    assert out[0].startswith("Usage: qsession-sim")
+
+
+def test_a_place_that_holds_something_else_is_refused_before_the_run(
+    capsys, quickstart, tmp_path, monkeypatch
+):
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.delattr("qsession_sim.experiment.simulate.simulate")
+    status, out, err = ending(capsys, "run", quickstart, "-o", str(tmp_path))
+    assert (status, out, len(err)) == (2, [], 1)
+    assert f"{tmp_path} exists and is not a saved run" in err[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_place_that_cannot_be_written_is_a_failure(capsys, quickstart, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    place = tmp_path / "file" / "out"
+    status, out, err = ending(capsys, "run", quickstart, "-o", str(place))
+    assert (status, out) == (1, [])
+    assert err == [f"qsession-sim: cannot write the bundle {place}: Not a directory"]
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (InvariantError("S70 is broken"), "qsession-sim: S70 is broken"),
+        (OSError(28, "No space left on device", "out"), "qsession-sim: out: No space left on device"),
+        (MemoryError(), "qsession-sim: out of memory; simulate fewer jobs at a time"),
+    ],
+)
+def test_failures_of_a_run_are_one_line(capsys, quickstart, monkeypatch, error, line):
+    monkeypatch.setattr("qsession_sim.experiment.simulate.simulate", raising(error))
+    assert ending(capsys, "run", quickstart) == (1, [], [line])
+
+
+def test_an_error_of_the_program_is_not_hidden(quickstart, monkeypatch):
+    monkeypatch.setattr("qsession_sim.experiment.simulate.simulate", raising(ZeroDivisionError("a bug")))
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        main(["run", quickstart])
+
+
+def test_a_closed_pipe_is_silent(capsys, quickstart, monkeypatch):
+    monkeypatch.setattr("qsession_sim.cli.summary.print_summary", raising(BrokenPipeError()))
+    assert ending(capsys, "run", quickstart) == (0, [], [])
+
+
+def raising(error):
+    def function(*arguments, **options):
+        raise error
+
+    return function

@@ -1,0 +1,152 @@
+"""Ctrl-C: status 130, one line, nothing half written, wherever it comes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from qsession_sim.cli.interrupts import Interrupts, interrupts_afterwards
+from qsession_sim.cli.main import main
+
+LONG = """
+horizon: 10000d
+workload:
+  - {kind: arrivals, account: lab, interarrival: 60s, qpu_time: 50s, until: 500d}
+"""
+
+
+def press(times=1):
+    for _ in range(times):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def pressing(times=1):
+    def function(*arguments, **options):
+        press(times)
+        pytest.fail("the interrupt did not come")
+
+    return function
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "qsession_sim.cli.app.run_command",
+        "qsession_sim.scenario.load.load_scenario",
+        "qsession_sim.experiment.simulate.simulate",
+        "qsession_sim.experiment.simulate.draw",
+        "qsession_sim.cli.summary.print_summary",
+    ],
+)
+def test_one_line_wherever_it_comes(capsys, monkeypatch, quickstart, place):
+    monkeypatch.setattr(place, pressing())
+    assert main(["run", quickstart]) == 130
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "qsession-sim: interrupted\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_that_comes_out_as_another_error(capsys, monkeypatch, quickstart):
+    """As from an import that is interrupted inside an extension module."""
+
+    def interrupted_import(*arguments, **options):
+        try:
+            press()
+        except KeyboardInterrupt as interrupt:
+            raise SystemError("initialisation failed") from interrupt
+
+    monkeypatch.setattr("qsession_sim.experiment.simulate.simulate", interrupted_import)
+    assert main(["run", quickstart]) == 130
+    assert capsys.readouterr().err == "qsession-sim: interrupted\n"
+
+
+def test_a_hasty_second_one_does_not_stop_the_clean_up():
+    cleaned = []
+
+    def work():
+        try:
+            press()
+        finally:
+            press(times=2)
+            cleaned.append("all")
+
+    with Interrupts().handled(whole_process=False), pytest.raises(KeyboardInterrupt):
+        work()
+    assert cleaned == ["all"]
+
+
+def test_a_late_second_one_counts(monkeypatch):
+    now_seconds = [10.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_seconds[0])
+    with Interrupts().handled(whole_process=False):
+        with pytest.raises(KeyboardInterrupt):
+            press()
+        now_seconds[0] += 5.0
+        with pytest.raises(KeyboardInterrupt):
+            press()
+
+
+def test_a_process_that_ignores_interrupts_goes_on_ignoring_them(quickstart, monkeypatch, capsys):
+    """As one that was started in the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        monkeypatch.setattr("qsession_sim.cli.summary.print_summary", lambda console, run: press())
+        assert main(["run", quickstart]) == 0
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_stretch_may_end_first():
+    done = []
+
+    def work():
+        with interrupts_afterwards():
+            press(times=2)
+            done.append("stretch")
+        done.append("too far")
+
+    with Interrupts().handled(whole_process=False), pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["stretch"]
+
+
+def test_an_interrupt_while_saving_leaves_all_or_nothing(capsys, monkeypatch, quickstart, tmp_path):
+    from qsession_sim.results import bundle
+
+    write = bundle._put_in_place
+
+    def interrupted(*arguments):
+        press()
+        write(*arguments)
+
+    monkeypatch.setattr(bundle, "_put_in_place", interrupted)
+    assert main(["run", quickstart, "-o", str(tmp_path / "out")]) == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(bundle.FILES)
+    assert capsys.readouterr().err == "qsession-sim: interrupted\n"
+
+
+def test_a_process_ends_with_130_and_leaves_nothing(scenario_file, tmp_path):
+    name = scenario_file(LONG)
+    command = [sys.executable, "-m", "qsession_sim", "run", name, "-o", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "", "qsession-sim: interrupted\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["scenario.yaml"]
+
+
+def test_a_pipe_that_is_closed_early_is_silent(busy_day):
+    command = [sys.executable, "-m", "qsession_sim", "run", busy_day]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

@@ -1,0 +1,126 @@
+"""Readable numbers, tables that fit, the timeline's marks and the progress bar."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from qsession_sim.cli import console as consoles
+from qsession_sim.cli.columns import Column, print_columns
+from qsession_sim.cli.console import PIPE_WIDTH, output
+from qsession_sim.cli.progress import progress_bar
+from qsession_sim.cli.readable import one_line, readable_duration, readable_share, shortened
+from qsession_sim.cli.timeline import _axis, _paint
+from qsession_sim.simulation.service import Progress
+
+MS, S, M, H, D = 1_000, 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
+
+
+@pytest.mark.parametrize(
+    ("duration_us", "text"),
+    [
+        (None, "-"), (0, "0 s"), (0.5, "0.5 us"), (1, "1 us"), (999, "999 us"), (1 * MS, "1 ms"),
+        (350 * MS, "350 ms"), (999_499, "999 ms"), (999_600, "1 s"), (1 * S, "1 s"), (2_350_000, "2.35 s"),
+        (59_940_000, "59.9 s"), (59_960_000, "1m"), (60 * S, "1m"), (65 * S, "1m 5s"), (90_500_000, "1m 30s"),
+        (H - 1, "1h"), (H + 12 * M + 5 * S, "1h 12m 5s"), (H + 5 * S, "1h 5s"), (D, "1d"), (D - 1, "1d"),
+        (D + 2 * H + 5 * M + 29 * S, "1d 2h 5m"), (400 * D, "400d"),
+    ],
+)  # fmt: skip
+def test_readable_duration(duration_us, text):
+    assert readable_duration(duration_us) == text
+
+
+def test_other_readable_things():
+    assert [readable_share(share) for share in (None, 0.0, 0.5574, 1.0)] == [
+        "-",
+        "0.0 %",
+        "55.7 %",
+        "100.0 %",
+    ]
+    assert one_line("a\nb\tc\x1b[1m") == "a b\\tc\\x1b[1m"
+    assert [shortened("量子計算", width) for width in (8, 7, 6)] == ["量子計算", "量子計…", "量子…"]
+
+
+def test_columns_that_find_no_room_continue_below():
+    console = Console(file=io.StringIO(), width=20)
+    labels = Column("name", ("a", "a very long name"))
+    columns = [
+        Column("first", ("1", "22")),
+        Column("words", ("x", "yy"), to_the_right=False),
+        Column("n", ("", "3")),
+    ]
+    print_columns(console, labels, columns)
+    assert (
+        console.file.getvalue()
+        == """\
+name     first
+a            1
+a very…     22
+
+name     words  n
+a        x
+a very…  yy     3
+"""
+    )
+
+
+class _Terminal(io.BytesIO):
+    def fileno(self):
+        return 1
+
+
+def test_width_is_that_of_columns_else_of_the_terminal_else_fixed(monkeypatch):
+    assert output().width == PIPE_WIDTH
+    monkeypatch.setattr(consoles.os, "get_terminal_size", lambda number: consoles.os.terminal_size((61, 20)))
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(_Terminal()))
+    assert output().width == 61
+    monkeypatch.setenv("COLUMNS", "55")
+    assert output().width == 55
+    monkeypatch.setenv("COLUMNS", "many")
+    assert output().width == 61
+
+
+def test_neighbours_meet_and_short_jobs_are_seen():
+    cells = [" "] * 10
+    _paint(cells, "a", [(0, 33), (99, 100)], 100)
+    _paint(cells, "b", [(33, 66), (70, 71), (80, 80)], 100)
+    assert "".join(cells) == "aaabbbb" + "b" + " " + "a"
+
+
+@pytest.mark.parametrize(
+    ("width", "end_us", "axis"),
+    [
+        (40, 60 * S, "|0s       |15s      |30s      |45s"),
+        (20, 350 * S, "|0s              |5m"),
+        (30, 2 * H, "|0s            |1h"),
+        (30, 3, "|0s"),
+        (5, 60 * S, "|0s"),
+    ],
+)
+def test_marks_are_at_round_times(width, end_us, axis):
+    assert _axis(width, end_us) == axis
+
+
+def progress_output(monkeypatch, *, terminal, patience_seconds):
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=terminal, width=60, color_system=None)
+    monkeypatch.setattr("qsession_sim.cli.progress.errors", lambda: console)
+    with progress_bar(100 * S, patience_seconds) as show:
+        if show is not None:
+            show(Progress(now_us=50 * S, events=1, jobs=1))
+            show(Progress(now_us=90 * S, events=2, jobs=1))
+    return text.getvalue()
+
+
+def test_progress_is_shown_on_a_terminal_when_a_run_takes_long(monkeypatch):
+    assert "simulated 1m 30s" in progress_output(monkeypatch, terminal=True, patience_seconds=0.0)
+
+
+def test_progress_is_silent_before_that(monkeypatch):
+    assert progress_output(monkeypatch, terminal=True, patience_seconds=60.0) == ""
+
+
+def test_progress_is_silent_in_pipes(monkeypatch):
+    assert progress_output(monkeypatch, terminal=False, patience_seconds=0.0) == ""
