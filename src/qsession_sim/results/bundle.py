@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
@@ -53,9 +54,10 @@ def write_bundle(
     try:
         partial.mkdir(parents=True)
         for table, frame in tables.items():
-            frame.rechunk().write_parquet(
-                partial / f"{table}.parquet", compression="zstd", row_group_size=_ROWS_PER_GROUP
-            )
+            # through memory: a writer of polars' own could still make its file after an interrupt
+            content = io.BytesIO()
+            frame.rechunk().write_parquet(content, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+            (partial / f"{table}.parquet").write_bytes(content.getbuffer())
         for name, text in texts.items():
             (partial / name).write_text(text, encoding="utf-8", newline="\n")
         _put_in_place(partial, target)
