@@ -19,7 +19,14 @@ KNOWN_WORDS = {
     *("type", "enum", "const", "anyOf", "oneOf", "properties", "required", "additionalProperties"),
     *("items", "minItems", "minLength", "minimum", "maximum", "exclusiveMinimum", "pattern"),
 }
-TYPES = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
+TYPES = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+}
 
 
 def accepts(schema, value):
@@ -27,7 +34,8 @@ def accepts(schema, value):
     if "$ref" in schema and not accepts(SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")], value):
         return False
     if "type" in schema and (
-        not isinstance(value, TYPES[schema["type"]]) or isinstance(value, bool) != (schema["type"] == "boolean")
+        not isinstance(value, TYPES[schema["type"]])
+        or isinstance(value, bool) != (schema["type"] == "boolean")
     ):
         return False
     checks = [

@@ -22,7 +22,9 @@ def problems(source: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "source", [ITERATIVE, {**ITERATIVE, "mode": "batch"}, BATCHES, EXPLICIT], ids=lambda source: source["kind"]
+    "source",
+    [ITERATIVE, {**ITERATIVE, "mode": "batch"}, BATCHES, EXPLICIT],
+    ids=lambda source: source["kind"],
 )
 def test_a_session_on_a_simulator_backend_is_an_error_of_the_scenario(source: dict[str, Any]) -> None:
     """S22"""

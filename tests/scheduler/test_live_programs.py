@@ -288,7 +288,9 @@ def test_job_submitted_twice_is_refused_and_changes_nothing(trace):
     scheduler = Scheduler(Plan.of())
     job = scheduler.add_job(JobSpec(4))
     scheduler.submit(3, job)
-    with pytest.raises(SchedulerUsageError, match="job 0 is not one that a program has added and not yet submitted"):
+    with pytest.raises(
+        SchedulerUsageError, match="job 0 is not one that a program has added and not yet submitted"
+    ):
         scheduler.submit(5, job)
     finish(scheduler)
     assert trace(scheduler) == ["j0 3 3 7 DONE", "end 7"]
