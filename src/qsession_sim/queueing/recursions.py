@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import heapreplace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,17 +25,85 @@ def lindley(arrival_us: Int64Array, service_us: Int64Array) -> Int64Array:
         Time from arrival to the start of service, shape (n,).
 
     Raises:
-        ValueError: if the shapes differ or arrivals decrease.
+        ValueError: if the shapes differ, arrivals decrease or a service time is negative.
 
     Example:
         >>> lindley(np.array([0, 3, 4, 30]), np.array([10, 5, 1, 7])).tolist()
         [0, 7, 11, 0]
     """
+    _check(arrival_us, service_us)
+    sums = np.zeros(len(arrival_us), dtype=np.int64)
+    np.cumsum(service_us[:-1] - np.diff(arrival_us), out=sums[1:])
+    return sums - np.minimum.accumulate(sums)
+
+
+def kiefer_wolfowitz(arrival_us: Int64Array, service_us: Int64Array, servers: int) -> Int64Array:
+    """Waiting times of several equal servers with one queue, first in first out.
+
+    The recursion carries the time at which each server becomes free: an arrival takes the earliest. That is
+    the sorted vector of residual work of J. Kiefer and J. Wolfowitz, "On the theory of queues with many
+    servers", Trans. American Mathematical Society 78 (1955), in absolute time and kept in a heap.
+
+    Args:
+        arrival_us: shape (n,), not decreasing.
+        service_us: shape (n,), not negative.
+        servers: at least 1; with 1 the result is that of `lindley`, which is faster.
+
+    Returns:
+        Time from arrival to the start of service, shape (n,).
+
+    Raises:
+        ValueError: if the shapes differ, arrivals decrease, a service time is negative or there is no server.
+        OverflowError: if a job waits longer than int64 holds.
+
+    Example:
+        >>> kiefer_wolfowitz(np.array([0, 3, 4, 30]), np.array([10, 5, 1, 7]), servers=2).tolist()
+        [0, 0, 4, 0]
+    """
+    _check(arrival_us, service_us)
+    if servers < 1:
+        raise ValueError(f"there must be at least 1 server, got {servers}")
+    # no more servers than jobs are ever used, and every time before the first arrival means free
+    free_us = [int(arrival_us[0])] * min(servers, len(arrival_us)) if len(arrival_us) else []
+    waiting: list[int] = []
+    for arrival, service in zip(arrival_us.tolist(), service_us.tolist(), strict=True):
+        start = max(free_us[0], arrival)
+        waiting.append(start - arrival)
+        heapreplace(free_us, start + service)
+    return np.array(waiting, dtype=np.int64)
+
+
+def departure_times(arrival_us: Int64Array, service_us: Int64Array, servers: int = 1) -> Int64Array:
+    """When each job leaves a queue of one or several servers, first in first out.
+
+    Args:
+        arrival_us: shape (n,), not decreasing.
+        service_us: shape (n,), not negative.
+        servers: at least 1.
+
+    Returns:
+        Arrival plus waiting plus service, shape (n,), in the order of arrival. With several servers a job may
+        leave before one that came earlier.
+
+    Raises:
+        ValueError: as `lindley` and `kiefer_wolfowitz`.
+
+    Example:
+        >>> arrivals, services = np.array([0, 3, 4, 30]), np.array([10, 5, 1, 7])
+        >>> departure_times(arrivals, services).tolist()
+        [10, 15, 16, 37]
+        >>> departure_times(arrivals, services, servers=2).tolist()
+        [10, 8, 9, 37]
+    """
+    if servers == 1:
+        return arrival_us + lindley(arrival_us, service_us) + service_us
+    return arrival_us + kiefer_wolfowitz(arrival_us, service_us, servers) + service_us
+
+
+def _check(arrival_us: Int64Array, service_us: Int64Array) -> None:
     if arrival_us.shape != service_us.shape or arrival_us.ndim != 1:
         raise ValueError(f"shapes differ: {arrival_us.shape} arrivals, {service_us.shape} service times")
-    gaps = np.diff(arrival_us)
-    if np.any(gaps < 0):
+    if np.any(arrival_us[1:] < arrival_us[:-1]):
         raise ValueError("arrivals must not decrease")
-    sums = np.zeros(len(arrival_us), dtype=np.int64)
-    np.cumsum(service_us[:-1] - gaps, out=sums[1:])
-    return sums - np.minimum.accumulate(sums)
+    if np.any(service_us < 0):
+        raise ValueError("service times must not be negative")
