@@ -16,6 +16,7 @@ from qsession_sim.queueing.statistics import (
     mean,
     percentiles,
     slowdown,
+    weighted_percentiles,
 )
 
 int64 = st.integers(-(2**63), 2**63 - 1)
@@ -80,3 +81,44 @@ def test_jain_index_is_one_for_equal_shares_and_one_over_n_for_one_owner():
     assert jain_index(np.array([0.5, 0.5, 0.5, 0.5])) == 1.0
     assert jain_index(np.array([0.0, 3.0, 0.0, 0.0])) == 0.25
     assert jain_index(np.array([1.0, 2.0])) == 9 / 10
+
+
+@given(
+    st.lists(st.tuples(st.integers(-5, 5), st.integers(0, 4)), min_size=1, max_size=12),
+    st.integers(0, 100),
+)
+def test_weighted_percentiles_are_the_values_repeated_as_often_as_they_weigh(pairs, percent):
+    repeated = sorted(value for value, weight in pairs for _ in range(weight))
+    values = np.array([value for value, _ in pairs])
+    weights = np.array([weight for _, weight in pairs])
+    if not repeated:
+        with pytest.raises(ValueError, match="without weight"):
+            weighted_percentiles(values, weights, [percent])
+        return
+    smallest = next(
+        value for value in repeated if sum(x <= value for x in repeated) * 100 >= percent * len(repeated)
+    )
+    assert weighted_percentiles(values, weights, [percent]) == [float(smallest)]
+    assert weighted_percentiles(values, weights * 0.25, [0, 100]) == [
+        float(repeated[0]),
+        float(repeated[-1]),
+    ]
+
+
+def test_weighted_percentiles_are_exact_for_large_weights():
+    """A share of 50 % is reached with 2**61, not with one less; floats cannot tell them apart."""
+    values = np.array([1, 2])
+    assert weighted_percentiles(values, np.array([2**61, 2**61]), [50]) == [1.0]
+    assert weighted_percentiles(values, np.array([2**61 - 1, 2**61 + 1]), [50]) == [2.0]
+
+
+def test_weighted_percentiles_refuse_what_has_no_meaning():
+    one = np.array([1])
+    with pytest.raises(ValueError, match="shapes differ"):
+        weighted_percentiles(one, np.array([1, 2]), [50])
+    with pytest.raises(ValueError, match="from 0 to 100"):
+        weighted_percentiles(one, one, [-1])
+    with pytest.raises(ValueError, match="finite and not negative"):
+        weighted_percentiles(one, np.array([-1]), [50])
+    with pytest.raises(ValueError, match="finite and not negative"):
+        weighted_percentiles(one, np.array([np.nan]), [50])

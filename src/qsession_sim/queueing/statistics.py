@@ -83,6 +83,52 @@ def percentiles(values: npt.NDArray[np.signedinteger] | Float64Array, percents: 
     return results
 
 
+def weighted_percentiles(
+    values: npt.NDArray[np.signedinteger] | Float64Array,
+    weights: npt.NDArray[np.signedinteger] | Float64Array,
+    percents: Sequence[int],
+) -> list[float]:
+    """Percentiles of values that count with weights, such as the time for which each one held.
+
+    The p-th percentile is the smallest value such that it and all smaller ones have at least p / 100 of the
+    whole weight: the inverse of the distribution function, definition 1 of Hyndman and Fan, named at
+    `percentiles`. Always one of the values; nothing is interpolated. Integer weights are compared exactly.
+
+    Args:
+        values: shape (n,), in any order.
+        weights: shape (n,), finite, not negative, at least one above 0; the sum of integers below 2**63.
+        percents: whole numbers from 0 to 100; 0 is the smallest value that has weight.
+
+    Raises:
+        ValueError: if the shapes differ, a weight is negative or not finite, nothing has weight, or a percent
+            is out of range.
+
+    Example:
+        >>> weighted_percentiles(np.array([5, 1, 2]), np.array([1, 5, 4]), [0, 50, 51, 90, 91])
+        [1.0, 1.0, 2.0, 2.0, 5.0]
+    """
+    if values.shape != weights.shape or values.ndim != 1:
+        raise ValueError(f"shapes differ: {values.shape} values, {weights.shape} weights")
+    if any(not 0 <= percent <= 100 for percent in percents):
+        raise ValueError(f"percents must be from 0 to 100, got {list(percents)}")
+    if not np.all((weights >= 0) & np.isfinite(weights)):
+        raise ValueError("weights must be finite and not negative")
+    weighty = weights > 0
+    if not np.any(weighty):
+        raise ValueError("the percentiles of values without weight do not exist")
+    values, weights = values[weighty], weights[weighty]
+    order = np.argsort(values)
+    upto = np.cumsum(weights[order])
+    whole = upto[-1].item()
+    # of integers the smallest one that is at least the share; Python's integers do not overflow
+    shares = [
+        -(-percent * whole // 100) if isinstance(whole, int) else whole * (percent / 100)
+        for percent in percents
+    ]
+    places = np.searchsorted(upto, np.array(shares, dtype=upto.dtype), side="left")
+    return [float(value) for value in values[order][places].tolist()]
+
+
 def slowdown(waiting_us: Int64Array, service_us: Int64Array) -> Float64Array:
     """Response time over service time: (waiting + service) / service, at least 1.
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.queueing.statistics import exact_sum
+from qsession_sim.queueing.statistics import exact_sum, weighted_percentiles
 
 Int64Array = npt.NDArray[np.int64]
+Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -106,3 +108,143 @@ def maximum(step: StepFunction, start_us: int, end_us: int) -> int:
     first = int(np.searchsorted(step.times_us, start_us, side="right")) - 1
     stop = int(np.searchsorted(step.times_us, end_us, side="left"))
     return int(step.values[first:stop].max())
+
+
+def time_percentiles(step: StepFunction, start_us: int, end_us: int, percents: Sequence[int]) -> list[float]:
+    """Percentiles over time: the smallest value that is not exceeded for p percent of [start, end).
+
+    Args:
+        step: defined from `start_us` on.
+        start_us: where the stretch begins, not before the first time of the function.
+        end_us: where it ends, after `start_us`.
+        percents: whole numbers from 0 to 100; see `statistics.weighted_percentiles`.
+
+    Raises:
+        ValueError: if the stretch is empty or begins before the function, or a percent is out of range.
+
+    Example:
+        >>> inside = count_inside(np.array([0, 5]), np.array([7]))
+        >>> time_percentiles(inside, 0, 10, [0, 80, 81, 100])
+        [1.0, 1.0, 2.0, 2.0]
+    """
+    if end_us <= start_us:
+        raise ValueError(f"no time percentiles over [{start_us}, {end_us})")
+    _check_start(step, start_us)
+    edges = np.append(np.clip(step.times_us, start_us, end_us), end_us)
+    return weighted_percentiles(step.values, np.diff(edges), percents)
+
+
+def merge(steps: Sequence[StepFunction]) -> tuple[Int64Array, Int64Array]:
+    """Bring several step functions to the times at which at least one of them may change.
+
+    Args:
+        steps: k functions, at least 1. The result begins where all of them are defined.
+
+    Returns:
+        Times of shape (n,), strictly increasing, and values of shape (k, n): row i is function i.
+
+    Raises:
+        ValueError: if there are no functions.
+
+    Example:
+        >>> one, two = count_inside(np.array([2]), np.array([9])), count_inside(np.array([5]), np.array([9]))
+        >>> times, values = merge([one, two])
+        >>> times.tolist(), values.tolist()
+        ([0, 2, 5, 9], [[0, 1, 1, 0], [0, 0, 1, 0]])
+    """
+    if not steps:
+        raise ValueError("there are no step functions to merge")
+    start_us = max(int(step.times_us[0]) for step in steps)
+    times_us = _instants([step.times_us for step in steps])
+    times_us = times_us[times_us >= start_us]
+    return times_us, np.stack([value_at(step, times_us) for step in steps])
+
+
+def total(steps: Sequence[StepFunction]) -> StepFunction:
+    """The sum of step functions, such as the queue of all QPUs; only times at which it changes are kept.
+
+    Args:
+        steps: at least 1. The sum begins where all of them are defined.
+
+    Raises:
+        ValueError: if there are no functions.
+
+    Example:
+        >>> one, two = count_inside(np.array([2]), np.array([9])), count_inside(np.array([5]), np.array([7]))
+        >>> both = total([one, two])
+        >>> both.times_us.tolist(), both.values.tolist()
+        ([0, 2, 5, 7, 9], [0, 1, 2, 1, 0])
+    """
+    times_us, rows = merge(steps)
+    values = rows.sum(axis=0, dtype=np.int64)
+    changed = np.ones(len(values), dtype=np.bool_)
+    np.not_equal(values[1:], values[:-1], out=changed[1:])
+    return StepFunction(times_us[changed], values[changed])
+
+
+def grid(start_us: int, end_us: int, cells: int) -> Int64Array:
+    """Edges that cut [start, end] into cells of equal length, up to the rounding of an edge to a microsecond.
+
+    Returns:
+        Shape (cells + 1,), strictly increasing, from `start_us` to `end_us`; edges are rounded down.
+
+    Raises:
+        ValueError: if there is no cell, or more cells than microseconds.
+
+    Example:
+        >>> grid(0, 10, 4).tolist()
+        [0, 2, 5, 7, 10]
+    """
+    if not 1 <= cells <= end_us - start_us:
+        raise ValueError(f"[{start_us}, {end_us}] cannot be cut into {cells} cells")
+    whole, rest = divmod(end_us - start_us, cells)
+    number = np.arange(cells + 1, dtype=np.int64)
+    return start_us + number * whole + number * rest // cells
+
+
+def resample(step: StepFunction, edges_us: Int64Array) -> Float64Array:
+    """The time average in each cell of a grid: a picture of any number of steps in as many points as it has.
+
+    Each integral is exact, and divided once, so the averages weighted by the lengths of the cells give
+    `time_average`. For the value at points rather than the average of cells there is `value_at`.
+
+    Args:
+        step: defined from the first edge on.
+        edges_us: shape (n + 1,), n at least 1, strictly increasing; see `grid`.
+
+    Returns:
+        Averages, shape (n,).
+
+    Raises:
+        ValueError: if edges do not increase or begin before the function.
+        OverflowError: if the largest value times the longest cell is beyond int64.
+
+    Example:
+        >>> resample(count_inside(np.array([0, 5]), np.array([7])), np.array([0, 4, 6, 10])).tolist()
+        [1.0, 1.5, 1.25]
+    """
+    lengths = np.diff(edges_us)
+    if len(lengths) == 0 or not np.all(lengths > 0):
+        raise ValueError("edges must increase, and be at least 2")
+    _check_start(step, int(edges_us[0]))
+    inner = step.times_us[(step.times_us > edges_us[0]) & (step.times_us < edges_us[-1])]
+    cuts = _instants([inner, edges_us])
+    values = value_at(step, cuts[:-1])
+    largest = max(abs(int(values.max())), abs(int(values.min())))
+    if largest * int(lengths.max()) >= 2**63:
+        raise OverflowError("the integral over a cell does not fit into int64: take shorter cells")
+    integrals = np.add.reduceat(values * np.diff(cuts), np.searchsorted(cuts, edges_us[:-1]))
+    return integrals / lengths
+
+
+def _instants(columns: Sequence[Int64Array]) -> Int64Array:
+    """The times in any of several increasing columns, each once."""
+    times_us = np.sort(np.concatenate(columns), kind="stable")  # this kind merges columns that are in order
+    first = np.ones(len(times_us), dtype=np.bool_)
+    np.not_equal(times_us[1:], times_us[:-1], out=first[1:])
+    return times_us[first]
+
+
+def _check_start(step: StepFunction, start_us: int) -> None:
+    if start_us < step.times_us[0]:
+        raise ValueError(f"the function begins at {step.times_us[0]}, after {start_us}")
