@@ -1,0 +1,315 @@
+"""Closed forms of queues in the long run, to compare simulations with.
+
+Times are floats in any one unit, and rates are per that unit. Jobs arrive in a Poisson process if nothing
+else is said, are served first in first out without interruption, and wait as long as it takes. What has no
+long run, or no formula here, is a `ValueError` and never a number.
+
+Books are named by their authors:
+
+- Kleinrock: L. Kleinrock, "Queueing Systems", volume I, 1975.
+- Gross et al.: D. Gross, J. F. Shortle, J. M. Thompson and C. M. Harris, "Fundamentals of Queueing Theory",
+  4th edition, 2008.
+- Bertsekas and Gallager: D. Bertsekas and R. Gallager, "Data Networks", 2nd edition, 1992.
+
+Populations that do not come from outside but think and return are in `closed_theory`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LongRun:
+    """Means of a queue in the long run.
+
+    Attributes:
+        throughput: jobs that are served in a unit of time.
+        utilization: fraction of time for which a server works on jobs, from 0 to 1.
+        mean_waiting: from arrival to the start of service.
+        mean_response: from arrival to the end of service.
+        mean_queue_length: jobs that wait.
+        mean_in_system: jobs that wait or are served.
+    """
+
+    throughput: float
+    utilization: float
+    mean_waiting: float
+    mean_response: float
+    mean_queue_length: float
+    mean_in_system: float
+
+
+def little(throughput: float, mean_time: float) -> float:
+    """The mean number inside: throughput times the mean time that each one spends inside.
+
+    True of any system, or part of one, that has a long run: J. D. C. Little, "A proof for the queuing formula
+    L = λ W", Operations Research 9 (1961); Kleinrock section 2.1.
+
+    Args:
+        throughput: at least 0, finite.
+        mean_time: at least 0, finite.
+
+    Raises:
+        ValueError: outside of these.
+
+    Example:
+        >>> little(throughput=0.5, mean_time=8.0)
+        4.0
+    """
+    _check_not_negative(throughput=throughput, mean_time=mean_time)
+    return throughput * mean_time
+
+
+def m_m_1(arrival_rate: float, mean_service: float) -> LongRun:
+    """One server, exponential service: mean waiting ρ s / (1 - ρ), ρ = λ s. Kleinrock section 3.2.
+
+    Args:
+        arrival_rate: λ, above 0.
+        mean_service: s, above 0.
+
+    Raises:
+        ValueError: outside of these, or if λ s is not below 1.
+
+    Example:
+        >>> queue = m_m_1(arrival_rate=0.5, mean_service=1.0)
+        >>> queue.mean_waiting, queue.mean_response, queue.mean_in_system
+        (1.0, 2.0, 1.0)
+    """
+    return m_g_1(arrival_rate, mean_service, mean_service * mean_service)
+
+
+def m_d_1(arrival_rate: float, service: float) -> LongRun:
+    """One server, every service as long as the other: half the waiting of `m_m_1`. Gross et al. section 5.1.
+
+    Args:
+        arrival_rate: above 0.
+        service: above 0.
+
+    Raises:
+        ValueError: outside of these, or if their product is not below 1.
+
+    Example:
+        >>> m_d_1(arrival_rate=0.5, service=1.0).mean_waiting
+        0.5
+    """
+    return m_g_1(arrival_rate, service, 0.0)
+
+
+def m_g_1(arrival_rate: float, mean_service: float, service_variance: float) -> LongRun:
+    """One server, any service: the formula of Pollaczek and Khinchine.
+
+    Mean waiting λ E[S²] / (2 (1 - ρ)), ρ = λ E[S]: Kleinrock section 5.5; Gross et al. section 5.1.
+
+    Args:
+        arrival_rate: λ, above 0.
+        mean_service: E[S], above 0.
+        service_variance: E[S²] - E[S]², at least 0.
+
+    Raises:
+        ValueError: outside of these, or if ρ is not below 1.
+
+    Example:
+        >>> m_g_1(arrival_rate=0.5, mean_service=1.0, service_variance=3.0).mean_waiting  # 0.5 × 4 / 1
+        2.0
+    """
+    _check_positive(arrival_rate=arrival_rate, mean_service=mean_service)
+    _check_not_negative(service_variance=service_variance)
+    utilization = _stable(arrival_rate * mean_service)
+    waiting = _residual_work(arrival_rate, mean_service, service_variance) / (1 - utilization)
+    return _long_run(arrival_rate, utilization, waiting, mean_service)
+
+
+def m_g_1_vacations(
+    arrival_rate: float,
+    mean_service: float,
+    service_variance: float,
+    mean_vacation: float,
+    vacation_variance: float,
+) -> LongRun:
+    """One server that goes on vacation whenever it finds nobody waiting, and on another if it still does.
+
+    Mean waiting λ E[S²] / (2 (1 - ρ)) + E[V²] / (2 E[V]): what `m_g_1` waits, and the rest of a vacation.
+    Bertsekas and Gallager section 3.5.1; B. T. Doshi, "Queueing systems with vacations: a survey", Queueing
+    Systems 1 (1986). Vacations are independent of arrivals and are not cut short by one. A QPU that is held
+    idle for others, again and again, is away in this sense.
+
+    Args:
+        arrival_rate: λ, above 0.
+        mean_service: E[S], above 0.
+        service_variance: at least 0.
+        mean_vacation: E[V], above 0.
+        vacation_variance: at least 0.
+
+    Returns:
+        Means; `utilization` counts service only, so the server is away for 1 - utilization of the time.
+
+    Raises:
+        ValueError: outside of these, or if λ E[S] is not below 1.
+
+    Example:
+        >>> m_g_1_vacations(0.5, 1.0, 0.0, mean_vacation=4.0, vacation_variance=0.0).mean_waiting  # 0.5 + 2
+        2.5
+    """
+    _check_positive(mean_vacation=mean_vacation)
+    _check_not_negative(vacation_variance=vacation_variance)
+    always_there = m_g_1(arrival_rate, mean_service, service_variance)
+    rest = (vacation_variance / mean_vacation + mean_vacation) / 2
+    waiting = always_there.mean_waiting + rest
+    return _long_run(arrival_rate, always_there.utilization, waiting, mean_service)
+
+
+def m_g_1_priorities(
+    arrival_rates: Sequence[float], mean_services: Sequence[float], service_variances: Sequence[float]
+) -> tuple[LongRun, ...]:
+    """One server and classes of priority that do not interrupt each other: the formula of Cobham.
+
+    Mean waiting of class k is R / ((1 - σ[k-1]) (1 - σ[k])), R being the sum of λ E[S²] / 2 over all classes
+    and σ[k] the sum of λ E[S] over classes 0 to k: A. Cobham, "Priority assignment in waiting line problems",
+    Operations Research 2 (1954); Gross et al. section 3.4; Bertsekas and Gallager section 3.5.3.
+
+    Args:
+        arrival_rates: one for each class, the most urgent first, each above 0.
+        mean_services: one for each class, each above 0.
+        service_variances: one for each class, each at least 0.
+
+    Returns:
+        Means of each class, in the same order; `utilization` is what the class takes of the server.
+
+    Raises:
+        ValueError: outside of these, or if all classes together do not leave the server a rest.
+
+    Example:
+        >>> first, second = m_g_1_priorities([0.25, 0.25], [1.0, 1.0], [0.0, 0.0])
+        >>> first.mean_waiting * 3, second.mean_waiting * 3  # R = 1/4; (1/4)/(3/4), (1/4)/(3/4 × 1/2)
+        (1.0, 2.0)
+    """
+    if not len(arrival_rates) == len(mean_services) == len(service_variances) > 0:
+        raise ValueError("every class has an arrival rate, a mean service and a service variance")
+    classes = list(zip(arrival_rates, mean_services, service_variances, strict=True))
+    for arrival_rate, mean_service, service_variance in classes:
+        _check_positive(arrival_rate=arrival_rate, mean_service=mean_service)
+        _check_not_negative(service_variance=service_variance)
+    _stable(math.fsum(arrival_rate * mean_service for arrival_rate, mean_service, _ in classes))
+    residual = math.fsum(_residual_work(*numbers) for numbers in classes)
+    results = []
+    before = 0.0
+    for arrival_rate, mean_service, _ in classes:
+        upto = before + arrival_rate * mean_service
+        waiting = residual / ((1 - before) * (1 - upto))
+        results.append(_long_run(arrival_rate, arrival_rate * mean_service, waiting, mean_service))
+        before = upto
+    return tuple(results)
+
+
+def erlang_c(servers: int, offered: float) -> float:
+    """The probability that an arrival at several servers with exponential service must wait.
+
+    By the recursion of Erlang's loss formula, B[k] = a B[k-1] / (k + a B[k-1]), and C = B / (1 - ρ (1 - B)):
+    Gross et al. sections 2.3 and 2.6; Kleinrock section 3.5.
+
+    Args:
+        servers: c, at least 1.
+        offered: a = λ s, arrival rate times mean service, above 0 and below c.
+
+    Raises:
+        ValueError: outside of these.
+
+    Example:
+        >>> erlang_c(servers=1, offered=0.25), round(erlang_c(servers=2, offered=1.0) * 3, 12)
+        (0.25, 1.0)
+    """
+    _check_positive(offered=offered)
+    if servers < 1:
+        raise ValueError(f"there must be at least 1 server, got {servers}")
+    utilization = _stable(offered / servers)
+    lost = 1.0
+    for number in range(1, servers + 1):
+        lost = offered * lost / (number + offered * lost)
+    return lost / (1 - utilization * (1 - lost))
+
+
+def m_m_c(arrival_rate: float, mean_service: float, servers: int) -> LongRun:
+    """Several servers with one queue, exponential service: mean waiting C s / (c - a), C being `erlang_c`.
+
+    Gross et al. section 2.3; Kleinrock section 3.5.
+
+    Args:
+        arrival_rate: λ, above 0.
+        mean_service: s, above 0; a = λ s.
+        servers: c, at least 1.
+
+    Returns:
+        Means; `utilization` is that of each server.
+
+    Raises:
+        ValueError: outside of these, or if a is not below c.
+
+    Example:
+        >>> round(m_m_c(arrival_rate=1.0, mean_service=1.0, servers=2).mean_waiting * 3, 12)
+        1.0
+    """
+    _check_positive(arrival_rate=arrival_rate, mean_service=mean_service)
+    offered = arrival_rate * mean_service
+    waiting = erlang_c(servers, offered) * mean_service / (servers - offered)
+    return _long_run(arrival_rate, offered / servers, waiting, mean_service)
+
+
+def m_m_c_waits_longer(arrival_rate: float, mean_service: float, servers: int, waiting: float) -> float:
+    """The probability that a job of `m_m_c` waits longer than a given time: C exp(-(c - a) t / s).
+
+    Gross et al. section 2.3; with one server the waiting time of `m_m_1`, C being ρ.
+
+    Args:
+        arrival_rate: λ, above 0.
+        mean_service: s, above 0; a = λ s.
+        servers: c, at least 1.
+        waiting: t, at least 0.
+
+    Raises:
+        ValueError: outside of these, or if a is not below c.
+
+    Example:
+        >>> round(m_m_c_waits_longer(0.5, 1.0, 1, waiting=2.0) / math.exp(-1), 12)
+        0.5
+    """
+    _check_positive(arrival_rate=arrival_rate, mean_service=mean_service)
+    _check_not_negative(waiting=waiting)
+    offered = arrival_rate * mean_service
+    return erlang_c(servers, offered) * math.exp(-(servers - offered) * waiting / mean_service)
+
+
+def _residual_work(arrival_rate: float, mean_service: float, service_variance: float) -> float:
+    """What an arrival finds left of the service in progress, on average: λ E[S²] / 2."""
+    return arrival_rate * (service_variance + mean_service * mean_service) / 2
+
+
+def _long_run(arrival_rate: float, utilization: float, waiting: float, mean_service: float) -> LongRun:
+    return LongRun(
+        throughput=arrival_rate,
+        utilization=utilization,
+        mean_waiting=waiting,
+        mean_response=waiting + mean_service,
+        mean_queue_length=little(arrival_rate, waiting),
+        mean_in_system=little(arrival_rate, waiting + mean_service),
+    )
+
+
+def _stable(utilization: float) -> float:
+    if not utilization < 1:
+        raise ValueError(f"there is no long run: utilization {utilization:g} is not below 1")
+    return utilization
+
+
+def _check_positive(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not 0 < number < math.inf:
+            raise ValueError(f"{name} must be above 0 and finite, got {number}")
+
+
+def _check_not_negative(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not 0 <= number < math.inf:
+            raise ValueError(f"{name} must be at least 0 and finite, got {number}")
