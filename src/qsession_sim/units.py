@@ -29,7 +29,8 @@ UNITS_US: Final = {
 
 _PART: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]+)", re.ASCII)
 _WRITTEN_UNITS: Final = ("d", "h", "m", "s", "ms", "us")
-_LONGEST_US: Final = 2**62
+LONGEST_US: Final = 2**62
+"""No time or duration is longer, so that the sum of any two is an int64; about 146,000 years."""
 
 
 def parse_duration(text: str) -> int:
@@ -64,7 +65,7 @@ def parse_duration(text: str) -> int:
             raise DurationError(_message(text))
         total += Decimal(part[1]) * UNITS_US[part[2]]
         position = part.end()
-    if position == 0 or total >= _LONGEST_US:
+    if position == 0 or total >= LONGEST_US:
         raise DurationError(_message(text))
     return sign * int(total.to_integral_value(rounding=ROUND_HALF_EVEN))
 

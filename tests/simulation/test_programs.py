@@ -204,8 +204,16 @@ def test_a_batch_from_a_program_lets_job_mode_in() -> None:
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        (lambda service: service.submit("p", account="lab", qpu_time_us=0), "at least 1 microsecond"),
-        (lambda service: service.open_session("s", account="lab", max_time_us=-1), "times of at least 0"),
+        (lambda service: service.submit("p", account="lab", qpu_time_us=0), "from 1 to"),
+        (lambda service: service.submit("p", account="lab", qpu_time_us=2.0), "qpu_time_us must be a whole"),
+        (lambda service: service.open_session("s", account="lab", max_time_us=-1), "from 0 to"),
+        (lambda service: service.open_session("s", account="lab", mode=Mode.JOB), "SESSION or BATCH"),
+        (
+            lambda service: service.submit(
+                "p", account="other", qpu_time_us=1, session=service.open_session("s", account="lab")
+            ),
+            "take its account, 'lab'",
+        ),
         (
             lambda service: [service.submit("p", account="lab", qpu_time_us=1) for _ in range(2)],
             "the name 'p' is taken",

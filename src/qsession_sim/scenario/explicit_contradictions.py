@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from qsession_sim.scenario.document import Path
@@ -20,7 +20,7 @@ def explicit_contradictions(data: Part) -> Iterator[Problem]:
     yield from _twice(sessions, "session")
     yield from _twice(jobs, "job")
     session_of = {item["id"]: item for _, item in reversed(sessions) if text(item, "id") is not None}
-    job_ids = [name for _, item in jobs if (name := text(item, "id")) is not None]
+    job_ids = dict.fromkeys(name for _, item in jobs if (name := text(item, "id")) is not None)
     for path, session in sessions:
         yield from _session(path, session)
     for path, job in jobs:
@@ -68,7 +68,7 @@ def _session(path: Path, session: Part) -> Iterator[Problem]:
             yield Problem((*path, at), what, session[at])
 
 
-def _submission(path: Path, job: Part, job_ids: list[str]) -> Iterator[Problem]:
+def _submission(path: Path, job: Part, job_ids: Collection[str]) -> Iterator[Problem]:
     if not given(job, "at", "after"):
         yield Problem(path, "give at (a time) or after (the id of a job)")
     yield from _both(path, job, "at", "after")

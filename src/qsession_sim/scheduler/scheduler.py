@@ -19,6 +19,7 @@ from qsession_sim.scheduler.sessions import Sessions
 from qsession_sim.scheduler.transitions import ACCEPTS, ACTIVE, Phase, SessionEvent
 from qsession_sim.scheduler.view import Columns, JobView, QueueKey
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, OnFinish, Rank, Reason
+from qsession_sim.units import LONGEST_US
 
 ALL_EVENTS = 2**62
 """A number of events that no run reaches."""
@@ -72,7 +73,7 @@ class Scheduler:
     ) -> None:
         self.rules = rules if rules is not None else Rules()
         limit_us = self.rules.max_execution_time_us
-        self._limit_us = ALL_EVENTS if limit_us == NEVER else limit_us
+        self._limit_us = LONGEST_US if limit_us == NEVER else limit_us
         self.now_us = 0
         self.events_applied = 0
         self._queue_key = queue_key
@@ -138,7 +139,7 @@ class Scheduler:
         """
         return self._advance(until_us, through, at_most, only_needed=False)
 
-    def advance_while_needed(self, until_us: int = ALL_EVENTS, at_most: int = ALL_EVENTS) -> bool:
+    def advance_while_needed(self, until_us: int = LONGEST_US, at_most: int = ALL_EVENTS) -> bool:
         """Like `advance`, but stop after the first instant that completes everything there is to do (S6)."""
         return self._advance(until_us, Rank.DISPATCH, at_most, only_needed=True)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Container, Iterable
 from dataclasses import fields, replace
+from functools import cached_property
 from itertools import chain
 from typing import TypeVar
 
@@ -15,6 +17,7 @@ from qsession_sim.scheduler.journal import TRANSITION_FIELDS
 from qsession_sim.scheduler.plan import JobSpec, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
+from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import (
     Int64Array,
     JobColumns,
@@ -32,11 +35,24 @@ class Entities:
     """Keeps names and rows of what live programs create; turns a finished run into a `Record`."""
 
     def __init__(self, workload: Workload) -> None:
-        self.accounts = list(workload.accounts)
         self._workload = workload
-        self._streams = list(workload.streams)
+        self._accounts = _Numbering(workload.accounts)
+        self._streams = _Numbering(workload.streams)
         self._jobs: dict[str, _Row] = {}
         self._sessions: dict[str, _Row] = {}
+
+    @property
+    def accounts(self) -> list[str]:
+        """The names of all accounts by number; it grows."""
+        return self._accounts.names
+
+    @cached_property
+    def _planned_jobs(self) -> frozenset[str]:
+        return frozenset(chain.from_iterable(self._workload.job_names))
+
+    @cached_property
+    def _planned_sessions(self) -> frozenset[str]:
+        return frozenset(chain.from_iterable(self._workload.session_names))
 
     def add_session(
         self, name: str, account: str, stream: str, mode: Mode, max_time_us: int, interactive_timeout_us: int
@@ -44,19 +60,18 @@ class Entities:
         """Write down a session of a live program.
 
         Raises:
-            SchedulerUsageError: for a name that is taken, mode job, or a negative time.
+            SchedulerUsageError: for a name that is taken, mode job, or a time that is negative or no
+                whole number; nothing was changed.
         """
-        if mode is Mode.JOB or min(max_time_us, interactive_timeout_us) < 0:
-            raise SchedulerUsageError(
-                f"session {name!r}: needs mode SESSION or BATCH, and times of at least 0"
-            )
-        spec = SessionSpec(mode, _number(account, self.accounts), NEVER, max_time_us, interactive_timeout_us)
-        self._keep(
-            self._sessions,
-            self._workload.session_names,
-            name,
-            _row(spec) | {"stream": _number(stream, self._streams)},
+        if mode not in (Mode.SESSION, Mode.BATCH):
+            raise SchedulerUsageError(f"session {name!r}: needs mode SESSION or BATCH, not {mode!r}")
+        max_time_us = _duration_us(f"session {name!r}: max_time_us", max_time_us, 0)
+        interactive_timeout_us = _duration_us(
+            f"session {name!r}: interactive_timeout_us", interactive_timeout_us, 0
         )
+        self._refuse_taken(name, self._sessions, self._planned_sessions)
+        spec = SessionSpec(mode, self._accounts.of(account), NEVER, max_time_us, interactive_timeout_us)
+        self._sessions[name] = _row(spec) | {"stream": self._streams.of(stream)}
         return spec
 
     def add_job(
@@ -72,30 +87,31 @@ class Entities:
         """Write down a job of a live program.
 
         Raises:
-            SchedulerUsageError: for a name that is taken, or a time below 1 microsecond (S2).
+            SchedulerUsageError: for a name that is taken, a time below 1 microsecond (S2), or a time or
+                priority that is no whole number; nothing was changed.
         """
-        if qpu_time_us < 1 or (max_execution_time_us is not None and max_execution_time_us < 1):
-            raise SchedulerUsageError(f"job {name!r}: its times must be at least 1 microsecond")
+        qpu_time_us = _duration_us(f"job {name!r}: qpu_time_us", qpu_time_us, 1)
+        limit_us = NEVER
+        if max_execution_time_us is not None:
+            limit_us = _duration_us(f"job {name!r}: max_execution_time_us", max_execution_time_us, 1)
+        priority = _whole(f"job {name!r}: priority", priority)
+        self._refuse_taken(name, self._jobs, self._planned_jobs)
         spec = JobSpec(
             qpu_time_us=qpu_time_us,
             session=NEVER if session is None else session,
-            account=_number(account, self.accounts),
-            max_execution_time_us=NEVER if max_execution_time_us is None else max_execution_time_us,
+            account=self._accounts.of(account),
+            max_execution_time_us=limit_us,
             priority=priority,
         )
-        self._keep(
-            self._jobs,
-            self._workload.job_names,
-            name,
-            _row(spec) | {"stream": _number(stream, self._streams)},
-        )
+        self._jobs[name] = _row(spec) | {"stream": self._streams.of(stream)}
         return spec
 
-    @staticmethod
-    def _keep(rows: dict[str, _Row], planned: Iterable[NameBlock], name: str, row: _Row) -> None:
-        if name in rows or any(name in block for block in planned):
+    def _refuse_taken(self, name: str, live: Container[str], planned: Container[str]) -> None:
+        if name in live or name in planned:
             raise SchedulerUsageError(f"the name {name!r} is taken")
-        rows[name] = row
+        stream, slash, _ = name.partition("/")
+        if slash and stream in self._workload.streams:  # S67: its clients may yet need it
+            raise SchedulerUsageError(f"the name {name!r} is kept for the source {stream!r}; choose another")
 
     def record(self, scheduler: Scheduler, qpu: str) -> Record:
         """What happened, with every job and session that the run knew."""
@@ -128,7 +144,7 @@ class Entities:
             jobs=jobs,
             sessions=sessions,
             accounts=tuple(self.accounts),
-            streams=tuple(self._streams),
+            streams=tuple(self._streams.names),
             job_names=job_names,
             session_names=session_names,
         )
@@ -174,11 +190,34 @@ def _append(column: Int64Array, values: Iterable[int]) -> Int64Array:
     return np.concatenate([column, np.fromiter(values, dtype=np.int64)])
 
 
-def _number(name: str, names: list[str]) -> int:
-    """The number of a name, which is added if it is new."""
-    if name not in names:
-        names.append(name)
-    return names.index(name)
+class _Numbering:
+    """Numbers of names in order of first use."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = list(names)
+        self._numbers = {name: number for number, name in enumerate(self.names)}
+
+    def of(self, name: str) -> int:
+        """The number of a name, which is added if it is new."""
+        number = self._numbers.setdefault(name, len(self.names))
+        if number == len(self.names):
+            self.names.append(name)
+        return number
+
+
+def _duration_us(what: str, value: int, least_us: int) -> int:
+    """A duration from a program as an int (S1); a float, or a time out of range, is refused."""
+    value_us = _whole(what, value)
+    if not least_us <= value_us <= LONGEST_US:
+        raise SchedulerUsageError(f"{what} must be from {least_us} to 2**62 microseconds, not {value!r}")
+    return value_us
+
+
+def _whole(what: str, value: int) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise SchedulerUsageError(f"{what} must be a whole number, not {value!r}") from None
 
 
 def _row(spec: JobSpec | SessionSpec) -> _Row:

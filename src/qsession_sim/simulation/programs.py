@@ -58,7 +58,7 @@ class ProgramSession:
     def __init__(self, service: Service, number: int, account: str, stream: str) -> None:
         self.number = number
         self._service = service
-        self._account = account
+        self.account = account
         self._stream = stream
 
     def submit(
@@ -68,7 +68,7 @@ class ProgramSession:
         return self._service.submit(
             name,
             qpu_time_us=qpu_time_us,
-            account=self._account,
+            account=self.account,
             session=self,
             priority=priority,
             max_execution_time_us=max_execution_time_us,
@@ -96,5 +96,4 @@ class ProgramSession:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is not GeneratorExit:  # the run stopped at its horizon: nothing happens after it (S6)
-            self.close()
+        self.close()

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import simpy
-from simpy.events import NORMAL, EventPriority
+from simpy.events import NORMAL, URGENT, EventPriority
 
-from qsession_sim.errors import SchedulerUsageError
+from qsession_sim.errors import ScenarioError, SchedulerUsageError
 from qsession_sim.results.record import Record
 from qsession_sim.scenario.profiles import DEFAULT_PROFILE, PROFILES, ProfileName
 from qsession_sim.scheduler.rules import Rules
-from qsession_sim.scheduler.scheduler import ALL_EVENTS, Scheduler
+from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import Mode, Rank
 from qsession_sim.simulation.entities import Entities
 from qsession_sim.simulation.planning import plan_of
 from qsession_sim.simulation.programs import ProgramJob, ProgramSession
+from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Workload
 
 LATE: Final = EventPriority(NORMAL + 1)
@@ -42,7 +45,8 @@ class Service:
     """One QPU with its scheduler, and a SimPy environment in which live programs take part.
 
     Time in `env` is in integer microseconds. A program is a SimPy process that opens sessions and submits
-    jobs; what it does equals what a scenario with the same entities in the same order does (S4).
+    jobs; what it does equals what a scenario with the same entities in the same order does (S4). After the
+    end of the run closing and cancelling do nothing, so that a program which was cut off can clean up.
 
     Args:
         workload: everything known before the run.
@@ -90,7 +94,9 @@ class Service:
             plan_of(workload, self._entities.accounts), rules, queue_key, self._end_program_job
         )
         self._started = False
-        self._arm(0, NORMAL)  # S6: instant 0 is always served
+        self._is_over = False
+        self._events_reported = 0
+        self._arm(0, URGENT)  # S6: instant 0 is always served
 
     # ---------------------------------------------------------------- for programs
 
@@ -101,12 +107,13 @@ class Service:
         Raises:
             SchedulerUsageError: if a process made it a fraction, for example by `env.timeout(0.5)` (S1).
         """
-        now = self.env.now
-        if not isinstance(now, int):
+        now: Any = self.env.now
+        try:
+            return operator.index(now)
+        except TypeError:
             raise SchedulerUsageError(
                 f"the time is {now!r}; wait in whole microseconds, so that it stays an int"
-            )
-        return now
+            ) from None
 
     def start(self, program: Callable[[Service], Program]) -> simpy.Process:
         """Start a program: a generator function that is given this service."""
@@ -125,7 +132,12 @@ class Service:
         """Open a session or batch now. Leaving it as a context closes it (S19).
 
         The two clocks are those of the profile unless given.
+
+        Raises:
+            SchedulerUsageError: for a name that is taken, mode job, a time that is no whole number or
+                negative, or after the end of the run.
         """
+        now_us = self._command_us()
         if max_time_us is None:
             max_time_us = self._profile.max_time_us
         if interactive_timeout_us is None:
@@ -133,7 +145,7 @@ class Service:
             interactive_timeout_us = self._profile.interactive_timeout_of(kind)
         spec = self._entities.add_session(name, account, stream, mode, max_time_us, interactive_timeout_us)
         number = self._scheduler.add_session(spec)
-        self._scheduler.create(self.now_us, number)
+        self._scheduler.create(now_us, number)
         self._commanded()
         return ProgramSession(self, number, account, stream)
 
@@ -148,31 +160,50 @@ class Service:
         max_execution_time_us: int | None = None,
         stream: str = "explicit",
     ) -> ProgramJob:
-        """Submit a job now; `yield job.completed` waits for its end, however it ends."""
+        """Submit a job now; `yield job.completed` waits for its end, however it ends.
+
+        Raises:
+            SchedulerUsageError: for a name that is taken, a time that is no whole number or below 1, an
+                account other than that of the session, or after the end of the run.
+        """
+        now_us = self._command_us()
+        if session is not None and account != session.account:
+            raise SchedulerUsageError(
+                f"job {name!r}: a session's jobs take its account, {session.account!r}, not {account!r}"
+            )
         number_of_session = None if session is None else session.number
         spec = self._entities.add_job(
             name, account, stream, qpu_time_us, number_of_session, priority, max_execution_time_us
         )
         job = ProgramJob(self, self._scheduler.add_job(spec), name)
         self._unfinished[job.number] = job
-        self._scheduler.submit(self.now_us, job.number)
+        self._scheduler.submit(now_us, job.number)
         self._commanded()
         return job
 
     def close(self, session: ProgramSession) -> None:
         """close() a session now (S17)."""
-        self._scheduler.close(self.now_us, session.number)
-        self._commanded()
+        if not self._is_over:
+            self._scheduler.close(self.now_us, session.number)
+            self._commanded()
 
     def cancel(self, session: ProgramSession) -> None:
         """cancel() a session now (S18)."""
-        self._scheduler.cancel(self.now_us, session.number)
-        self._commanded()
+        if not self._is_over:
+            self._scheduler.cancel(self.now_us, session.number)
+            self._commanded()
 
     def cancel_job(self, job: ProgramJob) -> None:
         """Cancel a job now (S25)."""
-        self._scheduler.cancel_job(self.now_us, job.number)
-        self._commanded()
+        if not self._is_over:
+            self._scheduler.cancel_job(self.now_us, job.number)
+            self._commanded()
+
+    def _command_us(self) -> int:
+        """The instant of a command that creates something."""
+        if self._is_over:
+            raise SchedulerUsageError("the run is over; nothing can be submitted or opened")
+        return self.now_us
 
     # ---------------------------------------------------------------- running
 
@@ -185,7 +216,10 @@ class Service:
         if self._started:
             raise SchedulerUsageError("this service has run; make a new one for another run")
         self._started = True
-        self.env.run(until=self._horizon_us)
+        try:
+            self.env.run(until=self._horizon_us)
+        finally:
+            self._is_over = True  # S6: clean-up of programs that were cut off changes nothing
         if self._horizon_us is not None:
             while not self._scheduler.advance(self._horizon_us - 1):
                 pass
@@ -203,7 +237,8 @@ class Service:
 
     def _wake(self, timer: simpy.Event) -> None:
         if timer is self._timer:
-            self._scheduler.advance(self.now_us, Rank.READY)  # S4: these come before the programs
+            # S4: these come before all programs, also those that woke up for a reason of their own
+            self._scheduler.advance(self.now_us, Rank.READY)
             self._arm(self.now_us, LATE)
 
     def _wake_late(self, timer: simpy.Event) -> None:
@@ -221,13 +256,25 @@ class Service:
             next_us = scheduler.next_event_us()
             if next_us is None:
                 return
+            if next_us > LONGEST_US:
+                raise ScenarioError(
+                    ("workload: the run goes on beyond 2**62 us, about 146,000 years; give a horizon",)
+                )
             others_us = self.env.peek()
             if self._unfinished or next_us >= others_us:
-                self._arm(next_us, NORMAL)
+                self._report(EVENTS_BETWEEN_REPORTS)
+                self._arm(next_us, URGENT)
                 return
-            scheduler.advance_while_needed(int(min(others_us - 1, ALL_EVENTS)), EVENTS_BETWEEN_REPORTS)
-            if self._progress is not None:
-                self._progress(Progress(scheduler.now_us, scheduler.events_applied, self._jobs))
+            before_others_us = LONGEST_US if others_us == math.inf else math.ceil(others_us) - 1
+            scheduler.advance_while_needed(before_others_us, EVENTS_BETWEEN_REPORTS)
+            self._report()
+
+    def _report(self, at_least: int = 0) -> None:
+        """Tell how far the run has come, if at least so many events were applied since the last time."""
+        events = self._scheduler.events_applied
+        if self._progress is not None and events - self._events_reported >= at_least:
+            self._events_reported = events
+            self._progress(Progress(self._scheduler.now_us, events, self._jobs))
 
     def _end_program_job(self, number: int) -> None:
         self._unfinished.pop(number).end(self._scheduler.journal)

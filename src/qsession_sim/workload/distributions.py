@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from qsession_sim.scenario.quantities import (
     Lognormal,
     Uniform,
 )
+from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array
 from qsession_sim.workload.problems import source_error
 
@@ -28,8 +29,6 @@ AnyDistribution: TypeAlias = (
     "Constant[float] | Uniform[float] | Exponential[float] | Lognormal[float] | Choice[float] | "
     "Empirical[float]"
 )
-
-LONGEST_US: Final = 2**62
 
 
 def sample(distribution: AnyDistribution, generator: np.random.Generator, count: int) -> Float64Array:

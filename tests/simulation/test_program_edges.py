@@ -1,0 +1,166 @@
+"""Live programs at the edges: the end of a run, calls that are refused, numbers that are no ints, long runs."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import qsession_sim as qs
+from qsession_sim.errors import ScenarioError, SchedulerUsageError
+from qsession_sim.simulation.entities import Entities
+from qsession_sim.workload.columns import EMPTY_WORKLOAD, NumberedNames
+
+SECOND = 1_000_000
+NOTHING: dict[str, Any] = {"workload": []}
+
+
+def one_job(**keys: Any) -> dict[str, Any]:
+    return {"workload": [{"kind": "explicit", "jobs": [{"id": "j1", "account": "lab", **keys}]}]}
+
+
+def test_an_idle_process_at_a_fraction_of_a_microsecond_stops_no_run() -> None:
+    """The declared job ends at 10 us, before a process that waits for 10.5 us and commands nothing."""
+
+    def program(service: qs.Service) -> Any:
+        yield service.env.timeout(10.5)
+
+    run = qs.simulate(one_job(at="0us", qpu_time="10us"), programs=[program])
+    assert (run.jobs["status"].to_list(), run.record.end_us) == (["DONE"], 10)
+
+
+def test_numpy_integers_are_whole_numbers() -> None:
+    """S1: think times and QPU times drawn with NumPy are as good as ints."""
+
+    def program(service: qs.Service) -> Any:
+        yield service.env.timeout(np.int64(5))  # type: ignore[arg-type]
+        yield service.submit("p", account="lab", qpu_time_us=np.int64(7)).completed  # type: ignore[arg-type]
+
+    run = qs.simulate(NOTHING, programs=[program])
+    assert run.jobs.select("submitted_us", "completed_us").rows() == [(5, 12)]
+
+
+def test_a_refused_call_changes_nothing() -> None:
+    """A program that catches the error goes on; the refused job and session leave no trace."""
+
+    def program(service: qs.Service) -> Any:
+        with pytest.raises(SchedulerUsageError):
+            service.submit("refused", account="nobody", qpu_time_us=1, priority=0.5)  # type: ignore[arg-type]
+        with pytest.raises(SchedulerUsageError):
+            service.open_session("no", account="nobody", interactive_timeout_us=0.5)  # type: ignore[arg-type]
+        yield service.submit("taken", account="lab", qpu_time_us=3).completed
+
+    run = qs.simulate(NOTHING, programs=[program])
+    assert run.jobs.select("job", "account", "qpu_time_us").rows() == [("taken", "lab", 3)]
+    assert (len(run.sessions), run.record.workload.accounts) == (0, ("lab",))
+
+
+def test_the_end_of_a_job_is_there_for_a_program_that_wakes_in_the_same_instant() -> None:
+    """S4: the FINISH of 10 us comes before the programs of 10 us, so a time limit of 10 us is kept."""
+    seen = []
+
+    def program(service: qs.Service) -> Any:
+        limit = service.env.timeout(10)
+        completed = service.submit("p", account="lab", qpu_time_us=10).completed
+        seen.append(completed in (yield completed | limit))
+
+    qs.simulate(NOTHING, programs=[program])
+    assert seen == [True]
+
+
+@pytest.mark.parametrize("what", ["job", "session"])
+def test_the_clean_up_of_a_program_cut_off_by_the_horizon_changes_nothing(what: str) -> None:
+    """S6: Python closes the generator after the run; its `finally` commands nothing any more."""
+
+    def program(service: qs.Service) -> Any:
+        with service.open_session("s", account="lab") as opened:
+            running = opened.submit("p", qpu_time_us=100 * SECOND)
+            try:
+                yield running.completed
+            finally:
+                (running if what == "job" else opened).cancel()
+
+    run = qs.simulate({**NOTHING, "horizon": "10s"}, programs=[program])
+    gc.collect()
+    assert run.jobs.select("status", "completed_us").rows() == [("RUNNING", None)]
+    assert run.sessions.select("state", "accepting_jobs").rows() == [("active", True)]
+
+
+def test_nothing_can_be_submitted_after_the_run() -> None:
+    opened = []
+
+    def program(service: qs.Service) -> Any:
+        opened.append(service.open_session("s", account="lab"))
+        yield service.env.timeout(1)
+
+    qs.simulate(NOTHING, programs=[program])
+    opened[0].close()  # no error, as for any session that is over
+    with pytest.raises(SchedulerUsageError, match="the run is over"):
+        opened[0].submit("p", qpu_time_us=1)
+
+
+def test_a_run_that_goes_on_beyond_the_longest_time_is_refused() -> None:
+    """S1: times are int64; submitted below 2**62 us, the job would end beyond."""
+    with pytest.raises(ScenarioError, match=r"beyond 2\*\*62 us"):
+        qs.simulate(one_job(at="4611686018427387903us", qpu_time="10s"))
+
+
+def test_progress_is_reported_also_while_a_program_waits() -> None:
+    """The only event of each of the 25,000 jobs is its end; a report comes after every 20,000 events."""
+    reports: list[qs.Progress] = []
+
+    def program(service: qs.Service) -> Any:
+        for number in range(25_000):
+            yield service.submit(f"p{number}", account="lab", qpu_time_us=1).completed
+
+    qs.simulate(NOTHING, programs=[program], progress=reports.append)
+    assert [report.events for report in reports] == [20_000]
+
+
+def test_many_live_jobs_beside_a_large_workload_take_time_in_proportion() -> None:
+    """A name or account is looked up, not searched for: neither may cost more the more there are.
+
+    Counted, not timed: the names of the declared jobs are made once, not for each live job.
+    """
+    passes = 0
+
+    class Counting(NumberedNames):
+        def __iter__(self) -> Iterator[str]:
+            nonlocal passes
+            passes += 1
+            return super().__iter__()
+
+    entities = Entities(replace(EMPTY_WORKLOAD, job_names=(Counting("everyday", 1000),)))
+    for number in range(100):
+        entities.add_job(f"p{number}", f"lab-{number}", "live", 1, None, 0, None)
+    assert passes == 1
+    assert entities.accounts == [f"lab-{number}" for number in range(100)]
+
+
+def test_a_name_that_a_client_may_yet_give_is_refused() -> None:
+    """S67: the second attempt of the client's job is called v/1/1.2."""
+    client = {
+        "kind": "iterative",
+        "name": "v",
+        "account": "lab",
+        "mode": "job",
+        "clients": 1,
+        "iterations": 1,
+        "think_time": "0s",
+        "qpu_time": "10s",
+        "max_execution_time": "5s",
+        "on_error": "retry",
+    }
+
+    def program(service: qs.Service) -> Any:
+        service.submit("w/1/1.2", account="lab", qpu_time_us=1)
+        with pytest.raises(SchedulerUsageError, match="kept for the source 'v'"):
+            service.submit("v/1/1.2", account="lab", qpu_time_us=1)
+        yield service.env.timeout(1)
+
+    run = qs.simulate({"workload": [client], "horizon": "7s"}, programs=[program])
+    assert run.jobs["job"].to_list() == ["v/1/1", "w/1/1.2", "v/1/1.2"]
