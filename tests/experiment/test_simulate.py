@@ -140,3 +140,21 @@ def test_every_public_name_is_there() -> None:
     assert set(qs.__all__) <= set(dir(qs))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         qs.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda _job: None, "must answer with a tuple of ints; for job 0, submitted at 0 us, it gave None"),
+        (lambda _job: (0.5,), r"must answer with a tuple of ints; .* it gave \(0.5,\)"),
+        (lambda _job: ("x",), r"must answer with a tuple of ints; .* it gave \('x',\)"),
+        (
+            lambda job: (0,) * job.number,
+            r"tuples of one length; for job 1, submitted at 1 us, it gave \(0,\)",
+        ),
+    ],
+)
+def test_a_policy_that_answers_wrongly_is_named_with_job_and_time(answer: Any, message: str) -> None:
+    jobs = [{"id": f"j{n}", "at": f"{n}us", "account": "a", "qpu_time": "10s"} for n in range(3)]
+    with pytest.raises(qs.PolicyError, match=message):
+        qs.simulate({"workload": [{"kind": "explicit", "jobs": jobs}]}, policy=answer)

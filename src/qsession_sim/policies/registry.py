@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from qsession_sim.errors import PolicyError
 from qsession_sim.scheduler.rules import EXCLUSIVE, NONE, SHARED, HoldPolicy
@@ -72,7 +72,8 @@ def queue_policy(policy: str | Callable[[JobView], tuple[int, ...]]) -> QueuePol
     """Find a queue policy by name, or wrap a function from a job to a tuple of ints, smallest first.
 
     Raises:
-        PolicyError: if there is no policy of that name.
+        PolicyError: if there is no policy of that name; during the run, if the function answers with
+            anything but tuples of ints of one length.
 
     Example:
         >>> queue_policy("priority").summary
@@ -82,8 +83,31 @@ def queue_policy(policy: str | Callable[[JobView], tuple[int, ...]]) -> QueuePol
     """
     if isinstance(policy, str):
         return _find(policy, QUEUE_POLICIES, "queue")
+    name = getattr(policy, "__name__", type(policy).__name__)
     summary = (policy.__doc__ or "").strip().partition("\n")[0]
-    return QueuePolicy(getattr(policy, "__name__", type(policy).__name__), summary, policy)
+    return QueuePolicy(name, summary, _checked(name, policy))
+
+
+def _checked(name: str, key: Callable[[JobView], Any]) -> QueueKey:
+    """The key of a user's policy, refused unless it is a tuple of ints of one length."""
+    lengths: set[int] = set()
+
+    def checked_key(job: JobView) -> tuple[int, ...]:
+        answer = key(job)
+        if not isinstance(answer, tuple) or not all(isinstance(part, int) for part in answer):
+            raise PolicyError(
+                f"queue policy {name!r} must answer with a tuple of ints; "
+                f"for job {job.number}, submitted at {job.submitted_us} us, it gave {answer!r}"
+            )
+        lengths.add(len(answer))
+        if len(lengths) > 1:
+            raise PolicyError(
+                f"queue policy {name!r} must answer with tuples of one length; "
+                f"for job {job.number}, submitted at {job.submitted_us} us, it gave {answer!r}"
+            )
+        return answer
+
+    return checked_key
 
 
 def hold_policy(name: str) -> HoldPolicy:
