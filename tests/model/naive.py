@@ -111,11 +111,23 @@ class Service:
         return True
 
     def apply_command(self, now: int, name: str, *arguments: Any) -> None:
-        """S4: a command takes effect after the jobs that leave the QPU at its instant, before all else."""
-        while not self.advance(now, Order.READY):
-            pass
-        self.now = self.last_event = now
-        getattr(self, name)(*arguments)
+        """S4: a command takes effect after the jobs that leave the QPU at its instant, before all else.
+
+        S6: a close or cancel of what is over by then, and the cancel of a job that has ended, prolong nothing.
+        """
+        while (event := self.next_event()) is not None and (event.time, event.rank) <= (now, Order.READY):
+            if event.time > self.now and self.is_over(name, *arguments) and not self.is_needed():
+                return
+            self.now = self.last_event = event.time
+            event.happen()
+        if not self.is_over(name, *arguments):
+            self.now = self.last_event = now
+            getattr(self, name)(*arguments)
+
+    def is_over(self, name: str, *arguments: Any) -> bool:
+        if name in {"close", "cancel"}:
+            return self.sessions[arguments[0]].state == SessionState.CLOSED
+        return name == "cancel_job" and self.jobs[arguments[0]].ended is not None
 
     def add_job(self, spec: JobSpec, *, of_program: bool = False) -> int:
         due = None if spec.at_us == NEVER else spec.at_us

@@ -266,3 +266,46 @@ def test_progress_is_reported_with_growing_time_and_events() -> None:
         qs.Progress(now_us=20_001, events=20_000, jobs=15_000),
         qs.Progress(now_us=30_001, events=30_000, jobs=15_000),
     ]
+
+
+def test_closing_what_is_closed_does_not_prolong_a_run() -> None:
+    """S6: max_time ends s1 at 10 s; the close at 1 h is of a closed session, so the run ends at 10 s.
+
+    The unused clock of the declared session would have ended it at 30 min.
+    """
+
+    def program(service: qs.Service) -> Any:
+        with service.open_session("s1", account="lab", max_time_us=10 * SECOND) as opened:
+            yield opened.run("j1", qpu_time_us=10 * SECOND)
+            yield service.env.timeout(3_600 * SECOND)
+
+    run = qs.simulate(explicit([session("u", created="0s")], []), programs=[program])
+    assert run.record.end_us == 10 * SECOND
+    assert run.sessions.select("session", "state", "reason").rows() == [
+        ("u", "open", None),
+        ("s1", "closed", "MAX_TIME"),
+    ]
+
+
+def test_a_close_to_come_prolongs_a_run_until_its_session_is_closed_otherwise() -> None:
+    """S6, S11, S14: inactive at 70 s, closed by max_time at 100 s; the close at 1 h does nothing."""
+
+    def program(service: qs.Service) -> Any:
+        with service.open_session("s1", account="lab", max_time_us=100 * SECOND) as opened:
+            yield opened.run("j1", qpu_time_us=10 * SECOND)
+            yield service.env.timeout(3_600 * SECOND)
+
+    run = qs.simulate(NOTHING, programs=[program])
+    assert (run.record.end_us, run.sessions["reason"].to_list()) == (100 * SECOND, ["MAX_TIME"])
+
+
+def test_cancelling_a_job_that_has_ended_does_not_prolong_a_run() -> None:
+    """S6"""
+
+    def program(service: qs.Service) -> Any:
+        job = service.submit("j1", account="lab", qpu_time_us=10 * SECOND)
+        yield job.completed
+        yield service.env.timeout(SECOND)
+        job.cancel()
+
+    assert qs.simulate(NOTHING, programs=[program]).record.end_us == 10 * SECOND

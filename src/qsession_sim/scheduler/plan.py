@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from itertools import repeat
 
-from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, OnFinish, OnRejection
+from qsession_sim.scheduler.agenda import Deadline
+from qsession_sim.scheduler.vocabulary import NEVER, Entity, Mode, OnError, OnFinish, OnRejection, Rank
 
 Column = Sequence[int]
 
@@ -116,3 +119,21 @@ class Plan:
             tuple(clients),
             accounts,
         )
+
+
+def growing(column: Column) -> array[int]:
+    """A copy of a column that can grow."""
+    grown = array("q")
+    if isinstance(column, memoryview):
+        grown.frombytes(column.cast("B"))
+    else:
+        grown.extend(column)
+    return grown
+
+
+def submission_deadlines(plan: Plan) -> Iterable[Deadline]:
+    """The planned submissions as events, in order."""
+    submissions = plan.submissions
+    return zip(
+        plan.submissions_us, repeat(Rank.SUBMIT), repeat(Entity.JOB), submissions, repeat(0), strict=False
+    )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import repeat
 
 from qsession_sim.errors import SchedulerUsageError
-from qsession_sim.scheduler.agenda import Agenda, Deadline
+from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.clients import Client, Step
 from qsession_sim.scheduler.journal import Journal
-from qsession_sim.scheduler.plan import Column, JobSpec, Plan, SessionSpec
+from qsession_sim.scheduler.plan import JobSpec, Plan, SessionSpec, growing, submission_deadlines
 from qsession_sim.scheduler.qpu import Qpu
 from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.session import Session
@@ -39,7 +37,7 @@ _START, _SUBMIT, _END, _END_LAST = (
 )
 _FINISH_RANK, _SUBMIT_RANK, _DISPATCH_RANK = Rank.FINISH, Rank.SUBMIT, Rank.DISPATCH
 _JOB = Entity.JOB
-_ABSENT, _NEXT = Phase.ABSENT, Step.NEXT
+_ABSENT, _CLOSED, _NEXT = Phase.ABSENT, Phase.CLOSED, Step.NEXT
 
 
 class Scheduler:
@@ -82,20 +80,20 @@ class Scheduler:
         self._program_acts = False
         self._unfinished = len(plan.submissions)  # jobs queued, running or with a submission to come (S6)
         jobs = plan.jobs
-        self._qpu_time_us = _growing(jobs.qpu_time_us)
-        self._max_execution_time_us = _growing(jobs.max_execution_time_us)
-        self._client_of = _growing(jobs.client)
-        self._cancel_after_us = _growing(jobs.cancel_after_us)
+        self._qpu_time_us = growing(jobs.qpu_time_us)
+        self._max_execution_time_us = growing(jobs.max_execution_time_us)
+        self._client_of = growing(jobs.client)
+        self._cancel_after_us = growing(jobs.cancel_after_us)
         self._think_us = jobs.think_us
-        self.journal = Journal(_growing(jobs.session))
+        self.journal = Journal(growing(jobs.session))
         self._columns = Columns(
-            _growing(jobs.account), _growing(jobs.priority), self.journal.session, plan.accounts
+            growing(jobs.account), growing(jobs.priority), self.journal.session, plan.accounts
         )
         self._follow_ups: dict[int, list[int]] = {}
         for number in plan.follow_ups:
             self._follow_ups.setdefault(jobs.after[number], []).append(number)
         self._clients = [Client(spec) for spec in plan.clients]
-        self._agenda = Agenda(_submissions(plan))
+        self._agenda = Agenda(submission_deadlines(plan))
         for number in plan.job_cancels:
             self._agenda.arm(jobs.cancel_us[number], Rank.CANCEL, Entity.JOB, number)
         self._qpu = Qpu(self.journal.status)
@@ -209,28 +207,49 @@ class Scheduler:
         self._unfinished += 1
         self._submit(now_us, job)
 
-    def close(self, now_us: int, session: int) -> None:
-        """close() a session at `now_us` (S17)."""
-        self._catch_up(now_us)
-        self._sessions.close(now_us, self._sessions.all[session])
+    def close(self, now_us: int, session: int) -> bool:
+        """close() a session at `now_us` (S17); False if it was closed before, so that nothing happened."""
+        acts = self._catch_up_with(now_us, self._sessions.all[session])
+        if acts:
+            self._sessions.close(now_us, self._sessions.all[session])
+        return acts
 
-    def cancel(self, now_us: int, session: int) -> None:
-        """cancel() a session at `now_us` (S18)."""
-        self._catch_up(now_us)
-        self._sessions.cancel(now_us, self._sessions.all[session])
+    def cancel(self, now_us: int, session: int) -> bool:
+        """cancel() a session at `now_us` (S18); False if it was closed before, so that nothing happened."""
+        acts = self._catch_up_with(now_us, self._sessions.all[session])
+        if acts:
+            self._sessions.cancel(now_us, self._sessions.all[session])
+        return acts
 
-    def cancel_job(self, now_us: int, job: int) -> None:
-        """Cancel a job at `now_us` (S25)."""
-        self._catch_up(now_us)
-        self._cancel_job(now_us, job)
+    def cancel_job(self, now_us: int, job: int) -> bool:
+        """Cancel a job at `now_us` (S25); False if it had ended before, so that nothing happened."""
+        self._advance_for_command(now_us, only_needed=self.journal.submitted_us[job] != NEVER)
+        acts = self.journal.ended_us[job] == NEVER
+        if acts:
+            self.now_us = now_us
+            self._cancel_job(now_us, job)
+        return acts
 
     def _catch_up(self, now_us: int) -> None:
         """S4: a command takes effect after the jobs that leave the QPU then, before anything else."""
+        self._advance_for_command(now_us, only_needed=False)
+        self.now_us = now_us
+
+    def _catch_up_with(self, now_us: int, session: Session) -> bool:
+        """S6: a close or cancel prolongs the run only as long as its session is not closed."""
+        self._sessions.expect_command(session)
+        self._advance_for_command(now_us, only_needed=True)
+        if session.phase is _CLOSED:
+            return False
+        self._sessions.command_served(session)
+        self.now_us = now_us
+        return True
+
+    def _advance_for_command(self, now_us: int, *, only_needed: bool) -> None:
         if now_us < self.now_us:
             raise SchedulerUsageError(f"a command at {now_us} us came after the events of {self.now_us} us")
-        while not self.advance(now_us, Rank.READY):
+        while not self._advance(now_us, Rank.READY, ALL_EVENTS, only_needed=only_needed):
             pass
-        self.now_us = now_us
 
     # ---------------------------------------------------------------- life of jobs
 
@@ -245,7 +264,7 @@ class Scheduler:
             if session.phase is _ABSENT and session.spec.created_us == NEVER:
                 self._sessions.create(now_us, number)  # S9: also if the submission is rejected
             if session.phase not in ACCEPTS or self._max_execution_time_us[job] > session.spec.max_time_us:
-                self._end_job(now_us, job, _REJECTED, _why_rejected(session))
+                self._end_job(now_us, job, _REJECTED, session.why_rejected())
                 return
             self._sessions.apply(now_us, session, _SUBMIT)
             session.add(now_us, job)
@@ -371,28 +390,3 @@ class Scheduler:
         self._columns.priority.append(spec.priority)
         self.journal.add_job(spec.session, repeats)
         return len(self._qpu_time_us) - 1
-
-
-def _why_rejected(session: Session) -> Reason:
-    """S20: the reasons in their order."""
-    if session.phase is _ABSENT:
-        return Reason.SESSION_NOT_CREATED  # S9
-    if session.phase not in ACCEPTS:
-        return Reason.SESSION_CLOSED
-    return Reason.EXECUTION_TIME_EXCEEDS_SESSION  # S24
-
-
-def _growing(column: Column) -> array[int]:
-    grown = array("q")
-    if isinstance(column, memoryview):
-        grown.frombytes(column.cast("B"))
-    else:
-        grown.extend(column)
-    return grown
-
-
-def _submissions(plan: Plan) -> Iterable[Deadline]:
-    submissions = plan.submissions
-    return zip(
-        plan.submissions_us, repeat(Rank.SUBMIT), repeat(Entity.JOB), submissions, repeat(0), strict=False
-    )

@@ -10,12 +10,13 @@ from qsession_sim.scheduler.agenda import Deadline
 from qsession_sim.scheduler.plan import SessionSpec
 from qsession_sim.scheduler.rules import HoldPolicy
 from qsession_sim.scheduler.transitions import (
+    ACCEPTS,
     TABLE,
     Action,
     Phase,
     SessionEvent,
 )
-from qsession_sim.scheduler.vocabulary import JobStatus, Mode
+from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Reason
 
 _QUEUED = JobStatus.QUEUED  # looking it up in the enum costs more than the comparison
 
@@ -62,6 +63,14 @@ class Session:
             )
         self.phase = transition.phase
         return transition.actions
+
+    def why_rejected(self) -> Reason:
+        """Why a submission is not accepted: the reasons of S20 in their order."""
+        if self.phase is Phase.ABSENT:
+            return Reason.SESSION_NOT_CREATED  # S9
+        if self.phase not in ACCEPTS:
+            return Reason.SESSION_CLOSED
+        return Reason.EXECUTION_TIME_EXCEEDS_SESSION  # S24
 
     def add(self, submitted_us: int, job: int) -> None:
         """Count a job in and queue it by (submission, number) (S12)."""

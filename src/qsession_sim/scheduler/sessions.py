@@ -68,9 +68,20 @@ class Sessions:
     def arm_command(self, session: Session, time_us: int, rank: Rank) -> None:
         """Schedule a close or cancel."""
         self._agenda.arm(time_us, rank, Entity.SESSION, session.number)
+        self.expect_command(session)
+
+    def expect_command(self, session: Session) -> None:
+        """Count a close or cancel that is to come (S6)."""
         if session.phase is not Phase.CLOSED:
             session.commands += 1
             self.commands_to_come += 1
+
+    def command_served(self, session: Session) -> Session:
+        """Count a close or cancel that has come."""
+        if session.phase is not Phase.CLOSED:
+            session.commands -= 1
+            self.commands_to_come -= 1
+        return session
 
     def _arm_counted_from(self, session: Session, created_us: int) -> None:
         if session.spec.close_after_us != NEVER:
@@ -99,11 +110,11 @@ class Sessions:
 
     def on_close(self, now_us: int, number: int) -> None:
         """A scheduled close."""
-        self.close(now_us, self._command_served(number))
+        self.close(now_us, self.command_served(self.all[number]))
 
     def on_cancel(self, now_us: int, number: int) -> None:
         """A scheduled cancel."""
-        self.cancel(now_us, self._command_served(number))
+        self.cancel(now_us, self.command_served(self.all[number]))
 
     def on_life_end(self, now_us: int, number: int) -> None:
         """The unused clock, or once a job has started the max_time clock, ran out (S16, S21)."""
@@ -117,13 +128,6 @@ class Sessions:
         session = self.all[number]
         session.ittl_deadline = None
         self.apply(now_us, session, SessionEvent.ITTL)
-
-    def _command_served(self, number: int) -> Session:
-        session = self.all[number]
-        if session.phase is not Phase.CLOSED:
-            session.commands -= 1
-            self.commands_to_come -= 1
-        return session
 
     def apply(self, now_us: int, session: Session, event: SessionEvent) -> None:
         """Make a transition, write it down if it can be seen, and take its actions."""

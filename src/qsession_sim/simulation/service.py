@@ -183,20 +183,17 @@ class Service:
 
     def close(self, session: ProgramSession) -> None:
         """close() a session now (S17)."""
-        if not self._is_over:
-            self._scheduler.close(self.now_us, session.number)
+        if not self._is_over and self._scheduler.close(self.now_us, session.number):
             self._commanded()
 
     def cancel(self, session: ProgramSession) -> None:
         """cancel() a session now (S18)."""
-        if not self._is_over:
-            self._scheduler.cancel(self.now_us, session.number)
+        if not self._is_over and self._scheduler.cancel(self.now_us, session.number):
             self._commanded()
 
     def cancel_job(self, job: ProgramJob) -> None:
         """Cancel a job now (S25)."""
-        if not self._is_over:
-            self._scheduler.cancel_job(self.now_us, job.number)
+        if not self._is_over and self._scheduler.cancel_job(self.now_us, job.number):
             self._commanded()
 
     def _command_us(self) -> int:
@@ -238,7 +235,8 @@ class Service:
     def _wake(self, timer: simpy.Event) -> None:
         if timer is self._timer:
             # S4: these come before all programs, also those that woke up for a reason of their own
-            self._scheduler.advance(self.now_us, Rank.READY)
+            while not self._scheduler.advance(self.now_us, Rank.READY):
+                pass
             self._arm(self.now_us, LATE)
 
     def _wake_late(self, timer: simpy.Event) -> None:
