@@ -62,7 +62,7 @@ def summarize(record: Record, warm_up_us: int) -> dict[str, Any]:
         "never_submitted": int((record.submitted_us < 0).sum()),
         "never_created": int((created_us(record) < 0).sum()),
         "all": jobs.group(jobs.everyone),
-        "by_mode": {mode.name.lower(): jobs.group(jobs.mode == mode) for mode in Mode},
+        "by_mode": {mode.name.lower(): jobs.group(np.flatnonzero(jobs.mode == mode)) for mode in Mode},
         "by_account": jobs.groups(workload.jobs.account, workload.accounts),
         "by_stream": jobs.groups(workload.jobs.stream, workload.streams),
         "sessions": _session_groups(record, warm_up_us),
@@ -82,7 +82,7 @@ class _Jobs:
         self.mode = job_modes(record, self.rows)
         self.status = record.status[self.rows]
         self.reason = record.reason[self.rows]
-        self.everyone = np.ones(len(self.status), dtype=np.bool_)
+        self.everyone = np.arange(len(self.status))
         submitted_us = record.submitted_us[self.rows]
         started_us = record.started_us[self.rows]
         ended_us = record.ended_us[self.rows]
@@ -94,23 +94,23 @@ class _Jobs:
         # a job that left the QPU in the instant of its start has no slowdown
         self.served = self.started & self.ended & (self.used_us > 0)
 
-    def group(self, members: npt.NDArray[np.bool_]) -> Group:
-        """Counts and distributions of the members of a group, given as a mask."""
-        if not members.all():
+    def group(self, members: npt.NDArray[np.int64]) -> Group:
+        """Counts and distributions of the members of a group, given by their positions."""
+        if len(members) < len(self.everyone):
             return self._group(members)
         if self._group_of_all is None:  # often the only account or stream is the same as all
             self._group_of_all = self._group(members)
         return copy.deepcopy(self._group_of_all)
 
-    def _group(self, members: npt.NDArray[np.bool_]) -> Group:
-        served = members & self.served
+    def _group(self, members: npt.NDArray[np.int64]) -> Group:
+        served = members[self.served[members]]
         waiting_us, used_us = self.waiting_us[served], self.used_us[served]
         return {
-            "submitted": int(members.sum()),
+            "submitted": len(members),
             "status": _counts(self.status[members], JobStatus),
             "reason": _reason_counts(self.reason[members]),
-            "waiting_us": distribution(self.waiting_us[members & self.started]),
-            "turnaround_us": distribution(self.turnaround_us[members & self.ended]),
+            "waiting_us": distribution(self.waiting_us[members[self.started[members]]]),
+            "turnaround_us": distribution(self.turnaround_us[members[self.ended[members]]]),
             "slowdown": distribution(slowdown(waiting_us, used_us)),
             "bounded_slowdown": distribution(bounded_slowdown(waiting_us, used_us, SLOWDOWN_BOUND_US)),
         }
@@ -118,7 +118,9 @@ class _Jobs:
     def groups(self, column: Int64Array, names: Sequence[str]) -> dict[str, Group]:
         """One group a name, in the order of the names; `column` has the number of each job's name."""
         number = column[self.rows]
-        return {name: self.group(number == index) for index, name in enumerate(names)}
+        by_name = np.argsort(number, kind="stable")  # sorted once: there may be as many names as jobs
+        bounds = np.searchsorted(number[by_name], np.arange(len(names) + 1))
+        return {name: self.group(by_name[bounds[i] : bounds[i + 1]]) for i, name in enumerate(names)}
 
     def fairness(self, accounts: int) -> float | None:
         """Jain's index over the accounts' shares, or None if no job was served."""
