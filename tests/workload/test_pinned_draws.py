@@ -1,0 +1,63 @@
+"""S7: what a scenario draws never changes. Digests of whole workloads, pinned when each kind was introduced.
+
+A digest that differs means that people who repeat their runs get other results.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from qsession_sim.scenario.load import load_scenario
+from qsession_sim.workload import draw
+
+SHOTS = {"kind": "choice", "values": [1000, 4000, 8000], "weights": [4, 3, 2]}
+EXPONENTIAL = {"kind": "exponential", "mean": "90s"}
+NOISE = {"kind": "lognormal", "sigma": 0.32}
+
+SOURCES = {
+    "arrivals by shots": {"kind": "arrivals", "interarrival": EXPONENTIAL, "shots": SHOTS},
+    "arrivals by time": {
+        "kind": "arrivals",
+        "interarrival": {"kind": "uniform", "low": "10s", "high": "5m"},
+        "qpu_time": {"kind": "lognormal", "median": "20s", "sigma": 1.1},
+        "until": "9h",
+    },
+    "iterative": {
+        "kind": "iterative",
+        "clients": 12,
+        "start": {"interarrival": {"kind": "empirical", "values": ["1m", "7m", "20m"]}},
+        "iterations": {"kind": "lognormal", "median": 30, "sigma": 0.5},
+        "think_time": {"kind": "exponential", "mean": "2s"},
+        "circuits": {"kind": "uniform", "low": 1, "high": 20},
+        "shots": SHOTS,
+    },
+    "batches": {
+        "kind": "batches",
+        "interarrival": {"kind": "exponential", "mean": "2h"},
+        "count": 40,
+        "jobs": {"kind": "uniform", "low": 5, "high": 40},
+        "qpu_time": {"kind": "exponential", "mean": "4s"},
+    },
+}
+PINNED = {
+    "arrivals by shots": "e5478aea639b0b24106bdf4837fd84949a37bf9ac0bf9159ac8ba457a60b728c",
+    "arrivals by time": "032c7c969ef47ab852f7a02ea9e2539170d2c5ba3e8a9efb0dbfe980377dc4ad",
+    "iterative": "de93a25a761053261d337199e3cd398e3fec3ef58224eef84a7b0e2b7a4f6140",
+    "batches": "0e00e572d5fdacd0f1542980941b553d938305625388ae90924bd5a7028aee70",
+}
+
+
+def scenario(source):
+    service_time = {"noise": NOISE}
+    return {
+        "seed": 7,
+        "horizon": "24h",
+        "qpus": [{"name": "torino", "service_time": service_time}],
+        "workload": [{"account": "lab", **source}],
+    }
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_pinned_workloads_are_drawn_byte_for_byte(name):
+    """S7."""
+    assert draw(load_scenario(scenario(SOURCES[name])).resolved).digest() == PINNED[name]
