@@ -26,6 +26,25 @@ def distributions(values):
         st.builds(lambda value: {"kind": "exponential", "mean": value}, values),
         st.builds(lambda value: {"kind": "lognormal", "median": value, "sigma": 0.5}, values),
         st.builds(
+            lambda kind, value: {"kind": kind, "shape": 0.5, "scale": value, "at_most": value},
+            st.sampled_from(["gamma", "weibull", "pareto"]),
+            values,
+        ),
+        st.builds(
+            lambda value: {
+                "kind": "erlang",
+                "stages": 2,
+                "mean": value,
+                "at_least": value,
+                "outside": "redraw",
+            },
+            values,
+        ),
+        st.builds(
+            lambda items: {"kind": "hyperexponential", "means": items},
+            st.lists(values, min_size=1, max_size=3),
+        ),
+        st.builds(
             lambda items: {"kind": "choice", "values": items}, st.lists(values, min_size=1, max_size=3)
         ),
         st.builds(

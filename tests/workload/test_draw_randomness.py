@@ -206,6 +206,8 @@ def test_one_explicit_job_does_not_move_the_noise_of_another(scenario, explicit)
         lognormal("60s"),
         {"kind": "choice", "values": ["0s", "1s", "4m"], "weights": [1.0, 2.0, 3.0]},
         {"kind": "empirical", "values": ["1s", "2s", "4m"]},
+        {"kind": "hyperexponential", "means": ["1s", "5m"], "weights": [1.0, 1.0]},
+        {"kind": "gamma", "shape": 0.5, "scale": "3m", "at_least": "1s", "outside": "redraw"},
     ],
     ids=lambda settings: settings["kind"],
 )

@@ -11,7 +11,16 @@ from qsession_sim.scenario.problems import Problem, unknown_name
 from qsession_sim.scenario.reading import Part, duration, given, part, parts, text
 
 _DRAWN: Final = ("arrivals", "iterative", "batches")
-_LARGEST: Final = {"constant": "value", "uniform": "high", "exponential": "mean", "lognormal": "median"}
+_LARGEST: Final = {
+    "constant": "value",
+    "uniform": "high",
+    "exponential": "mean",
+    "lognormal": "median",
+    "gamma": "scale",
+    "weibull": "scale",
+    "pareto": "scale",
+    "erlang": "mean",
+}
 """The parameter with which every value of a distribution is 0."""
 
 
@@ -139,10 +148,14 @@ def _drawn_source(path: Path, source: Part, data: Part) -> Iterator[Problem]:
 def _always_zero(distribution: Any) -> bool:
     if not isinstance(distribution, Mapping):
         return duration(distribution) == 0
+    if duration(distribution.get("at_most")) == 0:
+        return True
+    if duration(distribution.get("at_least")) not in {None, 0}:
+        return False
     kind = distribution.get("kind")
     if kind in _LARGEST:
         return duration(distribution.get(_LARGEST[kind])) == 0
-    values = distribution.get("values")
+    values = distribution.get("means" if kind == "hyperexponential" else "values")
     values = values if isinstance(values, list) else []
     weights = distribution.get("weights")
     weights = weights if isinstance(weights, list) else [1] * len(values)

@@ -68,17 +68,31 @@ Count = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 
+Shape = Annotated[float, Field(ge=0.05, le=1000, allow_inf_nan=False, strict=True)]
+"""A shape of a distribution; the bounds keep every moment that exists within the numbers of a computer."""
+
 T = TypeVar("T")
 
 
-class Constant(Model, Generic[T]):
+class Bounded(Model, Generic[T]):
+    """Bounds that every distribution may have, and what is done about a value outside of them."""
+
+    at_least: Annotated[T | None, Field(description="the smallest value that is used")] = None
+    at_most: Annotated[T | None, Field(description="the largest value that is used")] = None
+    outside: Annotated[
+        Literal["cap", "redraw"] | None,
+        Field(description="what happens to a value out of bounds: cap (it becomes the bound) or redraw"),
+    ] = None
+
+
+class Constant(Bounded[T], Generic[T]):
     """Always the same value."""
 
     kind: Literal["constant"]
     value: Annotated[T, Field(description="the value")]
 
 
-class Uniform(Model, Generic[T]):
+class Uniform(Bounded[T], Generic[T]):
     """Every value between `low` and `high` is equally likely."""
 
     kind: Literal["uniform"]
@@ -86,14 +100,14 @@ class Uniform(Model, Generic[T]):
     high: Annotated[T, Field(description="the largest value")]
 
 
-class Exponential(Model, Generic[T]):
+class Exponential(Bounded[T], Generic[T]):
     """Memoryless, with the given mean."""
 
     kind: Literal["exponential"]
     mean: Annotated[T, Field(description="the mean")]
 
 
-class Lognormal(Model, Generic[T]):
+class Lognormal(Bounded[T], Generic[T]):
     """The logarithm is normal: `median` is the median, `sigma` the spread of the logarithm."""
 
     kind: Literal["lognormal"]
@@ -101,7 +115,7 @@ class Lognormal(Model, Generic[T]):
     sigma: Annotated[NonNegativeFloat, Field(description="the spread of the logarithm")]
 
 
-class Choice(Model, Generic[T]):
+class Choice(Bounded[T], Generic[T]):
     """One of `values`, with probabilities in proportion to `weights`."""
 
     kind: Literal["choice"]
@@ -111,7 +125,7 @@ class Choice(Model, Generic[T]):
     ]
 
 
-class Empirical(Model, Generic[T]):
+class Empirical(Bounded[T], Generic[T]):
     """One of `values`, all equally likely: measurements, repeated as often as they were seen."""
 
     kind: Literal["empirical"]
@@ -120,10 +134,62 @@ class Empirical(Model, Generic[T]):
     ]
 
 
+class Gamma(Bounded[T], Generic[T]):
+    """Gamma with mean shape x scale and variance shape x scale^2."""
+
+    kind: Literal["gamma"]
+    shape: Annotated[Shape, Field(description="the shape, from 0.05 to 1000")]
+    scale: Annotated[T, Field(description="the scale; the mean is shape x scale")]
+
+
+class Weibull(Bounded[T], Generic[T]):
+    """P(X > x) = exp(-(x / scale)^shape)."""
+
+    kind: Literal["weibull"]
+    shape: Annotated[Shape, Field(description="the shape, from 0.05 to 1000; below 1 the tail is heavy")]
+    scale: Annotated[T, Field(description="the scale; a share of 1/e of the values is larger")]
+
+
+class Pareto(Bounded[T], Generic[T]):
+    """P(X > x) = (scale / x)^shape for x of at least `scale`."""
+
+    kind: Literal["pareto"]
+    shape: Annotated[Shape, Field(description="the exponent of the tail, from 0.05 to 1000")]
+    scale: Annotated[T, Field(description="the smallest value that is drawn")]
+
+
+class Erlang(Bounded[T], Generic[T]):
+    """The sum of `stages` independent exponential times, which have the same mean."""
+
+    kind: Literal["erlang"]
+    stages: Annotated[int, Field(strict=True, ge=1, le=1000, description="the number of stages")]
+    mean: Annotated[T, Field(description="the mean of the sum")]
+
+
+class Hyperexponential(Bounded[T], Generic[T]):
+    """Exponential with one of `means`, chosen with probabilities in proportion to `weights`."""
+
+    kind: Literal["hyperexponential"]
+    means: Annotated[tuple[T, ...], Field(min_length=1, description="the mean of each branch")]
+    weights: Annotated[
+        tuple[NonNegativeFloat, ...], Field(min_length=1, description="a weight for each mean; default 1")
+    ]
+
+
 Distribution = TypeAliasType(
     "Distribution",
     Annotated[
-        Constant[T] | Uniform[T] | Exponential[T] | Lognormal[T] | Choice[T] | Empirical[T],
+        Constant[T]
+        | Uniform[T]
+        | Exponential[T]
+        | Lognormal[T]
+        | Gamma[T]
+        | Weibull[T]
+        | Pareto[T]
+        | Erlang[T]
+        | Hyperexponential[T]
+        | Choice[T]
+        | Empirical[T],
         Field(discriminator="kind"),
     ],
     type_params=(T,),

@@ -33,8 +33,8 @@ def _definition(body: dict[str, Any]) -> dict[str, Any]:
     """Allow the spellings that are read before the models see them."""
     properties = body.get("properties", {})
     kind = properties.get("kind", {}).get("const")
-    if kind == "choice":
-        return {**body, "required": ["kind", "values"]}
+    if kind in {"choice", "hyperexponential"}:
+        return {**body, "required": [key for key in body["required"] if key != "weights"]}
     if kind == "empirical":
         file = {"type": "string", "description": "a file with one value per line"}
         either = [{"required": ["values"]}, {"required": ["file"]}]

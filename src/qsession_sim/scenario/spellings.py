@@ -19,13 +19,16 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from qsession_sim.scenario.moments import LEAST_SHARE, share_within
 from qsession_sim.scenario.profiles import ProfileName
 from qsession_sim.scenario.quantities import (
     DURATION_SCHEMA,
+    Bounded,
     Choice,
     Count,
     Distribution,
     Duration,
+    Hyperexponential,
     PositiveDuration,
     Uniform,
 )
@@ -36,6 +39,9 @@ NO_LIMIT: Final = 0
 
 _MOST: Final = 1_000_000_000
 _MOST_URGENT: Final = 2**62
+_WEIGHTED: Final = {"choice": "values", "hyperexponential": "means"}
+"""What the weights of a distribution belong to."""
+
 _NUMBER_SCHEMA: Final = {"type": "number", "exclusiveMinimum": 0}
 
 T = TypeVar("T")
@@ -130,10 +136,14 @@ def _spell_out_distribution(value: Any) -> Any:
         raise ValueError(message)  # noqa: TRY004  pydantic collects ValueError only
     if not isinstance(value, Mapping):
         return {"kind": "constant", "value": value}
-    values = value.get("values")
-    if value.get("kind") == "choice" and "weights" not in value and isinstance(values, list):
-        return {**value, "weights": [1] * max(len(values), 1)}
-    return value
+    written = dict(value)
+    kind = written.get("kind")
+    values = written.get(_WEIGHTED[kind]) if isinstance(kind, str) and kind in _WEIGHTED else None
+    if "weights" not in written and isinstance(values, list):
+        written["weights"] = [1] * max(len(values), 1)
+    if "outside" not in written and ("at_least" in written or "at_most" in written):
+        written["outside"] = "cap"
+    return written
 
 
 class ImpossibleDistributionError(ValueError):
@@ -144,12 +154,33 @@ def _check_possible(distribution: T) -> T:
     if isinstance(distribution, Uniform) and distribution.low > distribution.high:
         raise ImpossibleDistributionError("low must not be above high")
     if isinstance(distribution, Choice):
-        if len(distribution.weights) != len(distribution.values):
-            counts = f"{len(distribution.values)} values, {len(distribution.weights)} weights"
-            raise ImpossibleDistributionError(f"needs one weight for each value, not {counts}")
-        if not any(distribution.weights):
-            raise ImpossibleDistributionError("needs a weight above 0")
+        _check_weights(len(distribution.values), distribution.weights, "value")
+    if isinstance(distribution, Hyperexponential):
+        _check_weights(len(distribution.means), distribution.weights, "mean")
+    if isinstance(distribution, Bounded):
+        _check_bounds(distribution)
     return distribution
+
+
+def _check_weights(values: int, weights: tuple[float, ...], what: str) -> None:
+    if len(weights) != values:
+        raise ImpossibleDistributionError(
+            f"needs one weight for each {what}, not {values} {what}s, {len(weights)} weights"
+        )
+    if not any(weights):
+        raise ImpossibleDistributionError("needs a weight above 0")
+
+
+def _check_bounds(distribution: Any) -> None:
+    low, high = distribution.at_least, distribution.at_most
+    if distribution.outside is not None and low is None and high is None:
+        raise ImpossibleDistributionError("outside needs at_least or at_most")
+    if low is not None and high is not None and low > high:
+        raise ImpossibleDistributionError("at_least must not be above at_most")
+    if distribution.outside == "redraw" and share_within(distribution) < LEAST_SHARE:
+        raise ImpossibleDistributionError(
+            "less than 1 value in 1000 lies within at_least and at_most, too few to redraw the others"
+        )
 
 
 DurationSpelling = Annotated[

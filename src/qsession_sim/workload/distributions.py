@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import TypeAlias, assert_never
+from typing import Final, assert_never
 
 import numpy as np
 import numpy.typing as npt
 
+from qsession_sim.errors import ScenarioError
 from qsession_sim.queueing.service_time import lognormal_noise
+from qsession_sim.scenario.moments import AnyDistribution, mean, variance
 from qsession_sim.scenario.quantities import (
     Choice,
     Constant,
     Empirical,
+    Erlang,
     Exponential,
+    Gamma,
+    Hyperexponential,
     Lognormal,
+    Pareto,
     Uniform,
+    Weibull,
 )
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array
 from qsession_sim.workload.problems import source_error
 
+__all__ = ["AnyDistribution", "counts", "durations_us", "mean", "sample", "variance"]
+
 Float64Array = npt.NDArray[np.float64]
-# a text, because pydantic would build twelve classes that nothing needs
-AnyDistribution: TypeAlias = (
-    "Constant[int] | Uniform[int] | Exponential[int] | Lognormal[int] | Choice[int] | Empirical[int] | "
-    "Constant[float] | Uniform[float] | Exponential[float] | Lognormal[float] | Choice[float] | "
-    "Empirical[float]"
-)
+
+_MOST_REDRAWS: Final = 1_000_000
+_LARGEST: Final = 1e250
+"""Of a value in units of its scale; beyond every time, and 0 times it is 0."""
 
 
 def sample(distribution: AnyDistribution, generator: np.random.Generator, count: int) -> Float64Array:
@@ -50,6 +56,30 @@ def sample(distribution: AnyDistribution, generator: np.random.Generator, count:
         >>> sample(durations, np.random.default_rng(7), 3).tolist()
         [5.0, 5.0, 5.0]
     """
+    values = _unbounded(distribution, generator, count)
+    if distribution.at_least is None and distribution.at_most is None:
+        return values
+    low = 0.0 if distribution.at_least is None else float(distribution.at_least)
+    high = np.inf if distribution.at_most is None else float(distribution.at_most)
+    if distribution.outside != "redraw":
+        capped: Float64Array = np.clip(values, low, high)
+        return capped
+    kept = [values[(values >= low) & (values <= high)]]
+    missing, redraws = count - len(kept[0]), 0
+    # exactly as many as are missing: the last value drawn is then always one that is kept
+    while missing:
+        values = _unbounded(distribution, generator, missing)
+        kept.append(values[(values >= low) & (values <= high)])
+        redraws = 0 if len(kept[-1]) else redraws + missing
+        missing -= len(kept[-1])
+        if redraws > _MOST_REDRAWS:
+            raise ScenarioError((f"{distribution.kind}: no value is drawn within at_least and at_most",))
+    return np.concatenate(kept)
+
+
+def _unbounded(  # noqa: C901, PLR0911  one case for each distribution
+    distribution: AnyDistribution, generator: np.random.Generator, count: int
+) -> Float64Array:
     match distribution:
         case Constant():
             return np.full(count, float(distribution.value))
@@ -60,42 +90,25 @@ def sample(distribution: AnyDistribution, generator: np.random.Generator, count:
             return distribution.mean * generator.standard_exponential(count)
         case Lognormal():
             return distribution.median * lognormal_noise(generator, distribution.sigma, count)
+        case Gamma():
+            return _scaled(distribution.scale, generator.standard_gamma(distribution.shape, count))
+        case Weibull():
+            return _scaled(distribution.scale, generator.weibull(distribution.shape, count))
+        case Pareto():
+            return _scaled(distribution.scale, 1.0 + generator.pareto(distribution.shape, count))
+        case Erlang():
+            stages = distribution.stages
+            return _scaled(distribution.mean / stages, generator.standard_gamma(stages, count))
+        case Hyperexponential():
+            # two numbers for each value, side by side, so that values come one after the other
+            uniform = generator.random((count, 2))
+            means = _chosen(distribution.means, distribution.weights, uniform[:, 0])
+            return means * -np.log1p(-uniform[:, 1])
         case Choice():
-            values = _array(distribution.values)
-            edges = np.cumsum(_shares(distribution.weights))
-            # below the last edge even when rounded, so that every position falls to a value with a weight
-            positions = edges[-1] * generator.random(count)
-            chosen: Int64Array = np.searchsorted(edges, positions, side="right")
-            return values[chosen]
+            return _chosen(distribution.values, distribution.weights, generator.random(count))
         case Empirical():
             values = _array(distribution.values)
             return values[generator.integers(len(values), size=count)]
-        case _:
-            assert_never(distribution)
-
-
-def mean(distribution: AnyDistribution) -> float:
-    """Mean of a distribution before rounding.
-
-    Example:
-        >>> mean(Uniform[int](kind="uniform", low=2, high=6))
-        4.0
-    """
-    match distribution:
-        case Constant():
-            return float(distribution.value)
-        case Uniform():
-            return (distribution.low + distribution.high) / 2
-        case Exponential():
-            return float(distribution.mean)
-        case Lognormal():
-            # beyond a spread of 30 every mean is beyond every horizon
-            return distribution.median * math.exp(min(distribution.sigma, 30.0) ** 2 / 2)
-        case Choice():
-            weights = _shares(distribution.weights)
-            return float(weights @ _array(distribution.values) / weights.sum())
-        case Empirical():
-            return float(_array(distribution.values).mean())
         case _:
             assert_never(distribution)
 
@@ -147,6 +160,19 @@ def counts(values: Float64Array, path: str) -> Int64Array:
 
 def _array(values: Sequence[float]) -> Float64Array:
     return np.asarray(values, dtype=np.float64)
+
+
+def _scaled(scale: float, values: Float64Array) -> Float64Array:
+    with np.errstate(over="ignore"):
+        return scale * np.minimum(values, _LARGEST)
+
+
+def _chosen(values: Sequence[float], weights: Sequence[float], uniform: Float64Array) -> Float64Array:
+    """The value to which each number of [0, 1) falls."""
+    edges = np.cumsum(_shares(weights))
+    # below the last edge even when rounded, so that every position falls to a value with a weight
+    chosen: Int64Array = np.searchsorted(edges, edges[-1] * uniform, side="right")
+    return _array(values)[chosen]
 
 
 def _shares(weights: Sequence[float]) -> Float64Array:
