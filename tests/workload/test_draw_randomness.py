@@ -91,12 +91,13 @@ def test_the_numbers_of_the_purposes_stay():
         "QPU_TIME": 5,
         "NOISE": 6,
         "JOBS": 7,
+        "PHASES": 8,
     }
 
 
 def test_generators_differ_by_seed_by_stream_and_by_purpose():
     keys = [(seed, stream, purpose) for seed in (0, 1) for stream in ("a", "b") for purpose in Purpose]
-    assert len({stream_generator(*key).random() for key in keys}) == len(keys) == 32
+    assert len({stream_generator(*key).random() for key in keys}) == len(keys) == 36
 
 
 def test_columns_come_from_the_generators_of_their_purposes(scenario, everyday):

@@ -38,12 +38,33 @@ SOURCES = {
         "jobs": {"kind": "uniform", "low": 5, "high": 40},
         "qpu_time": {"kind": "exponential", "mean": "4s"},
     },
+    "rates": {
+        "kind": "arrivals",
+        "rates": [{"days": ["mon"], "from_hour": 8, "to_hour": 18, "per_hour": 40}, {"per_hour": 3}],
+        "qpu_time": {"kind": "gamma", "shape": 0.5, "scale": "4s", "at_least": "1s", "outside": "redraw"},
+    },
+    "bursts": {
+        "kind": "batches",
+        "bursts": {"quiet": {"per_hour": 1, "lasts": "1h"}, "burst": {"per_hour": 40, "lasts": "10m"}},
+        "jobs": {"kind": "hyperexponential", "means": [2, 40], "weights": [9, 1]},
+        "qpu_time": {"kind": "weibull", "shape": 0.6, "scale": "4s", "at_most": "1h"},
+    },
+    "groups": {
+        "kind": "iterative",
+        "start": {"groups": [{"at": "1h", "size": 5}]},
+        "iterations": {"kind": "erlang", "stages": 3, "mean": 20},
+        "think_time": {"kind": "pareto", "shape": 1.5, "scale": "2s"},
+        "shots": 1000,
+    },
 }
 PINNED = {
     "arrivals by shots": "e5478aea639b0b24106bdf4837fd84949a37bf9ac0bf9159ac8ba457a60b728c",
     "arrivals by time": "032c7c969ef47ab852f7a02ea9e2539170d2c5ba3e8a9efb0dbfe980377dc4ad",
     "iterative": "de93a25a761053261d337199e3cd398e3fec3ef58224eef84a7b0e2b7a4f6140",
     "batches": "0e00e572d5fdacd0f1542980941b553d938305625388ae90924bd5a7028aee70",
+    "rates": "e8258e4f7cc8553c335e8d7da2bead8b0419fb67b1813c7b4c6830c5c3f49916",
+    "bursts": "191bf2b61f8e3167de1df92468cd53ee6e9e1c246c83d3937ebbc7de7b598ed0",
+    "groups": "f2240fe9f3d2a4813eda7195544244f32a72df086fb820b7272e3c71f1efa06e",
 }
 
 

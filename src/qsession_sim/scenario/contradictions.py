@@ -9,6 +9,7 @@ from qsession_sim.scenario.document import Path
 from qsession_sim.scenario.explicit_contradictions import explicit_contradictions, service
 from qsession_sim.scenario.problems import Problem, unknown_name
 from qsession_sim.scenario.reading import Part, duration, given, part, parts, text
+from qsession_sim.scenario.start_contradictions import client_starts, starts
 
 _DRAWN: Final = ("arrivals", "iterative", "batches")
 _LARGEST: Final = {
@@ -135,12 +136,14 @@ def _drawn_source(path: Path, source: Part, data: Part) -> Iterator[Problem]:
         if source.get("mode") == "job":
             for key in given(source, "max_time", "interactive_timeout"):
                 yield Problem((*path, key), "mode job has no session to which this applies; remove it")
+        yield from client_starts(path, source)
         return
-    if given(source, "count"):
+    yield from starts(path, source)
+    if given(source, "count", "groups"):
         return
     if not given(source, "until") and not given(data, "horizon"):
         yield Problem(path, "would never end; give count or until, or the scenario a horizon")
-    elif _always_zero(source.get("interarrival")):
+    elif given(source, "interarrival") and _always_zero(source["interarrival"]):
         what = "would never get beyond time 0; give count, or an interarrival above 0"
         yield Problem((*path, "interarrival"), what)
 

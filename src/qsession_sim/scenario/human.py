@@ -10,8 +10,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from qsession_sim.scenario.arrival_processes import TimedStarts
 from qsession_sim.scenario.profiles import DEFAULT_PROFILE
-from qsession_sim.scenario.quantities import Count, Duration, Model, PositiveDuration
+from qsession_sim.scenario.quantities import Count, Duration, Model, PositiveDuration, PositiveFloat
 from qsession_sim.scenario.resolved import NamedPolicy, NoNoise
 from qsession_sim.scenario.spellings import (
     CountSpelling,
@@ -154,19 +155,26 @@ class _DrawnJobs(Model):
     priority: Annotated[Priority, Field(description="the jobs' priority; larger is more urgent")] = 0
 
 
-class HumanArrivals(_DrawnJobs):
+class HumanArrivals(TimedStarts, _DrawnJobs):
     """Independent jobs in job mode: an open loop."""
 
     kind: Literal["arrivals"]
-    interarrival: Annotated[DurationSpelling, Field(description="the time from one job to the next")]
+    interarrival: Annotated[
+        DurationSpelling | None, Field(description="the time from one job to the next")
+    ] = None
+    load: Annotated[
+        PositiveFloat | None, Field(description="the load to offer: the rate times the mean QPU time")
+    ] = None
     count: Annotated[WholeNumber | None, Field(description="the number of jobs")] = None
     until: Annotated[Duration | None, Field(description="the time after which no job arrives")] = None
 
 
-class HumanStart(Model):
+class HumanStart(TimedStarts):
     """When the clients of an iterative source start."""
 
-    interarrival: Annotated[DurationSpelling, Field(description="the time from one client to the next")]
+    interarrival: Annotated[
+        DurationSpelling | None, Field(description="the time from one client to the next")
+    ] = None
 
 
 class HumanIterative(_DrawnJobs):
@@ -176,7 +184,9 @@ class HumanIterative(_DrawnJobs):
     mode: Annotated[Literal["session", "batch", "job"], Field(description="session, batch or job")] = (
         "session"
     )
-    clients: Annotated[WholeNumber, Field(description="the number of clients")] = 1
+    clients: Annotated[
+        WholeNumber | None, Field(description="the number of clients; default 1, or that of start.groups")
+    ] = None
     start: Annotated[HumanStart | None, Field(description="when clients start; default: all at time 0")] = (
         None
     )
@@ -200,11 +210,13 @@ class HumanIterative(_DrawnJobs):
     ] = "give_up"
 
 
-class HumanBatches(_DrawnJobs):
+class HumanBatches(TimedStarts, _DrawnJobs):
     """Batches whose jobs are all submitted at the batch's start, and which are then closed."""
 
     kind: Literal["batches"]
-    interarrival: Annotated[DurationSpelling, Field(description="the time from one batch to the next")]
+    interarrival: Annotated[
+        DurationSpelling | None, Field(description="the time from one batch to the next")
+    ] = None
     count: Annotated[WholeNumber | None, Field(description="the number of batches")] = None
     until: Annotated[Duration | None, Field(description="the time after which no batch starts")] = None
     jobs: Annotated[CountSpelling, Field(description="the number of jobs of a batch")]

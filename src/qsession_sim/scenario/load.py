@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.scenario.assignments import apply_assignments
+from qsession_sim.scenario.calibration import uncalibrated
 from qsession_sim.scenario.contradictions import contradictions
 from qsession_sim.scenario.document import Document, Path, child, plain
 from qsession_sim.scenario.human import HumanScenario
@@ -126,6 +127,8 @@ def _check(
             for problem in problems_of(error, HumanScenario, inlined)
             if not _is_null(inlined, problem.path)
         ]
+    if human is not None and not problems and not file_problems:
+        problems += uncalibrated(human)
     unread = [problem.path for problem in file_problems]
     return human, [*file_problems, *name_value_files(problems, files, unread)]
 

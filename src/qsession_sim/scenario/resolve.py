@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal, TypeVar, cast
 
 from qsession_sim.scenario import human, resolved
+from qsession_sim.scenario.calibration import calibrated
 from qsession_sim.scenario.profiles import PROFILES, Profile
 from qsession_sim.scenario.quantities import Constant, Count, Duration
 from qsession_sim.scenario.spellings import NO_LIMIT
@@ -52,7 +53,7 @@ def resolve(scenario: human.HumanScenario) -> resolved.ResolvedScenario:
         accounts=None
         if scenario.accounts is None
         else tuple(resolved.ResolvedAccount.model_construct(name=item.name) for item in scenario.accounts),
-        workload=tuple(_source(source, profile, owners) for source in scenario.workload),
+        workload=tuple(_source(source, scenario, profile, owners) for source in scenario.workload),
     )
 
 
@@ -92,7 +93,9 @@ def _qpu(qpu: human.HumanQPU) -> resolved.ResolvedQPU:
     return resolved.ResolvedQPU.model_construct(name=qpu.name, simulator=False, service_time=service_time)
 
 
-def _source(source: human.HumanSource, profile: Profile, owners: dict[str, str]) -> resolved.ResolvedSource:
+def _source(
+    source: human.HumanSource, scenario: human.HumanScenario, profile: Profile, owners: dict[str, str]
+) -> resolved.ResolvedSource:
     match source:
         case human.HumanExplicit():
             return resolved.ResolvedExplicit.model_construct(
@@ -105,7 +108,7 @@ def _source(source: human.HumanSource, profile: Profile, owners: dict[str, str])
             return resolved.ResolvedArrivals.model_construct(
                 kind="arrivals",
                 **_drawn_jobs(source),
-                interarrival=source.interarrival,
+                **calibrated(source, scenario.qpus[0].service_time),
                 count=source.count,
                 until=source.until,
             )
@@ -115,7 +118,7 @@ def _source(source: human.HumanSource, profile: Profile, owners: dict[str, str])
             return resolved.ResolvedBatches.model_construct(
                 kind="batches",
                 **_drawn_jobs(source),
-                interarrival=source.interarrival,
+                **_starts(source),
                 count=source.count,
                 until=source.until,
                 jobs=source.jobs,
@@ -177,6 +180,15 @@ def _drawn_jobs(source: human.HumanArrivals | human.HumanIterative | human.Human
     }
 
 
+def _starts(source: human.HumanBatches | human.HumanStart) -> dict[str, Any]:
+    return {
+        "interarrival": source.interarrival,
+        "rates": source.rates,
+        "bursts": source.bursts,
+        "groups": source.groups,
+    }
+
+
 def _clocks(
     owner: human.HumanSession | human.HumanIterative | human.HumanBatches,
     mode: Literal["session", "batch"],
@@ -192,12 +204,16 @@ def _iterative(source: human.HumanIterative, profile: Profile) -> resolved.Resol
     clocks: dict[str, Any] = {"max_time": None, "interactive_timeout": None}
     start = None
     if source.start is not None:
-        start = resolved.ResolvedStart.model_construct(interarrival=source.start.interarrival)
+        start = resolved.ResolvedStart.model_construct(**_starts(source.start))
+    clients = source.clients
+    if clients is None:
+        groups = None if source.start is None else source.start.groups
+        clients = 1 if groups is None else sum(group.size for group in groups)
     return resolved.ResolvedIterative.model_construct(
         kind="iterative",
         **_drawn_jobs(source),
         mode=source.mode,
-        clients=source.clients,
+        clients=clients,
         start=start,
         iterations=source.iterations,
         think_time=_AT_ONCE if source.think_time is None else source.think_time,

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from qsession_sim.scenario.arrival_processes import TimedStarts
 from qsession_sim.scenario.quantities import (
     Count,
     Distribution,
@@ -135,19 +136,19 @@ class _DrawnJobs(Model):
     priority: int
 
 
-class ResolvedArrivals(_DrawnJobs):
+class ResolvedArrivals(TimedStarts, _DrawnJobs):
     """Independent jobs in job mode: an open loop."""
 
     kind: Literal["arrivals"]
-    interarrival: DurationDistribution
+    interarrival: DurationDistribution | None = None  # or one of the keys of TimedStarts
     count: int | None
     until: Duration | None
 
 
-class ResolvedStart(Model):
-    """Starts of clients: the first one interarrival after 0, each further one an interarrival later."""
+class ResolvedStart(TimedStarts):
+    """Starts of clients, in one of the ways in which jobs arrive."""
 
-    interarrival: DurationDistribution
+    interarrival: DurationDistribution | None = None
 
 
 class ResolvedIterative(_DrawnJobs):
@@ -166,11 +167,11 @@ class ResolvedIterative(_DrawnJobs):
     on_rejection: Literal["new_session", "job_mode", "give_up"]
 
 
-class ResolvedBatches(_DrawnJobs):
+class ResolvedBatches(TimedStarts, _DrawnJobs):
     """Batches: all jobs submitted at the batch's start, then closed."""
 
     kind: Literal["batches"]
-    interarrival: DurationDistribution
+    interarrival: DurationDistribution | None = None  # or one of the keys of TimedStarts
     count: int | None
     until: Duration | None
     jobs: CountDistribution

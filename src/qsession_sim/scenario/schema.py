@@ -35,6 +35,9 @@ def _definition(body: dict[str, Any]) -> dict[str, Any]:
     kind = properties.get("kind", {}).get("const")
     if kind in {"choice", "hyperexponential"}:
         return {**body, "required": [key for key in body["required"] if key != "weights"]}
+    if "interarrival" in properties:
+        ways = [key for key in ("interarrival", "rates", "bursts", "groups", "load") if key in properties]
+        return {**body, "anyOf": [{"required": [key]} for key in ways]}
     if kind == "empirical":
         file = {"type": "string", "description": "a file with one value per line"}
         either = [{"required": ["values"]}, {"required": ["file"]}]

@@ -85,6 +85,7 @@ def _part(scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...]) ->
         accounts={name: number for number, name in enumerate(accounts)},
         stream=stream,
         name=source.name,
+        start=scenario.start,
     )
     match source:
         case ResolvedExplicit():

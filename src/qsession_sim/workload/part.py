@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Setting:
     accounts: Mapping[str, int]  # name to index into Workload.accounts
     stream: int  # index into Workload.streams
     name: str  # of the stream
+    start: datetime  # calendar instant of time 0
 
     def generator(self, purpose: Purpose) -> np.random.Generator:
         """The source's own generator for one purpose."""

@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     QPU_TIME = 5
     NOISE = 6
     JOBS = 7
+    PHASES = 8
 
 
 def stream_generator(seed: int, stream: str, purpose: Purpose) -> np.random.Generator:

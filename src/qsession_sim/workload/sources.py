@@ -21,11 +21,12 @@ from qsession_sim.workload.part import Part, Setting, filled
 from qsession_sim.workload.problems import source_error
 from qsession_sim.workload.qpu_times import DrawnSource, drawn_times_us
 from qsession_sim.workload.random_streams import Purpose
-from qsession_sim.workload.renewal import check_rows, renewal_times_us
+from qsession_sim.workload.renewal import check_rows
+from qsession_sim.workload.starts import start_times_us
 
 
 def draw_arrivals(source: ResolvedArrivals, setting: Setting) -> Part:
-    """Independent jobs in job mode, at the instants of a renewal process."""
+    """Independent jobs in job mode, at the instants of an arrival process."""
     at_us = _starts_us(source, setting)
     unset = filled(len(at_us), NEVER)
     return Part(
@@ -46,7 +47,7 @@ def draw_arrivals(source: ResolvedArrivals, setting: Setting) -> Part:
 
 
 def draw_batches(source: ResolvedBatches, setting: Setting) -> Part:
-    """Batches at the instants of a renewal process: all jobs submitted at the start, then closed.
+    """Batches at the instants of an arrival process: all jobs submitted at the start, then closed.
 
     The close has the instant of the submissions and is served after them (S3).
     """
@@ -135,20 +136,14 @@ def _starts_us(source: ResolvedArrivals | ResolvedBatches, setting: Setting) -> 
     if before_us is None and source.count is None:
         # S6: nothing is submitted at the horizon itself
         before_us = setting.horizon_us
-    generator = setting.generator(Purpose.INTERARRIVAL)
-    return renewal_times_us(
-        source.interarrival, generator, source.name, count=source.count, before_us=before_us
-    )
+    return start_times_us(source, setting, count=source.count, before_us=before_us)
 
 
 def _client_starts_us(source: ResolvedIterative, setting: Setting) -> Int64Array:
     check_rows(source.clients, source.name)
     if source.start is None:
         return filled(source.clients, 0)
-    generator = setting.generator(Purpose.INTERARRIVAL)
-    return renewal_times_us(
-        source.start.interarrival, generator, source.name, count=source.clients, before_us=None
-    )
+    return start_times_us(source.start, setting, count=source.clients, before_us=None)
 
 
 def _job_columns(
