@@ -7,7 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from qsession_sim.queueing.service_time import execution_times_us, lognormal_noise
+from qsession_sim.queueing.service_time import (
+    execution_times_us,
+    layer_times_us,
+    linear_times_us,
+    lognormal_noise,
+    resampled_noise,
+)
 
 
 def column(*values):
@@ -86,3 +92,85 @@ def test_noise_of_any_spread_is_positive_and_finite():
     factors = lognormal_noise(np.random.default_rng(7), 1.7e308, 1000)
     assert np.isfinite(factors).all()
     assert (factors > 0).all()
+
+
+def test_every_sub_job_has_the_overhead():
+    """At most 1,000 executions in a sub-job: 1, 1,000, 1,001, 2,000 and 2,001 are 1, 1, 2, 2 and 3 of them."""
+    executions = column(1, 1000, 1001, 2000, 2001)
+    ones = np.ones_like(executions)
+    times_us = execution_times_us(executions, ones, 5_000_000, 10, executions_per_subjob=1000)
+    assert times_us.tolist() == [5_000_010, 5_010_000, 10_010_010, 10_020_000, 15_020_010]
+
+
+def test_sub_jobs_are_cut_by_circuits_times_shots():
+    """3 circuits of 400 shots are 1,200 executions, two sub-jobs; noise acts on all of it."""
+    circuits, shots, noise = column(3), column(400), np.array([0.5])
+    times_us = execution_times_us(circuits, shots, 1_000, 1, noise, executions_per_subjob=1000)
+    assert times_us.tolist() == [(2 * 1_000 + 1_200) // 2]
+
+
+def test_so_many_sub_jobs_that_int64_cannot_hold_their_overhead_are_refused():
+    with pytest.raises(OverflowError):
+        execution_times_us(column(2**40), column(2**20), 2**20, 0, executions_per_subjob=1)
+    with pytest.raises(OverflowError):
+        execution_times_us(column(2**40), column(2**40), 0, 0, executions_per_subjob=2**62)
+
+
+def test_layers_take_their_share_of_a_second():
+    """10 circuits x 100 shots x 50 layers are 50,000: 2 s at 25,000 layers per second, beside 3 s."""
+    times_us = layer_times_us(column(10, 1), column(100, 1), column(50, 1), 25_000.0, 3_000_000)
+    assert times_us.tolist() == [5_000_000, 3_000_040]
+    assert times_us.dtype == np.int64
+
+
+def test_layers_are_rounded_once_after_noise():
+    """1 layer at 400,000 per second is 2.5 us: with the overhead 12.5, times 1.4 is 17.5, half to even 18."""
+    times_us = layer_times_us(column(1, 1), column(1, 1), column(1, 1), 4e5, 10, np.array([1.4, 1.0]))
+    assert times_us.tolist() == [18, 12]
+
+
+def test_layers_beyond_int64_are_refused():
+    with pytest.raises(OverflowError):
+        layer_times_us(column(2**40), column(2**40), column(2**40), 1.0, 0)
+    with pytest.raises(OverflowError):
+        layer_times_us(column(1), column(1), column(1), 1e-308, 0)
+
+
+def test_a_line_adds_what_each_property_takes():
+    """-100 + 0.25 x executions + 10 x qubits: 50 and 900."""
+    terms = [(0.25, column(520, 3920)), (10.0, column(2, 2))]
+    assert linear_times_us(-100.0, terms, 2).tolist() == [50, 900]
+
+
+def test_a_line_is_never_shorter_than_the_least_before_noise():
+    terms = [(1.0, column(10, 10, 2000))]
+    times_us = linear_times_us(-500.0, terms, 3, least_us=40, noise=np.array([1.0, 0.5, 2.0]))
+    assert times_us.tolist() == [40, 20, 3000]
+
+
+def test_a_line_without_least_takes_one_microsecond_at_least():
+    """S2."""
+    assert linear_times_us(-5.0, [], 2).tolist() == [1, 1]
+
+
+def test_a_line_beyond_int64_is_refused():
+    with pytest.raises(OverflowError):
+        linear_times_us(0.0, [(1e10, column(2**40))], 1)
+
+
+def test_resampled_noise_draws_every_factor_equally_often():
+    """Within 5 standard errors: sqrt(n/3 x 2/3) of the count of each of three factors."""
+    factors = resampled_noise(np.random.default_rng(7), np.array([0.5, 1.0, 4.0]), 90_000)
+    values, often = np.unique(factors, return_counts=True)
+    assert values.tolist() == [0.5, 1.0, 4.0]
+    assert np.abs(often - 30_000).max() < 5 * math.sqrt(20_000)
+
+
+def test_resampled_noise_comes_one_after_the_other():
+    together = resampled_noise(np.random.default_rng(7), np.arange(1.0, 9.0), 8)
+    generator = np.random.default_rng(7)
+    apart = [
+        *resampled_noise(generator, np.arange(1.0, 9.0), 5),
+        *resampled_noise(generator, np.arange(1.0, 9.0), 3),
+    ]
+    assert together.tolist() == apart

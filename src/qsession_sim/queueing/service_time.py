@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -20,20 +21,26 @@ def execution_times_us(
     overhead_us: int,
     per_execution_us: int,
     noise: Float64Array | None = None,
+    *,
+    executions_per_subjob: int | None = None,
 ) -> Int64Array:
-    """QPU times of jobs: (overhead + per_execution x circuits x shots) x noise.
+    """QPU times of jobs: (overhead x sub-jobs + per_execution x circuits x shots) x noise.
 
     The formula is the short form of the service's page on estimating the usage of a job: 2 s + 350 us x
     executions, an execution being one shot of one circuit. Over the 7,449 public jobs in
     ``manosgior/Qonductor-SC25`` (MIT) it explains 98 % of the variance, and the logarithm of measured over
-    predicted has a robust spread of 0.32: see `lognormal_noise`.
+    predicted has a robust spread of 0.32: see `lognormal_noise`. The same page says that a large job is cut
+    into sub-jobs which have the overhead each, and that an execution takes the repetition delay and the
+    length of the circuit.
 
     Args:
         circuits: number of circuits of each job, at least 1; shape (jobs,).
         shots: number of shots of each circuit, at least 1; shape (jobs,).
-        overhead_us: microseconds that a job takes besides its executions.
+        overhead_us: microseconds that a sub-job takes besides its executions.
         per_execution_us: microseconds that an execution takes.
         noise: factor on the whole time of each job; shape (jobs,). Without it only integers are used.
+        executions_per_subjob: a job is cut into as few sub-jobs of at most that many executions as there
+            can be; without it every job is one.
 
     Returns:
         Microseconds, shape (jobs,), rounded half to even once, at least 1 (S2).
@@ -46,15 +53,108 @@ def execution_times_us(
         [3400000, 16000000]
         >>> execution_times_us(np.array([1]), np.array([1]), 2, 1, noise=np.array([1.5])).tolist()
         [4]
+        >>> execution_times_us(np.array([3]), np.array([100]), 2_000, 1, executions_per_subjob=200).tolist()
+        [4300]
     """
-    executions = circuits.astype(np.float64) * shots
-    _check(overhead_us + per_execution_us * executions)
-    exact_us: Int64Array = overhead_us + per_execution_us * circuits * shots
-    if noise is None:
-        return np.maximum(exact_us, 1)
-    noisy_us = exact_us * noise
-    _check(noisy_us)
-    return np.maximum(np.rint(noisy_us).astype(np.int64), 1)
+    # float64 has room for every product of two int64, so what is too large is seen before it overflows
+    rough_executions = circuits.astype(np.float64) * shots
+    rough_subjobs = 1.0 if executions_per_subjob is None else rough_executions / executions_per_subjob + 1
+    _check(overhead_us * rough_subjobs + per_execution_us * rough_executions)
+    if executions_per_subjob is None:
+        exact_us: Int64Array = overhead_us + per_execution_us * circuits * shots
+    else:
+        _check(rough_executions)
+        subjobs = -(-circuits * shots // executions_per_subjob)
+        exact_us = overhead_us * subjobs + per_execution_us * circuits * shots
+    return np.maximum(exact_us, 1) if noise is None else _rounded_us(exact_us * noise)
+
+
+def layer_times_us(
+    circuits: Int64Array,
+    shots: Int64Array,
+    layers: Int64Array,
+    clops: float,
+    overhead_us: int,
+    noise: Float64Array | None = None,
+) -> Int64Array:
+    """QPU times of jobs of layered circuits: (overhead + circuits x shots x layers / clops) x noise.
+
+    CLOPS, circuit layer operations per second, is a throughput in steady state (Wack et al., "Quality, Speed,
+    and Scale", arXiv 2110.14108), so without an overhead the time of a short job comes out too short.
+
+    Args:
+        circuits: number of circuits of each job, at least 1; shape (jobs,).
+        shots: number of shots of each circuit, at least 1; shape (jobs,).
+        layers: number of layers of each circuit, at least 1; shape (jobs,).
+        clops: layers per second, above 0.
+        overhead_us: microseconds that a job takes besides its layers.
+        noise: factor on the whole time of each job; shape (jobs,).
+
+    Returns:
+        Microseconds, shape (jobs,), rounded half to even once, at least 1 (S2).
+
+    Raises:
+        OverflowError: if a time is longer than 2**62 microseconds.
+
+    Example:
+        >>> layer_times_us(np.array([10]), np.array([100]), np.array([100]), 25_000.0, 2_000_000).tolist()
+        [6000000]
+    """
+    all_layers = circuits.astype(np.float64) * shots * layers
+    with np.errstate(over="ignore"):
+        exact_us = overhead_us + all_layers / clops * 1e6
+    return _rounded_us(exact_us if noise is None else exact_us * noise)
+
+
+def linear_times_us(
+    intercept_us: float,
+    terms: Sequence[tuple[float, Int64Array | Float64Array]],
+    jobs: int,
+    least_us: int = 1,
+    noise: Float64Array | None = None,
+) -> Int64Array:
+    """QPU times of jobs: max(intercept + sum of coefficient x property, least) x noise.
+
+    Args:
+        intercept_us: microseconds; may be negative.
+        terms: coefficient in microseconds, and the property of each job that it multiplies, shape (jobs,).
+        jobs: how many jobs.
+        least_us: a straight line may lead below 0 for small jobs; no time before noise is shorter than this.
+        noise: factor on the whole time of each job; shape (jobs,).
+
+    Returns:
+        Microseconds, shape (jobs,), rounded half to even once, at least 1 (S2).
+
+    Raises:
+        OverflowError: if a time is longer than 2**62 microseconds.
+
+    Example:
+        >>> linear_times_us(-50.0, [(0.5, np.array([10, 200])), (2.5, np.array([4, 4]))], 2, 7).tolist()
+        [7, 60]
+    """
+    exact_us = np.full(jobs, intercept_us)
+    for coefficient_us, values in terms:
+        exact_us += coefficient_us * values
+    exact_us = np.maximum(exact_us, float(least_us))
+    return _rounded_us(exact_us if noise is None else exact_us * noise)
+
+
+def resampled_noise(generator: np.random.Generator, factors: Float64Array, jobs: int) -> Float64Array:
+    """Factors that were measured, each drawn with the same probability, with repetition.
+
+    Args:
+        generator: where the random numbers come from.
+        factors: measured over predicted times, all above 0; shape (factors,), not empty.
+        jobs: how many to draw.
+
+    Returns:
+        Factors, shape (jobs,).
+
+    Example:
+        >>> resampled_noise(np.random.default_rng(7), np.array([0.5]), 3).tolist()
+        [0.5, 0.5, 0.5]
+    """
+    return factors[generator.integers(len(factors), size=jobs)]
 
 
 def lognormal_noise(generator: np.random.Generator, sigma: float, jobs: int) -> Float64Array:
@@ -76,6 +176,11 @@ def lognormal_noise(generator: np.random.Generator, sigma: float, jobs: int) -> 
         exponents = sigma * generator.standard_normal(jobs)
     # the limit is beyond every time that can be written, and keeps products with it finite
     return np.exp(np.clip(exponents, -_LARGEST_EXPONENT, _LARGEST_EXPONENT))
+
+
+def _rounded_us(times_us: Float64Array) -> Int64Array:
+    _check(times_us)
+    return np.maximum(np.rint(times_us).astype(np.int64), 1)
 
 
 def _check(times_us: Float64Array) -> None:
