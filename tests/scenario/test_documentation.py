@@ -17,7 +17,9 @@ from qsession_sim.scenario.human import (
     HumanScenario,
     HumanSession,
 )
+from qsession_sim.scenario.human_service import HumanColumns, HumanServiceTime
 from qsession_sim.scenario.load import load_scenario
+from qsession_sim.scenario.service_presets import preset_names
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "scenario.md"
 TEXT = REFERENCE.read_text(encoding="utf-8")
@@ -46,7 +48,14 @@ def test_shown_messages_are_those_of_the_shown_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "model",
-    [HumanScenario, HumanArrivals, HumanBatches, HumanExplicit, HumanIterative, HumanJob, HumanSession],
+    [
+        *(HumanScenario, HumanArrivals, HumanBatches, HumanExplicit, HumanIterative, HumanJob, HumanSession),
+        *(HumanServiceTime, HumanColumns),
+    ],
 )
 def test_every_key_is_in_the_reference(model):
     assert [key for key in model.model_fields if not re.search(rf"\b{key}\b", TEXT)] == []
+
+
+def test_every_preset_is_in_the_reference():
+    assert [name for name in preset_names() if f"`{name}`" not in TEXT] == []

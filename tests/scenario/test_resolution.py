@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from qsession_sim.scenario.human import HumanScenario
 from qsession_sim.scenario.load import load_scenario
 from qsession_sim.scenario.profiles import PROFILES
+from qsession_sim.scenario.quantities import format_coefficient
 from qsession_sim.scenario.resolved import ResolvedScenario
+from qsession_sim.scenario.service_presets import preset_names
 from qsession_sim.units import HOUR, MINUTE, SECOND, format_duration
 
 durations = st.integers(0, 10**12).map(format_duration)
@@ -57,9 +59,45 @@ def optional(**strategies):
     return st.fixed_dictionaries({}, optional=strategies)
 
 
+properties = {key: distributions(counts) for key in ("layers", "qubits", "depth")}
 service = st.one_of(
     st.fixed_dictionaries({"qpu_time": distributions(positive_durations)}),
-    st.fixed_dictionaries({"shots": distributions(counts)}, optional={"circuits": distributions(counts)}),
+    st.fixed_dictionaries(
+        {"shots": distributions(counts), **properties}, optional={"circuits": distributions(counts)}
+    ),
+)
+coefficients = st.floats(-1e12, 1e12).map(format_coefficient)
+noise = st.one_of(
+    st.just("none"),
+    st.builds(lambda sigma: {"kind": "lognormal", "sigma": sigma}, st.floats(0, 3)),
+    st.builds(
+        lambda values: {"kind": "empirical", "values": values},
+        st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=3),
+    ),
+)
+
+
+def model(name, required, **more):
+    known = {"model": st.just(name), **required}
+    return st.fixed_dictionaries(known, optional={**more, "noise": noise})
+
+
+service_times = st.one_of(
+    model("executions", {}, overhead=durations, per_execution=durations),
+    model("executions", {"rep_delay": durations}, executions_per_subjob=st.integers(1, 10**9)),
+    model("executions", {"circuit_length": durations}, overhead=durations),
+    model("clops", {"clops": st.floats(1, 1e9)}, overhead=durations),
+    model(
+        "linear",
+        {
+            "coefficients": optional(qubits=coefficients, depth=coefficients).map(
+                lambda c: {"executions": "5us", **c}
+            )
+        },
+        intercept=coefficients,
+        least=positive_durations,
+    ),
+    st.builds(lambda name: {"preset": name}, st.sampled_from(preset_names())),
 )
 common = optional(max_execution_time=positive_durations, priority=st.integers(-5, 5))
 clocks = optional(max_time=durations, interactive_timeout=durations)
@@ -111,7 +149,8 @@ def explicit(draw):
     for i in range(draw(st.integers(0, 4))):
         owners = [{"account": "lab"}, *({"session": session["id"]} for session in sessions)]
         times = [{"at": "1h"}, *({"after": job["id"]} for job in jobs)]
-        work = [{"qpu_time": "5s"}, {"shots": 10}, {"shots": 10, "circuits": 3}]
+        properties = {"layers": 5, "qubits": 3, "depth": 7}
+        work = [{"qpu_time": "5s"}, {"shots": 10, **properties}, {"shots": 10, "circuits": 3, **properties}]
         jobs.append(
             {"id": f"j{i}"}
             | draw(st.sampled_from(owners))
@@ -137,6 +176,7 @@ def scenarios(draw):
             profile=st.sampled_from(sorted(PROFILES)),
             horizon=st.just("1d"),
             rules=optional(unused_timeout=durations, max_execution_time=positive_durations | st.just("none")),
+            qpus=service_times.map(lambda one: [{"name": "q", "service_time": one}]),
             policies=optional(hold=st.sampled_from(["exclusive", "shared", "none"])),
         )
     )

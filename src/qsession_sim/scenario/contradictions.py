@@ -9,6 +9,7 @@ from qsession_sim.scenario.document import Path
 from qsession_sim.scenario.explicit_contradictions import explicit_contradictions, service
 from qsession_sim.scenario.problems import Problem, unknown_name
 from qsession_sim.scenario.reading import Part, duration, given, part, parts, text
+from qsession_sim.scenario.service_contradictions import service_contradictions
 from qsession_sim.scenario.start_contradictions import client_starts, starts
 
 _DRAWN: Final = ("arrivals", "iterative", "batches")
@@ -50,6 +51,7 @@ def contradictions(
             yield from service(path, source)
             yield from _drawn_source(path, source, data)
     yield from explicit_contradictions(data)
+    yield from service_contradictions(data)
 
 
 def _nulls(value: Any, path: Path) -> Iterator[Problem]:

@@ -33,14 +33,15 @@ def explicit_contradictions(data: Part) -> Iterator[Problem]:
 
 def service(path: Path, jobs: Part) -> Iterator[Problem]:
     """The QPU time of jobs is given, or follows from circuits and shots."""
-    counts = given(jobs, "circuits", "shots")
+    counts = given(jobs, "circuits", "shots", "layers", "qubits", "depth")
     if given(jobs, "qpu_time"):
         if counts:
             yield Problem((*path, "qpu_time"), f"give qpu_time or {' and '.join(counts)}, not both")
     elif not counts:
         yield Problem(path, "give qpu_time, or shots and circuits")
-    elif counts == ["circuits"]:
-        yield Problem((*path, "shots"), "missing; circuits need a number of shots")
+    elif "shots" not in counts:
+        need = "needs" if counts == ["depth"] else "need"
+        yield Problem((*path, "shots"), f"missing; {' and '.join(counts)} {need} a number of shots")
 
 
 def _both(path: Path, item: Part, one: str, other: str) -> Iterator[Problem]:

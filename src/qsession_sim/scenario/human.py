@@ -11,9 +11,10 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from qsession_sim.scenario.arrival_processes import TimedStarts
+from qsession_sim.scenario.human_service import HumanServiceTime
 from qsession_sim.scenario.profiles import DEFAULT_PROFILE
 from qsession_sim.scenario.quantities import Count, Duration, Model, PositiveDuration, PositiveFloat
-from qsession_sim.scenario.resolved import NamedPolicy, NoNoise
+from qsession_sim.scenario.resolved import NamedPolicy
 from qsession_sim.scenario.spellings import (
     CountSpelling,
     DurationSpelling,
@@ -21,7 +22,6 @@ from qsession_sim.scenario.spellings import (
     Instant,
     LimitSpelling,
     Name,
-    NoiseSpelling,
     PolicySpelling,
     PositiveDurationSpelling,
     Priority,
@@ -30,7 +30,6 @@ from qsession_sim.scenario.spellings import (
     Seed,
     WholeNumber,
 )
-from qsession_sim.units import MICROSECOND, SECOND
 
 DEFAULT_QPU: Final = "qpu"
 
@@ -49,19 +48,6 @@ class HumanRules(Model):
     max_execution_time: Annotated[
         LimitSpelling | None, Field(description="the longest QPU time of any job, or none (S44)")
     ] = None
-
-
-class HumanServiceTime(Model):
-    """QPU time = (overhead + per_execution x circuits x shots) x noise."""
-
-    model: Annotated[Literal["executions"], Field(description="the service-time model")] = "executions"
-    overhead: Annotated[Duration, Field(description="the time that every job takes")] = 2 * SECOND
-    per_execution: Annotated[Duration, Field(description="the time of one shot of one circuit")] = (
-        350 * MICROSECOND
-    )
-    noise: Annotated[NoiseSpelling, Field(description="a random factor on the whole QPU time, or none")] = (
-        NoNoise(kind="none")
-    )
 
 
 class HumanQPU(Model):
@@ -130,6 +116,9 @@ class HumanJob(Model):
     cancel_after: Annotated[
         Duration | None, Field(description="the time from submission to the user's cancel")
     ] = None
+    layers: Annotated[Count | None, Field(description="the number of layers of each circuit")] = None
+    qubits: Annotated[Count | None, Field(description="the number of qubits of each circuit")] = None
+    depth: Annotated[Count | None, Field(description="the depth of each circuit")] = None
 
 
 class HumanExplicit(Model):
@@ -153,6 +142,9 @@ class _DrawnJobs(Model):
         PositiveDuration | None, Field(description="the QPU time at which a job is cut off (S44)")
     ] = None
     priority: Annotated[Priority, Field(description="the jobs' priority; larger is more urgent")] = 0
+    layers: Annotated[CountSpelling | None, Field(description="the number of layers of each circuit")] = None
+    qubits: Annotated[CountSpelling | None, Field(description="the number of qubits of each circuit")] = None
+    depth: Annotated[CountSpelling | None, Field(description="the depth of each circuit")] = None
 
 
 class HumanArrivals(TimedStarts, _DrawnJobs):

@@ -19,6 +19,7 @@ from qsession_sim.scenario.human import HumanScenario
 from qsession_sim.scenario.problems import Assignment, Problem, scenario_error, show_value
 from qsession_sim.scenario.resolve import resolve, write_resolved
 from qsession_sim.scenario.resolved import ResolvedScenario
+from qsession_sim.scenario.service_files import inline_service_times
 from qsession_sim.scenario.translation import problems_of
 from qsession_sim.scenario.value_files import inline_value_files, name_value_files
 from qsession_sim.scenario.yaml_source import read_yaml
@@ -116,7 +117,8 @@ def _check(
 ) -> tuple[HumanScenario | None, list[Problem]]:
     if not isinstance(data, Mapping):
         return None, [Problem((), "a scenario must be a mapping with keys such as workload", data)]
-    inlined, files, file_problems = inline_value_files(data, directory)
+    inlined, service_problems = inline_service_times(data, directory)
+    inlined, files, file_problems = inline_value_files(inlined, directory)
     human: HumanScenario | None = None
     problems = list(contradictions(inlined, queue_policies, hold_policies))
     try:
@@ -130,7 +132,7 @@ def _check(
     if human is not None and not problems and not file_problems:
         problems += uncalibrated(human)
     unread = [problem.path for problem in file_problems]
-    return human, [*file_problems, *name_value_files(problems, files, unread)]
+    return human, [*service_problems, *file_problems, *name_value_files(problems, files, unread)]
 
 
 def _is_null(data: Any, path: Path) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -14,7 +16,7 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
-from qsession_sim.units import format_duration, parse_duration
+from qsession_sim.units import UNITS_US, format_duration, parse_duration
 
 
 class Model(BaseModel):
@@ -61,6 +63,44 @@ PositiveDuration = Annotated[
     WithJsonSchema(DURATION_SCHEMA),
 ]
 """A time of at least 1 microsecond (S2)."""
+
+_COEFFICIENT: Final = re.compile(r"\s*(-?(?:\d+(?:\.\d*)?|\.\d+))\s*([a-z]+)\s*", re.ASCII)
+_LARGEST_COEFFICIENT_US: Final = 2**62
+
+
+def _read_coefficient(value: Any) -> float:
+    match = _COEFFICIENT.fullmatch(value) if isinstance(value, str) else None
+    if match is None or match[2] not in UNITS_US:
+        raise ValueError("must be a number with a unit, such as 431.83us or -17.9s")
+    coefficient_us = Decimal(match[1]) * UNITS_US[match[2]]
+    if abs(coefficient_us) > _LARGEST_COEFFICIENT_US:
+        raise ValueError("must be shorter than about 146,000 years")
+    return float(coefficient_us)
+
+
+def format_coefficient(coefficient_us: float) -> str:
+    """Write a coefficient so that reading it gives the same number.
+
+    Example:
+        >>> format_coefficient(431.83), format_coefficient(1e-7), format_coefficient(-5.0)
+        ('431.83us', '0.0000001us', '-5us')
+    """
+    return f"{format(Decimal(repr(coefficient_us)), 'f').removesuffix('.0')}us"
+
+
+Coefficient = Annotated[
+    float,
+    BeforeValidator(_read_coefficient),
+    PlainSerializer(format_coefficient, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\s*-?(\d+(\.\d*)?|\.\d+)\s*(w|d|h|m|min|s|ms|us)\s*$",
+            "examples": ["431.83us", "-17.9s"],
+        }
+    ),
+]
+"""A number with a unit of time, which may be negative and is not rounded; microseconds in memory."""
 
 Count = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 """A number of things; fractions are rounded half to even when drawn, and at least 1 is used."""

@@ -11,6 +11,7 @@ from qsession_sim.scenario import human, resolved
 from qsession_sim.scenario.calibration import calibrated
 from qsession_sim.scenario.profiles import PROFILES, Profile
 from qsession_sim.scenario.quantities import Constant, Count, Duration
+from qsession_sim.scenario.resolve_service import resolve_service_time
 from qsession_sim.scenario.spellings import NO_LIMIT
 
 _ONE: Final = Constant[Count].model_construct(kind="constant", value=1.0)
@@ -84,12 +85,7 @@ def _rules(rules: human.HumanRules, profile: Profile) -> resolved.ResolvedRules:
 
 
 def _qpu(qpu: human.HumanQPU) -> resolved.ResolvedQPU:
-    service_time = resolved.ExecutionsModel.model_construct(
-        model=qpu.service_time.model,
-        overhead=qpu.service_time.overhead,
-        per_execution=qpu.service_time.per_execution,
-        noise=qpu.service_time.noise,
-    )
+    service_time = resolve_service_time(qpu.service_time)
     return resolved.ResolvedQPU.model_construct(name=qpu.name, simulator=False, service_time=service_time)
 
 
@@ -165,6 +161,9 @@ def _job(job: human.HumanJob, owners: dict[str, str]) -> resolved.ResolvedJob:
         priority=job.priority,
         cancel=job.cancel,
         cancel_after=job.cancel_after,
+        layers=job.layers,
+        qubits=job.qubits,
+        depth=job.depth,
     )
 
 
@@ -177,6 +176,9 @@ def _drawn_jobs(source: human.HumanArrivals | human.HumanIterative | human.Human
         "shots": source.shots,
         "max_execution_time": source.max_execution_time,
         "priority": source.priority,
+        "layers": source.layers,
+        "qubits": source.qubits,
+        "depth": source.depth,
     }
 
 

@@ -16,35 +16,13 @@ from qsession_sim.scenario.quantities import (
     Distribution,
     Duration,
     Model,
-    NonNegativeFloat,
     PositiveDuration,
 )
+from qsession_sim.scenario.service_models import ServiceTimeModel
 
 DurationDistribution = Distribution[Duration]
 PositiveDurationDistribution = Distribution[PositiveDuration]
 CountDistribution = Distribution[Count]
-
-
-class NoNoise(Model):
-    """QPU times are exactly those of the model."""
-
-    kind: Literal["none"]
-
-
-class LognormalNoise(Model):
-    """A lognormal factor with median 1 on the whole QPU time."""
-
-    kind: Literal["lognormal"]
-    sigma: Annotated[NonNegativeFloat, Field(description="the spread of the factor's logarithm")]
-
-
-class ExecutionsModel(Model):
-    """QPU time = (overhead + per_execution x circuits x shots) x noise, rounded once."""
-
-    model: Literal["executions"]
-    overhead: Duration
-    per_execution: Duration
-    noise: Annotated[NoNoise | LognormalNoise, Field(discriminator="kind")]
 
 
 class ResolvedRules(Model):
@@ -60,7 +38,7 @@ class ResolvedQPU(Model):
 
     name: str
     simulator: Literal[False]  # S22
-    service_time: ExecutionsModel
+    service_time: Annotated[ServiceTimeModel, Field(discriminator="model")]
 
 
 class NamedPolicy(Model):
@@ -113,6 +91,9 @@ class ResolvedJob(Model):
     priority: int
     cancel: Duration | None
     cancel_after: Duration | None  # from submission
+    layers: Count | None = None
+    qubits: Count | None = None
+    depth: Count | None = None
 
 
 class ResolvedExplicit(Model):
@@ -134,6 +115,9 @@ class _DrawnJobs(Model):
     shots: CountDistribution | None
     max_execution_time: PositiveDuration | None
     priority: int
+    layers: CountDistribution | None = None
+    qubits: CountDistribution | None = None
+    depth: CountDistribution | None = None
 
 
 class ResolvedArrivals(TimedStarts, _DrawnJobs):

@@ -29,10 +29,12 @@ from qsession_sim.scenario.quantities import (
     Distribution,
     Duration,
     Hyperexponential,
+    Model,
     PositiveDuration,
     Uniform,
 )
-from qsession_sim.scenario.resolved import LognormalNoise, NamedPolicy, NoNoise
+from qsession_sim.scenario.resolved import NamedPolicy
+from qsession_sim.scenario.service_models import EmpiricalNoise, LognormalNoise, NoNoise
 
 NO_LIMIT: Final = 0
 """What the spelling `none` of a limit is in memory; a given limit is at least 1 microsecond."""
@@ -203,6 +205,12 @@ CountSpelling = Annotated[
 ]
 
 
+class ResidualNoise(Model):
+    """Measured over fitted times as factors, which take its place when the measurements are read."""
+
+    kind: Literal["residuals"]
+
+
 def _spell_out_noise(value: Any) -> Any:
     if isinstance(value, Mapping):
         return value
@@ -212,7 +220,7 @@ def _spell_out_noise(value: Any) -> Any:
 
 
 NoiseSpelling = Annotated[
-    Annotated[NoNoise | LognormalNoise, Field(discriminator="kind")],
+    Annotated[NoNoise | LognormalNoise | EmpiricalNoise | ResidualNoise, Field(discriminator="kind")],
     BeforeValidator(_spell_out_noise),
     ShortForm({"const": "none"}),
 ]

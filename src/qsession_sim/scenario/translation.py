@@ -17,6 +17,7 @@ from qsession_sim.errors import DurationError
 from qsession_sim.scenario.document import Path, child
 from qsession_sim.scenario.problems import Problem, nearest, show_value, unknown_name
 from qsession_sim.scenario.quantities import Empirical
+from qsession_sim.scenario.service_models import EmpiricalNoise
 from qsession_sim.scenario.spellings import ImpossibleDistributionError
 from qsession_sim.units import HOUR, MINUTE, SECOND, format_duration
 
@@ -157,7 +158,11 @@ def _known_keys(model: type[BaseModel] | None) -> tuple[str, ...]:
     if model is None:
         return ()
     # a file is read into values before the models see it
-    return (*model.model_fields, "file") if issubclass(model, Empirical) else tuple(model.model_fields)
+    return (
+        (*model.model_fields, "file")
+        if issubclass(model, (Empirical, EmpiricalNoise))
+        else tuple(model.model_fields)
+    )
 
 
 def _missing(model: type[BaseModel] | None, key: int | str) -> str:

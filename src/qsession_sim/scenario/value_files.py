@@ -54,7 +54,7 @@ def inline_value_files(
             problems.append(Problem((*path, "file"), "give values or file, not both"))
             return rest
         try:
-            numbered = list(_read_values(_read_text(name, directory)))
+            numbered = list(_read_values(decode(read_bytes(name, directory))))
         except ValueError as error:
             problems.append(Problem((*path, "file"), str(error), name))
             return {**rest, "values": []}
@@ -95,19 +95,34 @@ def name_value_files(
             yield Problem((*distribution, "file"), more)
 
 
-def _read_text(name: Any, directory: pathlib.Path) -> str:
+def read_bytes(name: Any, directory: pathlib.Path) -> bytes:
+    """The content of a file that a scenario names.
+
+    Raises:
+        ValueError: that says what is wrong with the name or the file.
+    """
     if not isinstance(name, str):
         raise ValueError("must be the name of a file")  # noqa: TRY004  caught above as any other mistake
     try:
-        return (directory / name).read_text(encoding="utf-8-sig")
+        return (directory / name).read_bytes()
     except FileNotFoundError:
         raise ValueError("no such file") from None
     except IsADirectoryError:
         raise ValueError("is a directory, not a file") from None
-    except UnicodeDecodeError:
-        raise ValueError("the file is not UTF-8 text") from None
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def decode(content: bytes) -> str:
+    """The text of a file.
+
+    Raises:
+        ValueError: if it is no text.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("the file is not UTF-8 text") from None
 
 
 def _read_values(text: str) -> Iterator[tuple[int, float | str]]:

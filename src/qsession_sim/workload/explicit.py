@@ -8,12 +8,13 @@ import numpy as np
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.scenario.resolved import ResolvedExplicit, ResolvedJob, ResolvedSession
+from qsession_sim.scenario.service_models import GivenModel
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
 from qsession_sim.workload.columns import EMPTY_WORKLOAD, Int64Array, JobColumns, ListedNames, SessionColumns
 from qsession_sim.workload.distributions import counts
 from qsession_sim.workload.part import Part, Setting, filled
 from qsession_sim.workload.problems import source_error
-from qsession_sim.workload.qpu_times import modelled_times_us
+from qsession_sim.workload.qpu_times import JobProperties, modelled_times_us, refuse_missing
 
 
 def draw_explicit(source: ResolvedExplicit, setting: Setting) -> Part:
@@ -87,10 +88,23 @@ def _qpu_times_us(jobs: tuple[ResolvedJob, ...], setting: Setting) -> Int64Array
     for job in jobs:
         if job.qpu_time is None and (job.circuits is None or job.shots is None):
             raise source_error(f"{setting.name}.{job.id}", "needs qpu_time, or circuits and shots")
+        if job.qpu_time is None:
+            refuse_missing(job, setting, f"{setting.name}.{job.id}")
     given_us = _column(job.qpu_time for job in jobs)
+    if isinstance(setting.service_time, GivenModel):
+        return given_us
     circuits = _numbers((job.circuits for job in jobs), setting, "circuits")
     shots = _numbers((job.shots for job in jobs), setting, "shots")
-    modelled_us = modelled_times_us(circuits, shots, setting)
+    modelled_us = modelled_times_us(
+        JobProperties(
+            circuits,
+            shots,
+            layers=_numbers((job.layers for job in jobs), setting, "layers"),
+            qubits=_numbers((job.qubits for job in jobs), setting, "qubits"),
+            depth=_numbers((job.depth for job in jobs), setting, "depth"),
+        ),
+        setting,
+    )
     return np.where(given_us == NEVER, modelled_us, given_us)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from qsession_sim.scenario.resolved import ExecutionsModel
+from qsession_sim.scenario.service_models import ServiceTimeModel
 from qsession_sim.workload.columns import (
     ClientColumns,
     Int64Array,
@@ -26,7 +26,7 @@ class Setting:
     seed: int
     horizon_us: int | None
     execution_limit_us: int | None  # S44; of the rules, not of the job
-    service_time: ExecutionsModel
+    service_time: ServiceTimeModel
     accounts: Mapping[str, int]  # name to index into Workload.accounts
     stream: int  # index into Workload.streams
     name: str  # of the stream

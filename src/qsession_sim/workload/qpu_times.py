@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from qsession_sim.queueing.service_time import execution_times_us, lognormal_noise
-from qsession_sim.scenario.resolved import (
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
+
+import numpy as np
+
+from qsession_sim.queueing.service_time import (
+    execution_times_us,
+    layer_times_us,
+    linear_times_us,
+    lognormal_noise,
+    resampled_noise,
+)
+from qsession_sim.scenario.resolved import ResolvedArrivals, ResolvedBatches, ResolvedIterative, ResolvedJob
+from qsession_sim.scenario.service_models import (
+    ClopsModel,
+    EmpiricalNoise,
+    ExecutionsModel,
+    FittedModel,
+    GivenModel,
+    LinearModel,
     LognormalNoise,
-    ResolvedArrivals,
-    ResolvedBatches,
-    ResolvedIterative,
+    Noise,
+    NoNoise,
+    ServiceTimeModel,
 )
 from qsession_sim.workload.columns import Int64Array
-from qsession_sim.workload.distributions import Float64Array, counts, durations_us, sample
-from qsession_sim.workload.part import Setting
+from qsession_sim.workload.distributions import AnyDistribution, Float64Array, counts, durations_us, sample
+from qsession_sim.workload.part import Setting, filled
 from qsession_sim.workload.problems import source_error
 from qsession_sim.workload.random_streams import Purpose
 
-DrawnSource = ResolvedArrivals | ResolvedIterative | ResolvedBatches
+DrawnSource: TypeAlias = ResolvedArrivals | ResolvedIterative | ResolvedBatches
+
+
+@dataclass(frozen=True)
+class JobProperties:
+    """What QPU times follow from; each of shape (jobs,), 1 where a job does not tell."""
+
+    circuits: Int64Array
+    shots: Int64Array
+    layers: Int64Array
+    qubits: Int64Array
+    depth: Int64Array
 
 
 def drawn_times_us(source: DrawnSource, setting: Setting, rows: int) -> Int64Array:
@@ -30,22 +59,110 @@ def drawn_times_us(source: DrawnSource, setting: Setting, rows: int) -> Int64Arr
         return durations_us(values, f"{name}.qpu_time", least_us=1)
     if source.circuits is None or source.shots is None:
         raise source_error(name, "needs qpu_time, or circuits and shots")
-    circuits = counts(sample(source.circuits, setting.generator(Purpose.CIRCUITS), rows), f"{name}.circuits")
-    shots = counts(sample(source.shots, setting.generator(Purpose.SHOTS), rows), f"{name}.shots")
-    return modelled_times_us(circuits, shots, setting)
+    refuse_missing(source, setting, name)
+
+    def drawn(distribution: AnyDistribution | None, purpose: Purpose) -> Int64Array:
+        if distribution is None:
+            return filled(rows, 1)
+        return counts(
+            sample(distribution, setting.generator(purpose), rows), f"{name}.{purpose.name.lower()}"
+        )
+
+    properties = JobProperties(
+        circuits=drawn(source.circuits, Purpose.CIRCUITS),
+        shots=drawn(source.shots, Purpose.SHOTS),
+        layers=drawn(source.layers, Purpose.LAYERS),
+        qubits=drawn(source.qubits, Purpose.QUBITS),
+        depth=drawn(source.depth, Purpose.DEPTH),
+    )
+    return modelled_times_us(properties, setting)
 
 
-def modelled_times_us(circuits: Int64Array, shots: Int64Array, setting: Setting) -> Int64Array:
+def refuse_missing(jobs: DrawnSource | ResolvedJob, setting: Setting, path: str) -> None:
+    """Refuse jobs without `qpu_time` that do not tell what the service-time model needs.
+
+    Raises:
+        ScenarioError: that names the model and what is missing.
+    """
+    model = setting.service_time
+    if isinstance(model, GivenModel):
+        raise source_error(path, "needs qpu_time; service-time model given tells none")
+    missing = [key for key in _needed(model) if getattr(jobs, key) is None]
+    if missing:
+        raise source_error(path, f"needs {' and '.join(missing)} for service-time model {model.model}")
+
+
+def modelled_times_us(jobs: JobProperties, setting: Setting) -> Int64Array:
     """QPU times by the QPU's service-time model, with the noise of the stream; shape (jobs,).
 
     Raises:
-        ScenarioError: if a time is longer than 2**62 us.
+        ScenarioError: if a time is longer than 2**62 us, or the model is `given`, which tells no time.
     """
-    model = setting.service_time
-    noise: Float64Array | None = None
-    if isinstance(model.noise, LognormalNoise):
-        noise = lognormal_noise(setting.generator(Purpose.NOISE), model.noise.sigma, len(circuits))
     try:
-        return execution_times_us(circuits, shots, model.overhead, model.per_execution, noise)
+        return _times_us(jobs, setting)
     except OverflowError as error:
         raise source_error(setting.name, f"{error}; lower circuits or shots") from None
+
+
+def _times_us(jobs: JobProperties, setting: Setting) -> Int64Array:
+    model, rows = setting.service_time, len(jobs.circuits)
+    match model:
+        case ExecutionsModel():
+            return execution_times_us(
+                jobs.circuits,
+                jobs.shots,
+                model.overhead,
+                _execution_us(model),
+                _noise(model.noise, setting, rows),
+                executions_per_subjob=model.executions_per_subjob,
+            )
+        case ClopsModel():
+            noise = _noise(model.noise, setting, rows)
+            return layer_times_us(jobs.circuits, jobs.shots, jobs.layers, model.clops, model.overhead, noise)
+        case LinearModel() | FittedModel():
+            executions = jobs.circuits.astype(np.float64) * jobs.shots
+            terms = (
+                (model.coefficients.executions, executions),
+                (model.coefficients.qubits, jobs.qubits),
+                (model.coefficients.depth, jobs.depth),
+            )
+            return linear_times_us(
+                model.intercept,
+                [(coefficient, values) for coefficient, values in terms if coefficient is not None],
+                rows,
+                model.least,
+                _noise(model.noise, setting, rows),
+            )
+        case GivenModel():
+            raise source_error(setting.name, "needs qpu_time; service-time model given tells none")
+        case _:
+            assert_never(model)
+
+
+def _execution_us(model: ExecutionsModel) -> int:
+    if model.per_execution is not None:
+        return model.per_execution
+    return (model.rep_delay or 0) + (model.circuit_length or 0)
+
+
+def _needed(model: ServiceTimeModel) -> tuple[str, ...]:
+    match model:
+        case ClopsModel():
+            return ("layers",)
+        case LinearModel() | FittedModel():
+            return tuple(key for key in ("qubits", "depth") if getattr(model.coefficients, key) is not None)
+        case _:
+            return ()
+
+
+def _noise(noise: Noise, setting: Setting, rows: int) -> Float64Array | None:
+    match noise:
+        case NoNoise():
+            return None
+        case LognormalNoise():
+            return lognormal_noise(setting.generator(Purpose.NOISE), noise.sigma, rows)
+        case EmpiricalNoise():
+            factors = np.array(noise.values, dtype=np.float64)
+            return resampled_noise(setting.generator(Purpose.NOISE), factors, rows)
+        case _:
+            assert_never(noise)

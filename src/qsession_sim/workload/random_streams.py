@@ -20,6 +20,9 @@ class Purpose(IntEnum):
     NOISE = 6
     JOBS = 7
     PHASES = 8
+    LAYERS = 16
+    QUBITS = 17
+    DEPTH = 18
 
 
 def stream_generator(seed: int, stream: str, purpose: Purpose) -> np.random.Generator:
