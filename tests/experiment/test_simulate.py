@@ -158,3 +158,34 @@ def test_a_policy_that_answers_wrongly_is_named_with_job_and_time(answer: Any, m
     jobs = [{"id": f"j{n}", "at": f"{n}us", "account": "a", "qpu_time": "10s"} for n in range(3)]
     with pytest.raises(qs.PolicyError, match=message):
         qs.simulate({"workload": [{"kind": "explicit", "jobs": jobs}]}, policy=answer)
+
+
+def test_the_provenance_holds_the_fit_of_a_fitted_service_time(tmp_path: Path) -> None:
+    """1, 2 and 3 thousand executions took 2 s, 5 s and 5 s: 1 s + 1.5 ms x executions, R² 3/4."""
+    (tmp_path / "t.csv").write_text("s,n\n2,1000\n5,2000\n5,3000\n", encoding="utf-8")
+    service_time = {
+        "model": "fitted",
+        "file": str(tmp_path / "t.csv"),
+        "columns": {"time": "s", "shots": "n"},
+        "noise": {"kind": "residuals"},
+    }
+    job = {"id": "j1", "at": "0s", "account": "lab", "shots": 1000}
+    workload = [{"kind": "explicit", "jobs": [job]}]
+
+    run = qs.simulate({"qpus": [{"name": "q", "service_time": service_time}], "workload": workload})
+
+    assert run.provenance["service_time_fits"] == {
+        "q": {
+            "model": "fitted",
+            "intercept": "1000000us",
+            "coefficients": {"executions": "1500us"},
+            "least": "2s",
+            "fit": {
+                "measurements": 3,
+                "r_squared": 0.75,
+                "residual_spread": "1224744.871us",
+                "sha256": hashlib.sha256((tmp_path / "t.csv").read_bytes()).hexdigest(),
+            },
+        }
+    }
+    assert run.jobs["completed_us"].to_list()[0] in {2_000_000, 3_125_000, 2_272_728}

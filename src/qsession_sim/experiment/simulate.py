@@ -10,7 +10,8 @@ from typing import Any
 from qsession_sim.policies.registry import hold_policy, queue_policy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, load_scenario
-from qsession_sim.scenario.resolved import NamedPolicy, ResolvedPolicies, ResolvedRules
+from qsession_sim.scenario.resolved import NamedPolicy, ResolvedPolicies, ResolvedRules, ResolvedScenario
+from qsession_sim.scenario.service_models import FittedModel
 from qsession_sim.scheduler.rules import HoldPolicy, Rules
 from qsession_sim.scheduler.view import JobView
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
@@ -70,7 +71,17 @@ def simulate(
     for program in programs:
         service.start(program)
     record = service.run()
-    return Run(record, scenario, {"engine": "simpy"})
+    return Run(record, scenario, {"engine": "simpy", **_fits(resolved)})
+
+
+def _fits(resolved: ResolvedScenario) -> dict[str, Any]:
+    """How well the fitted service times fit, by QPU."""
+    fits = {
+        qpu.name: qpu.service_time.model_dump(mode="json", exclude={"noise"}, exclude_none=True)
+        for qpu in resolved.qpus
+        if isinstance(qpu.service_time, FittedModel)
+    }
+    return {"service_time_fits": fits} if fits else {}
 
 
 def _rules(rules: ResolvedRules, hold: HoldPolicy) -> Rules:
