@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from qsession_sim.errors import ScenarioError
@@ -97,6 +99,17 @@ def test_properties_are_drawn_apart_from_each_other(scenario, arrivals):
     assert 1 <= qubits.min() < qubits.max() <= 1000
     assert 1 <= depth.min() < depth.max() <= 1000
     assert (qubits != depth).sum() > 90
+
+
+def test_layers_are_drawn_apart_from_shots(scenario, arrivals):
+    """A layer takes 1 us. Were both drawn alike, every time would be a square."""
+    drawn = {key: {"kind": "uniform", "low": 1, "high": 1000} for key in ("shots", "layers")}
+    source = arrivals(qpu_time=None, count=100, circuits={"kind": "constant", "value": 1}, **drawn)
+    model = {"model": "clops", "overhead": "0s", "clops": 1e6}
+
+    times_us = draw(scenario(source, qpus=qpus(model))).jobs.qpu_time_us
+
+    assert sum(math.isqrt(time_us) ** 2 == time_us for time_us in times_us.tolist()) < 10
 
 
 @pytest.mark.parametrize(
