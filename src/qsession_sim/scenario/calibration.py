@@ -4,44 +4,74 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from qsession_sim.scenario.arrival_processes import mean_per_hour, scaled
 from qsession_sim.scenario.moments import count_mean, mean
 from qsession_sim.scenario.problems import Problem
 from qsession_sim.scenario.quantities import Duration, Exponential
-from qsession_sim.scenario.resolved import LognormalNoise
-from qsession_sim.units import HOUR
+from qsession_sim.scenario.resolve_service import resolve_service_time
+from qsession_sim.scenario.service_models import (
+    ClopsModel,
+    EmpiricalNoise,
+    ExecutionsModel,
+    LognormalNoise,
+    Noise,
+    NoNoise,
+)
+from qsession_sim.units import HOUR, SECOND
 
 if TYPE_CHECKING:
-    from qsession_sim.scenario.human import HumanArrivals, HumanScenario, HumanServiceTime
+    from qsession_sim.scenario.human import HumanArrivals, HumanScenario
+    from qsession_sim.scenario.human_service import HumanServiceTime
 
 _LONGEST_US = 2**62
 
 
-def mean_qpu_time_us(source: HumanArrivals, service_time: HumanServiceTime) -> float:
+def mean_qpu_time_us(source: HumanArrivals, service_time: HumanServiceTime) -> float | None:
     """Mean QPU time that a job of a source asks for, before it is rounded or cut (S44).
 
-    With `shots` it is (overhead + per_execution x mean circuits x mean shots) x exp(sigma^2 / 2), since
-    circuits, shots and noise are independent; exp(sigma^2 / 2) is the mean of the lognormal noise, whose
-    median is 1.
+    By the models `executions` and `clops` it is the model's time at the mean circuits, shots and layers,
+    times the mean noise, since all of them are independent. The mean of lognormal noise with median 1 is
+    exp(sigma^2 / 2).
 
     Args:
-        source: with `qpu_time`, or with `shots`.
+        source: with `qpu_time`, or with what the service-time model needs.
         service_time: of the QPU.
 
     Returns:
-        Microseconds; infinite where there is no mean.
+        Microseconds; infinite where there is no mean, None where it has no closed form: with sub-jobs, and
+        with a line that is cut below.
     """
     if source.qpu_time is not None:
         return mean(source.qpu_time)
-    circuits = 1.0 if source.circuits is None else count_mean(source.circuits)
-    shots = 1.0 if source.shots is None else count_mean(source.shots)
-    noise = service_time.noise
-    sigma = noise.sigma if isinstance(noise, LognormalNoise) else 0.0
-    # beyond a spread of 30 every mean is beyond every horizon
-    factor = math.exp(sigma * sigma / 2) if sigma < 30 else math.inf
-    return (service_time.overhead + service_time.per_execution * circuits * shots) * factor
+    circuits, shots, layers = (
+        1.0 if count is None else count_mean(count)
+        for count in (source.circuits, source.shots, source.layers)
+    )
+    model = resolve_service_time(service_time)
+    match model:
+        case ExecutionsModel(executions_per_subjob=None):
+            per_execution = (model.per_execution or 0) + (model.rep_delay or 0) + (model.circuit_length or 0)
+            mean_us = model.overhead + per_execution * circuits * shots
+        case ClopsModel():
+            mean_us = model.overhead + circuits * shots * layers / model.clops * SECOND
+        case _:
+            return None
+    return mean_us * _mean_noise(model.noise)
+
+
+def _mean_noise(noise: Noise) -> float:
+    match noise:
+        case NoNoise():
+            return 1.0
+        case LognormalNoise():
+            # beyond a spread of 30 every mean is beyond every horizon
+            return math.exp(noise.sigma**2 / 2) if noise.sigma < 30 else math.inf
+        case EmpiricalNoise():
+            return math.fsum(noise.values) / len(noise.values)
+        case _:
+            assert_never(noise)
 
 
 def calibrated(source: HumanArrivals, service_time: HumanServiceTime) -> dict[str, Any]:
@@ -57,7 +87,10 @@ def calibrated(source: HumanArrivals, service_time: HumanServiceTime) -> dict[st
     keys = {key: getattr(source, key) for key in ("interarrival", "rates", "bursts", "groups")}
     if source.load is None:
         return keys
-    per_us = source.load / mean_qpu_time_us(source, service_time)
+    mean_us = mean_qpu_time_us(source, service_time)
+    if mean_us is None:
+        raise ValueError("a load needs a mean QPU time; `uncalibrated` tells")
+    per_us = source.load / mean_us
     if source.rates is not None or source.bursts is not None:
         return {**keys, **scaled(source, per_us * HOUR / mean_per_hour(source))}
     interarrival_us = max(round(1 / per_us), 1)
@@ -74,7 +107,11 @@ def uncalibrated(scenario: HumanScenario) -> Iterator[Problem]:
         if source.kind != "arrivals" or source.load is None:
             continue
         mean_us = mean_qpu_time_us(source, service_time)
-        if mean_us <= 0:
+        if mean_us is None:
+            problem = (
+                "the mean of these QPU times has no closed form, so no rate can be solved; give qpu_time"
+            )
+        elif mean_us <= 0:
             problem = "the mean QPU time is 0, so no rate offers a load; give longer QPU times"
         elif not mean_us / source.load < _LONGEST_US:
             problem = (

@@ -129,7 +129,7 @@ def _check(
             for problem in problems_of(error, HumanScenario, inlined)
             if not _is_null(inlined, problem.path)
         ]
-    if human is not None and not problems and not file_problems:
+    if human is not None and not (problems or file_problems or service_problems):
         problems += uncalibrated(human)
     unread = [problem.path for problem in file_problems]
     return human, [*service_problems, *file_problems, *name_value_files(problems, files, unread)]
