@@ -16,6 +16,7 @@ from qsession_sim.scheduler.plan import ClientSpec, JobSpec, SessionSpec
 from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.vocabulary import (
     NEVER,
+    NO_LIMIT,
     JobStatus,
     Mode,
     OnError,
@@ -208,6 +209,8 @@ class Service:
         if job.status == JobStatus.RUNNING:
             assert job.started is not None
             limits = [job.spec.max_execution_time_us, self.rules.max_execution_time_us]  # S44
+            if job.spec.max_execution_time_us == NO_LIMIT:
+                limits = []
             limit = min((limit for limit in limits if limit != NEVER), default=job.spec.qpu_time_us)
             if job.spec.qpu_time_us <= limit:
                 outcome = (JobStatus.DONE, Reason.NONE)

@@ -10,7 +10,7 @@ from hypothesis.vendor.pretty import RepresentationPrinter
 
 from qsession_sim.scheduler.plan import ClientSpec, JobSpec, SessionSpec
 from qsession_sim.scheduler.rules import EXCLUSIVE, NONE, SHARED, Rules
-from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, OnError, OnFinish, OnRejection
+from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, JobStatus, Mode, OnError, OnFinish, OnRejection
 
 
 def in_short(spec: object) -> str:
@@ -47,7 +47,7 @@ instants = st.integers(0, 12)
 late_instants = st.integers(0, 24)
 short_times = st.integers(0, 3)
 qpu_times = st.sampled_from([1, 2, 3, 4, 6])
-limits = st.sampled_from([NEVER, NEVER, 1, 2, 3, 5])  # S2: at least 1
+limits = st.sampled_from([NEVER, NEVER, NO_LIMIT, 1, 2, 3, 5])
 max_times = st.sampled_from([1000, 1000, 1000, 1000, 0, 1, 4, 7, 12, 20])
 timeouts = st.sampled_from([0, 0, 1, 2, 3])
 

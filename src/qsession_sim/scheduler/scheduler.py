@@ -16,7 +16,7 @@ from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
 from qsession_sim.scheduler.transitions import ACCEPTS, ACTIVE, Phase, SessionEvent
 from qsession_sim.scheduler.view import Columns, JobView, QueueKey
-from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, OnFinish, Rank, Reason
+from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Entity, JobStatus, OnFinish, Rank, Reason
 from qsession_sim.units import LONGEST_US
 
 ALL_EVENTS = 2**62
@@ -285,10 +285,11 @@ class Scheduler:
         journal.started_us[job] = now_us
         needed_us = self._qpu_time_us[job]
         own_limit_us = self._max_execution_time_us[job]
-        if NEVER < own_limit_us < needed_us:  # S44
-            needed_us = own_limit_us
-        if self._limit_us < needed_us:
-            needed_us = self._limit_us
+        if own_limit_us != NO_LIMIT:  # S44
+            if NEVER < own_limit_us < needed_us:
+                needed_us = own_limit_us
+            if self._limit_us < needed_us:
+                needed_us = self._limit_us
         qpu = self._qpu
         qpu.job = job
         qpu.finish = self._agenda.arm(now_us + needed_us, _FINISH_RANK, _JOB, job)

@@ -11,6 +11,9 @@ from typing import Final
 NEVER: Final = -1
 """Stands in every column for "did not happen", "not given" or "none"."""
 
+NO_LIMIT: Final = 0
+"""As the `max_execution_time` of a job: no limit, not even that of the rules (S44)."""
+
 
 class Mode(IntEnum):
     """Execution mode of a job, and kind of a session."""
