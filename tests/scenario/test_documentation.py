@@ -18,7 +18,9 @@ from qsession_sim.scenario.human import (
     HumanSession,
 )
 from qsession_sim.scenario.human_service import HumanColumns, HumanServiceTime
+from qsession_sim.scenario.human_trace import HumanTrace
 from qsession_sim.scenario.load import load_scenario
+from qsession_sim.scenario.resolved_trace import InferredSessions, TraceColumns
 from qsession_sim.scenario.service_presets import preset_names
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "scenario.md"
@@ -51,6 +53,7 @@ def test_shown_messages_are_those_of_the_shown_file(tmp_path, monkeypatch):
     [
         *(HumanScenario, HumanArrivals, HumanBatches, HumanExplicit, HumanIterative, HumanJob, HumanSession),
         *(HumanServiceTime, HumanColumns),
+        *(HumanTrace, InferredSessions, TraceColumns),
     ],
 )
 def test_every_key_is_in_the_reference(model):

@@ -58,7 +58,7 @@ def simulate(
     rules = _rules(resolved.rules, hold_policy(hold_name))
     policies = ResolvedPolicies(queue=NamedPolicy(name=queue.name), hold=NamedPolicy(name=hold_name))
     scenario = replace(scenario, resolved=resolved.model_copy(update={"policies": policies}))
-    workload = draw(resolved)
+    workload = draw(resolved, scenario.directory)
     service = Service(
         workload,
         rules=rules,

@@ -33,12 +33,23 @@ def describe(record: Record, scenario: ScenarioLike, given: Mapping[str, Any]) -
         "versions": versions(),
         "seed": scenario.resolved.seed,
         **given,
+        **_left_out(record),
         "digests": {
             "scenario": hashlib.sha256(scenario.to_json().encode()).hexdigest(),
             "workload": record.workload.digest(),
             "record": record_digest(record),
         },
     }
+
+
+def _left_out(record: Record) -> dict[str, Any]:
+    """What was not taken from the files of traces; nothing without a trace."""
+    workload = record.workload
+    counts = {
+        workload.streams[left.stream]: {"bad_lines": left.bad_lines, "unrun_jobs": left.unrun_jobs}
+        for left in workload.left_out
+    }
+    return {"left_out": counts} if counts else {}
 
 
 def versions() -> dict[str, str]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from qsession_sim.scenario.arrival_processes import TimedStarts
 from qsession_sim.scenario.human_service import HumanServiceTime
+from qsession_sim.scenario.human_trace import HumanTrace
 from qsession_sim.scenario.profiles import DEFAULT_PROFILE
 from qsession_sim.scenario.quantities import Count, Duration, Model, PositiveDuration, PositiveFloat
 from qsession_sim.scenario.resolved import NamedPolicy
@@ -219,7 +220,7 @@ class HumanBatches(TimedStarts, _DrawnJobs):
 
 
 HumanSource = Annotated[
-    HumanExplicit | HumanArrivals | HumanIterative | HumanBatches, Field(discriminator="kind")
+    HumanExplicit | HumanArrivals | HumanIterative | HumanBatches | HumanTrace, Field(discriminator="kind")
 ]
 
 

@@ -20,6 +20,7 @@ from qsession_sim.scenario.problems import Assignment, Problem, scenario_error, 
 from qsession_sim.scenario.resolve import resolve, write_resolved
 from qsession_sim.scenario.resolved import ResolvedScenario
 from qsession_sim.scenario.service_files import inline_service_times
+from qsession_sim.scenario.trace_files import trace_format, trace_problems
 from qsession_sim.scenario.translation import problems_of
 from qsession_sim.scenario.value_files import inline_value_files, name_value_files
 from qsession_sim.scenario.yaml_source import read_yaml
@@ -49,6 +50,11 @@ class Scenario:
     def __reduce__(self) -> tuple[Any, ...]:
         # the classes of distributions are made at run time, and pickle cannot find them by name
         return _rebuild, (self.dump(), self.text, self.origin, self._human, self._directory)
+
+    @property
+    def directory(self) -> pathlib.Path:
+        """Where relative names of files start."""
+        return self._directory
 
     def dump(self) -> dict[str, Any]:
         """The resolved form as JSON values; itself a scenario, which resolves to the same."""
@@ -81,7 +87,8 @@ def load_scenario(
     """Load, check and resolve a scenario.
 
     Args:
-        source: the name of a YAML file, the content of one as a dict, or a loaded scenario.
+        source: the name of a YAML file, the content of one as a dict, or a loaded scenario. The name of a
+            trace (.csv, .parquet or .swf, see docs/traces.md) stands for a scenario that replays it.
         overrides: values to set first, each `PATH=VALUE`, such as `workload.vqe.clients=40`.
         seed: replaces the scenario's seed.
         queue_policies: names that `policies.queue` may have.
@@ -120,7 +127,7 @@ def _check(
     inlined, service_problems = inline_service_times(data, directory)
     inlined, files, file_problems = inline_value_files(inlined, directory)
     human: HumanScenario | None = None
-    problems = list(contradictions(inlined, queue_policies, hold_policies))
+    problems = [*contradictions(inlined, queue_policies, hold_policies), *trace_problems(inlined, directory)]
     try:
         human = HumanScenario.model_validate(inlined)
     except ValidationError as error:
@@ -149,14 +156,26 @@ def _read(source: str | pathlib.Path | Mapping[str, Any] | Scenario) -> _Source:
         return _Source(Document(source.origin, source._human), source.text, source._directory)
     if isinstance(source, (str, pathlib.Path)):
         origin = str(source)
+        if trace_format(origin) is not None:
+            return _around_trace(origin)
         text = _read_file(origin)
         return _Source(read_yaml(text, origin), text, pathlib.Path(origin).parent)
     try:
         data = plain(source)
     except ValueError as error:
         raise ScenarioError((f"{_LIBRARY_ORIGIN}: {error}",)) from None
-    text = json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n"
-    return _Source(Document(_LIBRARY_ORIGIN, data), text, pathlib.Path())
+    return _Source(Document(_LIBRARY_ORIGIN, data), _written(data), pathlib.Path())
+
+
+def _around_trace(name: str) -> _Source:
+    """The scenario that replays a file and does nothing else."""
+    file = pathlib.Path(name)
+    data = {"workload": [{"kind": "trace", "file": file.name}]}
+    return _Source(Document(name, data), _written(data), file.parent)
+
+
+def _written(data: Any) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 def _read_file(name: str) -> str:

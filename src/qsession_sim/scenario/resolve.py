@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeVar, cast
 
 from qsession_sim.scenario import human, resolved
 from qsession_sim.scenario.calibration import calibrated
+from qsession_sim.scenario.human_trace import HumanTrace, resolve_trace
 from qsession_sim.scenario.profiles import PROFILES, Profile
 from qsession_sim.scenario.quantities import Constant, Count, Duration
 from qsession_sim.scenario.resolve_service import resolve_service_time
@@ -120,6 +121,8 @@ def _source(
                 jobs=source.jobs,
                 **_clocks(source, "batch", profile),
             )
+        case HumanTrace():
+            return resolve_trace(source, profile)
 
 
 def _session(session: human.HumanSession, profile: Profile) -> resolved.ResolvedSession:

@@ -18,6 +18,7 @@ from qsession_sim.scenario.quantities import (
     Model,
     PositiveDuration,
 )
+from qsession_sim.scenario.resolved_trace import ResolvedTrace
 from qsession_sim.scenario.service_models import ServiceTimeModel
 
 DurationDistribution = Distribution[Duration]
@@ -164,7 +165,7 @@ class ResolvedBatches(TimedStarts, _DrawnJobs):
 
 
 ResolvedSource = Annotated[
-    ResolvedExplicit | ResolvedArrivals | ResolvedIterative | ResolvedBatches,
+    ResolvedExplicit | ResolvedArrivals | ResolvedIterative | ResolvedBatches | ResolvedTrace,
     Field(discriminator="kind"),
 ]
 

@@ -22,6 +22,7 @@ from qsession_sim.scenario.spellings import ImpossibleDistributionError
 from qsession_sim.units import HOUR, MINUTE, SECOND, format_duration
 
 _WANTED: Final = {
+    "bool_type": "must be true or false",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",

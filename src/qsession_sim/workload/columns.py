@@ -53,6 +53,21 @@ class NumberedNames:
         return (f"{prefix}/{number}" for number in range(1, self.count + 1))
 
 
+@dataclass(frozen=True, eq=False)
+class KeyedNames:
+    """``stream/key`` with the keys that a file gives, shape (rows,)."""
+
+    stream: str
+    keys: Int64Array
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[str]:
+        prefix = self.stream
+        return (f"{prefix}/{key}" for key in self.keys.tolist())
+
+
 @dataclass(frozen=True)
 class NestedNames:
     """``stream/1/1``, ``stream/1/2`` … ``stream/2/1`` …: group `i` has `counts[i]` members (S67)."""
@@ -104,7 +119,7 @@ class JobColumns(_Columns):
     account: Int64Array  # index into Workload.accounts
     stream: Int64Array  # index into Workload.streams
     qpu_time_us: Int64Array  # requested (drawn), at least 1 (S2)
-    max_execution_time_us: Int64Array  # as given (S24, S44), or NEVER
+    max_execution_time_us: Int64Array  # as given (S24, S44), NO_LIMIT, or NEVER
     priority: Int64Array  # larger is more urgent
     cancel_us: Int64Array  # S25; from the start of the simulation, or NEVER
     cancel_after_us: Int64Array  # S25; from the submission, or NEVER
@@ -140,6 +155,15 @@ class ClientColumns(_Columns):
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """What a source did not take from its file."""
+
+    stream: int  # index into Workload.streams
+    bad_lines: int  # malformed, and skipped because the source says so
+    unrun_jobs: int  # whose line says that they never ran
+
+
+@dataclass(frozen=True)
 class Workload:
     """All that a run starts from. Names of rows come from blocks, in row order."""
 
@@ -150,6 +174,7 @@ class Workload:
     streams: tuple[str, ...]
     job_names: tuple[NameBlock, ...]
     session_names: tuple[NameBlock, ...]
+    left_out: tuple[LeftOut, ...] = ()  # one for each source that reads a file
 
     def digest(self) -> str:
         """SHA-256 over names and column bytes: equal workloads, equal digests (S7)."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from itertools import accumulate
+from itertools import accumulate, chain
+from pathlib import Path
 from typing import assert_never
 
 import numpy as np
@@ -18,6 +19,7 @@ from qsession_sim.scenario.resolved import (
     ResolvedScenario,
     ResolvedSource,
 )
+from qsession_sim.scenario.resolved_trace import ResolvedTrace
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import (
     ClientColumns,
@@ -29,9 +31,10 @@ from qsession_sim.workload.columns import (
 from qsession_sim.workload.explicit import draw_explicit, numbers_of
 from qsession_sim.workload.part import Part, Setting
 from qsession_sim.workload.sources import draw_arrivals, draw_batches, draw_iterative
+from qsession_sim.workload.trace import Trace, draw_trace, read_trace
 
 
-def draw(scenario: ResolvedScenario) -> Workload:
+def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
     """Draw every job, session and client of a scenario.
 
     Rows are numbered source by source: explicit ones as given, iterative ones client by client, batches
@@ -40,6 +43,7 @@ def draw(scenario: ResolvedScenario) -> Workload:
 
     Args:
         scenario: in resolved form.
+        directory: where relative names of traces start, such as `Scenario.directory`.
 
     Returns:
         The workload. Its streams are the sources in order; its accounts are those listed in the scenario,
@@ -48,7 +52,7 @@ def draw(scenario: ResolvedScenario) -> Workload:
 
     Raises:
         ScenarioError: if something drawn cannot be used: a time beyond 2**62 us, more than 100 million rows,
-            a job that would be retried for ever, or a reference to nothing.
+            a job that would be retried for ever, a reference to nothing, or a malformed line of a trace.
 
     Example:
         >>> from qsession_sim.scenario.resolved import ResolvedScenario
@@ -70,12 +74,21 @@ def draw(scenario: ResolvedScenario) -> Workload:
         >>> workload.jobs.at_us.tolist(), workload.jobs.qpu_time_us.tolist()
         ([90000000, 180000000], [10000000, 10000000])
     """
-    accounts = _accounts(scenario)
-    parts = [_part(scenario, stream, accounts) for stream in range(len(scenario.workload))]
+    traces = {
+        stream: read_trace(source, Path(directory))
+        for stream, source in enumerate(scenario.workload)
+        if isinstance(source, ResolvedTrace)
+    }
+    accounts = _accounts(scenario, traces)
+    parts = [_part(scenario, stream, accounts, traces) for stream in range(len(scenario.workload))]
+    if traces:
+        _check_names(parts)
     return _assemble(scenario.workload, parts, accounts)
 
 
-def _part(scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...]) -> Part:
+def _part(
+    scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...], traces: Mapping[int, Trace]
+) -> Part:
     source = scenario.workload[stream]
     setting = Setting(
         seed=scenario.seed,
@@ -96,16 +109,20 @@ def _part(scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...]) ->
             return draw_iterative(source, setting)
         case ResolvedBatches():
             return draw_batches(source, setting)
+        case ResolvedTrace():
+            return draw_trace(source, setting, traces[stream])
         case _:
             assert_never(source)
 
 
-def _accounts(scenario: ResolvedScenario) -> tuple[str, ...]:
+def _accounts(scenario: ResolvedScenario, traces: Mapping[int, Trace]) -> tuple[str, ...]:
     used: dict[str, str] = {}
-    for source in scenario.workload:
+    for stream, source in enumerate(scenario.workload):
         if isinstance(source, ResolvedExplicit):
             names = [session.account for session in source.sessions]
             names += [job.account for job in source.jobs]
+        elif isinstance(source, ResolvedTrace):
+            names = list(traces[stream].accounts(source))
         else:
             names = [source.account]
         for name in names:
@@ -119,6 +136,21 @@ def _accounts(scenario: ResolvedScenario) -> tuple[str, ...]:
             tuple(f"workload.{used[name]}: account {name!r} is not in accounts" for name in unknown)
         )
     return listed
+
+
+def _check_names(parts: Sequence[Part]) -> None:
+    """S67: ids that a trace brings along must not be those of another source."""
+    if len(parts) < 2:
+        return
+    for blocks in ([part.job_names for part in parts], [part.session_names for part in parts]):
+        known: set[str] = set()
+        for name in chain.from_iterable(blocks):
+            if name in known:
+                what = (
+                    f"{name!r} is the id of two jobs or sessions; replay the trace on its own, or rename it"
+                )
+                raise ScenarioError((f"workload: {what}",))
+            known.add(name)
 
 
 def _assemble(
@@ -143,6 +175,7 @@ def _assemble(
         streams=tuple(source.name for source in sources),
         job_names=tuple(part.job_names for part in parts),
         session_names=tuple(part.session_names for part in parts),
+        left_out=tuple(part.left_out for part in parts if part.left_out is not None),
     )
 
 

@@ -13,6 +13,7 @@ from qsession_sim.workload.columns import (
     ClientColumns,
     Int64Array,
     JobColumns,
+    LeftOut,
     NameBlock,
     SessionColumns,
 )
@@ -46,6 +47,7 @@ class Part:
     clients: ClientColumns
     job_names: NameBlock
     session_names: NameBlock
+    left_out: LeftOut | None = None
 
 
 def filled(rows: int, value: int) -> Int64Array:

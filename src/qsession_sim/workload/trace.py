@@ -1,0 +1,202 @@
+"""Sources that replay a file: from its rows to the rows of a stream."""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from qsession_sim.scenario.resolved_trace import InferredSessions, ResolvedTrace
+from qsession_sim.scenario.trace_files import trace_format
+from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
+from qsession_sim.workload.columns import (
+    EMPTY_WORKLOAD,
+    Int64Array,
+    JobColumns,
+    LeftOut,
+    ListedNames,
+    NumberedNames,
+    SessionColumns,
+)
+from qsession_sim.workload.part import Part, Setting, filled
+from qsession_sim.workload.problems import source_error
+from qsession_sim.workload.trace_columns import ColumnError, rows_of, wanted_columns
+from qsession_sim.workload.trace_csv import is_even, read_csv, read_csv_slowly
+from qsession_sim.workload.trace_parquet import read_parquet
+from qsession_sim.workload.trace_rows import FROM_SOURCE, Rows, check_chains, check_times, refuse, unreadable
+from qsession_sim.workload.trace_swf import read_swf
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A file that was read: its rows, those to be used, and the preceding row of each."""
+
+    rows: Rows
+    used: Int64Array
+    after: Int64Array
+
+    def accounts(self, source: ResolvedTrace) -> tuple[str, ...]:
+        """The accounts of its jobs, in order of first use."""
+        if source.account is not None:
+            return (source.account,)
+        users, first = np.unique(self.rows.user[self.used], return_index=True)
+        return tuple(self.rows.users[user] for user in users[np.argsort(first)].tolist())
+
+
+def read_trace(source: ResolvedTrace, directory: Path) -> Trace:
+    """Read the file of a source.
+
+    Args:
+        source: in resolved form.
+        directory: where a relative name starts.
+
+    Raises:
+        ScenarioError: if the file cannot be read or has malformed lines that are not to be skipped.
+    """
+    from polars.exceptions import PolarsError
+
+    try:
+        rows = _read(source, directory / source.file)
+        if source.infer_sessions is not None:
+            rows = _infer_sessions(rows, source.infer_sessions, source)
+        check_times(rows)
+        after = check_chains(rows)
+    except ColumnError as error:
+        raise source_error(source.name, f"{source.file}: {error}") from None
+    except (OSError, EOFError, zlib.error, csv.Error, PolarsError, UnicodeError) as error:
+        raise unreadable(source.name, source.file, error) from None
+    if not source.skip_bad_lines:
+        refuse(rows, source.name, source.file)
+    return Trace(rows, np.flatnonzero(~rows.bad.mask & ~rows.unrun), after)
+
+
+def _read(source: ResolvedTrace, file: Path) -> Rows:
+    match trace_format(source.file):
+        case "swf":
+            return read_swf(file, source.name)
+        case "parquet":
+            frame, numbers = read_parquet(file, wanted_columns(source.columns))
+            return rows_of(frame, numbers, "row", source.columns, {})
+        case _:
+            return _read_csv(source, file)
+
+
+def _read_csv(source: ResolvedTrace, file: Path) -> Rows:
+    """Quickly if nothing is wrong with the file; otherwise once more, to know the lines."""
+    from polars.exceptions import PolarsError
+
+    wanted = wanted_columns(source.columns)
+    if is_even(file):
+        with suppress(PolarsError):
+            frame = read_csv(file, wanted)
+            rows = rows_of(frame, np.arange(frame.height), "line", source.columns, {})
+            check_chains(rows)
+            if not rows.bad.mask.any():
+                return rows
+    frame, lines, shapes = read_csv_slowly(file, wanted)
+    return rows_of(frame, lines, "line", source.columns, shapes)
+
+
+def draw_trace(source: ResolvedTrace, setting: Setting, trace: Trace) -> Part:
+    """The rows of a stream, in the order of the file."""
+    rows, used = trace.rows, trace.used
+    place = filled(len(rows.lines) + 1, NEVER)  # the last entry is that of NEVER
+    place[used] = np.arange(len(used))
+    after = place[trace.after[used]]
+    users = [source.account or user for user in rows.users]
+    account = np.array([setting.accounts.get(user, NEVER) for user in users], dtype=np.int64)
+    kept, session = _renumbered(rows.session[used])
+    limit_us = rows.max_execution_time_us[used]
+    own_us = NO_LIMIT if source.max_execution_time is None else source.max_execution_time
+    names = rows.names_of(used)
+    return Part(
+        jobs=JobColumns(
+            at_us=np.where(after == NEVER, rows.at_us[used], NEVER),
+            after=after,
+            think_us=np.where(after == NEVER, 0, rows.think_us[used]),
+            session=session,
+            client=filled(len(used), NEVER),
+            account=account[rows.user[used]],
+            stream=filled(len(used), setting.stream),
+            qpu_time_us=rows.qpu_time_us[used],
+            max_execution_time_us=np.where(limit_us == FROM_SOURCE, own_us, limit_us),
+            priority=rows.priority[used],
+            cancel_us=rows.cancel_us[used],
+            cancel_after_us=rows.cancel_after_us[used],
+        ),
+        sessions=_session_columns(source, setting, rows, kept, account),
+        clients=EMPTY_WORKLOAD.clients,
+        job_names=NumberedNames(source.name, len(used)) if names is None else names,
+        session_names=ListedNames(tuple(np.array([*rows.session_names], dtype=object)[kept].tolist())),
+        left_out=LeftOut(setting.stream, int(rows.bad.mask.sum()), int((rows.unrun & ~rows.bad.mask).sum())),
+    )
+
+
+def _renumbered(session: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """The sessions that have a job, in order of their first; and the new number of each job's."""
+    rows = np.flatnonzero(session != NEVER)
+    known, first, inverse = np.unique(session[rows], return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty(len(known), dtype=np.int64)
+    place[order] = np.arange(len(known))
+    renumbered = filled(len(session), NEVER)
+    renumbered[rows] = place[inverse]
+    return known[order], renumbered
+
+
+def _session_columns(
+    source: ResolvedTrace, setting: Setting, rows: Rows, kept: Int64Array, account: Int64Array
+) -> SessionColumns:
+    given = rows.sessions
+    mode = given.mode[kept]
+    timeout_us = np.where(mode == Mode.BATCH, source.batch_interactive_timeout, source.interactive_timeout)
+    return SessionColumns(
+        mode=mode,
+        account=account[given.account[kept]],
+        stream=filled(len(kept), setting.stream),
+        client=filled(len(kept), NEVER),
+        created_us=given.created_us[kept],
+        max_time_us=_or(given.max_time_us[kept], filled(len(kept), source.max_time)),
+        interactive_timeout_us=_or(given.interactive_timeout_us[kept], timeout_us),
+        close_us=given.close_us[kept],
+        cancel_us=given.cancel_us[kept],
+        close_after_us=given.close_after_us[kept],
+        cancel_after_us=given.cancel_after_us[kept],
+    )
+
+
+def _or(given_us: Int64Array, default_us: Int64Array) -> Int64Array:
+    return np.where(given_us == NEVER, default_us, given_us)
+
+
+def _infer_sessions(rows: Rows, inferred: InferredSessions, source: ResolvedTrace) -> Rows:
+    """A user's submissions make one session as long as none comes more than `gap` after the one before."""
+    if np.any(rows.session != NEVER):
+        raise ColumnError("has sessions of its own; remove infer_sessions")
+    rows.bad.add(
+        (rows.at_us == NEVER) & ~rows.unrun,
+        lambda _: "has no time of submission, without which no session can be inferred",
+    )
+    usable = np.flatnonzero(~rows.bad.mask & ~rows.unrun)
+    order = usable[np.lexsort((rows.at_us[usable], rows.user[usable]))]
+    first = np.ones(len(order), dtype=np.bool_)
+    first[1:] = (np.diff(rows.user[order]) != 0) | (np.diff(rows.at_us[order]) > inferred.gap)
+    session = filled(len(rows.lines), NEVER)
+    session[order] = np.cumsum(first) - 1
+    # numbered by their first job in the file, as sessions that the file gives
+    _, numbered = _renumbered(session)
+    count = int(first.sum())
+    unset = filled(count, NEVER)
+    owner = filled(count, 0)
+    owner[numbered[order]] = rows.user[order]
+    columns: Mapping[str, Int64Array] = dict.fromkeys(
+        ("stream", "client", *(field.name for field in fields(SessionColumns) if field.name.endswith("_us"))),
+        unset,
+    )
+    sessions = SessionColumns(mode=filled(count, Mode[inferred.mode.upper()]), account=owner, **columns)
+    return replace(rows, session=numbered, sessions=sessions, session_names=NumberedNames(source.name, count))

@@ -1,0 +1,315 @@
+"""Traces read from CSV, Parquet and SWF."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import qsession_sim as qs
+from qsession_sim.queueing.recursions import lindley
+from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+def swf(number, submitted, run_time, user=1, preceding=-1, think=-1, status=1):
+    return f"{number} {submitted} -1 {run_time} 1 -1 -1 -1 -1 -1 {status} {user} -1 -1 -1 -1 {preceding} {think}\n"
+
+
+def draw(folder, file, text=None, **source):
+    if text is not None:
+        (folder / file).write_text(text, encoding="utf-8")
+    scenario = {"workload": [{"kind": "trace", "file": str(folder / file), **source}]}
+    return qs.draw(qs.load_scenario(scenario).resolved)
+
+
+def problems(folder, file, text, **source):
+    with pytest.raises(qs.ScenarioError) as caught:
+        draw(folder, file, text, **source)
+    return [problem.replace(str(folder / file), file) for problem in caught.value.problems]
+
+
+def names(blocks):
+    return [name for block in blocks for name in block]
+
+
+def test_swf_gives_submit_time_run_time_and_users(tmp_path):
+    """S44: a trace has no limit unless it says so."""
+    text = "; Version: 2.2\n\n" + swf(7, 5, 3, user=4) + swf(9, 8.25, 2, user=-1) + swf(10, 9, 1, user=4)
+
+    workload = draw(tmp_path, "week.swf", text)
+
+    assert workload.jobs.at_us.tolist() == [5_000_000, 8_250_000, 9_000_000]
+    assert workload.jobs.qpu_time_us.tolist() == [3_000_000, 2_000_000, 1_000_000]
+    assert workload.accounts == ("user-4", "user-unknown")
+    assert workload.jobs.account.tolist() == [0, 1, 0]
+    assert workload.jobs.max_execution_time_us.tolist() == [NO_LIMIT] * 3
+    assert names(workload.job_names) == ["trace/7", "trace/9", "trace/10"]
+
+
+def test_fields_17_and_18_of_swf_close_the_loop(tmp_path):
+    """S5: job 2 is submitted 4 s after job 1 ended, which began at 10 and took 30."""
+    text = swf(1, 10, 30) + swf(2, 11, 5, preceding=1, think=4) + swf(3, 12, 5, preceding=2)
+
+    run = qs.simulate({"workload": [{"kind": "trace", "file": str(written(tmp_path / "a.swf", text))}]})
+
+    assert run.jobs["submitted_us"].to_list() == [10_000_000, 44_000_000, 49_000_000]
+
+
+def written(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_swf_jobs_that_never_ran_are_left_out_and_counted(tmp_path):
+    text = (
+        swf(1, 0, -1)
+        + swf(2, 1, 0)
+        + swf(3, 2, 5, preceding=1)
+        + swf(3, 2, 3, status=2)
+        + swf(4, 3, 5, preceding=3)
+    )
+
+    workload = draw(tmp_path, "a.swf", text)
+
+    assert names(workload.job_names) == ["trace/3", "trace/4"]
+    assert workload.jobs.at_us.tolist() == [2_000_000, NEVER]
+    assert workload.jobs.after.tolist() == [NEVER, 0]
+    assert [(left.bad_lines, left.unrun_jobs) for left in workload.left_out] == [(0, 3)]
+
+
+def test_malformed_swf_lines_are_told_with_number_and_reason(tmp_path):
+    text = (
+        "; comment\n"
+        + swf(1, 0, 5)
+        + "2 5\n"
+        + swf(3, "x", 5)
+        + swf(1, 6, 5)
+        + swf(5, -1, 5)
+        + swf(6, 7, 5, preceding=99)
+        + swf(7, 8, 5, preceding=6)
+        + swf(8, 8, 5, preceding=8)
+    )
+
+    assert problems(tmp_path, "a.swf", text) == [
+        "workload.trace: a.swf, line 3: has 2 fields, not 18",
+        "workload.trace: a.swf, line 4: field 2, submit time: not a number (got 'x')",
+        "workload.trace: a.swf, line 5: field 1, job number: 1 is also an earlier line",
+        "workload.trace: a.swf, line 6: field 2, submit time: is unknown (-1)",
+        "workload.trace: a.swf, line 7: field 17, preceding job: 99 is not in the file",
+        "workload.trace: a.swf, line 8: follows a line that cannot be used, directly or through others",
+        "workload.trace: a.swf, line 9: waits for itself, directly or through other jobs",
+        "workload.trace: a.swf: 7 malformed lines; correct the file, or leave them out with skip_bad_lines: true",
+    ]
+
+
+def test_at_most_twenty_malformed_lines_are_shown(tmp_path):
+    found = problems(tmp_path, "a.swf", "oops\n" * 30)
+
+    assert len(found) == 21
+    assert found[19] == "workload.trace: a.swf, line 20: has 1 fields, not 18"
+    assert found[20].startswith("workload.trace: a.swf: 30 malformed lines, the first 20 of which are shown;")
+
+
+def test_skipped_lines_are_counted_in_the_provenance(tmp_path):
+    file = written(tmp_path / "a.swf", swf(1, 0, 5) + "oops\n" + swf(3, 1, 5))
+
+    run = qs.simulate({"workload": [{"kind": "trace", "file": str(file), "skip_bad_lines": True}]})
+
+    assert run.jobs["job"].to_list() == ["trace/1", "trace/3"]
+    assert run.provenance["left_out"] == {"trace": {"bad_lines": 1, "unrun_jobs": 0}}
+
+
+def test_a_trace_is_cut_by_its_own_limit_and_not_by_that_of_the_rules(tmp_path):
+    """S44"""
+    file = str(written(tmp_path / "a.swf", swf(1, 0, 20_000)))
+    free = qs.simulate({"workload": [{"kind": "trace", "file": file}]})
+    cut = qs.simulate({"workload": [{"kind": "trace", "file": file, "max_execution_time": "1h"}]})
+
+    assert free.jobs["qpu_time_us"].to_list() == [20_000_000_000]
+    assert cut.jobs["qpu_time_us"].to_list() == [3_600_000_000]
+    assert cut.jobs["reason"].to_list() == ["RAN_TOO_LONG"]
+
+
+def test_one_name_of_a_file_is_a_scenario(tmp_path):
+    file = tmp_path / "week.swf.gz"
+    file.write_bytes(gzip.compress((swf(1, 0, 5) + swf(2, 1, 5)).encode()))
+
+    run = qs.simulate(file)
+
+    assert run.jobs["waiting_us"].to_list() == [0, 4_000_000]
+
+
+def test_csv_columns_are_mapped_with_their_unit(tmp_path):
+    text = "arrival,seconds,who,note\n1.5,2,ann,x\n0.000001,3,,y\n"
+
+    workload = draw(
+        tmp_path,
+        "a.csv",
+        text,
+        columns={"submitted": "arrival", "qpu_time": "seconds", "account": "who", "unit": "s"},
+        account="lab",
+    )
+
+    assert workload.jobs.at_us.tolist() == [1_500_000, 1]
+    assert workload.jobs.qpu_time_us.tolist() == [2_000_000, 3_000_000]
+    assert workload.accounts == ("lab",)
+    assert names(workload.job_names) == ["trace/1", "trace/2"]
+
+
+def test_malformed_csv_lines_are_told_with_number_and_reason(tmp_path):
+    text = (
+        "job,submitted_us,qpu_time_us,after,mode,session\n"
+        "a,0,5,,,\n"
+        "\n"
+        "b,0,5\n"
+        "c,zero,5,,,\n"
+        "d,0,0,,,\n"
+        "e,0,,,,\n"
+        "f,,5,g,,\n"
+        "a,0,5,,,\n"
+        "h,-3,5,,,\n"
+        "i,0,5,,sess,s\n"
+        "j,0,5,,batch,\n"
+        "k,,5,,,\n"
+    )
+
+    assert problems(tmp_path, "a.csv", text)[:-1] == [
+        "workload.trace: a.csv, line 4: has 3 fields, the heading 6",
+        "workload.trace: a.csv, line 5: submitted_us: not a number that can be used (got 'zero')",
+        "workload.trace: a.csv, line 6: qpu_time_us: too small (got 0)",
+        "workload.trace: a.csv, line 7: qpu_time_us: missing",
+        "workload.trace: a.csv, line 8: after: no job 'g' is in the file",
+        "workload.trace: a.csv, line 9: job: 'a' was there before",
+        "workload.trace: a.csv, line 10: submitted_us: too small (got -3)",
+        "workload.trace: a.csv, line 11: mode: must be job, session or batch (got 'sess')",
+        "workload.trace: a.csv, line 12: mode: job is the mode of jobs without a session, and of no other",
+        "workload.trace: a.csv, line 13: has no time of submission, and no preceding job that ran",
+    ]
+
+
+def test_skipping_leaves_out_what_cannot_be_used_and_what_follows_it(tmp_path):
+    text = "job,submitted_us,qpu_time_us,after\na,0,x,\nb,,5,a\nc,,5,b\nd,7,5,\n"
+
+    workload = draw(tmp_path, "a.csv", text, skip_bad_lines=True)
+
+    assert names(workload.job_names) == ["d"]
+    assert [left.bad_lines for left in workload.left_out] == [3]
+
+
+def test_a_file_without_the_columns_is_refused(tmp_path):
+    missing = "has no column 'qpu_time_us' (columns.qpu_time), 'submitted_us' (columns.submitted)"
+
+    assert problems(tmp_path, "a.csv", "when,long\n0,5\n") == [
+        f"workload.trace: a.csv: {missing}; name the file's own columns in columns"
+    ]
+
+
+@pytest.mark.parametrize("file", ["a.parquet", "a.swf.gz", "a.csv.gz"])
+def test_a_damaged_file_is_one_line(tmp_path, file):
+    (found,) = problems(tmp_path, file, "this is neither")
+
+    assert found.startswith(f"workload.trace: {file}: cannot be read: ")
+
+
+def test_jobs_of_a_session_share_it_and_clocks_come_from_the_source(tmp_path):
+    text = (
+        "job,account,submitted_us,qpu_time_us,session,mode,session_max_time_us\n"
+        "a,ann,0,5,s2,session,\nb,bob,1,5,s1,batch,70\nc,ann,2,5,s2,session,\nd,bob,3,5,,,\n"
+    )
+
+    workload = draw(tmp_path, "a.csv", text, max_time="1h", interactive_timeout="2s")
+
+    assert workload.jobs.session.tolist() == [0, 1, 0, NEVER]
+    assert names(workload.session_names) == ["s2", "s1"]
+    assert workload.sessions.mode.tolist() == [Mode.SESSION, Mode.BATCH]
+    assert workload.sessions.account.tolist() == [0, 1]
+    assert workload.sessions.max_time_us.tolist() == [3_600_000_000, 70]
+    assert workload.sessions.interactive_timeout_us.tolist() == [2_000_000, 1_000_000]
+
+
+def test_rows_of_a_session_must_agree(tmp_path):
+    text = "account,submitted_us,qpu_time_us,session\nann,0,5,s\nbob,1,5,s\n"
+
+    assert problems(tmp_path, "a.csv", text)[0] == (
+        "workload.trace: a.csv, line 3: account: not that of the session's first job"
+    )
+
+
+def test_sessions_are_inferred_from_user_and_gap(tmp_path):
+    """Gaps of a user: 300 s is one session, 301 s is two."""
+    text = swf(1, 0, 5, user=1) + swf(2, 100, 5, user=2) + swf(3, 300, 5, user=1) + swf(4, 601, 5, user=1)
+
+    workload = draw(tmp_path, "a.swf", text, infer_sessions={"gap": "5m", "mode": "batch"})
+
+    assert workload.jobs.session.tolist() == [0, 1, 0, 2]
+    assert workload.sessions.mode.tolist() == [Mode.BATCH] * 3
+    assert workload.sessions.account.tolist() == [0, 1, 0]
+    assert names(workload.session_names) == ["trace/1", "trace/2", "trace/3"]
+
+
+def test_parquet_rows_are_read_with_their_types(tmp_path):
+    pl.DataFrame({"at": [0.5, 2.0], "long": [1, 2], "user": ["a", "b"]}).write_parquet(tmp_path / "a.parquet")
+
+    workload = draw(
+        tmp_path,
+        "a.parquet",
+        columns={"submitted": "at", "qpu_time": "long", "account": "user", "unit": "min"},
+    )
+
+    assert workload.jobs.at_us.tolist() == [30_000_000, 120_000_000]
+    assert workload.jobs.qpu_time_us.tolist() == [60_000_000, 120_000_000]
+    assert workload.accounts == ("a", "b")
+
+
+def test_malformed_parquet_rows_are_told_with_their_number(tmp_path):
+    frame = pl.DataFrame({"submitted_us": [0, None], "qpu_time_us": [1, 2]})
+    frame.write_parquet(tmp_path / "a.parquet")
+
+    assert problems(tmp_path, "a.parquet", None)[0] == (
+        "workload.trace: a.parquet, row 2: has no time of submission, and no preceding job that ran"
+    )
+
+
+def test_ids_of_a_trace_must_not_be_those_of_another_source(tmp_path):
+    """S67"""
+    file = written(tmp_path / "a.csv", "job,submitted_us,qpu_time_us\nx,0,5\n")
+    explicit = {"kind": "explicit", "jobs": [{"id": "x", "at": "0s", "account": "a", "qpu_time": "1s"}]}
+
+    with pytest.raises(qs.ScenarioError, match="'x' is the id of two jobs"):
+        qs.simulate({"workload": [explicit, {"kind": "trace", "file": str(file)}]})
+
+
+def test_users_of_a_trace_must_be_among_the_accounts_where_they_are_listed(tmp_path):
+    file = written(tmp_path / "a.swf", swf(1, 0, 5, user=3))
+
+    with pytest.raises(qs.ScenarioError) as caught:
+        qs.simulate({"accounts": [{"name": "a"}], "workload": [{"kind": "trace", "file": str(file)}]})
+
+    assert caught.value.problems == ("workload.trace: account 'user-3' is not in accounts",)
+
+
+def test_every_wait_of_a_replayed_log_is_that_of_lindley():
+    """S79: jobs of the Lublin model as jobs of one server, to the microsecond."""
+    log = DATA / "swf" / "lublin_256.swf.gz"
+    if not log.exists():
+        pytest.skip("../shared/data is not there")
+    run = qs.simulate(log)
+    with gzip.open(log, "rt") as lines:
+        fields = np.array([line.split() for line in lines if not line.startswith(";")], dtype=np.int64)
+
+    expected_us = lindley(fields[:, 1] * 1_000_000, fields[:, 3] * 1_000_000)
+
+    assert run.jobs["waiting_us"].to_list() == expected_us.tolist()
+
+
+def test_a_short_line_is_malformed_though_all_others_are_good(tmp_path):
+    text = "submitted_us,qpu_time_us,priority\n0,5,1\n1,5\n2,5,\n"
+
+    assert problems(tmp_path, "a.csv", text)[:-1] == [
+        "workload.trace: a.csv, line 3: has 2 fields, the heading 3"
+    ]
