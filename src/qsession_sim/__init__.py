@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qsession_sim.errors import PolicyError as PolicyError
     from qsession_sim.errors import QSessionError as QSessionError
     from qsession_sim.errors import ScenarioError as ScenarioError
+    from qsession_sim.errors import WorkloadFileError as WorkloadFileError
     from qsession_sim.experiment.simulate import simulate as simulate
     from qsession_sim.results.run import Run as Run
     from qsession_sim.results.run import load as load
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from qsession_sim.units import format_duration as format_duration
     from qsession_sim.units import parse_duration as parse_duration
     from qsession_sim.workload.columns import Workload as Workload
+    from qsession_sim.workload.describe import describe_workload as describe_workload
     from qsession_sim.workload.draw import draw as draw
+    from qsession_sim.workload.export import write_workload as write_workload
 
 __version__ = "0.1.0"
 
@@ -46,12 +49,15 @@ _HOME: Final = {
     "ScenarioError": "errors",
     "Service": "simulation.service",
     "Workload": "workload.columns",
+    "WorkloadFileError": "errors",
+    "describe_workload": "workload.describe",
     "draw": "workload.draw",
     "format_duration": "units",
     "load": "results.run",
     "load_scenario": "scenario.load",
     "parse_duration": "units",
     "simulate": "experiment.simulate",
+    "write_workload": "workload.export",
 }
 
 __all__ = ["__version__", "testing", *_HOME]  # noqa: PLE0604 - the names of _HOME are strings

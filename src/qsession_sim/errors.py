@@ -40,3 +40,7 @@ class BundleError(QSessionError):
 
 class InvariantError(QSessionError):
     """A finished run breaks an accounting identity (S70 to S79)."""
+
+
+class WorkloadFileError(QSessionError):
+    """A workload cannot be written to a file."""

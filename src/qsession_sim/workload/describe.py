@@ -1,0 +1,101 @@
+"""describe_workload: what a workload asks for, before it is simulated."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from qsession_sim.queueing.statistics import exact_sum, mean, percentiles
+from qsession_sim.scheduler.vocabulary import NEVER, Mode
+from qsession_sim.units import HOUR
+from qsession_sim.workload.columns import Int64Array, Workload
+
+_PERCENTS: Final = (10, 50, 90, 99)
+
+
+def describe_workload(workload: Workload) -> dict[str, Any]:
+    """Counts, rates, load, and how times are distributed; JSON values, times in microseconds.
+
+    Rates and load concern jobs whose submission is known beforehand; when a follow-up is submitted depends on
+    the simulation. Offered load is their QPU time by the time from the first submission to the last.
+
+    Example:
+        >>> from qsession_sim.workload.columns import EMPTY_WORKLOAD
+        >>> describe_workload(EMPTY_WORKLOAD)["jobs"]
+        0
+    """
+    jobs = workload.jobs
+    known = jobs.at_us != NEVER
+    at_us = np.sort(jobs.at_us[known])
+    span_us = int(at_us[-1] - at_us[0]) if len(at_us) else 0
+    known_us = exact_sum(jobs.qpu_time_us[known])
+    return {
+        "jobs": len(jobs),
+        "sessions": len(workload.sessions),
+        "clients": len(workload.clients),
+        "accounts": len(workload.accounts),
+        "streams": {
+            name: int(np.count_nonzero(jobs.stream == number)) for number, name in enumerate(workload.streams)
+        },
+        "first_submission_us": int(at_us[0]) if len(at_us) else None,
+        "last_submission_us": int(at_us[-1]) if len(at_us) else None,
+        "known_submissions": len(at_us),
+        "follow_ups": len(jobs) - len(at_us),
+        "rate_per_hour": len(at_us) * HOUR / span_us if span_us else None,
+        "total_qpu_time_us": exact_sum(jobs.qpu_time_us),
+        "offered_load": known_us / span_us if span_us else None,
+        "interarrival_us": _distribution(np.diff(at_us)),
+        "qpu_time_us": _distribution(jobs.qpu_time_us),
+        "think_us": _distribution(jobs.think_us[jobs.after != NEVER]),
+        "session_shape": _session_shape(workload),
+        "busiest_hour": _busiest_hour(jobs.at_us[known], jobs.qpu_time_us[known]),
+        "left_out": {
+            workload.streams[left.stream]: {"bad_lines": left.bad_lines, "unrun_jobs": left.unrun_jobs}
+            for left in workload.left_out
+        },
+    }
+
+
+def _distribution(values: Int64Array) -> dict[str, float | int] | None:
+    if not len(values):
+        return None
+    shown = zip((f"p{percent}" for percent in _PERCENTS), percentiles(values, _PERCENTS), strict=True)
+    return {
+        "count": len(values),
+        "mean": mean(values),
+        "min": int(values.min()),
+        **dict(shown),
+        "max": int(values.max()),
+    }
+
+
+def _session_shape(workload: Workload) -> dict[str, Any]:
+    """How many sessions and batches there are, and the jobs and the QPU time of each."""
+    mode, session = workload.sessions.mode, workload.jobs.session
+    rows = session != NEVER
+    jobs = np.bincount(session[rows], minlength=len(mode))
+    qpu_time_us = np.zeros(len(mode), dtype=np.int64)
+    np.add.at(qpu_time_us, session[rows], workload.jobs.qpu_time_us[rows])
+    return {
+        word.name.lower(): {
+            "count": int(np.count_nonzero(mode == word)),
+            "jobs": _distribution(jobs[mode == word]),
+            "qpu_time_us": _distribution(qpu_time_us[mode == word]),
+        }
+        for word in (Mode.SESSION, Mode.BATCH)
+    }
+
+
+def _busiest_hour(at_us: Int64Array, qpu_time_us: Int64Array) -> dict[str, Any] | None:
+    """The whole hour, counted from time 0, with the most known submissions; of equals the first."""
+    if not len(at_us):
+        return None
+    hours, hour, counts = np.unique(at_us // HOUR, return_inverse=True, return_counts=True)
+    busiest = int(counts.argmax())
+    asked_us = exact_sum(qpu_time_us[hour == busiest])
+    return {
+        "start_us": int(hours[busiest]) * HOUR,
+        "submissions": int(counts[busiest]),
+        "offered_load": asked_us / HOUR,
+    }

@@ -1,0 +1,57 @@
+"""What a workload asks for, worked out by hand."""
+
+from __future__ import annotations
+
+import qsession_sim as qs
+
+HOUR = 3_600_000_000
+
+
+def one(value):
+    return dict.fromkeys(("mean", "p10", "p50", "p90", "p99"), float(value)) | {"min": value, "max": value}
+
+
+def test_a_small_workload_is_described_in_full():
+    jobs = [
+        {"id": "a", "at": "10m", "account": "x", "qpu_time": "6m"},
+        {"id": "b", "at": "70m", "session": "s", "qpu_time": "6m"},
+        {"id": "c", "at": "130m", "account": "y", "qpu_time": "6m"},
+        {"id": "d", "after": "b", "think": "5s", "session": "s", "qpu_time": "6m"},
+    ]
+    source = {"kind": "explicit", "sessions": [{"id": "s", "account": "x"}], "jobs": jobs}
+    workload = qs.draw(qs.load_scenario({"workload": [source]}).resolved)
+
+    assert qs.describe_workload(workload) == {
+        "jobs": 4,
+        "sessions": 1,
+        "clients": 0,
+        "accounts": 2,
+        "streams": {"explicit": 4},
+        "first_submission_us": HOUR // 6,
+        "last_submission_us": 13 * HOUR // 6,
+        "known_submissions": 3,
+        "follow_ups": 1,
+        "rate_per_hour": 1.5,
+        "total_qpu_time_us": 24 * 60_000_000,
+        "offered_load": 0.15,
+        "interarrival_us": {"count": 2, **one(HOUR)},
+        "qpu_time_us": {"count": 4, **one(HOUR // 10)},
+        "think_us": {"count": 1, **one(5_000_000)},
+        "session_shape": {
+            "session": {
+                "count": 1,
+                "jobs": {"count": 1, **one(2)},
+                "qpu_time_us": {"count": 1, **one(HOUR // 5)},
+            },
+            "batch": {"count": 0, "jobs": None, "qpu_time_us": None},
+        },
+        "busiest_hour": {"start_us": 0, "submissions": 1, "offered_load": 0.1},
+        "left_out": {},
+    }
+
+
+def test_nothing_has_no_rates():
+    description = qs.describe_workload(qs.draw(qs.load_scenario({"workload": []}).resolved))
+
+    keys = ("rate_per_hour", "offered_load", "interarrival_us", "qpu_time_us", "think_us", "busiest_hour")
+    assert [description[key] for key in keys] == [None] * 6

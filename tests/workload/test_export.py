@@ -1,0 +1,158 @@
+"""Workloads written to files: what a format can hold comes back as it was."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import qsession_sim as qs
+from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
+from qsession_sim.workload.columns import (
+    EMPTY_WORKLOAD,
+    JobColumns,
+    ListedNames,
+    NumberedNames,
+    SessionColumns,
+    Workload,
+)
+
+optional_times = st.one_of(st.just(NEVER), st.integers(0, 2**40))
+WORDS = ("plain", 'with "quotes", commas', "ü\u2003x")
+
+
+def column(values):
+    return np.array(values, dtype=np.int64)
+
+
+def numbered(values):
+    """Numbers in the order in which they come first, as a reader gives them."""
+    order = list(dict.fromkeys(value for value in values if value != NEVER))
+    return [NEVER if value == NEVER else order.index(value) for value in values]
+
+
+@st.composite
+def workloads(draw, *, swf=False):
+    count = draw(st.integers(1, 8))
+    each = st.lists
+    session = (
+        [NEVER] * count if swf else numbered(draw(each(st.integers(-1, 2), min_size=count, max_size=count)))
+    )
+    sessions = max(session) + 1
+    owner = [draw(st.integers(0, 2)) for _ in range(sessions)]
+    account = [draw(st.integers(0, 2)) if number == NEVER else owner[number] for number in session]
+    after = [draw(st.sampled_from([NEVER, *range(row)])) for row in range(count)]
+    times = st.integers(0, 2**30).map(lambda seconds: seconds * 1_000_000) if swf else st.integers(0, 2**60)
+    known = list(dict.fromkeys(account))
+    jobs = JobColumns(
+        at_us=column([draw(times) if number == NEVER else NEVER for number in after]),
+        after=column(after),
+        think_us=column([0 if number == NEVER else draw(times) for number in after]),
+        session=column(session),
+        client=column([NEVER] * count),
+        account=column([known.index(number) for number in account]),
+        stream=column([0] * count),
+        qpu_time_us=column([max(draw(times), 1_000_000) for _ in range(count)]),
+        max_execution_time_us=column(
+            [NO_LIMIT if swf else draw(st.sampled_from([NEVER, NO_LIMIT, 1, 5])) for _ in range(count)]
+        ),
+        priority=column([0 if swf else draw(st.integers(-(2**62), 2**62)) for _ in range(count)]),
+        cancel_us=column([NEVER if swf else draw(optional_times) for _ in range(count)]),
+        cancel_after_us=column([NEVER if swf else draw(optional_times) for _ in range(count)]),
+    )
+    given_times = [field.name for field in fields(SessionColumns) if field.name.endswith("_us")]
+    session_times = {name: [draw(st.integers(0, 2**40)) for _ in range(sessions)] for name in given_times}
+    session_times |= {
+        name: [draw(optional_times) for _ in range(sessions)]
+        for name in ("close_after_us", "cancel_after_us")
+    }
+    session_times |= {name: [NEVER] * sessions for name in ("created_us", "close_us")}
+    return Workload(
+        jobs=jobs,
+        sessions=SessionColumns(
+            mode=column([draw(st.sampled_from([Mode.SESSION, Mode.BATCH])) for _ in range(sessions)]),
+            account=column([known.index(number) for number in owner]),
+            stream=column([0] * sessions),
+            client=column([NEVER] * sessions),
+            **{name: column(values) for name, values in session_times.items()},
+        ),
+        clients=EMPTY_WORKLOAD.clients,
+        accounts=tuple(f"user-{number}" if swf else WORDS[number] for number in known),
+        streams=("trace",),
+        job_names=(NumberedNames("trace", count),),
+        session_names=(ListedNames(tuple(f"s{number}" for number in range(sessions))),),
+    )
+
+
+def read_back(workload, file):
+    assert qs.write_workload(workload, file) == ()
+    scenario = qs.load_scenario(file)
+    return qs.draw(scenario.resolved, scenario.directory)
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+@settings(max_examples=25, deadline=None)
+@given(workload=workloads())
+def test_tables_hold_every_column(ending, workload):
+    with tempfile.TemporaryDirectory() as folder:
+        assert read_back(workload, f"{folder}/a.{ending}").digest() == workload.digest()
+
+
+@pytest.mark.parametrize("ending", ["swf", "swf.gz"])
+@settings(max_examples=25, deadline=None)
+@given(workload=workloads(swf=True))
+def test_swf_holds_times_users_and_chains(ending, workload):
+    with tempfile.TemporaryDirectory() as folder:
+        assert read_back(workload, f"{folder}/a.{ending}").digest() == workload.digest()
+
+
+def test_swf_lines_are_those_of_the_standard(tmp_path):
+    jobs = [
+        {"id": "a", "at": "5s", "account": "lab", "qpu_time": "3s"},
+        {"id": "b", "after": "a", "think": "1500ms", "account": "other", "qpu_time": "4s", "priority": 2},
+    ]
+    workload = qs.draw(qs.load_scenario({"workload": [{"kind": "explicit", "jobs": jobs}]}).resolved)
+
+    lost = qs.write_workload(workload, tmp_path / "a.swf")
+
+    assert (tmp_path / "a.swf").read_text() == (
+        "; Version: 2.2\n; MaxJobs: 2\n; MaxRecords: 2\n; MaxNodes: 1\n; MaxProcs: 1\n"
+        "; Note: user 1 is the account lab\n; Note: user 2 is the account other\n"
+        "1 5 -1 3 1 -1 -1 1 -1 -1 1 1 -1 -1 -1 -1 -1 -1\n"
+        "2 -1 -1 4 1 -1 -1 1 -1 -1 1 2 -1 -1 -1 -1 1 1.5\n"
+    )
+    assert lost == (
+        "priorities are not held",
+        "times that are no whole seconds are decimal fractions, which other programs may not read",
+    )
+
+
+def test_what_a_table_cannot_hold_is_told(tmp_path):
+    client = {"kind": "iterative", "account": "a", "iterations": 2, "qpu_time": "1s"}
+    idle = {"kind": "explicit", "sessions": [{"id": "s", "account": "a", "created": "0s"}]}
+    workload = qs.draw(qs.load_scenario({"workload": [client, idle]}).resolved)
+
+    assert qs.write_workload(workload, tmp_path / "a.csv") == (
+        "clients became chains of jobs: what they do after errors and at their end is not held",
+        "sessions without a job are not held",
+    )
+
+
+def test_equal_workloads_make_equal_files(tmp_path):
+    """S7"""
+    for name in ("a.csv.gz", "b.csv.gz"):
+        qs.write_workload(EMPTY_WORKLOAD, tmp_path / name)
+
+    assert Path(tmp_path / "a.csv.gz").read_bytes() == Path(tmp_path / "b.csv.gz").read_bytes()
+
+
+def test_other_endings_and_places_are_refused(tmp_path):
+    with pytest.raises(qs.WorkloadFileError, match=r"a\.txt: the name must end in one of \.csv"):
+        qs.write_workload(EMPTY_WORKLOAD, "a.txt")
+    with pytest.raises(qs.WorkloadFileError, match="cannot be written: No such file"):
+        qs.write_workload(EMPTY_WORKLOAD, tmp_path / "none" / "a.csv")
