@@ -313,3 +313,9 @@ def test_a_short_line_is_malformed_though_all_others_are_good(tmp_path):
     assert problems(tmp_path, "a.csv", text)[:-1] == [
         "workload.trace: a.csv, line 3: has 2 fields, the heading 3"
     ]
+
+
+def test_a_job_without_submit_time_whose_preceding_job_never_ran_is_malformed(tmp_path):
+    assert problems(tmp_path, "a.swf", swf(1, 0, 0) + swf(2, -1, 5, preceding=1))[0] == (
+        "workload.trace: a.swf, line 2: has no time of submission, and no preceding job that ran"
+    )
