@@ -1,0 +1,63 @@
+"""`qsession-sim workload describe | export`."""
+
+from __future__ import annotations
+
+import json
+
+import qsession_sim as qs
+from qsession_sim.cli.main import main
+
+LINE = "1 0 -1 5 1 -1 -1 1 -1 -1 1 4 -1 -1 -1 -1 -1 -1\n"
+
+
+def test_describe_prints_what_the_library_gives(tmp_path, capsys):
+    (tmp_path / "a.swf").write_text(LINE)
+    scenario = qs.load_scenario(tmp_path / "a.swf")
+
+    assert main(["workload", "describe", "--format", "json", str(tmp_path / "a.swf")]) == 0
+
+    expected = qs.describe_workload(qs.draw(scenario.resolved, scenario.directory))
+    assert json.loads(capsys.readouterr().out) == expected
+
+
+def test_describe_prints_a_line_for_each_value(tmp_path, capsys):
+    (tmp_path / "a.swf").write_text(LINE)
+
+    assert main(["workload", "describe", str(tmp_path / "a.swf")]) == 0
+
+    lines = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    shown = ("jobs", "qpu_time_us.p50", "qpu_time_us.count", "offered_load")
+    assert [lines[key] for key in shown] == ["1", "5s", "1", "-"]
+
+
+def test_export_writes_a_file_that_is_replayed(tmp_path, capsys):
+    (tmp_path / "a.swf").write_text(LINE)
+
+    assert main(["workload", "export", str(tmp_path / "a.swf"), str(tmp_path / "b.csv")]) == 0
+
+    assert qs.simulate(tmp_path / "b.csv").jobs["completed_us"].to_list() == [5_000_000]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_export_tells_what_the_format_cannot_hold(tmp_path, capsys):
+    job = {"id": "j", "at": "0s", "account": "lab", "qpu_time": "1s", "priority": 3}
+    (tmp_path / "a.yaml").write_text(json.dumps({"workload": [{"kind": "explicit", "jobs": [job]}]}))
+    file = str(tmp_path / "b.swf")
+
+    assert main(["workload", "export", str(tmp_path / "a.yaml"), file]) == 0
+
+    assert capsys.readouterr() == ("", f"{file}: priorities are not held\n")
+
+
+def test_malformed_lines_are_bad_input(tmp_path, capsys):
+    (tmp_path / "a.swf").write_text("oops\n")
+
+    assert main(["run", str(tmp_path / "a.swf"), "--quiet"]) == 2
+
+    assert capsys.readouterr().err.splitlines() == [
+        "workload.trace: a.swf, line 1: has 1 fields, not 18",
+        (
+            "workload.trace: a.swf: 1 malformed line; "
+            "correct the file, or leave them out with skip_bad_lines: true"
+        ),
+    ]
