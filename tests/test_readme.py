@@ -56,7 +56,7 @@ def test_every_shipped_scenario_is_mentioned():
 
 
 def test_every_command_is_described(capsys):
-    for group in ([], ["scenario"]):
+    for group in ([], ["scenario"], ["workload"]):
         main([*group, "--help"])
         listing = capsys.readouterr().out.partition("Commands:\n")[2]
         for command in re.findall(r"^  (\w+)", listing, re.MULTILINE):

@@ -11,6 +11,7 @@ from qsession_sim import __version__
 from qsession_sim.cli.policies import policies
 from qsession_sim.cli.run import run
 from qsession_sim.cli.scenario import resolve, schema, validate
+from qsession_sim.cli.workload import describe, export
 
 PROGRAM: Final = "qsession-sim"
 
@@ -37,7 +38,15 @@ def _application() -> typer.Typer:
         scenarios.command()(command)
     application.add_typer(scenarios, name="scenario")
     application.command()(policies)
+    application.add_typer(_workloads(), name="workload")
     return application
+
+
+def _workloads() -> typer.Typer:
+    workloads = _group(_workload_help)
+    for command in (describe, export):
+        workloads.command()(command)
+    return workloads
 
 
 def _group(callback: typer.models.CommandFunctionType) -> typer.Typer:
@@ -68,6 +77,11 @@ def _options(
 
 def _scenario_help(context: typer.Context) -> None:
     """Check scenarios, or see what they leave out."""
+    _need_command(context)
+
+
+def _workload_help(context: typer.Context) -> None:
+    """Look at what a scenario or a trace submits, or write it to a file."""
     _need_command(context)
 
 
