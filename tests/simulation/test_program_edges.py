@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import simpy
 
 import qsession_sim as qs
 from qsession_sim.errors import ScenarioError, SchedulerUsageError
 from qsession_sim.simulation.entities import Entities
+from qsession_sim.simulation.service import Service
 from qsession_sim.workload.columns import EMPTY_WORKLOAD, NumberedNames
 
 SECOND = 1_000_000
@@ -164,3 +166,88 @@ def test_a_name_that_a_client_may_yet_give_is_refused() -> None:
 
     run = qs.simulate({"workload": [client], "horizon": "7s"}, programs=[program])
     assert run.jobs["job"].to_list() == ["v/1/1", "w/1/1.2", "v/1/1.2"]
+
+
+def waits_for_the_job(service: qs.Service) -> Any:
+    yield service.submit("p", account="lab", qpu_time_us=1)  # type: ignore[misc]
+
+
+def waits_for_the_job_of_a_session(service: qs.Service) -> Any:
+    with service.open_session("s", account="lab") as session:
+        yield session.submit("p", qpu_time_us=1)
+
+
+def waits_in_an_inner_generator(service: qs.Service) -> Any:
+    yield from waits_for_the_job(service)
+
+
+def waits_in_a_process_of_its_own(service: qs.Service) -> Any:
+    yield service.env.process(waits_for_the_job(service))
+
+
+def waits_for_the_job_or_a_timeout(service: qs.Service) -> Any:
+    job: Any = service.submit("p", account="lab", qpu_time_us=1)
+    yield service.env.timeout(5) | job
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        waits_for_the_job,
+        waits_for_the_job_of_a_session,
+        waits_in_an_inner_generator,
+        waits_in_a_process_of_its_own,
+        waits_for_the_job_or_a_timeout,
+    ],
+)
+def test_waiting_for_a_job_instead_of_its_end_says_what_to_yield(program: Any) -> None:
+    with pytest.raises(SchedulerUsageError) as caught:
+        qs.simulate(NOTHING, programs=[program])
+    assert str(caught.value) == "job 'p' is no event; to wait for its end, `yield job.completed`"
+
+
+def test_interrupts_and_errors_reach_a_program_and_its_value_comes_back() -> None:
+    seen: list[Any] = []
+
+    def inner(service: qs.Service) -> Any:
+        try:
+            yield service.env.timeout(10)
+        except simpy.Interrupt as interrupt:
+            seen.append(interrupt.cause)
+        failing = service.env.event()
+        failing.fail(KeyError("lost"))
+        try:
+            yield failing
+        except KeyError as error:
+            seen.append(error.args)
+        return (yield service.submit("p", account="lab", qpu_time_us=7).completed).ended_us
+
+    service = Service(EMPTY_WORKLOAD)
+    process = service.start(inner)
+
+    def interrupter(service: qs.Service) -> Any:
+        yield service.env.timeout(3)
+        process.interrupt("enough")
+
+    service.start(interrupter)
+    service.run()
+    assert (seen, process.value) == (["enough", ("lost",)], 10)
+
+
+def test_a_program_that_is_no_generator_function_is_named() -> None:
+    def forgetful(service: qs.Service) -> Any:
+        service.submit("p", account="lab", qpu_time_us=1)
+
+    with pytest.raises(SchedulerUsageError) as caught:
+        qs.simulate(NOTHING, programs=[forgetful])
+    assert str(caught.value) == (
+        "program 'forgetful' must be a generator function, one with `yield`; it gave None"
+    )
+
+
+def test_a_program_that_was_already_called_is_refused() -> None:
+    called: Any = waits_for_the_job(None)  # type: ignore[arg-type]
+    with pytest.raises(
+        SchedulerUsageError, match="must be a generator function, not <generator .*; give `f`, not"
+    ):
+        qs.simulate(NOTHING, programs=[called])

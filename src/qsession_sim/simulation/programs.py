@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import simpy
 
+from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scheduler.journal import Journal
 from qsession_sim.scheduler.vocabulary import JobStatus, Reason
 
@@ -38,6 +39,15 @@ class ProgramJob:
     def cancel(self) -> None:
         """Cancel the job now (S25)."""
         self._service.cancel_job(self)
+
+    def _not_an_event(self) -> NoReturn:
+        raise SchedulerUsageError(
+            f"job {self.name!r} is no event; to wait for its end, `yield job.completed`"
+        )
+
+    # SimPy asks what a process yields for its callbacks, and the parts of a condition for their environment
+    callbacks = property(_not_an_event)
+    env = property(_not_an_event)
 
     def end(self, journal: Journal) -> None:
         """Tell the program; called by the service when the job has ended."""

@@ -116,8 +116,22 @@ class Service:
             ) from None
 
     def start(self, program: Callable[[Service], Program]) -> simpy.Process:
-        """Start a program: a generator function that is given this service."""
-        return self.env.process(program(self))
+        """Start a program: a generator function that is given this service.
+
+        Raises:
+            SchedulerUsageError: if it is anything else.
+        """
+        if not callable(program):
+            raise SchedulerUsageError(
+                f"a program must be a generator function, not {program!r}; give `f`, not `f(...)`"
+            )
+        process = program(self)
+        if not isinstance(process, Generator):
+            name = getattr(program, "__name__", repr(program))
+            raise SchedulerUsageError(
+                f"program {name!r} must be a generator function, one with `yield`; it gave {process!r}"
+            )
+        return self.env.process(process)
 
     def open_session(
         self,
