@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import qsession_sim as qs
+from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES
 from qsession_sim.scenario import load
 
@@ -121,6 +122,44 @@ def test_a_function_is_a_queue_policy() -> None:
 def test_an_unknown_policy_is_an_error_that_helps(given: dict[str, str]) -> None:
     with pytest.raises(qs.PolicyError, match=r"did you mean '(fifo|exclusive)'"):
         qs.simulate(BUSY, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"policy": 3},
+            "a queue policy must be a name (fifo, priority) or a function from a job to a tuple of ints, not 3",
+        ),
+        (
+            {"hold": len},
+            "a hold policy must be a name (exclusive, shared, none), not <built-in function len>",
+        ),
+        ({"hold": ["shared"]}, "a hold policy must be a name (exclusive, shared, none), not ['shared']"),
+    ],
+)
+def test_a_policy_of_another_kind_is_an_error_that_says_what_is_wanted(given: Any, message: str) -> None:
+    with pytest.raises(qs.PolicyError) as caught:
+        qs.simulate(BUSY, **given)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("overrides", ["seed=3", None])
+def test_overrides_that_are_no_list_are_one_problem(overrides: Any) -> None:
+    with pytest.raises(qs.ScenarioError) as caught:
+        qs.simulate(BUSY, overrides=overrides)
+    assert caught.value.problems == (f"overrides: must be a list such as ['seed=3'], not {overrides!r}",)
+
+
+def idle(service: qs.Service) -> Any:
+    yield service.env.timeout(1)
+
+
+@pytest.mark.parametrize("programs", [idle, idle(None), "idle", None])  # type: ignore[arg-type]
+def test_programs_that_are_no_list_are_refused(programs: Any) -> None:
+    with pytest.raises(SchedulerUsageError) as caught:
+        qs.simulate(BUSY, programs=programs)
+    assert str(caught.value) == f"programs must be a list such as [program], not {programs!r}"
 
 
 def test_the_loader_knows_every_policy_by_name() -> None:

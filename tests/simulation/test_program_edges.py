@@ -248,6 +248,6 @@ def test_a_program_that_is_no_generator_function_is_named() -> None:
 def test_a_program_that_was_already_called_is_refused() -> None:
     called: Any = waits_for_the_job(None)  # type: ignore[arg-type]
     with pytest.raises(
-        SchedulerUsageError, match="must be a generator function, not <generator .*; give `f`, not"
+        SchedulerUsageError, match=r"must be a generator function, not <generator .*; give `f`, not `f"
     ):
         qs.simulate(NOTHING, programs=[called])

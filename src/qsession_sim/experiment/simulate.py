@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qsession_sim.policies.registry import hold_policy, queue_policy
+from qsession_sim.errors import ScenarioError, SchedulerUsageError
+from qsession_sim.policies.registry import QueuePolicy, hold_policy, queue_policy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, load_scenario
 from qsession_sim.scenario.resolved import NamedPolicy, ResolvedPolicies, ResolvedRules, ResolvedScenario
@@ -43,7 +44,8 @@ def simulate(
 
     Raises:
         ScenarioError: if the scenario cannot be used.
-        PolicyError: if there is no policy of that name.
+        PolicyError: if there is no such policy.
+        SchedulerUsageError: if a program is no generator function, or asks for what cannot be done.
 
     Example:
         >>> job = {"id": "j1", "at": "2s", "account": "lab", "qpu_time": "3s"}
@@ -51,16 +53,33 @@ def simulate(
         >>> run.jobs["completed_us"].to_list()
         [5000000]
     """
+    _refuse_single(overrides, programs)
     scenario = load_scenario(source, overrides=overrides, seed=seed)
+    named = scenario.resolved.policies
+    queue = queue_policy(named.queue.name if policy is None else policy)
+    hold_name = named.hold.name if hold is None else hold
+    rules = _rules(scenario.resolved.rules, hold_policy(hold_name))
+    service = _service(scenario, rules, queue, progress)
+    for program in programs:
+        service.start(program)
+    scenario = _with_policies(scenario, queue.name, hold_name)
+    return Run(service.run(), scenario, {"engine": "simpy", **_fits(scenario.resolved)})
+
+
+def _refuse_single(overrides: object, programs: object) -> None:
+    """Refuse one override or program where a list of them is wanted."""
+    if isinstance(overrides, str) or not isinstance(overrides, Sequence):
+        raise ScenarioError((f"overrides: must be a list such as ['seed=3'], not {overrides!r}",))
+    if isinstance(programs, str) or not isinstance(programs, Sequence):
+        raise SchedulerUsageError(f"programs must be a list such as [program], not {programs!r}")
+
+
+def _service(
+    scenario: Scenario, rules: Rules, queue: QueuePolicy, progress: Callable[[Progress], None] | None
+) -> Service:
     resolved = scenario.resolved
-    queue = queue_policy(resolved.policies.queue.name if policy is None else policy)
-    hold_name = resolved.policies.hold.name if hold is None else hold
-    rules = _rules(resolved.rules, hold_policy(hold_name))
-    policies = ResolvedPolicies(queue=NamedPolicy(name=queue.name), hold=NamedPolicy(name=hold_name))
-    scenario = replace(scenario, resolved=resolved.model_copy(update={"policies": policies}))
-    workload = draw(resolved, scenario.directory)
-    service = Service(
-        workload,
+    return Service(
+        draw(resolved, scenario.directory),
         rules=rules,
         queue_key=queue.key,
         qpu=resolved.qpus[0].name,
@@ -68,10 +87,12 @@ def simulate(
         horizon_us=resolved.horizon,
         progress=progress,
     )
-    for program in programs:
-        service.start(program)
-    record = service.run()
-    return Run(record, scenario, {"engine": "simpy", **_fits(resolved)})
+
+
+def _with_policies(scenario: Scenario, queue: str, hold: str) -> Scenario:
+    """The scenario with the policies that the run has."""
+    policies = ResolvedPolicies(queue=NamedPolicy(name=queue), hold=NamedPolicy(name=hold))
+    return replace(scenario, resolved=scenario.resolved.model_copy(update={"policies": policies}))
 
 
 def _fits(resolved: ResolvedScenario) -> dict[str, Any]:

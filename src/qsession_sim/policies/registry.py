@@ -72,8 +72,8 @@ def queue_policy(policy: str | Callable[[JobView], tuple[int, ...]]) -> QueuePol
     """Find a queue policy by name, or wrap a function from a job to a tuple of ints, smallest first.
 
     Raises:
-        PolicyError: if there is no policy of that name; during the run, if the function answers with
-            anything but tuples of ints of one length.
+        PolicyError: if there is no policy of that name, or it is neither a name nor a function; during the
+            run, if the function answers with anything but tuples of ints of one length.
 
     Example:
         >>> queue_policy("priority").summary
@@ -83,6 +83,11 @@ def queue_policy(policy: str | Callable[[JobView], tuple[int, ...]]) -> QueuePol
     """
     if isinstance(policy, str):
         return _find(policy, QUEUE_POLICIES, "queue")
+    if not callable(policy):
+        raise PolicyError(
+            f"a queue policy must be a name ({', '.join(QUEUE_POLICIES)}) or a function from a job to a "
+            f"tuple of ints, not {policy!r}"
+        )
     name = getattr(policy, "__name__", type(policy).__name__)
     summary = (policy.__doc__ or "").strip().partition("\n")[0]
     return QueuePolicy(name, summary, _checked(name, policy))
@@ -116,6 +121,8 @@ def hold_policy(name: str) -> HoldPolicy:
     Raises:
         PolicyError: if there is no policy of that name.
     """
+    if not isinstance(name, str):
+        raise PolicyError(f"a hold policy must be a name ({', '.join(HOLD_POLICIES)}), not {name!r}")
     return _find(name, HOLD_POLICIES, "hold").policy
 
 
