@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -251,3 +251,102 @@ def test_a_program_that_was_already_called_is_refused() -> None:
         SchedulerUsageError, match=r"must be a generator function, not <generator .*; give `f`, not `f"
     ):
         qs.simulate(NOTHING, programs=[called])
+
+
+def refusal(*commands: Callable[[qs.Service], Any], **keys: Any) -> list[str]:
+    """What each command of one program is refused with."""
+    messages = []
+
+    def program(service: qs.Service) -> Any:
+        for command in commands:
+            with pytest.raises(SchedulerUsageError) as caught:
+                command(service)
+            messages.append(str(caught.value))
+        yield service.env.timeout(0)
+
+    run = qs.simulate({**NOTHING, **keys}, programs=[program])
+    listed = tuple(account["name"] for account in keys.get("accounts", ()))
+    assert (len(run.jobs), len(run.sessions), run.record.workload.accounts) == (0, 0, listed)
+    return messages
+
+
+@pytest.mark.parametrize("name", [3, None, "", " p", "p ", "p\nq", "p\x00", "\ud800"])
+def test_what_is_no_name_in_a_scenario_is_none_in_a_program(name: Any) -> None:
+    is_no_name = f"must be a text on one line, not empty and without spaces around it, not {name!r}"
+    assert refusal(
+        lambda service: service.submit(name, account="lab", qpu_time_us=1),
+        lambda service: service.submit("p", account=name, qpu_time_us=1),
+        lambda service: service.submit("p", account="lab", qpu_time_us=1, stream=name),
+        lambda service: service.open_session(name, account="lab"),
+        lambda service: service.open_session("s", account=name),
+        lambda service: service.open_session("s", account="lab", stream=name),
+    ) == [
+        f"the name of a job {is_no_name}",
+        f"job 'p': account {is_no_name}",
+        f"job 'p': stream {is_no_name}",
+        f"the name of a session {is_no_name}",
+        f"session 's': account {is_no_name}",
+        f"session 's': stream {is_no_name}",
+    ]
+
+
+def test_an_account_that_the_scenario_does_not_list_is_refused() -> None:
+    assert refusal(
+        lambda service: service.submit("p", account="lab-b", qpu_time_us=1),
+        lambda service: service.open_session("s", account="lab-b"),
+        accounts=[{"name": "lab-a"}],
+    ) == [
+        "job 'p': the scenario lists its `accounts`, and 'lab-b' is not among them",
+        "session 's': the scenario lists its `accounts`, and 'lab-b' is not among them",
+    ]
+
+
+def test_an_account_that_the_scenario_lists_needs_no_other_use() -> None:
+    def program(service: qs.Service) -> Any:
+        yield service.submit("p", account="lab-b", qpu_time_us=1).completed
+
+    run = qs.simulate({**NOTHING, "accounts": [{"name": "lab-a"}, {"name": "lab-b"}]}, programs=[program])
+    assert run.jobs["account"].to_list() == ["lab-b"]
+
+
+def test_a_priority_beyond_the_range_and_a_session_by_name_are_refused() -> None:
+    session: Any = "s1"
+    assert refusal(
+        lambda service: service.submit("p", account="lab", qpu_time_us=1, priority=2**62 + 1),
+        lambda service: service.submit("p", account="lab", qpu_time_us=1, priority=-(2**70)),
+        lambda service: service.submit("p", account="lab", qpu_time_us=1, session=session),
+    ) == [
+        f"job 'p': priority must be from -2**62 to 2**62, not {2**62 + 1}",
+        f"job 'p': priority must be from -2**62 to 2**62, not {-(2**70)}",
+        "job 'p': session must be what `open_session` gives, not 's1'",
+    ]
+
+
+@pytest.mark.parametrize("priority", [-(2**62), 2**62])
+def test_the_largest_and_smallest_priority_are_kept(priority: int) -> None:
+    def program(service: qs.Service) -> Any:
+        yield service.submit("p", account="lab", qpu_time_us=1, priority=priority).completed
+
+    run = qs.simulate(NOTHING, programs=[program], policy="priority")
+    assert run.record.workload.jobs.priority.tolist() == [priority]
+
+
+@pytest.mark.parametrize("command", ["submit", "open", "close", "cancel", "cancel_job"])
+def test_a_command_after_the_longest_time_says_that_the_time_is_out_of_range(command: str) -> None:
+    """S1"""
+
+    def program(service: qs.Service) -> Any:
+        session = service.open_session("s", account="lab")
+        job = session.submit("p", qpu_time_us=1)
+        yield service.env.timeout(2**62 + 1)
+        commands: dict[str, Callable[[], Any]] = {
+            "submit": lambda: service.submit("q", account="lab", qpu_time_us=1),
+            "open": lambda: service.open_session("t", account="lab"),
+            "close": session.close,
+            "cancel": session.cancel,
+            "cancel_job": job.cancel,
+        }
+        commands[command]()
+
+    with pytest.raises(SchedulerUsageError, match=r"the time is 4611686018427387905 us, beyond 2\*\*62 us"):
+        qs.simulate(NOTHING, programs=[program])

@@ -83,6 +83,7 @@ def _service(
         rules=rules,
         queue_key=queue.key,
         qpu=resolved.qpus[0].name,
+        accounts=None if resolved.accounts is None else [account.name for account in resolved.accounts],
         profile=resolved.profile,
         horizon_us=resolved.horizon,
         progress=progress,

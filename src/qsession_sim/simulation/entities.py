@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import fields, replace
 from functools import cached_property
 from itertools import chain
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -29,13 +29,15 @@ from qsession_sim.workload.columns import (
 
 C = TypeVar("C", JobColumns, SessionColumns)
 _Row = dict[str, int]
+_MOST_URGENT: Final = 2**62
 
 
 class Entities:
     """Keeps names and rows of what live programs create; turns a finished run into a `Record`."""
 
-    def __init__(self, workload: Workload) -> None:
+    def __init__(self, workload: Workload, accounts: Collection[str] | None = None) -> None:
         self._workload = workload
+        self._allowed_accounts = None if accounts is None else frozenset(accounts)
         self._accounts = _Numbering(workload.accounts)
         self._streams = _Numbering(workload.streams)
         self._jobs: dict[str, _Row] = {}
@@ -60,9 +62,10 @@ class Entities:
         """Write down a session of a live program.
 
         Raises:
-            SchedulerUsageError: for a name that is taken, mode job, or a time that is negative or no
-                whole number; nothing was changed.
+            SchedulerUsageError: for a name that is taken or no name, an account that does not exist, mode
+                job, or a time that is negative or no whole number; nothing was changed.
         """
+        self._check_names("session", name, account, stream)
         if mode not in (Mode.SESSION, Mode.BATCH):
             raise SchedulerUsageError(f"session {name!r}: needs mode SESSION or BATCH, not {mode!r}")
         max_time_us = _duration_us(f"session {name!r}: max_time_us", max_time_us, 0)
@@ -87,14 +90,16 @@ class Entities:
         """Write down a job of a live program.
 
         Raises:
-            SchedulerUsageError: for a name that is taken, a time below 1 microsecond (S2), or a time or
-                priority that is no whole number; nothing was changed.
+            SchedulerUsageError: for a name that is taken or no name, an account that does not exist, a time
+                below 1 microsecond (S2), or a time or priority that is no whole number or out of range;
+                nothing was changed.
         """
+        self._check_names("job", name, account, stream)
         qpu_time_us = _duration_us(f"job {name!r}: qpu_time_us", qpu_time_us, 1)
         limit_us = NEVER
         if max_execution_time_us is not None:
             limit_us = _duration_us(f"job {name!r}: max_execution_time_us", max_execution_time_us, 1)
-        priority = _whole(f"job {name!r}: priority", priority)
+        priority = _priority(f"job {name!r}: priority", priority)
         self._refuse_taken(name, self._jobs, self._planned_jobs)
         spec = JobSpec(
             qpu_time_us=qpu_time_us,
@@ -105,6 +110,15 @@ class Entities:
         )
         self._jobs[name] = _row(spec) | {"stream": self._streams.of(stream)}
         return spec
+
+    def _check_names(self, kind: str, name: str, account: str, stream: str) -> None:
+        _check_name(f"the name of a {kind}", name)
+        _check_name(f"{kind} {name!r}: account", account)
+        _check_name(f"{kind} {name!r}: stream", stream)
+        if self._allowed_accounts is not None and account not in self._allowed_accounts:
+            raise SchedulerUsageError(
+                f"{kind} {name!r}: the scenario lists its `accounts`, and {account!r} is not among them"
+            )
 
     def _refuse_taken(self, name: str, live: Container[str], planned: Container[str]) -> None:
         if name in live or name in planned:
@@ -205,12 +219,27 @@ class _Numbering:
         return number
 
 
+def _check_name(what: str, name: str) -> None:
+    """The same names as in a scenario, apart from the slash, are names here."""
+    if not isinstance(name, str) or not name or not name.isprintable() or name != name.strip():
+        raise SchedulerUsageError(
+            f"{what} must be a text on one line, not empty and without spaces around it, not {name!r}"
+        )
+
+
 def _duration_us(what: str, value: int, least_us: int) -> int:
     """A duration from a program as an int (S1); a float, or a time out of range, is refused."""
     value_us = _whole(what, value)
     if not least_us <= value_us <= LONGEST_US:
         raise SchedulerUsageError(f"{what} must be from {least_us} to 2**62 microseconds, not {value!r}")
     return value_us
+
+
+def _priority(what: str, value: int) -> int:
+    priority = _whole(what, value)
+    if abs(priority) > _MOST_URGENT:
+        raise SchedulerUsageError(f"{what} must be from -2**62 to 2**62, not {value!r}")
+    return priority
 
 
 def _whole(what: str, value: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -53,6 +53,7 @@ class Service:
         rules: settings of the service.
         queue_key: key of the queue policy; None is first in, first out.
         qpu: name of the QPU in the tables.
+        accounts: the accounts that programs may use; None: any.
         profile: whose clocks a program's sessions have by default.
         horizon_us: where the run stops (S6); None: when there is nothing left to do.
         progress: called now and then during `run`.
@@ -78,12 +79,13 @@ class Service:
         rules: Rules | None = None,
         queue_key: QueueKey | None = None,
         qpu: str = "qpu",
+        accounts: Collection[str] | None = None,
         profile: ProfileName = DEFAULT_PROFILE,
         horizon_us: int | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.env = simpy.Environment(initial_time=0)
-        self._entities = Entities(workload)
+        self._entities = Entities(workload, accounts)
         self._qpu = qpu
         self._profile = PROFILES[profile]
         self._horizon_us = horizon_us
@@ -105,15 +107,19 @@ class Service:
         """The time in the environment.
 
         Raises:
-            SchedulerUsageError: if a process made it a fraction, for example by `env.timeout(0.5)` (S1).
+            SchedulerUsageError: if a process made it a fraction, for example by `env.timeout(0.5)`, or
+                waited until after 2**62 (S1).
         """
         now: Any = self.env.now
         try:
-            return operator.index(now)
+            now_us = operator.index(now)
         except TypeError:
             raise SchedulerUsageError(
                 f"the time is {now!r}; wait in whole microseconds, so that it stays an int"
             ) from None
+        if now_us > LONGEST_US:
+            raise SchedulerUsageError(f"the time is {now_us} us, beyond 2**62 us, about 146,000 years")
+        return now_us
 
     def start(self, program: Callable[[Service], Program]) -> simpy.Process:
         """Start a program: a generator function that is given this service.
@@ -148,8 +154,8 @@ class Service:
         The two clocks are those of the profile unless given.
 
         Raises:
-            SchedulerUsageError: for a name that is taken, mode job, a time that is no whole number or
-                negative, or after the end of the run.
+            SchedulerUsageError: for a name that is taken or no name, an account that does not exist, mode
+                job, a time that is no whole number or negative, or after the end of the run.
         """
         now_us = self._command_us()
         if max_time_us is None:
@@ -177,10 +183,15 @@ class Service:
         """Submit a job now; `yield job.completed` waits for its end, however it ends.
 
         Raises:
-            SchedulerUsageError: for a name that is taken, a time that is no whole number or below 1, an
-                account other than that of the session, or after the end of the run.
+            SchedulerUsageError: for a name that is taken or no name, a time that is no whole number or below
+                1, a priority beyond 2**62, an account that does not exist or is not that of the session, or
+                after the end of the run.
         """
         now_us = self._command_us()
+        if session is not None and not isinstance(session, ProgramSession):
+            raise SchedulerUsageError(
+                f"job {name!r}: session must be what `open_session` gives, not {session!r}"
+            )
         if session is not None and account != session.account:
             raise SchedulerUsageError(
                 f"job {name!r}: a session's jobs take its account, {session.account!r}, not {account!r}"
