@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,15 +37,24 @@ def test_a_duration_is_read_exactly_and_rounded_half_to_even_once(text: str, dur
 
 
 @pytest.mark.parametrize(
-    "text", ["", "-", "90", "s", "1h30", "1:30:00", "1 fortnight", "1e3s", "\u0661s", "9" * 30 + "w"]
+    "text",
+    ["", "-", "90", "s", "1h30", "1:30:00", "1 fortnight", "1e3s", "\u0661s", 5, 1.5, None, True, b"5s"],
 )
-def test_anything_else_is_an_error_that_shows_what_would_be_right(text: str) -> None:
+def test_anything_else_is_an_error_that_shows_what_would_be_right(text: Any) -> None:
     """S1"""
     with pytest.raises(DurationError) as caught:
         parse_duration(text)
     assert str(caught.value) == (
         f"{text!r} is not a duration; write a number with a unit, such as 90s, 2h30m or 250us"
     )
+
+
+@pytest.mark.parametrize("text", ["9" * 30 + "w", "-" + "9" * 30 + "w", f"{2**62}us", f"{2**61}us {2**61}us"])
+def test_a_duration_beyond_the_longest_is_said_to_be_too_long(text: str) -> None:
+    """S1"""
+    with pytest.raises(DurationError) as caught:
+        parse_duration(text)
+    assert str(caught.value) == f"{text!r} is too long; a duration must be shorter than about 146,000 years"
 
 
 @given(st.integers(-(2**61), 2**61))

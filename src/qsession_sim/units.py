@@ -45,7 +45,7 @@ def parse_duration(text: str) -> int:
         The duration in microseconds; negative if the text begins with a minus.
 
     Raises:
-        DurationError: if the text is anything else, or longer than about 146,000 years.
+        DurationError: if it is anything else, or longer than about 146,000 years.
 
     Example:
         >>> parse_duration("2h 30m 40s")
@@ -53,6 +53,8 @@ def parse_duration(text: str) -> int:
         >>> parse_duration("0.5us"), parse_duration("1.5us")
         (0, 2)
     """
+    if not isinstance(text, str):
+        raise DurationError(_message(text))
     body = text.strip()
     sign = 1
     if body.startswith("-"):
@@ -65,8 +67,10 @@ def parse_duration(text: str) -> int:
             raise DurationError(_message(text))
         total += Decimal(part[1]) * UNITS_US[part[2]]
         position = part.end()
-    if position == 0 or total >= LONGEST_US:
+    if position == 0:
         raise DurationError(_message(text))
+    if total >= LONGEST_US:
+        raise DurationError(f"{text!r} is too long; a duration must be shorter than about 146,000 years")
     return sign * int(total.to_integral_value(rounding=ROUND_HALF_EVEN))
 
 
@@ -88,5 +92,5 @@ def format_duration(duration_us: int) -> str:
     return "".join(parts)
 
 
-def _message(text: str) -> str:
+def _message(text: object) -> str:
     return f"{text!r} is not a duration; write a number with a unit, such as 90s, 2h30m or 250us"
