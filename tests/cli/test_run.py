@@ -270,3 +270,19 @@ def test_colours_only_on_terminals_that_want_them(capsys, monkeypatch, quickstar
     monkeypatch.setenv("NO_COLOR", "1")
     assert main(["run", quickstart, "--set", "horizon=100s"]) == 0
     assert "\x1b[33m" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "workload: []\nhorizon: 1h\n",
+        "horizon: 1us\nworkload: [{kind: explicit, jobs: [{id: a, at: 1s, account: lab, qpu_time: 1s}]}]\n",
+        "horizon: 1h\nworkload: [{kind: explicit, sessions: [{id: s, account: lab, created: 1s}]}]\n",
+    ],
+)
+def test_a_run_without_jobs_has_no_timeline(capsys, scenario_file, text):
+    assert main(["run", scenario_file(text)]) == 0
+    output = capsys.readouterr()
+    assert "How qpu spent its time" in output.out
+    assert "Timeline" not in output.out
+    assert output.err == ""

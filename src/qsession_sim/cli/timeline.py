@@ -50,9 +50,12 @@ _ASCII: Final = _Signs(nothing=" ", waiting=".", held="-", busy="#")
 
 
 def print_timeline(console: Console, record: Record) -> None:
-    """Print who waited for the QPU, held it and ran on it when; nothing for a run too large for a screen."""
+    """Print who waited for the QPU, held it and ran on it when.
+
+    Nothing for a run that is too large for a screen, or in which no job was accepted.
+    """
     lanes = _lanes(record)
-    if record.end_us == 0 or len(record.workload.jobs) > MOST_JOBS or len(lanes) > _MOST_LANES:
+    if not lanes or record.end_us == 0 or len(record.workload.jobs) > MOST_JOBS or len(lanes) > _MOST_LANES:
         return
     signs = _UNICODE if uses_unicode(console) else _ASCII
     labels = {lane: shortened(name, _LONGEST_LABEL, "") for lane, name in lanes.items()}
