@@ -13,6 +13,8 @@ from results.handmade import (
     with_job,
 )
 
+from qsession_sim.errors import BundleError
+from qsession_sim.results.run import load
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.testing import check_invariants
@@ -35,6 +37,17 @@ def test_a_right_run_passes():
 def test_an_empty_run_passes():
     check_invariants(make_run(make_record((), (), (), end_us=0), horizon=None))
     check_invariants(make_run(make_record((), (), ())))
+
+
+def test_a_run_read_back_from_disk_is_refused(tmp_path):
+    """The tables of a bundle are not the record that is checked."""
+    make_run().save(tmp_path / "out")
+    with pytest.raises(BundleError) as caught:
+        check_invariants(load(tmp_path / "out"))
+    assert str(caught.value) == (
+        f"{tmp_path / 'out'} cannot be checked: a bundle holds tables, and the checks need the record of what "
+        "happened; simulate its scenario.yaml again and check that run"
+    )
 
 
 def test_two_sessions_that_wait_for_each_other_pass():

@@ -6,7 +6,7 @@ import hashlib
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
@@ -14,11 +14,26 @@ from qsession_sim import __version__
 from qsession_sim.results.record import Record
 
 if TYPE_CHECKING:
-    from qsession_sim.results.run import ScenarioLike
+    from qsession_sim.scenario.resolved import ResolvedScenario
 
 DEPENDENCIES: Final = ("numpy", "polars", "pydantic", "simpy")
 
 _JOB_COLUMNS: Final = ("job_session", "submitted_us", "started_us", "ended_us", "status", "reason")
+
+
+class ScenarioLike(Protocol):
+    """What a run needs of the scenario it came from."""
+
+    @property
+    def resolved(self) -> ResolvedScenario:
+        """The form that was simulated."""
+
+    @property
+    def text(self) -> str:
+        """The YAML as given."""
+
+    def to_json(self) -> str:
+        """The resolved form as a JSON document."""
 
 
 def describe(record: Record, scenario: ScenarioLike, given: Mapping[str, Any]) -> dict[str, Any]:

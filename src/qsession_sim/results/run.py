@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from qsession_sim.errors import BundleError
 from qsession_sim.results.bundle import (
@@ -22,30 +22,13 @@ from qsession_sim.results.bundle import (
     read_text,
     write_bundle,
 )
-from qsession_sim.results.provenance import describe
+from qsession_sim.results.provenance import ScenarioLike, describe
 from qsession_sim.results.record import Record
 from qsession_sim.results.summary import summarize
 from qsession_sim.results.tables import TABLES, Tables
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from qsession_sim.scenario.resolved import ResolvedScenario
-
-
-class ScenarioLike(Protocol):
-    """What a run needs of the scenario it came from."""
-
-    @property
-    def resolved(self) -> ResolvedScenario:
-        """The form that was simulated."""
-
-    @property
-    def text(self) -> str:
-        """The YAML as given."""
-
-    def to_json(self) -> str:
-        """The resolved form as a JSON document."""
 
 
 class Run:
@@ -122,6 +105,9 @@ class Run:
 
 class SavedRun:
     """A run read back from disk, with the same tables and summary; files are read when first needed.
+
+    It has no record, so it can neither be checked by `testing.check_invariants` nor saved; its directory can
+    be copied.
 
     Args:
         directory: what `Run.save` wrote.
