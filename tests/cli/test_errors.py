@@ -7,6 +7,11 @@ import pytest
 from qsession_sim.cli.main import main
 from qsession_sim.errors import InvariantError
 
+THESIS_LOST = (
+    "{here}/out is a bundle but also holds 'thesis.tex', which would be lost; "
+    "move it away or choose another directory"
+)
+
 
 def ending(capsys, *arguments):
     """Status, and the lines of both outputs."""
@@ -66,16 +71,43 @@ def test_a_place_that_holds_something_else_is_refused_before_the_run(
     monkeypatch.delattr("qsession_sim.experiment.simulate.simulate")
     status, out, err = ending(capsys, "run", quickstart, "-o", str(tmp_path))
     assert (status, out, len(err)) == (2, [], 1)
-    assert f"{tmp_path} exists and is not a saved run" in err[0]
+    assert f"{tmp_path} exists and is not a bundle" in err[0]
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_a_place_that_cannot_be_written_is_a_failure(capsys, quickstart, tmp_path):
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("", "the name of the directory is empty"),
+        ("file", "{here}/file is a file; choose a directory that does not exist"),
+        (
+            "file/a/out",
+            "{here}/file/a/out cannot be made, because {here}/file is a file; choose another directory",
+        ),
+        ("out", THESIS_LOST),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_run(
+    capsys, quickstart, tmp_path, monkeypatch, place, reason
+):
     (tmp_path / "file").write_text("mine")
-    place = tmp_path / "file" / "out"
-    status, out, err = ending(capsys, "run", quickstart, "-o", str(place))
-    assert (status, out) == (1, [])
-    assert err == [f"qsession-sim: cannot write the bundle {place}: Not a directory"]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "provenance.json").write_text("{}")
+    (tmp_path / "out" / "thesis.tex").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delattr("qsession_sim.experiment.simulate.simulate")
+    line = "qsession-sim run: Invalid value for -o: " + reason.format(here=tmp_path)
+    expected = [f"{line} (see qsession-sim run --help)"]
+    assert ending(capsys, "run", quickstart, "-o", place) == (2, [], expected)
+
+
+def test_a_place_that_fails_while_it_is_written_is_a_failure(capsys, quickstart, tmp_path, monkeypatch):
+    full = OSError(28, "No space left on device")
+    monkeypatch.setattr("qsession_sim.results.bundle._put_in_place", raising(full))
+    place = tmp_path / "out"
+    line = f"qsession-sim: cannot write the bundle {place}: No space left on device"
+    assert ending(capsys, "run", quickstart, "-o", str(place)) == (1, [], [line])
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

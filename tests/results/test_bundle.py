@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
 from dataclasses import replace
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import polars as pl
@@ -150,7 +152,26 @@ def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BundleError) as caught:
         make_run().save(tmp_path / "file" / "out")
-    assert str(caught.value) == f"cannot write the bundle {tmp_path / 'file' / 'out'}: Not a directory"
+    assert str(caught.value) == (
+        f"{tmp_path / 'file' / 'out'} cannot be made, because {tmp_path / 'file'} is a file; "
+        "choose another directory"
+    )
+
+
+def test_a_directory_above_that_cannot_be_written_is_a_clear_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)
+    with pytest.raises(BundleError) as caught:
+        bundle.check_target(tmp_path / "deep" / "out")
+    assert str(caught.value) == (
+        f"{tmp_path / 'deep' / 'out'} cannot be made, because {tmp_path} cannot be written; "
+        "choose another directory"
+    )
+
+
+def test_a_place_for_a_bundle_is_checked_without_a_change(tmp_path):
+    target = tmp_path / "deep" / "out"
+    assert bundle.check_target(target) == target
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_no_bundle_is_not_loaded(tmp_path):
@@ -192,3 +213,18 @@ def test_results_do_not_import_polars_before_a_table_is_read():
     source = Path(bundle.__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": str(source)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+def test_no_file_of_the_results_imports_one_that_imports_it():
+    """Neither at run time nor for annotations."""
+    folder = Path(bundle.__file__).parent
+    imports = {
+        path.stem: {
+            node.module.rpartition(".")[2]
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("qsession_sim.results.")
+        }
+        for path in folder.glob("*.py")
+    }
+    order = list(TopologicalSorter(imports).static_order())  # raises CycleError
+    assert order.index("provenance") < order.index("run")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -83,9 +82,10 @@ def _simulate(
 
 def _check_place(output: str) -> None:
     """Tell before a long run, not after it, that it could not be saved."""
-    from qsession_sim.results.bundle import is_bundle
+    from qsession_sim.errors import BundleError
+    from qsession_sim.results.bundle import check_target
 
-    if os.path.lexists(output) and not is_bundle(output):
-        raise typer.BadParameter(
-            f"{output} exists and is not a saved run; name a directory that does not exist", param_hint="-o"
-        )
+    try:
+        check_target(output)
+    except BundleError as error:
+        raise typer.BadParameter(str(error), param_hint="-o") from None

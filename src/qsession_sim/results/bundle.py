@@ -46,10 +46,9 @@ def write_bundle(
         The directory.
 
     Raises:
-        BundleError: if something else is there, or it cannot be written.
+        BundleError: if `check_target` refuses the directory, or it cannot be written.
     """
-    target = Path(directory).resolve()
-    _refuse_to_replace(target)
+    target = check_target(directory)
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
         partial.mkdir(parents=True)
@@ -65,6 +64,33 @@ def write_bundle(
         raise BundleError(f"cannot write the bundle {directory}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def check_target(directory: str | os.PathLike[str]) -> Path:
+    """Tell whether a bundle can be written to a directory; nothing is changed.
+
+    Args:
+        directory: where the bundle shall be.
+
+    Returns:
+        The directory, absolute.
+
+    Raises:
+        BundleError: if the name is empty, something other than a bundle is there, the bundle that is there
+            holds what would be lost, or nothing can be made in the directory above.
+    """
+    if not os.fspath(directory):
+        raise BundleError("the name of the directory is empty")
+    target = Path(directory).resolve()
+    _refuse_to_replace(target)
+    above = next(parent for parent in target.parents if os.path.lexists(parent))
+    if not above.is_dir():
+        raise BundleError(f"{target} cannot be made, because {above} is a file; choose another directory")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise BundleError(
+            f"{target} cannot be made, because {above} cannot be written; choose another directory"
+        )
     return target
 
 
