@@ -129,7 +129,16 @@ def test_an_interrupt_while_saving_leaves_all_or_nothing(capsys, monkeypatch, qu
     assert main(["run", quickstart, "-o", str(tmp_path / "out")]) == 130
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(bundle.FILES)
-    assert capsys.readouterr().err == "qsession-sim: interrupted\n"
+    assert capsys.readouterr().err == f"qsession-sim: interrupted after saving in {tmp_path / 'out'}\n"
+
+
+def test_an_interrupt_after_saving_says_that_it_is_saved(capsys, monkeypatch, quickstart, tmp_path):
+    monkeypatch.setattr("qsession_sim.cli.summary.print_summary", pressing())
+    assert main(["run", quickstart, "-o", str(tmp_path / "out")]) == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    output = capsys.readouterr()
+    line = f"qsession-sim: interrupted after saving in {tmp_path / 'out'}\n"
+    assert (output.out, output.err) == ("", line)
 
 
 def test_a_process_ends_with_130_and_leaves_nothing(scenario_file, tmp_path):

@@ -286,3 +286,16 @@ def test_a_run_without_jobs_has_no_timeline(capsys, scenario_file, text):
     assert "How qpu spent its time" in output.out
     assert "Timeline" not in output.out
     assert output.err == ""
+
+
+@pytest.mark.parametrize("output_format", ["table", "json"])
+def test_a_warm_up_that_is_longer_than_the_run_is_told(capsys, quickstart, output_format):
+    """The run ends at 350 s, when there is nothing left to do."""
+    arguments = ["run", quickstart, "--format", output_format, "--set"]
+    assert main([*arguments, "warm_up=351s"]) == 0
+    note = "nothing was counted: the warm-up of 5m 51s is longer than the run of 5m 50s\n"
+    assert capsys.readouterr().err == note
+    assert main([*arguments, "warm_up=351s", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main([*arguments, "warm_up=349s"]) == 0
+    assert capsys.readouterr().err == ""

@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BaseException as error:
             # an interrupt in the middle of an import can come out as another error
             if interrupts.came or isinstance(error, KeyboardInterrupt):
-                return _fail(INTERRUPTED, ["qsession-sim: interrupted"])
+                notes = " ".join(("interrupted", *getattr(error, "__notes__", ())))
+                return _fail(INTERRUPTED, [f"qsession-sim: {notes}"])
             explained = _explain(error)
             if explained is None:
                 raise

@@ -51,9 +51,22 @@ def run(
     if output is not None:
         _check_place(output)
     finished = _simulate(scenario, policy, hold, seed, settings_of(settings), quiet)
-    if output is not None:
-        with interrupts_afterwards():
-            finished.save(output)
+    saved = False
+    try:
+        if output is not None:
+            with interrupts_afterwards():
+                finished.save(output)
+                saved = True
+        _print(finished, output_format)
+        if not quiet:
+            _print_notes(finished, output)
+    except BaseException as error:
+        if saved:
+            error.add_note(f"after saving in {output}")  # `main` tells the notes of an interrupt
+        raise
+
+
+def _print(finished: Run, output_format: OutputFormat) -> None:
     if output_format is OutputFormat.JSON:
         from qsession_sim.cli.documents import print_json
         from qsession_sim.results.bundle import json_text
@@ -64,7 +77,16 @@ def run(
         from qsession_sim.cli.summary import print_summary
 
         print_summary(standard_output(), finished)
-    if output is not None and not quiet:
+
+
+def _print_notes(finished: Run, output: str | None) -> None:
+    from qsession_sim.cli.readable import readable_duration
+
+    summary = finished.summary()
+    if summary["warm_up_us"] > summary["end_us"]:
+        warm_up, end = (readable_duration(summary[name]) for name in ("warm_up_us", "end_us"))
+        typer.echo(f"nothing was counted: the warm-up of {warm_up} is longer than the run of {end}", err=True)
+    if output is not None:
         typer.echo(f"saved in {output}", err=True)
 
 
