@@ -57,6 +57,29 @@ def test_wrong_usage_is_one_line_that_names_the_help(capsys, arguments):
     assert err[0].endswith(" --help)")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "command", "reason"),
+    [
+        (("run", "--seed", "x", "a.yaml"), "run", "'--seed': 'x' is not a whole number"),
+        (("run", "--seed", "1.5", "a.yaml"), "run", "'--seed': '1.5' is not a whole number"),
+        (("run", "--format", "yaml", "a.yaml"), "run", "'--format': 'yaml' is not one of table, json"),
+        (
+            ("workload", "describe", "--format", "yaml", "a.yaml"),
+            "workload describe",
+            "'--format': 'yaml' is not one of table, json",
+        ),
+        (("run", ""), "run", "'SCENARIO': the name is empty"),
+        (("scenario", "validate", ""), "scenario validate", "'SCENARIO': the name is empty"),
+        (("workload", "describe", ""), "workload describe", "'SCENARIO|TRACE': the name is empty"),
+        (("workload", "export", "a.yaml", ""), "workload export", "'FILE': the name is empty"),
+    ],
+)
+def test_a_value_that_cannot_be_is_told_in_plain_words(capsys, arguments, command, reason):
+    program = f"qsession-sim {command}"
+    line = f"{program}: Invalid value for {reason} (see {program} --help)"
+    assert ending(capsys, *arguments) == (2, [], [line])
+
+
 @pytest.mark.parametrize("arguments", [(), ("scenario",)])
 def test_a_group_without_command_shows_its_help(capsys, arguments):
     status, out, err = ending(capsys, *arguments)
@@ -115,6 +138,7 @@ def test_a_place_that_fails_while_it_is_written_is_a_failure(capsys, quickstart,
     [
         (InvariantError("S70 is broken"), "qsession-sim: S70 is broken"),
         (OSError(28, "No space left on device", "out"), "qsession-sim: out: No space left on device"),
+        (OSError(28, "No space left on device"), "qsession-sim: standard output: No space left on device"),
         (MemoryError(), "qsession-sim: out of memory; simulate fewer jobs at a time"),
     ],
 )

@@ -75,8 +75,9 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
             status = BAD_INPUT if isinstance(error, PolicyError) else FAILED
             return status, [f"qsession-sim: {one_line(str(error))}"]
         case OSError():
-            where = "" if error.filename is None else f"{error.filename}: "
-            return FAILED, [f"qsession-sim: {one_line(f'{where}{error.strerror or error}')}"]
+            # every file that is written is named, so that an error without a name is of standard output
+            where = "standard output" if error.filename is None else error.filename
+            return FAILED, [f"qsession-sim: {one_line(f'{where}: {error.strerror or error}')}"]
         case MemoryError():
             return FAILED, ["qsession-sim: out of memory; simulate fewer jobs at a time"]
     return None

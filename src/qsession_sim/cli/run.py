@@ -10,7 +10,7 @@ import typer
 
 from qsession_sim.cli.interrupts import interrupts_afterwards
 from qsession_sim.cli.scenario import ScenarioFile
-from qsession_sim.cli.settings import Seed, Settings, settings_of
+from qsession_sim.cli.settings import Seed, Settings, one_of, settings_of
 
 if TYPE_CHECKING:
     from qsession_sim.results.run import Run
@@ -38,7 +38,10 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Hold policy, instead of the scenario's.")
     ] = None,
     output_format: Annotated[
-        OutputFormat, typer.Option("--format", metavar="table|json", help="How to print the summary.")
+        OutputFormat,
+        typer.Option(
+            "--format", parser=one_of(OutputFormat), metavar="table|json", help="How to print the summary."
+        ),
     ] = OutputFormat.TABLE,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Print the summary only: no progress bar, no notes.")

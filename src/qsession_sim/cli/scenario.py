@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from qsession_sim.cli.settings import Seed, Settings, settings_of
+from qsession_sim.cli.settings import Seed, Settings, a_name, settings_of
 
-ScenarioFile = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario, in YAML.")]
+ScenarioFile = Annotated[
+    str, typer.Argument(metavar="SCENARIO", callback=a_name, help="A scenario, in YAML.")
+]
 
 
 def validate(scenario: ScenarioFile, seed: Seed = None, settings: Settings = None) -> None:

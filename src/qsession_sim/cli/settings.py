@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated, TypeVar
 
 import typer
 
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def a_name(name: str) -> str:
+    """Take the name of a file, which is not empty; for `typer.Argument(callback=...)`."""
+    if not name:
+        raise typer.BadParameter("the name is empty")
+    return name
+
+
+def one_of(choices: type[Choice]) -> Callable[[str], Choice]:
+    """Make what reads one of some words; for `typer.Option(parser=...)`, which has worse errors."""
+
+    def read(text: str) -> Choice:
+        try:
+            return choices(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(choices)}") from None
+
+    return read
+
+
+def _whole_number(text: str | int) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a whole number") from None
+
+
 Seed = Annotated[
     int | None,
-    typer.Option("--seed", metavar="N", help="Seed of all random numbers, instead of the scenario's."),
+    typer.Option(
+        "--seed",
+        parser=_whole_number,
+        metavar="N",
+        help="Seed of all random numbers, instead of the scenario's.",
+    ),
 ]
 
 Settings = Annotated[

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qsession_sim.cli.settings import Seed, Settings, settings_of
+from qsession_sim.cli.settings import Seed, Settings, a_name, one_of, settings_of
 
 if TYPE_CHECKING:
     from qsession_sim.workload.columns import Workload
 
 WorkloadFile = Annotated[
-    str, typer.Argument(metavar="SCENARIO|TRACE", help="A scenario, or a trace: .csv, .parquet or .swf.")
+    str,
+    typer.Argument(
+        metavar="SCENARIO|TRACE", callback=a_name, help="A scenario, or a trace: .csv, .parquet or .swf."
+    ),
 ]
 
 
@@ -29,7 +32,10 @@ def describe(
     seed: Seed = None,
     settings: Settings = None,
     output_format: Annotated[
-        DescriptionFormat, typer.Option("--format", metavar="table|json", help="How to print it.")
+        DescriptionFormat,
+        typer.Option(
+            "--format", parser=one_of(DescriptionFormat), metavar="table|json", help="How to print it."
+        ),
     ] = DescriptionFormat.TABLE,
 ) -> None:
     """Tell what a workload asks for: counts, rates, load, times, sessions and the busiest hour."""
@@ -51,7 +57,10 @@ def describe(
 def export(
     workload: WorkloadFile,
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Where to: .parquet, .csv, .csv.gz, .swf or .swf.gz.")
+        str,
+        typer.Argument(
+            metavar="FILE", callback=a_name, help="Where to: .parquet, .csv, .csv.gz, .swf or .swf.gz."
+        ),
     ],
     seed: Seed = None,
     settings: Settings = None,
