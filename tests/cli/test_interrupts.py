@@ -134,10 +134,10 @@ def test_an_interrupt_while_saving_leaves_all_or_nothing(capsys, monkeypatch, qu
 
 def test_an_interrupt_after_saving_says_that_it_is_saved(capsys, monkeypatch, quickstart, tmp_path):
     monkeypatch.setattr("qsession_sim.cli.summary.print_summary", pressing())
-    assert main(["run", quickstart, "-o", str(tmp_path / "out")]) == 130
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert main(["run", quickstart, "-o", str(tmp_path / "two\nlines")]) == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["two\nlines"]
     output = capsys.readouterr()
-    line = f"qsession-sim: interrupted after saving in {tmp_path / 'out'}\n"
+    line = f"qsession-sim: interrupted after saving in {tmp_path / 'two lines'}\n"
     assert (output.out, output.err) == ("", line)
 
 

@@ -54,6 +54,8 @@ def run(
     if output is not None:
         _check_place(output)
     finished = _simulate(scenario, policy, hold, seed, settings_of(settings), quiet)
+    from qsession_sim.cli.readable import one_line
+
     saved = False
     try:
         if output is not None:
@@ -65,7 +67,7 @@ def run(
             _print_notes(finished, output)
     except BaseException as error:
         if saved:
-            error.add_note(f"after saving in {output}")  # `main` tells the notes of an interrupt
+            error.add_note(one_line(f"after saving in {output}"))  # `main` tells the notes of an interrupt
         raise
 
 
@@ -83,14 +85,14 @@ def _print(finished: Run, output_format: OutputFormat) -> None:
 
 
 def _print_notes(finished: Run, output: str | None) -> None:
-    from qsession_sim.cli.readable import readable_duration
+    from qsession_sim.cli.readable import one_line, readable_duration
 
     summary = finished.summary()
     if summary["warm_up_us"] > summary["end_us"]:
         warm_up, end = (readable_duration(summary[name]) for name in ("warm_up_us", "end_us"))
         typer.echo(f"nothing was counted: the warm-up of {warm_up} is longer than the run of {end}", err=True)
     if output is not None:
-        typer.echo(f"saved in {output}", err=True)
+        typer.echo(one_line(f"saved in {output}"), err=True)
 
 
 def _simulate(
