@@ -50,14 +50,15 @@ def test_export_tells_what_the_format_cannot_hold(tmp_path, capsys):
 
 
 def test_malformed_lines_are_bad_input(tmp_path, capsys):
-    (tmp_path / "a.swf").write_text("oops\n")
+    place = tmp_path / "a.swf"
+    place.write_text("oops\n")
 
-    assert main(["run", str(tmp_path / "a.swf"), "--quiet"]) == 2
+    assert main(["run", str(place), "--quiet"]) == 2
 
     assert capsys.readouterr().err.splitlines() == [
-        "workload.trace: a.swf, line 1: has 1 fields, not 18",
+        f"{place}: workload.trace: a.swf, line 1: has 1 fields, not 18",
         (
-            "workload.trace: a.swf: 1 malformed line; "
+            f"{place}: workload.trace: a.swf: 1 malformed line; "
             "correct the file, or leave them out with skip_bad_lines: true"
         ),
     ]

@@ -290,7 +290,7 @@ def test_users_of_a_trace_must_be_among_the_accounts_where_they_are_listed(tmp_p
     with pytest.raises(qs.ScenarioError) as caught:
         qs.simulate({"accounts": [{"name": "a"}], "workload": [{"kind": "trace", "file": str(file)}]})
 
-    assert caught.value.problems == ("workload.trace: account 'user-3' is not in accounts",)
+    assert caught.value.problems == ("scenario: workload.trace: account 'user-3' is not in accounts",)
 
 
 def test_every_wait_of_a_replayed_log_is_that_of_lindley():

@@ -78,8 +78,10 @@ def _service(
     scenario: Scenario, rules: Rules, queue: QueuePolicy, progress: Callable[[Progress], None] | None
 ) -> Service:
     resolved = scenario.resolved
+    with scenario.placing_problems():
+        workload = draw(resolved, scenario.directory)
     return Service(
-        draw(resolved, scenario.directory),
+        workload,
         rules=rules,
         queue_key=queue.key,
         qpu=resolved.qpus[0].name,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from qsession_sim.scenario.calibration import uncalibrated
 from qsession_sim.scenario.contradictions import contradictions
 from qsession_sim.scenario.document import Document, Path, child, plain
 from qsession_sim.scenario.human import HumanScenario
-from qsession_sim.scenario.problems import Assignment, Problem, scenario_error, show_value
+from qsession_sim.scenario.problems import Assignment, Problem, placed_error, scenario_error, show_value
 from qsession_sim.scenario.resolve import resolve, write_resolved
 from qsession_sim.scenario.resolved import ResolvedScenario
 from qsession_sim.scenario.service_files import inline_service_times
@@ -44,12 +45,13 @@ class Scenario:
     resolved: ResolvedScenario
     text: str
     origin: str
-    _human: Any = field(repr=False, compare=False)
+    _document: Document = field(repr=False, compare=False)
     _directory: pathlib.Path = field(repr=False, compare=False)
+    _assignments: tuple[Assignment, ...] = field(default=(), repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # the classes of distributions are made at run time, and pickle cannot find them by name
-        return _rebuild, (self.dump(), self.text, self.origin, self._human, self._directory)
+        return _rebuild, (self.dump(), self.text, self.origin, self._document.data, self._directory)
 
     @property
     def directory(self) -> pathlib.Path:
@@ -64,9 +66,29 @@ class Scenario:
         """The resolved form as a JSON document; the same text for the same scenario."""
         return json.dumps(self.dump(), indent=2, ensure_ascii=False) + "\n"
 
+    @contextmanager
+    def placing_problems(self) -> Iterator[None]:
+        """Say of each problem that is found while jobs are drawn where its source stands.
+
+        Raises:
+            ScenarioError: that of the block, its lines with file, line and column or with the `--set`.
+
+        Example:
+            >>> scenario = load_scenario({"workload": [{"kind": "explicit", "sessions": [], "jobs": []}]})
+            >>> with scenario.placing_problems():
+            ...     raise ScenarioError(("workload.explicit: too many",))
+            Traceback (most recent call last):
+            qsession_sim.errors.ScenarioError: scenario: workload.explicit: too many
+        """
+        try:
+            yield
+        except ScenarioError as error:
+            raise placed_error(error, self._document, self._assignments) from None
+
 
 def _rebuild(written: Any, text: str, origin: str, human: Any, directory: pathlib.Path) -> Scenario:
-    return Scenario(resolve(HumanScenario.model_validate(written)), text, origin, human, directory)
+    resolved = resolve(HumanScenario.model_validate(written))
+    return Scenario(resolved, text, origin, Document(origin, human), directory)
 
 
 @dataclass(frozen=True)
@@ -74,6 +96,7 @@ class _Source:
     document: Document
     text: str
     directory: pathlib.Path
+    assignments: tuple[Assignment, ...] = ()
 
 
 def load_scenario(
@@ -109,6 +132,7 @@ def load_scenario(
     if isinstance(source, Scenario) and not overrides and seed is None:
         return source
     data, assignments, failed = apply_assignments(read.document.data, overrides)
+    assignments = (*read.assignments, *assignments)
     if seed is not None and isinstance(data, dict):
         data["seed"] = seed
         assignments = (*assignments, Assignment(f"--seed {show_value(seed)}", ("seed",), ("seed",)))
@@ -116,7 +140,7 @@ def load_scenario(
     human, problems = _check(data, read.directory, queue_policies, hold_policies)
     if human is None or problems or failed:
         raise scenario_error(problems, document, assignments, failed)
-    return Scenario(resolve(human), read.text, read.document.origin, data, read.directory)
+    return Scenario(resolve(human), read.text, document.origin, document, read.directory, assignments)
 
 
 def _check(
@@ -153,7 +177,7 @@ def _is_null(data: Any, path: Path) -> bool:
 
 def _read(source: str | pathlib.Path | Mapping[str, Any] | Scenario) -> _Source:
     if isinstance(source, Scenario):
-        return _Source(Document(source.origin, source._human), source.text, source._directory)
+        return _Source(source._document, source.text, source._directory, source._assignments)
     if isinstance(source, (str, pathlib.Path)):
         origin = str(source)
         if trace_format(origin) is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.document import Document, Path, Position, show_path
+from qsession_sim.scenario.document import Document, Path, Position, child, item_labels, show_path
 
 _NOTHING: Final = object()
 _LONGEST_SHOWN: Final = 60
@@ -105,19 +105,56 @@ def scenario_error(
     failed_assignments: Iterable[str] = (),
 ) -> ScenarioError:
     """All problems as one error: those of the document in its order, then those set from outside."""
-    lines: list[tuple[tuple[int, ...], str]] = []
-    for problem in problems:
-        assignment = _assignment_of(problem, assignments)
-        message = problem.describe()
-        shown = show_path(problem.path, document.data)
-        if assignment is not None:
-            where = "" if problem.path == assignment.path else f"{shown}: "
-            lines.append(((1,), f"{assignment.label}: {where}{message}"))
-            continue
-        order, prefix = _place(problem, document)
-        lines.append(((0, *order), f"{prefix}: {shown}: {message}" if shown else f"{prefix}: {message}"))
+    lines = [_line(problem, document, assignments) for problem in problems]
     lines.extend(((1,), line) for line in failed_assignments)
     return ScenarioError(tuple(line for _, line in sorted(dict.fromkeys(lines))))
+
+
+def placed_error(
+    error: ScenarioError, document: Document, assignments: Sequence[Assignment] = ()
+) -> ScenarioError:
+    """The same problems, in the same order, each with the place in the document that it names.
+
+    Args:
+        error: each of its lines starts with `workload.NAME`, where NAME is the name of a source, and may go
+            on with a key inside it.
+        document: where the sources stand.
+        assignments: what was set from outside.
+
+    Example:
+        >>> document = Document("a.yaml", {"workload": [{"kind": "arrivals"}]}, lambda path: ((2, 5), (2, 5)))
+        >>> print(placed_error(ScenarioError(("workload.arrivals.shots: too many",)), document))
+        a.yaml:2:5: workload.arrivals.shots: too many
+    """
+    problems = (_problem_of(line, document.data) for line in error.problems)
+    return ScenarioError(tuple(_line(problem, document, assignments)[1] for problem in problems))
+
+
+def _problem_of(line: str, data: Any) -> Problem:
+    sources = child(data, "workload")
+    labels = item_labels(sources) if isinstance(sources, list) else []
+    # the longest name first: names may contain dots
+    for index in sorted(range(len(labels)), key=lambda index: -len(labels[index] or "")):
+        start = f"workload.{labels[index]}"
+        if line.startswith((f"{start}.", f"{start}: ")):
+            keys, _, what = line.removeprefix(start).partition(": ")
+            return Problem(("workload", index, *keys.split(".")[1:]), what)
+    what = line.removeprefix("workload: ")
+    return Problem(() if what == line else ("workload",), what)
+
+
+def _line(
+    problem: Problem, document: Document, assignments: Sequence[Assignment]
+) -> tuple[tuple[int, ...], str]:
+    """A problem as people read it, after what puts it in order."""
+    assignment = _assignment_of(problem, assignments)
+    message = problem.describe()
+    shown = show_path(problem.path, document.data)
+    if assignment is not None:
+        where = "" if problem.path == assignment.path else f"{shown}: "
+        return (1,), f"{assignment.label}: {where}{message}"
+    order, prefix = _place(problem, document)
+    return (0, *order), f"{prefix}: {shown}: {message}" if shown else f"{prefix}: {message}"
 
 
 def _assignment_of(problem: Problem, assignments: Sequence[Assignment]) -> Assignment | None:

@@ -1,0 +1,83 @@
+"""Problems that only drawing finds have the place of their source, as all others have."""
+
+from __future__ import annotations
+
+import pytest
+
+from qsession_sim.errors import ScenarioError
+from qsession_sim.experiment.simulate import simulate
+from qsession_sim.scenario.load import load_scenario
+
+SCENARIO = """\
+workload:
+  - {kind: arrivals, name: calm, account: lab, interarrival: 9s, count: 3, qpu_time: 1s}
+  - kind: arrivals
+    name: calm.er
+    account: lab
+    count: 2
+    interarrival: 5217750w
+    qpu_time: 1s
+"""
+BEYOND = "2 arrivals reach beyond 2**62 us, about 146,000 years; make it or their number smaller"
+TOO_MANY = (
+    "draws more than 100,000,000 jobs, sessions or clients; "
+    "ask for fewer, an earlier until or horizon, or a longer interarrival time"
+)
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text(SCENARIO, encoding="utf-8")
+    return "a.yaml"
+
+
+def problems_of(*arguments, **options):
+    with pytest.raises(ScenarioError) as caught:
+        simulate(*arguments, **options)
+    return list(caught.value.problems)
+
+
+def test_problem_of_a_key_stands_at_its_line(file):
+    """The interarrival time is in line 7, its value from column 19."""
+    assert problems_of(file) == [f"a.yaml:7:19: workload.calm.er.interarrival: {BEYOND}"]
+
+
+def test_problem_of_a_source_stands_at_its_line(tmp_path, file):
+    batches = (
+        "workload:\n  - {kind: batches, account: a, interarrival: 1s, count: 2, jobs: 1e8, qpu_time: 1s}\n"
+    )
+    (tmp_path / file).write_text(batches, encoding="utf-8")
+
+    assert problems_of(file) == [f"a.yaml:2:5: workload.batches: {TOO_MANY}"]
+
+
+def test_problem_of_a_set_value_names_the_assignment(file):
+    settings = ["workload.calm.er.interarrival=5217751w"]
+
+    assert problems_of(file, overrides=settings) == [f"--set {settings[0]}: {BEYOND}"]
+    assert problems_of(load_scenario(file, settings), seed=4) == [f"--set {settings[0]}: {BEYOND}"]
+
+
+def test_loaded_scenario_keeps_its_places(file):
+    assert problems_of(load_scenario(file), seed=4) == [
+        f"a.yaml:7:19: workload.calm.er.interarrival: {BEYOND}"
+    ]
+
+
+def test_problem_of_a_dict_names_the_path():
+    source = {"kind": "arrivals", "account": "lab", "interarrival": "5217750w", "count": 2, "qpu_time": "1s"}
+
+    assert problems_of({"workload": [source]}) == [f"scenario: workload.arrivals.interarrival: {BEYOND}"]
+
+
+def test_malformed_lines_of_a_trace_stay_in_their_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = ["job,submitted_us,qpu_time_us,account", *(f"j{number},x,5,lab" for number in range(2, 12))]
+    (tmp_path / "jobs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "a.yaml").write_text("workload:\n  - {kind: trace, file: jobs.csv}\n", encoding="utf-8")
+
+    found = [problem.partition(", line ") for problem in problems_of("a.yaml")]
+
+    assert {place for place, line, _ in found if line} == {"a.yaml:2:5: workload.trace: jobs.csv"}
+    assert [int(rest.partition(":")[0]) for _, line, rest in found if line] == list(range(2, 12))
