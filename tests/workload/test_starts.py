@@ -145,7 +145,10 @@ def test_too_much_is_refused_before_it_fills_the_memory(scenario, arrivals):
             {"bursts": {key: {"per_hour": 1.0, "lasts": "1us"} for key in ("quiet", "burst")}},
             "workload.everyday.bursts: has more than 100,000,000 phases; let them last longer",
         ),
-        ({"groups": [{"at": "1h", "size": 10**9}]}, "workload.everyday: draws more than 100,000,000 jobs"),
+        (
+            {"groups": [{"at": "1h", "size": 6 * 10**7}, {"at": "2h", "size": 6 * 10**7}]},
+            "workload.everyday: draws more than 100,000,000 jobs",
+        ),
     ):
         with pytest.raises(ScenarioError) as caught:
             draw(scenario(arrivals(interarrival=None, **ways), horizon="365d"))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from qsession_sim.scenario.quantities import Duration, Model, NonNegativeFloat, PositiveDuration
+from qsession_sim.scenario.quantities import MOST_ROWS, Duration, Model, NonNegativeFloat, PositiveDuration
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOURS_OF_WEEK: Final = 168
@@ -48,7 +48,7 @@ class Group(Model):
     """Several arrivals at one instant."""
 
     at: Annotated[Duration, Field(description="the time of the arrivals")]
-    size: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000, description="how many arrive")]
+    size: Annotated[int, Field(strict=True, ge=1, le=MOST_ROWS, description="how many arrive")]
 
 
 T = TypeVar("T", Rate, Phase)

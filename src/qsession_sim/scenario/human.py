@@ -27,9 +27,9 @@ from qsession_sim.scenario.spellings import (
     PositiveDurationSpelling,
     Priority,
     ProfileSpelling,
+    RowCount,
     SchemaVersion,
     Seed,
-    WholeNumber,
 )
 
 DEFAULT_QPU: Final = "qpu"
@@ -158,7 +158,7 @@ class HumanArrivals(TimedStarts, _DrawnJobs):
     load: Annotated[
         PositiveFloat | None, Field(description="the load to offer: the rate times the mean QPU time")
     ] = None
-    count: Annotated[WholeNumber | None, Field(description="the number of jobs")] = None
+    count: Annotated[RowCount | None, Field(description="the number of jobs")] = None
     until: Annotated[Duration | None, Field(description="the time after which no job arrives")] = None
 
 
@@ -178,7 +178,7 @@ class HumanIterative(_DrawnJobs):
         "session"
     )
     clients: Annotated[
-        WholeNumber | None, Field(description="the number of clients; default 1, or that of start.groups")
+        RowCount | None, Field(description="the number of clients; default 1, or that of start.groups")
     ] = None
     start: Annotated[HumanStart | None, Field(description="when clients start; default: all at time 0")] = (
         None
@@ -210,7 +210,7 @@ class HumanBatches(TimedStarts, _DrawnJobs):
     interarrival: Annotated[
         DurationSpelling | None, Field(description="the time from one batch to the next")
     ] = None
-    count: Annotated[WholeNumber | None, Field(description="the number of batches")] = None
+    count: Annotated[RowCount | None, Field(description="the number of batches")] = None
     until: Annotated[Duration | None, Field(description="the time after which no batch starts")] = None
     jobs: Annotated[CountSpelling, Field(description="the number of jobs of a batch")]
     max_time: Annotated[Duration | None, Field(description="the batches' maximum timeout (S16)")] = None

@@ -67,6 +67,9 @@ PositiveDuration = Annotated[
 _COEFFICIENT: Final = re.compile(r"\s*(-?(?:\d+(?:\.\d*)?|\.\d+))\s*([a-z]+)\s*", re.ASCII)
 _LARGEST_COEFFICIENT_US: Final = 2**62
 
+MOST_ROWS: Final = 100_000_000
+"""The most jobs, sessions or clients of a source; more would fill the memory."""
+
 
 def _read_coefficient(value: Any) -> float:
     match = _COEFFICIENT.fullmatch(value) if isinstance(value, str) else None

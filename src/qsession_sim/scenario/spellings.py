@@ -23,6 +23,7 @@ from qsession_sim.scenario.moments import LEAST_SHARE, share_within
 from qsession_sim.scenario.profiles import ProfileName
 from qsession_sim.scenario.quantities import (
     DURATION_SCHEMA,
+    MOST_ROWS,
     Bounded,
     Choice,
     Count,
@@ -80,6 +81,9 @@ Identifier = Annotated[Name, AfterValidator(_check_slash)]
 """The name of a source, or the id of an explicit job or session."""
 
 WholeNumber = Annotated[int, Field(strict=True, ge=1, le=_MOST)]
+RowCount = Annotated[int, Field(strict=True, ge=1, le=MOST_ROWS)]
+"""How many jobs, batches or clients there are."""
+
 Priority = Annotated[int, Field(strict=True, ge=-_MOST_URGENT, le=_MOST_URGENT)]
 Seed = Annotated[int, Field(strict=True, ge=0)]
 

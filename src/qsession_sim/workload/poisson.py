@@ -14,11 +14,12 @@ from typing import Final
 import numpy as np
 
 from qsession_sim.scenario.arrival_processes import Bursts, Rate, hourly_rates
+from qsession_sim.scenario.quantities import MOST_ROWS
 from qsession_sim.units import HOUR
 from qsession_sim.workload.columns import Int64Array
 from qsession_sim.workload.distributions import Float64Array, durations_us
 from qsession_sim.workload.problems import source_error
-from qsession_sim.workload.renewal import MOST_ROWS, check_rows
+from qsession_sim.workload.renewal import check_rows
 
 _CHUNK: Final = 1 << 14
 _WEEK_US: Final = 168 * HOUR

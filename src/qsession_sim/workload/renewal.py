@@ -6,12 +6,12 @@ from typing import Final
 
 import numpy as np
 
+from qsession_sim.scenario.quantities import MOST_ROWS
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array
 from qsession_sim.workload.distributions import AnyDistribution, durations_us, mean, sample
 from qsession_sim.workload.problems import source_error
 
-MOST_ROWS: Final = 100_000_000
 _CHUNK: Final = 1 << 16
 
 
