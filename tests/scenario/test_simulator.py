@@ -12,7 +12,7 @@ from qsession_sim.scenario.load import load_scenario
 ITERATIVE = {"kind": "iterative", "account": "lab", "iterations": 3, "qpu_time": "1s"}
 BATCHES = {"kind": "batches", "account": "lab", "interarrival": "1h", "count": 1, "jobs": 2, "qpu_time": "1s"}
 EXPLICIT = {"kind": "explicit", "sessions": [{"id": "s1", "account": "lab"}]}
-REFUSED = "a session cannot be opened on a simulator backend; submit in mode job"
+REFUSED = "a session cannot be opened on a simulator backend; give simulator: false"
 
 
 def problems(source: dict[str, Any]) -> list[str]:

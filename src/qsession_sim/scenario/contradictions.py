@@ -79,7 +79,7 @@ def _simulators(data: Part) -> Iterator[Problem]:
     for path, source in parts(data, "workload") if simulators else ():
         kind, mode = source.get("kind"), source.get("mode", "session")
         if kind == "batches" or (kind == "iterative" and mode != "job") or given(source, "sessions"):
-            what = "a session cannot be opened on a simulator backend; submit in mode job"
+            what = "a session cannot be opened on a simulator backend; give simulator: false"
             yield Problem(path, what)
 
 
