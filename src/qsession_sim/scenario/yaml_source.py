@@ -19,6 +19,8 @@ from qsession_sim.scenario.problems import Problem, scenario_error
 
 _TAG: Final = "tag:yaml.org,2002:"
 _TEXT_TAGS: Final = frozenset({"str", "timestamp", "merge", "value"})
+_MOST_REPEATED: Final = 1_000_000
+"""Values that aliases may repeat; a few nested ones could ask for more than the memory holds."""
 _BASES: Final = {"0b": 2, "0o": 8, "0x": 16}
 _HINTS: Final = {
     "found character '\\t' that cannot start any token": "a tab cannot indent; use spaces",
@@ -71,6 +73,39 @@ def read_value(text: str) -> Any:
 
 
 def _compose(text: str) -> tuple[Node | None, Problem | None]:
+    root, problem = _nodes(text)
+    problem = problem or _old_version(text)
+    if problem is None and root is not None:
+        sizes: dict[Node, int] = {}
+        if _expanded(root, sizes) - len(sizes) > _MOST_REPEATED:
+            what = f"the aliases repeat more than {_MOST_REPEATED:,} values; write fewer"
+            return None, Problem((), what, place=_start(root))
+    return root, problem
+
+
+def _old_version(text: str) -> Problem | None:
+    """A directive that asks for other rules of YAML, in which `no` would be a boolean."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith("%YAML") and line.split()[1:2] != ["1.2"]:
+            what = "YAML is read by version 1.2 only; remove the directive %YAML"
+            return Problem((), what, place=(number, 1))
+        if line.strip() and not line.startswith(("%", "#")):
+            return None
+    return None
+
+
+def _expanded(node: Node, sizes: dict[Node, int]) -> int:
+    """The number of values in and below a node, those that aliases repeat counted each time."""
+    if node not in sizes:
+        sizes[node] = 1  # an alias inside itself is told elsewhere
+        if isinstance(node, SequenceNode):
+            sizes[node] += sum(_expanded(item, sizes) for item in node.value)
+        elif isinstance(node, MappingNode):
+            sizes[node] += sum(_expanded(item, sizes) for pair in node.value for item in pair)
+    return sizes[node]
+
+
+def _nodes(text: str) -> tuple[Node | None, Problem | None]:
     yaml = YAML(typ="safe", pure=True)
     yaml.composer.warn_double_anchors = False  # YAML allows it: the later anchor counts
     try:
@@ -118,6 +153,11 @@ def _construct(node: Node, path: Path, around: tuple[Node, ...], problems: list[
             problems.append(Problem(path, "a key must be a text", place=_start(key)))
             continue
         below = (*path, key.value)
+        if str(key.tag) == f"{_TAG}merge":
+            problems.append(
+                Problem(path, "merge keys (<<) are not supported; write the keys out", place=_start(key))
+            )
+            continue
         if key.value in data:
             problems.append(Problem(below, "the key is given twice; remove one", place=_start(key)))
         data[key.value] = _construct(value, below, inside, problems)
