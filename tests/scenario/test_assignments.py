@@ -78,6 +78,19 @@ def test_item_can_be_replaced_as_a_whole(file):
     ]
 
 
+@pytest.mark.parametrize("name", ["horizon", "seed", "title"])
+def test_single_value_that_the_scenario_does_not_give_has_no_parts(name):
+    assert problems_of({"workload": []}, [f"{name}.foo.bar=3"]) == [
+        f"--set {name}.foo.bar=3: {name} is a single value; set it as a whole"
+    ]
+
+
+def test_list_that_the_scenario_does_not_give_is_no_single_value():
+    assert problems_of({"workload": []}, ["accounts.foo=3"]) == [
+        "--set accounts.foo=3: accounts: must be a list (got a mapping)"
+    ]
+
+
 def test_default_qpu_can_be_addressed_by_its_name():
     written = load_scenario({"workload": []}, ["qpus.qpu.service_time.overhead=4s"]).dump()
 

@@ -151,6 +151,9 @@ def _line(
     message = problem.describe()
     shown = show_path(problem.path, document.data)
     if assignment is not None:
+        inside = len(problem.path) < len(assignment.path) and isinstance(problem.got, Mapping)
+        if inside and problem.what != "must be a list":
+            return (1,), f"{assignment.label}: {shown} is a single value; set it as a whole"
         where = "" if problem.path == assignment.path else f"{shown}: "
         return (1,), f"{assignment.label}: {where}{message}"
     order, prefix = _place(problem, document)
