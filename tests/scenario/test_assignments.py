@@ -91,6 +91,22 @@ def test_list_that_the_scenario_does_not_give_is_no_single_value():
     ]
 
 
+def test_contradiction_of_the_file_with_a_set_value_names_both(tmp_path, monkeypatch):
+    """The QPU time was right until shots were set; the key that does not exist was wrong before."""
+    monkeypatch.chdir(tmp_path)
+    job = "{id: j1, at: 0s, account: a, qpu_time: 5s, prioriti: 1}"
+    text = f"workload:\n  - kind: explicit\n    jobs: [{job}]\n"
+    (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
+
+    assert problems_of("c.yaml", ["workload.explicit.jobs.j1.shots=9", "seed=3"]) == [
+        (
+            "c.yaml:3:51: workload.explicit.jobs.j1.qpu_time: give qpu_time or shots, not both"
+            " (because of --set workload.explicit.jobs.j1.shots=9)"
+        ),
+        "c.yaml:3:55: workload.explicit.jobs.j1.prioriti: unknown key (did you mean priority?)",
+    ]
+
+
 def test_default_qpu_can_be_addressed_by_its_name():
     written = load_scenario({"workload": []}, ["qpus.qpu.service_time.overhead=4s"]).dump()
 

@@ -17,7 +17,14 @@ from qsession_sim.scenario.calibration import uncalibrated
 from qsession_sim.scenario.contradictions import contradictions
 from qsession_sim.scenario.document import Document, Path, child, plain
 from qsession_sim.scenario.human import HumanScenario
-from qsession_sim.scenario.problems import Assignment, Problem, placed_error, scenario_error, show_value
+from qsession_sim.scenario.problems import (
+    Assignment,
+    Problem,
+    name_causes,
+    placed_error,
+    scenario_error,
+    show_value,
+)
 from qsession_sim.scenario.resolve import resolve, write_resolved
 from qsession_sim.scenario.resolved import ResolvedScenario
 from qsession_sim.scenario.service_files import inline_service_times
@@ -138,6 +145,9 @@ def load_scenario(
         assignments = (*assignments, Assignment(f"--seed {show_value(seed)}", ("seed",), ("seed",)))
     document = Document(read.document.origin, data, read.document.locate)
     human, problems = _check(data, read.directory, queue_policies, hold_policies)
+    if problems and assignments:
+        before = _check(read.document.data, read.directory, queue_policies, hold_policies)[1]
+        problems = name_causes(problems, before, assignments)
     if human is None or problems or failed:
         raise scenario_error(problems, document, assignments, failed)
     return Scenario(resolve(human), read.text, document.origin, document, read.directory, assignments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from qsession_sim.errors import ScenarioError
@@ -20,7 +20,8 @@ _MOST_KNOWN: Final = 12
 class Problem:
     """One thing that is wrong: where, what, what was found there and what may have been meant.
 
-    `place` is for a part of a file that no path leads to, such as the second of two equal keys.
+    `place` is for a part of a file that no path leads to, such as the second of two equal keys; `because` has
+    the assignments that contradict a part of the file.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Problem:
     known: tuple[str, ...] = ()
     at_key: bool = False
     place: Position | None = None
+    because: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """The message without its place."""
@@ -157,7 +159,21 @@ def _line(
         where = "" if problem.path == assignment.path else f"{shown}: "
         return (1,), f"{assignment.label}: {where}{message}"
     order, prefix = _place(problem, document)
+    if problem.because:
+        message = f"{message} (because of {' and '.join(problem.because)})"
     return (0, *order), f"{prefix}: {shown}: {message}" if shown else f"{prefix}: {message}"
+
+
+def name_causes(
+    problems: Iterable[Problem], known: Sequence[Problem], assignments: Sequence[Assignment]
+) -> list[Problem]:
+    """Problems that were not `known` before values were set, with the assignments that may be their cause."""
+    named: list[Problem] = []
+    for problem in problems:
+        near = [made.label for made in assignments if made.path[:2] == problem.path[:2]]
+        labels = tuple(near or [made.label for made in assignments])
+        named.append(problem if problem in known else replace(problem, because=labels))
+    return named
 
 
 def _assignment_of(problem: Problem, assignments: Sequence[Assignment]) -> Assignment | None:
