@@ -81,7 +81,8 @@ def _drawn(name: str, seed: int | None, settings: list[str] | None) -> Workload:
     from qsession_sim.workload.draw import draw
 
     scenario = load_scenario(name, settings_of(settings), seed)
-    return draw(scenario.resolved, scenario.directory)
+    with scenario.placing_problems():
+        return draw(scenario.resolved, scenario.directory)
 
 
 def _flat(part: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
