@@ -8,6 +8,8 @@ from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, Reason
 
 TRANSITION_FIELDS = ("time_us", "session", "from_phase", "event", "to_phase", "reason")
+LOST_RUN_FIELDS = ("job", "qpu", "started_us", "left_us")
+WINDOW_FIELDS = ("qpu", "kind", "window", "start_us", "end_us")
 
 
 class Journal:
@@ -17,10 +19,23 @@ class Journal:
     each change is the six numbers of `TRANSITION_FIELDS`. `repeated_jobs` and `repeated_sessions` say of
     each entity created in the run which earlier one it repeats (S65, S66), or `NEVER` if a live program
     created it.
+
+    Columns that not every run needs are empty when it does not: `qpu` where there is one QPU (S54),
+    `preparing_us` and `ready_us` where no job is prepared, `left_us` (when a job left the QPU) where none is
+    post-processed (S40). `status` is a `JobStage`.
+
+    `lost_runs` has, flat, the numbers of `LOST_RUN_FIELDS` for each stay on a QPU that an outage ended and
+    after which the job was queued again; `windows` those of `WINDOW_FIELDS` for each window of availability,
+    written when it begins (S52).
     """
 
     __slots__ = (
         "ended_us",
+        "left_us",
+        "lost_runs",
+        "preparing_us",
+        "qpu",
+        "ready_us",
         "reason",
         "repeated_jobs",
         "repeated_sessions",
@@ -29,6 +44,7 @@ class Journal:
         "status",
         "submitted_us",
         "transitions",
+        "windows",
     )
 
     def __init__(self, session: array[int]) -> None:
@@ -42,6 +58,12 @@ class Journal:
         self.status = array("b", [NEVER]) * jobs
         self.reason = array("b", [Reason.NONE]) * jobs
         self.transitions = array("q")
+        self.qpu = array("h")
+        self.preparing_us = array("q")
+        self.ready_us = array("q")
+        self.left_us = array("q")
+        self.lost_runs = array("q")
+        self.windows = array("q")
         self.repeated_jobs: list[int] = []
         self.repeated_sessions: list[int] = []
 

@@ -6,12 +6,22 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import repeat
+from typing import Any
 
 from qsession_sim.scheduler.agenda import Deadline
-from qsession_sim.scheduler.vocabulary import NEVER, Entity, Mode, OnError, OnFinish, OnRejection, Rank
+from qsession_sim.scheduler.vocabulary import (
+    NEVER,
+    Entity,
+    Mode,
+    OnError,
+    OnFinish,
+    OnRejection,
+    Rank,
+    WindowKind,
+)
 
 Column = Sequence[int]
 
@@ -31,6 +41,11 @@ class JobSpec:
     priority: int = 0
     cancel_us: int = NEVER
     cancel_after_us: int = NEVER
+    qpu: int = NEVER  # pinned to; NEVER: routed when submitted (S54)
+    route: int = 0  # a random number at least 0 for the routing policy `random`
+    preparation_us: int = 0  # S40
+    post_processing_us: int = 0  # S40
+    estimate_us: int = NEVER  # of its QPU time; NEVER: the QPU time itself
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,53 @@ class SessionSpec:
     cancel_us: int = NEVER
     close_after_us: int = NEVER
     cancel_after_us: int = NEVER
+    qpu: int = NEVER  # pinned to; NEVER: routed when it comes to exist (S54)
+    route: int = 0  # a random number at least 0 for the routing policy `random`
+
+
+@dataclass(frozen=True)
+class QpuSpec:
+    """One QPU. A simulator has no queue: its jobs start at once (S22)."""
+
+    lanes: int = 5  # S42
+    simulator: bool = False
+
+
+@dataclass(frozen=True)
+class WindowSpec:
+    """When a QPU does not serve everybody (S52).
+
+    Maintenance, outage and reservation are [start, end); with `every_us` they come again so long after
+    each start. A calibration is due at `start_us` and takes `duration_us` from the moment the QPU is free.
+    """
+
+    kind: WindowKind
+    start_us: int
+    duration_us: int
+    every_us: int = NEVER
+    qpu: int = 0
+    account: int = NEVER  # of a reservation
+
+
+@dataclass(frozen=True)
+class SlidingLimit:
+    """So much at most in (t - window, t] (S60)."""
+
+    amount: int
+    window_us: int
+
+
+@dataclass(frozen=True)
+class AccountSpec:
+    """What the plan of an account allows (S60). None: no limit."""
+
+    sessions: bool = True  # S20: SESSIONS_NOT_IN_PLAN
+    batches: bool = True
+    pending: int | None = None  # queued and running jobs over all QPUs
+    submissions: SlidingLimit | None = None
+    quota: SlidingLimit | None = None  # usage in microseconds (S62)
+    allocation_us: int = 0  # S63
+    client_too_old_from_us: int = NEVER  # S23
 
 
 @dataclass(frozen=True)
@@ -75,6 +137,12 @@ class JobPlan:
     priority: Column
     cancel_us: Column
     cancel_after_us: Column
+    # None: every job has the default of `JobSpec`
+    qpu: Column | None = None
+    route: Column | None = None
+    preparation_us: Column | None = None
+    post_processing_us: Column | None = None
+    estimate_us: Column | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +157,11 @@ class Plan:
     sessions: tuple[SessionSpec, ...] = ()
     clients: tuple[ClientSpec, ...] = ()
     accounts: Sequence[str] = ("account",)  # names, by the numbers in jobs.account
+    qpus: tuple[QpuSpec, ...] = (QpuSpec(),)
+    windows: tuple[WindowSpec, ...] = ()
+    account_specs: Mapping[int, AccountSpec] = field(default_factory=dict)  # by number; others: no limits
+    qpu_times_us: tuple[Column, ...] = ()  # by QPU and job, where the QPUs differ
+    estimates_us: tuple[Column, ...] = ()  # the same
 
     @classmethod
     def of(
@@ -97,6 +170,7 @@ class Plan:
         sessions: Sequence[SessionSpec] = (),
         clients: Sequence[ClientSpec] = (),
         accounts: Sequence[str] = ("account",),
+        **more: Any,
     ) -> Plan:
         """Make a plan from single entities; handy for a few of them.
 
@@ -118,6 +192,7 @@ class Plan:
             tuple(sessions),
             tuple(clients),
             accounts,
+            **more,
         )
 
 

@@ -43,23 +43,55 @@ class JobStatus(IntEnum):
     REJECTED = 5
 
 
+class JobStage(IntEnum):
+    """Where a job is, in more detail than its status; the first six are the statuses."""
+
+    QUEUED = 0
+    RUNNING = 1  # on the QPU
+    DONE = 2
+    CANCELLED = 3
+    ERROR = 4
+    REJECTED = 5
+    PREPARING = 6  # S41
+    POST_PROCESSING = 7  # S41
+    READY = 8  # prepared, and not yet on the QPU
+    REQUEUED = 9  # thrown off the QPU by an outage, and queued again (S52)
+
+
+PUBLIC_STATUS: Final = (
+    *JobStatus,
+    JobStatus.RUNNING,  # S41: from the start of preparation
+    JobStatus.RUNNING,
+    JobStatus.RUNNING,
+    JobStatus.QUEUED,
+)
+"""The status that users see, by `JobStage`."""
+
+
 class Reason(IntEnum):
     """Why a job or a session ended as it did, or why a submission was rejected."""
 
     NONE = 0
-    # of jobs that ended without a result: S16, S18, S25, S44
+    # of jobs that ended without a result: S16, S18, S25, S44, S52
     MAX_TIME = 1
     SESSION_CANCELLED = 2
     JOB_CANCELLED = 3
     RAN_TOO_LONG = 4
-    # of rejected submissions, in the order in which they are checked: S20
+    QPU_FAILED = 5
+    # of rejected submissions: S20, which has the order in which they are checked
     SESSION_NOT_CREATED = 10
     SESSION_CLOSED = 11
     EXECUTION_TIME_EXCEEDS_SESSION = 12
+    CLIENT_TOO_OLD = 13
+    SESSIONS_NOT_IN_PLAN = 14
+    QUOTA_EXCEEDED = 15
+    TOO_MANY_PENDING = 16
+    RATE_LIMITED = 17
     # of sessions; MAX_TIME above is the fourth: S26
     CLOSED = 20
     CANCELLED = 21
     UNUSED = 22
+    RESERVATION = 23  # of a session that becomes inactive: S52
 
 
 class Rank(IntEnum):
@@ -84,6 +116,15 @@ class Entity(IntEnum):
     SESSION = 0
     JOB = 1
     QPU = 2
+
+
+class WindowKind(IntEnum):
+    """Why a QPU does not serve everybody for a time (S52)."""
+
+    MAINTENANCE = 0
+    RESERVATION = 1
+    OUTAGE = 2
+    CALIBRATION = 3
 
 
 class OnFinish(IntEnum):

@@ -9,7 +9,7 @@ import numpy as np
 
 from qsession_sim.scheduler.plan import ClientSpec, JobPlan, Plan, SessionSpec
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, OnFinish, OnRejection
-from qsession_sim.workload.columns import Int64Array, Workload
+from qsession_sim.workload.columns import Int64Array, JobColumns, SessionColumns, Workload
 
 
 def plan_of(workload: Workload, accounts: Sequence[str]) -> Plan:
@@ -18,7 +18,7 @@ def plan_of(workload: Workload, accounts: Sequence[str]) -> Plan:
     planned = np.flatnonzero(jobs.at_us != NEVER)
     planned = planned[np.argsort(jobs.at_us[planned], kind="stable")]  # stable: ties go by number (S3)
     return Plan(
-        jobs=JobPlan(**{field.name: memoryview(getattr(jobs, field.name)) for field in fields(JobPlan)}),
+        jobs=JobPlan(**{name: memoryview(getattr(jobs, name)) for name in _shared(JobPlan, jobs)}),
         submissions_us=_column(jobs.at_us[planned]),
         submissions=_column(planned),
         follow_ups=_column(np.flatnonzero((jobs.after != NEVER) & (jobs.client == NEVER))),
@@ -29,13 +29,18 @@ def plan_of(workload: Workload, accounts: Sequence[str]) -> Plan:
     )
 
 
+def _shared(target: type[JobPlan | SessionSpec], columns: JobColumns | SessionColumns) -> list[str]:
+    """The fields of the scheduler's side that the workload has columns for."""
+    return [field.name for field in fields(target) if hasattr(columns, field.name)]
+
+
 def _column(numbers: Int64Array) -> memoryview:
     return memoryview(np.ascontiguousarray(numbers, dtype=np.int64).data)
 
 
 def _sessions(workload: Workload) -> tuple[SessionSpec, ...]:
     sessions = workload.sessions
-    names = [field.name for field in fields(SessionSpec) if field.name != "mode"]
+    names = [name for name in _shared(SessionSpec, sessions) if name != "mode"]
     columns = [getattr(sessions, name).tolist() for name in names]
     return tuple(
         SessionSpec(Mode(mode), **dict(zip(names, row, strict=True)))
