@@ -10,10 +10,10 @@ import pytest
 
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.plan import SessionSpec
-from qsession_sim.scheduler.queue import GlobalQueue
+from qsession_sim.scheduler.queue import CAN_PREPARE, CAN_START, StaticQueue
 from qsession_sim.scheduler.rules import EXCLUSIVE
 from qsession_sim.scheduler.session import Session
-from qsession_sim.scheduler.vocabulary import Entity, JobStatus, Rank
+from qsession_sim.scheduler.vocabulary import Entity, JobStage, Rank
 
 EVER = (10**9,)
 
@@ -146,11 +146,11 @@ def test_two_equal_events_both_happen():
 # ---------------------------------------------------------------- the normal queue
 
 
-def statuses(jobs, *gone):
-    status = array("b", [JobStatus.QUEUED]) * jobs
-    for job, now in gone:
-        status[job] = now
-    return status
+def stages(jobs, *changed):
+    stage = array("b", [JobStage.QUEUED]) * jobs
+    for job, now in changed:
+        stage[job] = now
+    return stage
 
 
 def popped(take):
@@ -169,57 +169,126 @@ ENTRIES = [
     ((0, 1, 2), False),
     ((1, 0, 4), True),
 ]
+KEYS = {entry[2]: entry[0] for entry, _ in ENTRIES}
+ESTIMATES_US = [50, 40, 10, 20, 60, 70]
+ACCOUNTS = array("q", [0, 1, 0, 1, 1, 0])
+
+
+def queue_of(stage, waits=CAN_START):
+    return StaticQueue(
+        stage,
+        ACCOUNTS,
+        lambda submitted_us, job: (KEYS[job], submitted_us, job),
+        ESTIMATES_US.__getitem__,
+        waits,
+    )
+
+
+def filled(stage, entries=ENTRIES, waits=CAN_START):
+    queue = queue_of(stage, waits)
+    for (_, submitted_us, job), of_session in entries:
+        queue.push(submitted_us, job, of_session=of_session)
+    return queue
+
+
+def all_of(queue):
+    return popped(lambda: queue.pop(0))
 
 
 def test_s50_queue_gives_jobs_by_key_submission_and_number_however_they_came():
     for order in itertools.permutations(ENTRIES):
-        queue = GlobalQueue(statuses(6))
-        for entry, of_session in order:
-            queue.push(entry, of_session=of_session)
-        assert popped(queue.pop) == [5, 1, 0, 3, 2, 4]
+        assert all_of(filled(stages(6), order)) == [5, 1, 0, 3, 2, 4]
+
+
+def test_queue_without_a_policy_is_first_in_first_out():
+    queue = StaticQueue(stages(6), ACCOUNTS, None, ESTIMATES_US.__getitem__)
+    for (_, submitted_us, job), of_session in ENTRIES:
+        queue.push(submitted_us, job, of_session=of_session)
+    assert all_of(queue) == [4, 2, 1, 0, 3, 5]
 
 
 def test_s32_queue_gives_only_job_mode_jobs_when_asked_and_keeps_the_others():
-    queue = GlobalQueue(statuses(6))
-    for entry, of_session in ENTRIES:
-        queue.push(entry, of_session=of_session)
-    assert queue.pop_job_mode() == 1
-    assert popped(queue.pop_job_mode) == [3, 2]
-    assert popped(queue.pop) == [5, 0, 4]
+    queue = filled(stages(6))
+    assert popped(lambda: queue.pop_job_mode(0)) == [1, 3, 2]
+    assert all_of(queue) == [5, 0, 4]
 
 
-def test_queue_throws_away_jobs_that_are_no_longer_queued_when_they_come_up():
-    gone = [(5, JobStatus.RUNNING), (0, JobStatus.DONE), (1, JobStatus.CANCELLED), (3, JobStatus.ERROR)]
-    for take, left in [("pop", [2, 4]), ("pop_job_mode", [2])]:
-        queue = GlobalQueue(statuses(6, *gone))
-        for entry, of_session in ENTRIES:
-            queue.push(entry, of_session=of_session)
-        assert popped(getattr(queue, take)) == left
+def test_queue_throws_away_jobs_that_no_longer_wait_when_they_come_up():
+    gone = [(5, JobStage.RUNNING), (0, JobStage.DONE), (1, JobStage.CANCELLED), (3, JobStage.PREPARING)]
+    assert all_of(filled(stages(6, *gone))) == [2, 4]
+    queue = filled(stages(6, *gone))
+    assert popped(lambda: queue.pop_job_mode(0)) == [2]
+
+
+def test_s42_ready_and_requeued_jobs_wait_for_the_qpu_and_not_for_a_lane():
+    changed = [(5, JobStage.READY), (1, JobStage.REQUEUED), (3, JobStage.POST_PROCESSING)]
+    assert all_of(filled(stages(6, *changed))) == [5, 1, 0, 2, 4]
+    assert all_of(filled(stages(6, *changed), waits=CAN_PREPARE)) == [0, 2, 4]
 
 
 def test_queue_sees_a_job_leave_after_it_was_pushed():
-    status = statuses(3)
-    queue = GlobalQueue(status)
-    for job in range(3):
-        queue.push((job, job), of_session=job == 2)
-    status[0] = JobStatus.CANCELLED
-    status[2] = JobStatus.CANCELLED
-    assert popped(queue.pop) == [1]
+    stage = stages(6)
+    queue = filled(stage)
+    stage[5] = JobStage.CANCELLED
+    stage[0] = JobStage.CANCELLED
+    assert all_of(queue) == [1, 3, 2, 4]
+
+
+def test_s51_queue_gives_the_first_job_mode_job_that_fits():
+    """In order 1, 3, 2, of 40, 20 and 10; those of sessions, of 50 to 70, never."""
+    queue = filled(stages(6))
+    assert [queue.pop_fitting(0, left_us) for left_us in (9, 39, 100, 39, 100)] == [None, 3, 1, 2, None]
+    assert all_of(queue) == [5, 0, 4]
+    queue = filled(stages(6, (1, JobStage.CANCELLED)))
+    assert [queue.pop_fitting(0, left_us) for left_us in (100, 19, 9)] == [3, 2, None]
+
+
+def test_s52_queue_gives_only_jobs_of_the_account_during_a_reservation():
+    queue = filled(stages(6), ENTRIES[:4])
+    queue.reserve(1)
+    for (_, submitted_us, job), of_session in ENTRIES[4:]:
+        queue.push(submitted_us, job, of_session=of_session)
+    assert queue.pop_job_mode(0) == 1
+    assert all_of(queue) == [3, 4]
+    queue.open_to_all()
+    assert all_of(queue) == [5, 0, 2]
+
+
+def test_s52_job_that_an_outage_hit_goes_before_all_others():
+    stage = stages(6, (2, JobStage.REQUEUED), (4, JobStage.REQUEUED))
+    queue = filled(stage, ENTRIES[:4])
+    queue.push_first(1, 2, of_session=False)
+    queue.push_first(0, 4, of_session=True)
+    assert queue.pop_fitting(0, 9) is None
+    assert queue.pop_fitting(0, 10) == 2
+    stage[2] = JobStage.RUNNING
+    assert queue.pop_job_mode(0) == 1
+    assert all_of(queue) == [4, 5, 0, 3]
+
+
+def test_s52_job_that_an_outage_hit_waits_for_the_end_of_anothers_reservation():
+    queue = filled(stages(6, (2, JobStage.REQUEUED)), ENTRIES[:2])
+    queue.push_first(1, 2, of_session=False)  # of account 0
+    queue.reserve(1)
+    assert all_of(queue) == [1]
+    queue.open_to_all()
+    assert all_of(queue) == [2, 5]
 
 
 def test_empty_queue_gives_none():
-    queue = GlobalQueue(statuses(0))
-    assert (queue.pop(), queue.pop_job_mode()) == (None, None)
+    queue = queue_of(stages(0))
+    assert (queue.pop(0), queue.pop_job_mode(0), queue.pop_fitting(0, 1)) == (None, None, None)
 
 
 # ---------------------------------------------------------------- a session's own queue
 
 
-def test_s12_session_gives_its_jobs_by_submission_and_number_and_only_queued_ones():
-    status = statuses(4, (1, JobStatus.CANCELLED))
+def test_s12_session_gives_its_jobs_by_submission_and_number_and_only_waiting_ones():
+    stage = stages(4, (1, JobStage.CANCELLED))
     for order in itertools.permutations([(5, 1), (5, 3), (4, 2), (9, 0)]):
-        session = Session(0, SessionSpec(), EXCLUSIVE)
+        session = Session(0, SessionSpec(), EXCLUSIVE, None)
         for submitted_us, job in order:
-            session.add(submitted_us, job)
-        assert session.jobs == 4
-        assert popped(partial(session.next_queued, status)) == [2, 3, 0]
+            session.add_ready(submitted_us, job)
+            session.add_unprepared(submitted_us, job)
+        assert popped(partial(session.next_ready, stage)) == [2, 3, 0]
+        assert popped(partial(session.next_unprepared, stage)) == [2, 3, 0]

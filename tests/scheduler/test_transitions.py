@@ -1,4 +1,4 @@
-"""The transition table, enumerated completely: every one of its 9 x 11 pairs (S9 to S26, S30)."""
+"""The transition table, enumerated completely: every one of its 9 x 15 pairs (S9 to S26, S30, S41, S43, S52)."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ ABSENT           CANCEL      illegal
 ABSENT           MAX_TIME    illegal
 ABSENT           ITTL        illegal
 ABSENT           UNUSED      illegal
+ABSENT           LEAVE_LAST  illegal
+ABSENT           PREPARE     illegal
+ABSENT           READY       illegal
+ABSENT           RESERVE     illegal
 
 OPEN             CREATE      illegal
 OPEN             SUBMIT      OPEN             STOP_UNUSED
@@ -45,6 +49,10 @@ OPEN             CANCEL      CLOSED           STOP_CLOCKS END_QUEUED_JOBS
 OPEN             MAX_TIME    illegal
 OPEN             ITTL        illegal
 OPEN             UNUSED      CLOSED           STOP_CLOCKS
+OPEN             LEAVE_LAST  OPEN
+OPEN             PREPARE     OPEN             STOP_UNUSED
+OPEN             READY       OPEN
+OPEN             RESERVE     illegal
 
 OPEN_CLOSING     CREATE      illegal
 OPEN_CLOSING     SUBMIT      illegal
@@ -57,6 +65,10 @@ OPEN_CLOSING     CANCEL      CLOSED           STOP_CLOCKS END_QUEUED_JOBS
 OPEN_CLOSING     MAX_TIME    illegal
 OPEN_CLOSING     ITTL        illegal
 OPEN_CLOSING     UNUSED      illegal
+OPEN_CLOSING     LEAVE_LAST  OPEN_CLOSING
+OPEN_CLOSING     PREPARE     illegal
+OPEN_CLOSING     READY       OPEN_CLOSING
+OPEN_CLOSING     RESERVE     illegal
 
 RUNNING          CREATE      illegal
 RUNNING          SUBMIT      RUNNING
@@ -69,18 +81,26 @@ RUNNING          CANCEL      CLOSED           STOP_CLOCKS RELEASE_QPU END_QUEUED
 RUNNING          MAX_TIME    CLOSED           STOP_CLOCKS RELEASE_QPU END_QUEUED_JOBS
 RUNNING          ITTL        illegal
 RUNNING          UNUSED      illegal
+RUNNING          LEAVE_LAST  IDLE             START_ITTL
+RUNNING          PREPARE     RUNNING
+RUNNING          READY       RUNNING
+RUNNING          RESERVE     INACTIVE         RELEASE_QPU REQUEUE_JOBS
 
 IDLE             CREATE      illegal
 IDLE             SUBMIT      RUNNING          STOP_ITTL
 IDLE             START       illegal
-IDLE             END         illegal
-IDLE             END_LAST    illegal
-IDLE             CLOSE       illegal
+IDLE             END         IDLE
+IDLE             END_LAST    IDLE
+IDLE             CLOSE       CLOSING          STOP_ITTL
 IDLE             CLOSE_EMPTY CLOSED           STOP_CLOCKS RELEASE_QPU
 IDLE             CANCEL      CLOSED           STOP_CLOCKS RELEASE_QPU END_QUEUED_JOBS
 IDLE             MAX_TIME    CLOSED           STOP_CLOCKS RELEASE_QPU END_QUEUED_JOBS
-IDLE             ITTL        INACTIVE         RELEASE_QPU
+IDLE             ITTL        INACTIVE         RELEASE_QPU REQUEUE_JOBS
 IDLE             UNUSED      illegal
+IDLE             LEAVE_LAST  illegal
+IDLE             PREPARE     IDLE
+IDLE             READY       RUNNING          STOP_ITTL
+IDLE             RESERVE     INACTIVE         STOP_ITTL RELEASE_QPU REQUEUE_JOBS
 
 CLOSING          CREATE      illegal
 CLOSING          SUBMIT      illegal
@@ -93,6 +113,10 @@ CLOSING          CANCEL      CLOSED           STOP_CLOCKS RELEASE_QPU END_QUEUED
 CLOSING          MAX_TIME    CLOSED           STOP_CLOCKS RELEASE_QPU END_QUEUED_JOBS
 CLOSING          ITTL        illegal
 CLOSING          UNUSED      illegal
+CLOSING          LEAVE_LAST  CLOSING
+CLOSING          PREPARE     illegal
+CLOSING          READY       CLOSING
+CLOSING          RESERVE     INACTIVE_CLOSING RELEASE_QPU REQUEUE_JOBS
 
 INACTIVE         CREATE      illegal
 INACTIVE         SUBMIT      INACTIVE
@@ -105,6 +129,10 @@ INACTIVE         CANCEL      CLOSED           STOP_CLOCKS END_QUEUED_JOBS
 INACTIVE         MAX_TIME    CLOSED           STOP_CLOCKS END_QUEUED_JOBS
 INACTIVE         ITTL        illegal
 INACTIVE         UNUSED      illegal
+INACTIVE         LEAVE_LAST  INACTIVE
+INACTIVE         PREPARE     INACTIVE
+INACTIVE         READY       INACTIVE
+INACTIVE         RESERVE     illegal
 
 INACTIVE_CLOSING CREATE      illegal
 INACTIVE_CLOSING SUBMIT      illegal
@@ -117,6 +145,10 @@ INACTIVE_CLOSING CANCEL      CLOSED           STOP_CLOCKS END_QUEUED_JOBS
 INACTIVE_CLOSING MAX_TIME    CLOSED           STOP_CLOCKS END_QUEUED_JOBS
 INACTIVE_CLOSING ITTL        illegal
 INACTIVE_CLOSING UNUSED      illegal
+INACTIVE_CLOSING LEAVE_LAST  INACTIVE_CLOSING
+INACTIVE_CLOSING PREPARE     illegal
+INACTIVE_CLOSING READY       INACTIVE_CLOSING
+INACTIVE_CLOSING RESERVE     illegal
 
 CLOSED           CREATE      illegal
 CLOSED           SUBMIT      illegal
@@ -129,6 +161,10 @@ CLOSED           CANCEL      CLOSED
 CLOSED           MAX_TIME    illegal
 CLOSED           ITTL        illegal
 CLOSED           UNUSED      illegal
+CLOSED           LEAVE_LAST  CLOSED
+CLOSED           PREPARE     illegal
+CLOSED           READY       illegal
+CLOSED           RESERVE     illegal
 """
 
 ROWS = [line.split() for line in EXPECTED.splitlines() if line]
@@ -150,7 +186,7 @@ SEEN = {
 
 
 def session_in(phase: str) -> Session:
-    session = Session(4, SessionSpec(), EXCLUSIVE)
+    session = Session(4, SessionSpec(), EXCLUSIVE, None)
     session.phase = Phase[phase]
     return session
 
@@ -177,7 +213,7 @@ def test_legal_pair_leads_to_its_phase_and_asks_for_its_actions(phase, event, af
 @pytest.mark.parametrize(("phase", "event"), ILLEGAL)
 def test_illegal_pair_raises_and_changes_nothing(phase, event):
     session = session_in(phase)
-    session.add(3, 7)
+    session.add_ready(3, 7)
     before = everything_of(session)
     with pytest.raises(IllegalTransitionError) as caught:
         session.apply(SessionEvent[event])

@@ -30,6 +30,7 @@ class Journal:
     """
 
     __slots__ = (
+        "_kept",
         "ended_us",
         "left_us",
         "lost_runs",
@@ -58,6 +59,7 @@ class Journal:
         self.status = array("b", [NEVER]) * jobs
         self.reason = array("b", [Reason.NONE]) * jobs
         self.transitions = array("q")
+        self._kept: list[str] = []
         self.qpu = array("h")
         self.preparing_us = array("q")
         self.ready_us = array("q")
@@ -67,11 +69,31 @@ class Journal:
         self.repeated_jobs: list[int] = []
         self.repeated_sessions: list[int] = []
 
+    def keep_qpus(self) -> None:
+        """Begin to write down on which QPU each job is."""
+        self._keep("qpu")
+
+    def keep_preparations(self) -> None:
+        """Begin to write down when jobs are prepared and ready."""
+        self._keep("preparing_us", "ready_us")
+
+    def keep_departures(self) -> None:
+        """Begin to write down when jobs leave the QPU, apart from when they end."""
+        self._keep("left_us")
+
+    def _keep(self, *names: str) -> None:
+        for name in names:
+            if name not in self._kept:
+                self._kept.append(name)
+                getattr(self, name).extend([NEVER] * len(self.status))
+
     def add_job(self, session: int, repeats: int) -> None:
         """Make room for a job that is created in the run."""
         self.session.append(session)
         for column in (self.submitted_us, self.started_us, self.ended_us, self.status):
             column.append(NEVER)
+        for name in self._kept:
+            getattr(self, name).append(NEVER)
         self.reason.append(Reason.NONE)
         self.repeated_jobs.append(repeats)
 

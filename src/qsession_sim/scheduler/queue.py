@@ -1,59 +1,201 @@
-"""GlobalQueue: the normal queue of one QPU, ordered by the queue policy (S50), with lazy removal."""
+"""NormalQueue: who waits for a QPU in job mode or in a session that is not active (S10, S15, S50)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from heapq import heappop, heappush
+from array import array
+from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Protocol
 
-from qsession_sim.scheduler.vocabulary import JobStatus
+from qsession_sim.scheduler.vocabulary import NEVER, JobStage
 
-_QUEUED = JobStatus.QUEUED  # looking it up in the enum costs more than the comparison
+_CAN_START = frozenset({JobStage.QUEUED, JobStage.READY, JobStage.REQUEUED})
+
+CAN_START = bytes(stage in _CAN_START for stage in JobStage)
+"""By stage: whether a job in the queue for the QPU still waits there."""
+
+CAN_PREPARE = bytes(stage is JobStage.QUEUED for stage in JobStage)
+"""By stage: whether a job in the queue for a lane still waits there (S42)."""
 
 Entry = tuple[int, ...]
 """The policy's key, then the submission instant, then the job number (total order)."""
 
+EntryOf = Callable[[int, int], Entry]
+"""From the submission instant and the number of a job to its entry."""
 
-class GlobalQueue:
-    """Job-mode jobs and jobs of open or inactive sessions, each in a heap; the smaller head goes first.
 
-    Two heaps, because while a batch holds the QPU only job-mode jobs may run in between (S32). The entry of
-    a job that is no longer queued is thrown away when it comes up. Entries of an active session's jobs need
-    no test: while it is active nothing but job-mode jobs is taken from here (S12, S32), and it stays active
-    until its last queued job has started or ended (S14).
+class NormalQueue(Protocol):
+    """The normal queue of one QPU, ordered by a queue policy.
+
+    An entry of a job that no longer waits is thrown away when it comes up; a job may have several entries.
+    Entries of an active session's jobs need no test: while it is active nothing but job-mode jobs is taken
+    from here (S12, S32).
     """
 
-    __slots__ = ("_job_mode", "_of_sessions", "_status")
+    def push(self, submitted_us: int, job: int, *, of_session: bool) -> None:
+        """Add a waiting job."""
 
-    def __init__(self, status: Sequence[int]) -> None:
-        """`status` is the growing column of all jobs' statuses, by job number."""
-        self._status = status
+    def push_first(self, submitted_us: int, job: int, *, of_session: bool) -> None:
+        """Put a job before all others, whatever the policy says (S52)."""
+
+    def pop(self, now_us: int) -> int | None:
+        """Take the job that goes first among all, or None."""
+
+    def pop_job_mode(self, now_us: int) -> int | None:
+        """Take the job-mode job that goes first among its kind, or None (S32)."""
+
+    def pop_fitting(self, now_us: int, left_us: int) -> int | None:
+        """Take the first job-mode job that is estimated to need no more than `left_us`, or None (S51)."""
+
+    def reserve(self, account: int) -> None:
+        """Let only jobs of one account be taken, until `open_to_all` (S52)."""
+
+    def open_to_all(self) -> None:
+        """End a reservation."""
+
+
+class StaticQueue:
+    """A normal queue whose policy gives each job a place that never changes: two heaps.
+
+    Two, because while a batch holds the QPU only job-mode jobs may run in between (S32).
+
+    Args:
+        stage: the growing column of all jobs' stages, by number.
+        account: the same of accounts.
+        entry_of: what the policy gives; None: first in, first out.
+        estimate_us: the estimated QPU time of a job (S51).
+        waits: by stage, whether a job of it waits in this queue.
+    """
+
+    __slots__ = (
+        "_account",
+        "_entry_of",
+        "_estimate_us",
+        "_first",
+        "_job_mode",
+        "_of_sessions",
+        "_parked",
+        "_reserved_for",
+        "_stage",
+        "_waits",
+    )
+
+    def __init__(
+        self,
+        stage: Sequence[int],
+        account: array[int],
+        entry_of: EntryOf | None,
+        estimate_us: Callable[[int], int],
+        waits: bytes = CAN_START,
+    ) -> None:
+        self._stage = stage
+        self._account = account
+        self._entry_of = entry_of
+        self._estimate_us = estimate_us
+        self._waits = waits
         self._job_mode: list[Entry] = []
         self._of_sessions: list[Entry] = []
+        self._first: list[tuple[int, int, bool]] = []
+        self._reserved_for = NEVER
+        self._parked: list[tuple[Entry, bool]] = []  # entries of other accounts during a reservation
 
-    def push(self, entry: Entry, *, of_session: bool) -> None:
-        """Add a queued job by its entry."""
-        heappush(self._of_sessions if of_session else self._job_mode, entry)
+    def push(self, submitted_us: int, job: int, *, of_session: bool) -> None:
+        """Add a waiting job."""
+        entry = (submitted_us, job) if self._entry_of is None else self._entry_of(submitted_us, job)
+        if self._reserved_for != NEVER and self._account[job] != self._reserved_for:
+            self._parked.append((entry, of_session))
+        else:
+            heappush(self._of_sessions if of_session else self._job_mode, entry)
 
-    def pop(self) -> int | None:
+    def push_first(self, submitted_us: int, job: int, *, of_session: bool) -> None:
+        """Put a job before all others, whatever the policy says (S52)."""
+        heappush(self._first, (submitted_us, job, of_session))
+
+    def pop(self, now_us: int) -> int | None:
         """Take the job that goes first among all, or None."""
+        if self._first:
+            job = self._pop_first(job_mode=False)
+            if job is not None:
+                return job
         of_sessions = self._of_sessions
         if of_sessions and self._drop_gone(of_sessions):
             job_mode = self._job_mode
             if not self._drop_gone(job_mode) or of_sessions[0] < job_mode[0]:
                 return heappop(of_sessions)[-1]
-        return self.pop_job_mode()
+        return self.pop_job_mode(now_us)
 
-    def pop_job_mode(self) -> int | None:
+    def pop_job_mode(self, now_us: int) -> int | None:  # noqa: ARG002 - the place of a job never changes here
         """Take the job-mode job that goes first among its kind, or None (S32)."""
-        job_mode, status = self._job_mode, self._status
+        if self._first:
+            first = self._pop_first(job_mode=True)
+            if first is not None:
+                return first
+        job_mode, stage, waits = self._job_mode, self._stage, self._waits
         while job_mode:
             job = heappop(job_mode)[-1]
-            if status[job] == _QUEUED:
+            if waits[stage[job]]:
+                return job
+        return None
+
+    def pop_fitting(self, now_us: int, left_us: int) -> int | None:  # noqa: ARG002 - as above
+        """Take the first job-mode job that is estimated to need no more than `left_us`, or None (S51).
+
+        Entries are looked at in order of the policy, from the top of the heap down.
+        """
+        if self._first:
+            job = self._pop_first(job_mode=True, at_most_us=left_us)
+            if job is not None:
+                return job
+        heap = self._job_mode
+        if not self._drop_gone(heap):
+            return None
+        frontier = [(heap[0], 0)]
+        while frontier:
+            entry, index = heappop(frontier)
+            job = entry[-1]
+            if self._waits[self._stage[job]] and self._estimate_us(job) <= left_us:
+                heap[index] = heap[-1]
+                heap.pop()
+                heapify(heap)
+                return job
+            for child in (2 * index + 1, 2 * index + 2):
+                if child < len(heap):
+                    heappush(frontier, (heap[child], child))
+        return None
+
+    def reserve(self, account: int) -> None:
+        """Let only jobs of one account be taken, until `open_to_all` (S52)."""
+        self._reserved_for = account
+        for heap, of_session in ((self._job_mode, False), (self._of_sessions, True)):
+            self._parked += [(entry, of_session) for entry in heap if self._account[entry[-1]] != account]
+            heap[:] = [entry for entry in heap if self._account[entry[-1]] == account]
+            heapify(heap)
+
+    def open_to_all(self) -> None:
+        """End a reservation."""
+        self._reserved_for = NEVER
+        for entry, of_session in self._parked:
+            heappush(self._of_sessions if of_session else self._job_mode, entry)
+        self._parked.clear()
+
+    def _pop_first(self, *, job_mode: bool, at_most_us: int | None = None) -> int | None:
+        """Take the first job that an outage threw off the QPU and that may run now, or None."""
+        for entry in sorted(self._first):
+            _, job, of_session = entry
+            if self._stage[job] != JobStage.REQUEUED:
+                self._first.remove(entry)
+            elif (
+                not (job_mode and of_session)
+                and self._reserved_for in (NEVER, self._account[job])
+                and (at_most_us is None or self._estimate_us(job) <= at_most_us)
+            ):
+                self._first.remove(entry)
                 return job
         return None
 
     def _drop_gone(self, heap: list[Entry]) -> bool:
         """Make the head of `heap` a job that still waits; False if there is none."""
-        while heap and self._status[heap[0][-1]] != _QUEUED:
+        waits, stage = self._waits, self._stage
+        while heap and not waits[stage[heap[0][-1]]]:
             heappop(heap)
         return bool(heap)

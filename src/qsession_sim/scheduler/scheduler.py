@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from heapq import heappop
 
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.clients import Client, Step
+from qsession_sim.scheduler.job_columns import JobColumns
+from qsession_sim.scheduler.jobs import Jobs
 from qsession_sim.scheduler.journal import Journal
-from qsession_sim.scheduler.plan import JobSpec, Plan, SessionSpec, growing, submission_deadlines
+from qsession_sim.scheduler.lanes import Lanes
+from qsession_sim.scheduler.limits import Limits
+from qsession_sim.scheduler.plan import JobSpec, Plan, QpuSpec, SessionSpec, growing, submission_deadlines
 from qsession_sim.scheduler.qpu import Qpu
-from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.queue import CAN_PREPARE, CAN_START, Entry, StaticQueue
+from qsession_sim.scheduler.routing import Router
+from qsession_sim.scheduler.rules import Routing, Rules
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
-from qsession_sim.scheduler.transitions import ACCEPTS, ACTIVE, Phase, SessionEvent
+from qsession_sim.scheduler.transitions import Phase
+from qsession_sim.scheduler.usage import Usage
 from qsession_sim.scheduler.view import Columns, JobView, QueueKey
-from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Entity, JobStatus, OnFinish, Rank, Reason
+from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, OnFinish, Rank, Reason
+from qsession_sim.scheduler.windows import Windows
 from qsession_sim.units import LONGEST_US
 
 ALL_EVENTS = 2**62
@@ -26,22 +35,12 @@ _LAST_ENTITY = len(Entity)
 
 Handler = Callable[[int, int], None]
 
-# Looking up an enum member costs more than most lines below; the hot path uses these names.
-_QUEUED, _RUNNING, _DONE = JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.DONE
-_REJECTED, _NO_REASON = JobStatus.REJECTED, Reason.NONE
-_START, _SUBMIT, _END, _END_LAST = (
-    SessionEvent.START,
-    SessionEvent.SUBMIT,
-    SessionEvent.END,
-    SessionEvent.END_LAST,
-)
-_FINISH_RANK, _SUBMIT_RANK, _DISPATCH_RANK = Rank.FINISH, Rank.SUBMIT, Rank.DISPATCH
-_JOB = Entity.JOB
-_ABSENT, _CLOSED, _NEXT = Phase.ABSENT, Phase.CLOSED, Step.NEXT
+# looking up an enum member costs more than most lines below
+_DISPATCH_RANK, _NEXT = Rank.DISPATCH, Step.NEXT
 
 
 class Scheduler:
-    """Sessions, jobs and clients of a service with one QPU.
+    """Sessions, jobs and clients of a service with its QPUs.
 
     Drive it by `advance`, which applies all events up to a place in the order of S3, or by commands at an
     instant: `submit`, `close`, `cancel`, `cancel_job` (S4). What happened is in `journal`.
@@ -70,48 +69,81 @@ class Scheduler:
         on_program_job_end: Callable[[int], None] = lambda _job: None,
     ) -> None:
         self.rules = rules if rules is not None else Rules()
-        limit_us = self.rules.max_execution_time_us
-        self._limit_us = LONGEST_US if limit_us == NEVER else limit_us
         self.now_us = 0
         self.events_applied = 0
-        self._queue_key = queue_key
         self._on_program_job_end = on_program_job_end
         self._program_jobs: set[int] = set()
         self._program_acts = False
-        self._unfinished = len(plan.submissions)  # jobs queued, running or with a submission to come (S6)
-        jobs = plan.jobs
-        self._qpu_time_us = growing(jobs.qpu_time_us)
-        self._max_execution_time_us = growing(jobs.max_execution_time_us)
-        self._client_of = growing(jobs.client)
-        self._cancel_after_us = growing(jobs.cancel_after_us)
-        self._think_us = jobs.think_us
-        self.journal = Journal(growing(jobs.session))
-        self._columns = Columns(
-            growing(jobs.account), growing(jobs.priority), self.journal.session, plan.accounts
+        self._columns = columns = JobColumns(plan)
+        self.journal = journal = Journal(growing(plan.jobs.session))
+        self._agenda = agenda = Agenda(submission_deadlines(plan))
+        self._calls: list[int] = []  # numbers of QPUs that have to look for work at the end of the instant
+        self._entry_of = _entry_of(queue_key, columns, journal, plan)
+        self._qpus = [self._make_qpu(number, spec) for number, spec in enumerate(plan.qpus)]
+        if len(plan.qpus) > 1:
+            journal.keep_qpus()
+        router = Router(self._qpus, self.rules.routing, columns, journal)
+        quotas = [spec.quota.window_us for spec in plan.account_specs.values() if spec.quota is not None]
+        usage = Usage(max(quotas)) if quotas else None
+        limits = Limits(plan.account_specs, usage) if plan.account_specs else None
+        self._jobs = Jobs(
+            columns, self.rules, journal, agenda, self._qpus, router, limits, usage, self._on_job_end
         )
+        self._jobs.unfinished = len(plan.submissions)
+        self._sessions = Sessions(plan.sessions, self.rules, agenda, journal, router, usage, self._jobs.end)
+        self._jobs.sessions = self._sessions
+        self._windows = Windows(
+            plan.windows, self._qpus, agenda, journal, self._sessions, self.rules, self._jobs.fail
+        )
+        self._keep_stages(columns)
+        self._clients = [Client(spec) for spec in plan.clients]
         self._follow_ups: dict[int, list[int]] = {}
         for number in plan.follow_ups:
-            self._follow_ups.setdefault(jobs.after[number], []).append(number)
-        self._clients = [Client(spec) for spec in plan.clients]
-        self._agenda = Agenda(submission_deadlines(plan))
+            self._follow_ups.setdefault(plan.jobs.after[number], []).append(number)
         for number in plan.job_cancels:
-            self._agenda.arm(jobs.cancel_us[number], Rank.CANCEL, Entity.JOB, number)
-        self._qpu = Qpu(self.journal.status)
-        self._sessions = Sessions(
-            plan.sessions, self.rules, self._agenda, self.journal, self._qpu, self._end_job
-        )
+            agenda.arm(plan.jobs.cancel_us[number], Rank.CANCEL, Entity.JOB, number)
         self._handlers = self._make_handlers()
 
+    def _make_qpu(self, number: int, spec: QpuSpec) -> Qpu:
+        stage, columns = self.journal.status, self._columns
+        queue, unprepared = (
+            StaticQueue(stage, columns.account, self._entry_of, columns.estimated_us, waits)
+            for waits in (CAN_START, CAN_PREPARE)
+        )
+        lanes = Lanes(spec.lanes, unprepared, stage, self._agenda)
+        weighs = self.rules.routing is Routing.SHORTEST_EXPECTED_WAIT
+        return Qpu(
+            number,
+            is_simulator=spec.simulator,
+            queue=queue,
+            lanes=lanes,
+            calls=self._calls,
+            stage=stage,
+            weighs=weighs,
+        )
+
+    def _keep_stages(self, columns: JobColumns) -> None:
+        """Begin to write down the stages that some job has (S40)."""
+        if columns.preparation_us:
+            self.journal.keep_preparations()
+            for qpu in self._qpus:
+                qpu.lanes.are_used = not qpu.is_simulator
+        if columns.post_processing_us:
+            self.journal.keep_departures()
+
     def _make_handlers(self) -> dict[int, dict[int, Handler]]:
-        sessions = self._sessions
+        sessions, jobs = self._sessions, self._jobs
         return {
             Rank.CREATE: {Entity.SESSION: sessions.create},
-            Rank.FINISH: {Entity.JOB: self._on_finish},
-            Rank.SUBMIT: {Entity.JOB: self._submit},
+            Rank.FINISH: {Entity.JOB: jobs.on_finish},
+            Rank.POST_DONE: {Entity.JOB: jobs.on_post_done},
+            Rank.READY: {Entity.JOB: jobs.on_ready},
+            Rank.SUBMIT: {Entity.JOB: jobs.submit},
             Rank.CLOSE: {Entity.SESSION: sessions.on_close},
-            Rank.CANCEL: {Entity.SESSION: sessions.on_cancel, Entity.JOB: self._cancel_job},
+            Rank.CANCEL: {Entity.SESSION: sessions.on_cancel, Entity.JOB: jobs.cancel},
             Rank.MAX_TIME: {Entity.SESSION: sessions.on_life_end},
             Rank.ITTL: {Entity.SESSION: sessions.on_ittl},
+            Rank.AVAILABILITY: {Entity.QPU: self._windows.on_change},
         }
 
     # ---------------------------------------------------------------- driving
@@ -119,11 +151,17 @@ class Scheduler:
     @property
     def is_needed(self) -> bool:
         """Whether a run without a horizon goes on (S6); ask it between instants."""
-        return self._unfinished > 0 or self._sessions.commands_to_come > 0 or self._qpu.holder is not None
+        sessions = self._sessions
+        return self._jobs.unfinished > 0 or sessions.commands_to_come > 0 or sessions.active > 0
+
+    @property
+    def session_qpus(self) -> list[int]:
+        """The number of each session's QPU, by session; NEVER for one that was not routed (S54)."""
+        return [NEVER if session.qpu is None else session.qpu.number for session in self._sessions.all]
 
     def next_event_us(self) -> int | None:
         """The time of the next event, dispatch included; None if nothing will ever happen."""
-        if self._qpu.may_dispatch:
+        if self._calls:
             return self.now_us
         head = self._agenda.head()
         return None if head is None else head[0]
@@ -152,22 +190,20 @@ class Scheduler:
         limit = (until_us, through, _LAST_ENTITY)
         take = self._agenda.take
         handlers = self._handlers
-        qpu = self._qpu
+        jobs, calls = self._jobs, self._calls
         self._program_acts = False
         applied = 0
         while applied < at_most:
-            stops = only_needed and self._unfinished == 0 and not self.is_needed  # S6
-            if stops or qpu.may_dispatch:
-                # S3: the QPU picks work only when nothing else is left at the instant
+            stops = only_needed and jobs.unfinished == 0 and not self.is_needed  # S6
+            if stops or calls:
+                # S3: a QPU picks work only when nothing else is left at the instant
                 # S6: whether the run goes on is asked only when the instant is complete
                 instant = (self.now_us, _DISPATCH_RANK, _LAST_ENTITY)
                 event = take(instant if instant < limit else limit)
                 if event is None:
-                    if instant > limit or not qpu.may_dispatch:
+                    if instant > limit or not calls:
                         break
-                    job = qpu.next_job()
-                    if job is not None:
-                        self._start(self.now_us, job)
+                    self._dispatch(self._qpus[heappop(calls)])
                     continue
             else:
                 event = take(limit)
@@ -181,11 +217,17 @@ class Scheduler:
         self.events_applied += applied
         return applied < at_most
 
+    def _dispatch(self, qpu: Qpu) -> None:
+        if qpu.due_calibrations:
+            self._windows.calibrate(self.now_us, qpu)
+        self._jobs.dispatch(self.now_us, qpu)
+
     # ---------------------------------------------------------------- commands of live programs
 
     def add_job(self, spec: JobSpec) -> int:
         """Make a job known that a live program will submit, and return its number."""
         job = self._append_job(spec, NEVER)
+        self._keep_stages(self._columns)
         self._program_jobs.add(job)
         return job
 
@@ -204,8 +246,8 @@ class Scheduler:
         self._catch_up(now_us)
         if job not in self._program_jobs or self.journal.status[job] != NEVER:
             raise SchedulerUsageError(f"job {job} is not one that a program has added and not yet submitted")
-        self._unfinished += 1
-        self._submit(now_us, job)
+        self._jobs.unfinished += 1
+        self._jobs.submit(now_us, job)
 
     def close(self, now_us: int, session: int) -> bool:
         """close() a session at `now_us` (S17); False if it was closed before, so that nothing happened."""
@@ -227,7 +269,7 @@ class Scheduler:
         acts = self.journal.ended_us[job] == NEVER
         if acts:
             self.now_us = now_us
-            self._cancel_job(now_us, job)
+            self._jobs.cancel(now_us, job)
         return acts
 
     def _catch_up(self, now_us: int) -> None:
@@ -239,7 +281,7 @@ class Scheduler:
         """S6: a close or cancel prolongs the run only as long as its session is not closed."""
         self._sessions.expect_command(session)
         self._advance_for_command(now_us, only_needed=True)
-        if session.phase is _CLOSED:
+        if session.phase is Phase.CLOSED:
             return False
         self._sessions.command_served(session)
         self.now_us = now_us
@@ -251,84 +293,13 @@ class Scheduler:
         while not self._advance(now_us, Rank.READY, ALL_EVENTS, only_needed=only_needed):
             pass
 
-    # ---------------------------------------------------------------- life of jobs
+    # ---------------------------------------------------------------- what follows from the end of a job
 
-    def _submit(self, now_us: int, job: int) -> None:
-        journal = self.journal
-        journal.submitted_us[job] = now_us
-        number = journal.session[job]
-        of_session = number != NEVER
-        waits_in_queue = True
-        if of_session:
-            session = self._sessions.all[number]
-            if session.phase is _ABSENT and session.spec.created_us == NEVER:
-                self._sessions.create(now_us, number)  # S9: also if the submission is rejected
-            if session.phase not in ACCEPTS or self._max_execution_time_us[job] > session.spec.max_time_us:
-                self._end_job(now_us, job, _REJECTED, session.why_rejected())
-                return
-            self._sessions.apply(now_us, session, _SUBMIT)
-            session.add(now_us, job)
-            waits_in_queue = session.phase not in ACTIVE  # S10, S12, S15
-        journal.status[job] = _QUEUED
-        qpu = self._qpu
-        if waits_in_queue:
-            key = self._queue_key
-            entry = (now_us, job) if key is None else (*key(JobView(self._columns, job, now_us)), now_us, job)
-            qpu.queue.push(entry, of_session=of_session)
-        if self._cancel_after_us[job] != NEVER:
-            self._agenda.arm(now_us + self._cancel_after_us[job], Rank.CANCEL, _JOB, job)  # S25
-        qpu.look_for_work()
-
-    def _start(self, now_us: int, job: int) -> None:
-        journal = self.journal
-        journal.status[job] = _RUNNING
-        journal.started_us[job] = now_us
-        needed_us = self._qpu_time_us[job]
-        own_limit_us = self._max_execution_time_us[job]
-        if own_limit_us != NO_LIMIT:  # S44
-            if NEVER < own_limit_us < needed_us:
-                needed_us = own_limit_us
-            if self._limit_us < needed_us:
-                needed_us = self._limit_us
-        qpu = self._qpu
-        qpu.job = job
-        qpu.finish = self._agenda.arm(now_us + needed_us, _FINISH_RANK, _JOB, job)
-        if journal.session[job] != NEVER:
-            self._sessions.apply(now_us, self._sessions.all[journal.session[job]], _START)
-
-    def _on_finish(self, now_us: int, job: int) -> None:
-        self._qpu.vacate()
-        if now_us - self.journal.started_us[job] < self._qpu_time_us[job]:
-            self._end_job(now_us, job, JobStatus.ERROR, Reason.RAN_TOO_LONG)  # S44
-        else:
-            self._end_job(now_us, job, _DONE, _NO_REASON)
-
-    def _cancel_job(self, now_us: int, job: int) -> None:
-        """S25: acts once; before the submission and after the end nothing happens."""
-        status = self.journal.status[job]
-        if status == _RUNNING:
-            self._agenda.disarm(self._qpu.finish)
-            self._qpu.vacate()
-        elif status != _QUEUED:
-            return
-        self._end_job(now_us, job, JobStatus.CANCELLED, Reason.JOB_CANCELLED)
-
-    def _end_job(self, now_us: int, job: int, status: JobStatus, reason: Reason) -> None:
-        journal = self.journal
-        journal.status[job] = status
-        journal.ended_us[job] = now_us
-        if reason:
-            journal.reason[job] = reason
-        self._unfinished -= 1
-        number = journal.session[job]
-        if number != NEVER and status is not _REJECTED:
-            session = self._sessions.all[number]
-            session.jobs -= 1
-            self._sessions.apply(now_us, session, _END if session.jobs else _END_LAST)
+    def _on_job_end(self, now_us: int, job: int, status: JobStatus, reason: Reason) -> None:
         if self._follow_ups and job in self._follow_ups:
             for follow_up in self._follow_ups[job]:
-                self._arm_submission(now_us + self._think_us[follow_up], follow_up)  # S5
-        client = self._client_of[job]
+                self._arm_submission(now_us + self._columns.think_us[follow_up], follow_up)  # S5
+        client = self._columns.client[job]
         if client != NEVER:
             self._act_for_client(now_us, self._clients[client], job, status, reason)
         if self._program_jobs and job in self._program_jobs:
@@ -336,10 +307,8 @@ class Scheduler:
             self._program_acts = True
 
     def _arm_submission(self, time_us: int, job: int) -> None:
-        self._unfinished += 1
-        self._agenda.arm(time_us, _SUBMIT_RANK, _JOB, job)
-
-    # ---------------------------------------------------------------- clients and jobs created in the run
+        self._jobs.unfinished += 1
+        self._agenda.arm(time_us, Rank.SUBMIT, Entity.JOB, job)
 
     def _act_for_client(
         self, now_us: int, client: Client, ended_job: int, status: JobStatus, reason: Reason
@@ -348,7 +317,7 @@ class Scheduler:
         if step is _NEXT:
             job = client.job
             self.journal.session[job] = client.session  # S66: it may have moved
-            self._arm_submission(now_us + self._think_us[job], job)
+            self._arm_submission(now_us + self._columns.think_us[job], job)
             return
         if step is Step.FINISH:
             if client.session != NEVER and client.spec.on_finish is not OnFinish.LEAVE:  # S64
@@ -359,7 +328,8 @@ class Scheduler:
             client.session = self._repeat_session(client.session)
         elif step is Step.AGAIN_IN_JOB_MODE:
             client.session = NEVER
-        self._arm_submission(now_us, self._repeat_job(ended_job, client.session))
+        again = self._columns.repeat(ended_job, client.session)
+        self._arm_submission(now_us, self._append_job(again, ended_job))
 
     def _repeat_session(self, session: int) -> int:
         """S66: another session with the same parameters."""
@@ -367,27 +337,20 @@ class Scheduler:
         spec = self._sessions.all[session].spec
         return self._sessions.add(replace(spec, created_us=NEVER, close_us=NEVER, cancel_us=NEVER))
 
-    def _repeat_job(self, job: int, session: int) -> int:
-        """S65, S66: the same iteration again, with the same drawn times."""
-        return self._append_job(
-            JobSpec(
-                qpu_time_us=self._qpu_time_us[job],
-                session=session,
-                client=self._client_of[job],
-                account=self._columns.account[job],
-                max_execution_time_us=self._max_execution_time_us[job],
-                priority=self._columns.priority[job],
-                cancel_after_us=self._cancel_after_us[job],
-            ),
-            job,
-        )
-
     def _append_job(self, spec: JobSpec, repeats: int) -> int:
-        self._qpu_time_us.append(spec.qpu_time_us)
-        self._max_execution_time_us.append(spec.max_execution_time_us)
-        self._client_of.append(spec.client)
-        self._cancel_after_us.append(spec.cancel_after_us)
-        self._columns.account.append(spec.account)
-        self._columns.priority.append(spec.priority)
         self.journal.add_job(spec.session, repeats)
-        return len(self._qpu_time_us) - 1
+        return self._columns.append(spec, repeats)
+
+
+def _entry_of(
+    key: QueueKey | None, columns: JobColumns, journal: Journal, plan: Plan
+) -> Callable[[int, int], Entry] | None:
+    """The places that a queue policy gives; None: first in, first out."""
+    if key is None:
+        return None
+    seen = Columns(columns.account, columns.priority, journal.session, plan.accounts)
+
+    def entry_of(submitted_us: int, job: int) -> Entry:
+        return (*key(JobView(seen, job, submitted_us)), submitted_us, job)
+
+    return entry_of

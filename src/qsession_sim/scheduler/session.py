@@ -4,29 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from typing import TYPE_CHECKING
 
 from qsession_sim.errors import IllegalTransitionError
 from qsession_sim.scheduler.agenda import Deadline
 from qsession_sim.scheduler.plan import SessionSpec
+from qsession_sim.scheduler.queue import CAN_PREPARE, CAN_START
 from qsession_sim.scheduler.rules import HoldPolicy
 from qsession_sim.scheduler.transitions import (
-    ACCEPTS,
     TABLE,
     Action,
     Phase,
     SessionEvent,
 )
-from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Reason
+from qsession_sim.scheduler.vocabulary import NEVER, Mode
 
-_QUEUED = JobStatus.QUEUED  # looking it up in the enum costs more than the comparison
+if TYPE_CHECKING:
+    from qsession_sim.scheduler.qpu import Qpu
+
+BEFORE_ALL = NEVER
+"""A time that no submission has: the place of a job that an outage threw off the QPU (S52)."""
 
 
 class Session:
     """Applies the transition table. Its clocks are deadlines on the agenda; it owns no timer."""
 
     __slots__ = (
-        "_jobs",
+        "_ready",
+        "_unprepared",
         "commands",
+        "counting",
+        "emptied_us",
+        "fills_gaps",
+        "is_batch",
         "ittl_deadline",
         "ittl_us",
         "jobs",
@@ -34,21 +44,35 @@ class Session:
         "life_deadline",
         "number",
         "phase",
+        "prepared",
+        "preparing",
+        "qpu",
         "spec",
+        "thinks",
+        "thought_us",
     )
 
-    def __init__(self, number: int, spec: SessionSpec, hold: HoldPolicy) -> None:
+    def __init__(self, number: int, spec: SessionSpec, hold: HoldPolicy, qpu: Qpu | None) -> None:
         self.number = number
         self.spec = spec
+        self.qpu = qpu  # S54: None until it is routed
         self.phase = Phase.ABSENT
-        self.jobs = 0  # queued or on the QPU
+        self.jobs = 0  # accepted and not ended
+        self.counting = 0  # those of them that keep the ITTL clock from running (S13, S43)
         self.commands = 0  # closes and cancels to come (S6)
         self.ittl_deadline: Deadline | None = None
         self.life_deadline: Deadline | None = None  # the unused clock (S21), later max_time (S11)
-        is_batch = spec.mode is Mode.BATCH
-        self.lets_job_mode_in = is_batch or hold.lets_job_mode_in  # S32, S51
-        self.ittl_us = spec.interactive_timeout_us if is_batch or hold.ittl_counts else 0  # S51
-        self._jobs: list[tuple[int, int]] = []
+        self.is_batch = spec.mode is Mode.BATCH
+        self.lets_job_mode_in = self.is_batch or hold.lets_job_mode_in  # S32, S51
+        self.fills_gaps = not self.is_batch and hold.fills_gaps  # S51
+        self.ittl_us = spec.interactive_timeout_us if self.is_batch or hold.ittl_counts else 0  # S51
+        self.preparing: set[int] = set()
+        self.prepared = 0  # jobs that are preparing, or ready after it (S42)
+        self.emptied_us = NEVER  # when it had no counting job last, until the next submission
+        self.thinks = 0  # think times so far, and their sum
+        self.thought_us = 0
+        self._ready: list[tuple[int, int]] = []
+        self._unprepared: list[tuple[int, int]] = []
 
     def apply(self, event: SessionEvent) -> tuple[Action, ...]:
         """Make the transition and return the actions it asks for.
@@ -64,23 +88,33 @@ class Session:
         self.phase = transition.phase
         return transition.actions
 
-    def why_rejected(self) -> Reason:
-        """Why a submission is not accepted: the reasons of S20 in their order."""
-        if self.phase is Phase.ABSENT:
-            return Reason.SESSION_NOT_CREATED  # S9
-        if self.phase not in ACCEPTS:
-            return Reason.SESSION_CLOSED
-        return Reason.EXECUTION_TIME_EXCEEDS_SESSION  # S24
+    def add_ready(self, place_us: int, job: int) -> None:
+        """Queue a job that may start: by submission (S12), or in a batch by when it became ready (S33)."""
+        heappush(self._ready, (place_us, job))
 
-    def add(self, submitted_us: int, job: int) -> None:
-        """Count a job in and queue it by (submission, number) (S12)."""
-        self.jobs += 1
-        heappush(self._jobs, (submitted_us, job))
+    def add_unprepared(self, submitted_us: int, job: int) -> None:
+        """Queue a job that waits for a lane (S42)."""
+        heappush(self._unprepared, (submitted_us, job))
 
-    def next_queued(self, status: Sequence[int]) -> int | None:
-        """Take the queued job that goes first, or None; `status` is the column of all jobs' statuses."""
-        while self._jobs:
-            job = heappop(self._jobs)[1]
-            if status[job] == _QUEUED:
-                return job
-        return None
+    def next_ready(self, stage: Sequence[int]) -> int | None:
+        """Take the job that starts first, or None; `stage` is the column of all jobs' stages."""
+        return _next(self._ready, stage, CAN_START)
+
+    def next_unprepared(self, stage: Sequence[int]) -> int | None:
+        """Take the job that gets a lane first, or None (S42)."""
+        return _next(self._unprepared, stage, CAN_PREPARE)
+
+    def waiting(self, stage: Sequence[int]) -> tuple[list[int], list[int]]:
+        """The jobs that may start, and those that wait for a lane; none of them is taken."""
+        return (
+            [job for _, job in self._ready if CAN_START[stage[job]]],
+            [job for _, job in self._unprepared if CAN_PREPARE[stage[job]]],
+        )
+
+
+def _next(heap: list[tuple[int, int]], stage: Sequence[int], waits: bytes) -> int | None:
+    while heap:
+        job = heappop(heap)[1]
+        if waits[stage[job]]:
+            return job
+    return None

@@ -4,22 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.journal import Journal
 from qsession_sim.scheduler.plan import SessionSpec
 from qsession_sim.scheduler.qpu import Qpu
+from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.session import Session
-from qsession_sim.scheduler.transitions import END_REASON, VISIBLE_CHANGES, Action, Phase, SessionEvent
-from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, Rank, Reason
+from qsession_sim.scheduler.transitions import (
+    END_REASON,
+    VISIBLE_CHANGES,
+    Action,
+    Phase,
+    SessionEvent,
+)
+from qsession_sim.scheduler.usage import Usage
+from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, JobStatus, Rank, Reason
 
 _ITTL, _SESSION = Rank.ITTL, Entity.SESSION  # looking members up costs more than arming a clock
+
+SHORTEST_ADAPTED_ITTL_US = 1_000_000
+"""The least ITTL that the hold policy `adaptive` gives a session that had think times."""
 
 
 class Sessions:
     """Carries out what the transition table asks for.
 
-    `end_job` is called for each queued job that ends with its session: (now_us, job, status, reason).
+    Args:
+        specs: of the sessions known before the run.
+        rules: settings of the service.
+        agenda: where clocks and commands are armed.
+        journal: where changes are written down.
+        router: gives each session its QPU (S54).
+        usage: what accounts use; None: nobody asks.
+        end_job: called for each queued job that ends with its session: (now_us, job, status, reason).
     """
 
     def __init__(
@@ -28,14 +47,17 @@ class Sessions:
         rules: Rules,
         agenda: Agenda,
         journal: Journal,
-        qpu: Qpu,
+        router: Router,
+        usage: Usage | None,
         end_job: Callable[[int, int, JobStatus, Reason], None],
     ) -> None:
         self.commands_to_come = 0  # closes and cancels of sessions that are not closed (S6)
+        self.active = 0  # sessions that hold a QPU
         self._rules = rules
         self._agenda = agenda
         self._journal = journal
-        self._qpu = qpu
+        self._router = router
+        self._usage = usage
         self._end_job = end_job
         self.all: list[Session] = []  # by number
         self._takes: dict[Action, Callable[[int, Session, SessionEvent], None]] = {
@@ -48,13 +70,14 @@ class Sessions:
             Action.HOLD_QPU: self._hold_qpu,
             Action.RELEASE_QPU: self._release_qpu,
             Action.END_QUEUED_JOBS: self._end_queued_jobs,
+            Action.REQUEUE_JOBS: self._requeue_jobs,
         }
         for spec in specs:
             self.add(spec)
 
     def add(self, spec: SessionSpec) -> int:
         """Make a session known and arm what is already certain; returns its number."""
-        session = Session(len(self.all), spec, self._rules.hold)
+        session = Session(len(self.all), spec, self._rules.hold, self._router.given(spec.qpu))
         self.all.append(session)
         if spec.created_us != NEVER:
             self._agenda.arm(spec.created_us, Rank.CREATE, Entity.SESSION, session.number)
@@ -92,6 +115,8 @@ class Sessions:
     def create(self, now_us: int, number: int) -> None:
         """S9: the session comes into existence."""
         session = self.all[number]
+        if session.qpu is None:
+            session.qpu = self._router.choose(now_us, session.spec.route)  # S54
         self.apply(now_us, session, SessionEvent.CREATE)
         if session.spec.created_us == NEVER:
             self._arm_counted_from(session, now_us)
@@ -129,17 +154,23 @@ class Sessions:
         session.ittl_deadline = None
         self.apply(now_us, session, SessionEvent.ITTL)
 
+    def reserve(self, now_us: int, session: Session) -> None:
+        """S52: another account's reservation takes the QPU of an active session."""
+        self.apply(now_us, session, SessionEvent.RESERVE)
+
     def apply(self, now_us: int, session: Session, event: SessionEvent) -> None:
         """Make a transition, write it down if it can be seen, and take its actions."""
         before = session.phase
         actions = session.apply(event)
         after = session.phase
         if before is not after and (before, after) in VISIBLE_CHANGES:
-            reason = END_REASON[event] if after is Phase.CLOSED else Reason.NONE
-            self._journal.note(now_us, session.number, before, event, after, reason)
             if after is Phase.CLOSED:
+                reason = END_REASON[event]
                 self.commands_to_come -= session.commands
                 session.commands = 0
+            else:
+                reason = Reason.RESERVATION if event is SessionEvent.RESERVE else Reason.NONE
+            self._journal.note(now_us, session.number, before, event, after, reason)
         for action in actions:
             self._takes[action](now_us, session, event)
 
@@ -150,7 +181,11 @@ class Sessions:
         self._start_life(session, now_us + session.spec.max_time_us)
 
     def _start_ittl(self, now_us: int, session: Session, _event: SessionEvent) -> None:
-        session.ittl_deadline = self._agenda.arm(now_us + session.ittl_us, _ITTL, _SESSION, session.number)
+        ittl_us = session.ittl_us
+        if self._rules.hold.adapts and not session.is_batch:
+            session.emptied_us = now_us
+            ittl_us = _adapted_ittl_us(session)
+        session.ittl_deadline = self._agenda.arm(now_us + ittl_us, _ITTL, _SESSION, session.number)
 
     def _stop_ittl(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
         self._agenda.disarm(session.ittl_deadline)
@@ -164,12 +199,23 @@ class Sessions:
         self._stop_ittl(now_us, session, event)
         self._stop_life(now_us, session, event)
 
-    def _hold_qpu(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
-        self._qpu.holder = session
+    def _hold_qpu(self, now_us: int, session: Session, _event: SessionEvent) -> None:
+        qpu = qpu_of(session)
+        qpu.holder = session
+        qpu.lanes.become_active(session)
+        self.active += 1
+        if self._usage is not None and not session.is_batch:
+            self._usage.begin_session(now_us, session.spec.account, session.number)
 
-    def _release_qpu(self, _now_us: int, _session: Session, _event: SessionEvent) -> None:
-        self._qpu.holder = None
-        self._qpu.look_for_work()
+    def _release_qpu(self, now_us: int, session: Session, _event: SessionEvent) -> None:
+        qpu = qpu_of(session)
+        qpu.holder = None
+        qpu.lanes.stop_being_active(session)
+        qpu.look_for_work()
+        self.active -= 1
+        if self._usage is not None and not session.is_batch:
+            stays = qpu.job != NEVER and self._journal.session[qpu.job] == session.number
+            self._usage.end_session(now_us, session.number, job_on_qpu=qpu.job if stays else NEVER)
 
     def _start_life(self, session: Session, time_us: int) -> None:
         session.life_deadline = self._agenda.arm(time_us, Rank.MAX_TIME, Entity.SESSION, session.number)
@@ -179,5 +225,37 @@ class Sessions:
             status, reason = self._rules.max_time_ends_as, Reason.MAX_TIME  # S16
         else:
             status, reason = JobStatus.CANCELLED, Reason.SESSION_CANCELLED  # S18
-        while (job := session.next_queued(self._journal.status)) is not None:
+        if not session.jobs:
+            return
+        ready, unprepared = session.waiting(self._journal.status)
+        jobs = {*ready, *unprepared, *session.preparing}
+        for job in sorted(jobs, key=lambda job: (self._journal.submitted_us[job], job)):
             self._end_job(now_us, job, status, reason)
+
+    def _requeue_jobs(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
+        """S43, S52: what is queued stands in the normal queue, with its own submission time."""
+        if not session.jobs:
+            return
+        ready, unprepared = session.waiting(self._journal.status)
+        qpu, submitted_us = qpu_of(session), self._journal.submitted_us
+        for job in ready:
+            if self._journal.status[job] == JobStage.REQUEUED:  # S52: at the head of whatever queue it is in
+                qpu.queue.push_first(submitted_us[job], job, of_session=True)
+            else:
+                qpu.queue.push(submitted_us[job], job, of_session=True)
+        for job in unprepared:
+            qpu.lanes.unprepared.push(submitted_us[job], job, of_session=True)
+
+
+def qpu_of(session: Session) -> Qpu:
+    """The QPU of a session that exists."""
+    if session.qpu is None:
+        raise SchedulerUsageError(f"session {session.number} does not exist yet and has no QPU")
+    return session.qpu
+
+
+def _adapted_ittl_us(session: Session) -> int:
+    """S51, `adaptive`: twice the mean of the session's past think times, within bounds."""
+    if not session.thinks:
+        return session.ittl_us
+    return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.thinks))

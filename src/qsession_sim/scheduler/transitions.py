@@ -3,9 +3,10 @@
 How to read it. A session is in one `Phase`. What can happen to it is a `SessionEvent`; a condition is never
 an `if` beside the table but a different event: a job ends either leaving others behind (`END`) or as the
 session's last (`END_LAST`), and a close finds jobs (`CLOSE`) or none (`CLOSE_EMPTY`), "jobs" being those
-queued or on the QPU. `TABLE[phase][event]` is the next phase with the actions to take, in order; a pair that
-is not there is illegal. `Session` applies the table and nothing else changes a phase; the diagram in the
-documentation is made from it.
+accepted and not ended. A job *counts* as long as it keeps the ITTL clock from running: queued or on the QPU,
+or with `ittl_condition: ready` only once it is ready (S43). `TABLE[phase][event]` is the next phase with the
+actions to take, in order; a pair that is not there is illegal. `Session` applies the table and nothing else
+changes a phase; the diagram in the documentation is made from it.
 
 A phase is a public state (`STATE_OF`) plus what the session still has to do, and whether it accepts jobs.
 """
@@ -24,8 +25,8 @@ class Phase(IntEnum):
     ABSENT = 0
     OPEN = 1
     OPEN_CLOSING = 2
-    RUNNING = 3  # active, with a job on the QPU or queued
-    IDLE = 4  # active, without jobs: the ITTL clock runs
+    RUNNING = 3  # active, with a job that counts
+    IDLE = 4  # active, without such a job: the ITTL clock runs
     CLOSING = 5  # active
     INACTIVE = 6
     INACTIVE_CLOSING = 7
@@ -36,16 +37,20 @@ class SessionEvent(IntEnum):
     """What can happen to a session."""
 
     CREATE = 0
-    SUBMIT = 1  # an accepted submission
+    SUBMIT = 1  # an accepted submission of a job that counts
     START = 2  # one of its jobs starts on the QPU
-    END = 3  # one of its jobs ended, others are queued or running
-    END_LAST = 4  # its only queued or running job ended
-    CLOSE = 5  # close() while jobs are queued or running
+    END = 3  # one of its jobs ended, others have not
+    END_LAST = 4  # its only job that had not ended did
+    CLOSE = 5  # close() while jobs have not ended
     CLOSE_EMPTY = 6  # close() without such jobs
     CANCEL = 7
     MAX_TIME = 8
     ITTL = 9
     UNUSED = 10
+    LEAVE_LAST = 11  # its last job that counts left the QPU or ended; others have not ended
+    PREPARE = 12  # an accepted submission of a job that does not count before it is ready (S43)
+    READY = 13  # a job begins to count, because it is ready (S43)
+    RESERVE = 14  # the QPU is reserved for another account (S52)
 
 
 class Action(IntEnum):
@@ -60,6 +65,7 @@ class Action(IntEnum):
     HOLD_QPU = 6  # the session becomes active
     RELEASE_QPU = 7  # the session stops being active
     END_QUEUED_JOBS = 8
+    REQUEUE_JOBS = 9  # what is queued stands in the normal queue from now on
 
 
 class Transition(NamedTuple):
@@ -106,6 +112,7 @@ _DROP_WAITING = Transition(_P.CLOSED, (_A.STOP_CLOCKS, _A.END_QUEUED_JOBS))
 _CLOSE_ACTIVE = Transition(_P.CLOSED, (_A.STOP_CLOCKS, _A.RELEASE_QPU))
 _DROP_ACTIVE = Transition(_P.CLOSED, (_A.STOP_CLOCKS, _A.RELEASE_QPU, _A.END_QUEUED_JOBS))
 _FIRST_START = (_A.HOLD_QPU, _A.START_MAX_TIME)
+_DEACTIVATE = (_A.RELEASE_QPU, _A.REQUEUE_JOBS)
 
 TABLE: Final[dict[Phase, dict[SessionEvent, Transition]]] = {
     _P.ABSENT: {
@@ -120,6 +127,9 @@ TABLE: Final[dict[Phase, dict[SessionEvent, Transition]]] = {
         _E.CLOSE_EMPTY: _CLOSE_WAITING,  # S17
         _E.CANCEL: _DROP_WAITING,  # S18
         _E.UNUSED: _CLOSE_WAITING,  # S21
+        _E.LEAVE_LAST: Transition(_P.OPEN),
+        _E.PREPARE: Transition(_P.OPEN, (_A.STOP_UNUSED,)),  # S21
+        _E.READY: Transition(_P.OPEN),
     },
     _P.OPEN_CLOSING: {
         _E.START: Transition(_P.CLOSING, _FIRST_START),  # S11, S17
@@ -127,6 +137,8 @@ TABLE: Final[dict[Phase, dict[SessionEvent, Transition]]] = {
         _E.END_LAST: _CLOSE_WAITING,  # S17: a cancelled job has ended, too
         _E.CLOSE: Transition(_P.OPEN_CLOSING),  # S26
         _E.CANCEL: _DROP_WAITING,  # S18, S26
+        _E.LEAVE_LAST: Transition(_P.OPEN_CLOSING),
+        _E.READY: Transition(_P.OPEN_CLOSING),
     },
     _P.RUNNING: {
         _E.SUBMIT: Transition(_P.RUNNING),
@@ -136,13 +148,23 @@ TABLE: Final[dict[Phase, dict[SessionEvent, Transition]]] = {
         _E.CLOSE: Transition(_P.CLOSING),  # S17
         _E.CANCEL: _DROP_ACTIVE,  # S18
         _E.MAX_TIME: _DROP_ACTIVE,  # S16
+        _E.LEAVE_LAST: Transition(_P.IDLE, (_A.START_ITTL,)),  # S13, S41, S43
+        _E.PREPARE: Transition(_P.RUNNING),
+        _E.READY: Transition(_P.RUNNING),
+        _E.RESERVE: Transition(_P.INACTIVE, _DEACTIVATE),  # S52
     },
     _P.IDLE: {
         _E.SUBMIT: Transition(_P.RUNNING, (_A.STOP_ITTL,)),  # S13
         _E.CLOSE_EMPTY: _CLOSE_ACTIVE,  # S17: no ITTL wait
         _E.CANCEL: _DROP_ACTIVE,  # S18
         _E.MAX_TIME: _DROP_ACTIVE,  # S16
-        _E.ITTL: Transition(_P.INACTIVE, (_A.RELEASE_QPU,)),  # S14
+        _E.ITTL: Transition(_P.INACTIVE, _DEACTIVATE),  # S14, S43
+        _E.END: Transition(_P.IDLE),  # of a job that did not count
+        _E.END_LAST: Transition(_P.IDLE),
+        _E.PREPARE: Transition(_P.IDLE),  # S43: it does not stop the clock
+        _E.READY: Transition(_P.RUNNING, (_A.STOP_ITTL,)),  # S43
+        _E.CLOSE: Transition(_P.CLOSING, (_A.STOP_ITTL,)),  # S17
+        _E.RESERVE: Transition(_P.INACTIVE, (_A.STOP_ITTL, *_DEACTIVATE)),  # S52
     },
     _P.CLOSING: {
         _E.START: Transition(_P.CLOSING),
@@ -151,6 +173,9 @@ TABLE: Final[dict[Phase, dict[SessionEvent, Transition]]] = {
         _E.CLOSE: Transition(_P.CLOSING),  # S26
         _E.CANCEL: _DROP_ACTIVE,  # S18, S26
         _E.MAX_TIME: _DROP_ACTIVE,  # S16
+        _E.LEAVE_LAST: Transition(_P.CLOSING),  # S41: closed when the last job has ended
+        _E.READY: Transition(_P.CLOSING),
+        _E.RESERVE: Transition(_P.INACTIVE_CLOSING, _DEACTIVATE),  # S52
     },
     _P.INACTIVE: {
         _E.SUBMIT: Transition(_P.INACTIVE),  # S15
@@ -161,6 +186,9 @@ TABLE: Final[dict[Phase, dict[SessionEvent, Transition]]] = {
         _E.CLOSE_EMPTY: _CLOSE_WAITING,  # S17
         _E.CANCEL: _DROP_WAITING,  # S18
         _E.MAX_TIME: _DROP_WAITING,  # S11: it never pauses; S16
+        _E.LEAVE_LAST: Transition(_P.INACTIVE),
+        _E.PREPARE: Transition(_P.INACTIVE),
+        _E.READY: Transition(_P.INACTIVE),
     },
     _P.INACTIVE_CLOSING: {
         _E.START: Transition(_P.CLOSING, (_A.HOLD_QPU,)),  # S17
@@ -169,6 +197,8 @@ TABLE: Final[dict[Phase, dict[SessionEvent, Transition]]] = {
         _E.CLOSE: Transition(_P.INACTIVE_CLOSING),  # S26
         _E.CANCEL: _DROP_WAITING,  # S18, S26
         _E.MAX_TIME: _DROP_WAITING,  # S16
+        _E.LEAVE_LAST: Transition(_P.INACTIVE_CLOSING),
+        _E.READY: Transition(_P.INACTIVE_CLOSING),
     },
     _P.CLOSED: {
         _E.END: _STAY_CLOSED,  # a job that was running, or was dropped with the session
@@ -176,6 +206,7 @@ TABLE: Final[dict[Phase, dict[SessionEvent, Transition]]] = {
         _E.CLOSE: _STAY_CLOSED,  # S26: no error
         _E.CLOSE_EMPTY: _STAY_CLOSED,
         _E.CANCEL: _STAY_CLOSED,
+        _E.LEAVE_LAST: _STAY_CLOSED,
     },
 }
 
