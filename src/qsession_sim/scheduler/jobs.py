@@ -16,6 +16,7 @@ from qsession_sim.scheduler.sessions import Sessions
 from qsession_sim.scheduler.transitions import ACCEPTS, ACTIVE, Phase, SessionEvent
 from qsession_sim.scheduler.usage import Usage
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Entity, JobStage, JobStatus, Rank, Reason
+from qsession_sim.scheduler.windows import Windows
 from qsession_sim.units import LONGEST_US
 
 # Looking up an enum member costs more than most lines below; the hot path uses these names.
@@ -61,7 +62,8 @@ class Jobs:
         on_end: Callable[[int, int, JobStatus, Reason], None],
     ) -> None:
         self.unfinished = 0  # jobs queued, running or with a submission to come (S6)
-        self.sessions: Sessions  # set by the scheduler: each side tells the other of ends
+        self.sessions: Sessions  # these two are set by the scheduler: each side tells the other of ends
+        self.windows: Windows
         self._columns = columns
         self._journal = journal
         self._agenda = agenda
@@ -104,7 +106,8 @@ class Jobs:
             self._wait_for_qpu(now_us, now_us, job, session, qpu)
         if columns.cancel_after_us[job] != NEVER:
             self._agenda.arm(now_us + columns.cancel_after_us[job], Rank.CANCEL, _JOB, job)  # S25
-        qpu.look_for_work()
+        if qpu.job == NEVER or qpu.asks_while_busy:
+            qpu.look_for_work()
 
     def _why_rejected(self, now_us: int, job: int, session: Session | None) -> Reason:
         """S20: the first reason in its order; S9: also a rejected submission creates its session."""
@@ -183,12 +186,15 @@ class Jobs:
 
     def dispatch(self, now_us: int, qpu: Qpu) -> None:
         """S50: start the next job; once there is none to start, give the free lanes (S42)."""
-        qpu.answer_call()
+        qpu.is_called = False
+        if qpu.due_calibrations:
+            self.windows.calibrate(now_us, qpu)
         if qpu.job == NEVER and not qpu.downs:
             job = qpu.next_job(now_us)
             if job is not None:
                 self._start(now_us, job, qpu)
-                qpu.look_for_work()
+                if qpu.asks_while_busy:
+                    qpu.look_for_work()
                 return
         if qpu.lanes.are_used:
             while (job := qpu.lanes.next_job(now_us, qpu.holder)) is not None:
@@ -215,7 +221,9 @@ class Jobs:
         session = None if journal.session[job] == NEVER else self.sessions.all[journal.session[job]]
         if journal.status[job] == _READY:
             qpu.lanes.forget(job, session)
-        self._leave_queue(job, qpu)
+        qpu.queued -= 1
+        if qpu.weighs:
+            qpu.queued_us -= columns.estimated_us(job)
         journal.status[job] = _RUNNING
         journal.started_us[job] = now_us
         needed_us = columns.qpu_time_us[job]
@@ -225,7 +233,11 @@ class Jobs:
                 needed_us = own_limit_us
             if self._limit_us < needed_us:
                 needed_us = self._limit_us
-        qpu.put_on(job, self._agenda.arm(now_us + needed_us, _FINISH_RANK, _JOB, job))
+        finish = self._agenda.arm(now_us + needed_us, _FINISH_RANK, _JOB, job)
+        if qpu.is_simulator:
+            qpu.simulated[job] = finish
+        else:
+            qpu.job, qpu.finish = job, finish
         if self._usage is not None and (session is None or session.is_batch):
             self._usage.begin_job(now_us, columns.account[job], job)
         if session is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from itertools import repeat
 from typing import Any
 
@@ -179,12 +179,16 @@ class Plan:
             >>> list(plan.submissions), list(plan.jobs.qpu_time_us)
             ([1, 0], [5, 7])
         """
-        columns = {column.name: [getattr(job, column.name) for job in jobs] for column in fields(JobPlan)}
+        columns: dict[str, list[int] | None] = {}
+        for column in fields(JobPlan):
+            values = [getattr(job, column.name) for job in jobs]
+            is_needed = column.default is MISSING or any(value != _DEFAULTS[column.name] for value in values)
+            columns[column.name] = values if is_needed else None
         numbers = range(len(jobs))
         planned = [number for number in numbers if jobs[number].at_us != NEVER]
         planned.sort(key=lambda number: (jobs[number].at_us, number))
         return cls(
-            JobPlan(**columns),
+            JobPlan(**columns),  # type: ignore[arg-type]
             [jobs[number].at_us for number in planned],
             planned,
             [n for n in numbers if jobs[n].after != NEVER and jobs[n].client == NEVER],
@@ -194,6 +198,9 @@ class Plan:
             accounts,
             **more,
         )
+
+
+_DEFAULTS = {column.name: column.default for column in fields(JobSpec)}
 
 
 def growing(column: Column) -> array[int]:

@@ -27,12 +27,13 @@ class Qpu:
 
     __slots__ = (
         "_calls",
-        "_is_called",
         "_stage",
+        "asks_while_busy",
         "downs",
         "due_calibrations",
         "finish",
         "holder",
+        "is_called",
         "is_simulator",
         "job",
         "lanes",
@@ -62,7 +63,8 @@ class Qpu:
         self.lanes = lanes
         self._calls = calls
         self._stage = stage
-        self._is_called = False
+        self.is_called = False  # asked to look for work at the end of the instant
+        self.asks_while_busy = is_simulator  # for another job, or for lanes to give
         self.job = NEVER  # the job on it
         self.finish: Deadline | None = None
         self.simulated: dict[int, Deadline] = {}  # of a simulator: the jobs on it
@@ -75,29 +77,20 @@ class Qpu:
         self.reserved_for = NEVER  # an account (S52)
 
     def look_for_work(self) -> None:
-        """Ask for a dispatch at the end of the instant, unless a job is on it and no lane can be given."""
-        if (self.job == NEVER or self.lanes.are_used) and not self._is_called:
-            self._is_called = True
+        """Ask for a dispatch at the end of the instant, unless it would do nothing because of the job on it."""
+        if (self.job == NEVER or self.asks_while_busy) and not self.is_called:
+            self.is_called = True
             heappush(self._calls, self.number)
-
-    def answer_call(self) -> None:
-        """A dispatch has begun."""
-        self._is_called = False
-
-    def put_on(self, job: int, finish: Deadline) -> None:
-        """A job starts."""
-        if self.is_simulator:
-            self.simulated[job] = finish
-        else:
-            self.job, self.finish = job, finish
 
     def take_off(self, job: int) -> None:
         """A job has left."""
         if self.is_simulator:
             del self.simulated[job]
-        else:
-            self.job = NEVER
-            self.look_for_work()
+            return
+        self.job = NEVER
+        if not self.is_called:
+            self.is_called = True
+            heappush(self._calls, self.number)
 
     def finish_of(self, job: int) -> Deadline | None:
         """When a job on it finishes, as armed."""

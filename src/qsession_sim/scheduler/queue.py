@@ -122,7 +122,7 @@ class StaticQueue:
             job_mode = self._job_mode
             if not self._drop_gone(job_mode) or of_sessions[0] < job_mode[0]:
                 return heappop(of_sessions)[-1]
-        return self.pop_job_mode(now_us)
+        return self.pop_job_mode(now_us) if self._job_mode else None
 
     def pop_job_mode(self, now_us: int) -> int | None:  # noqa: ARG002 - the place of a job never changes here
         """Take the job-mode job that goes first among its kind, or None (S32)."""

@@ -92,7 +92,7 @@ class Scheduler:
         self._jobs.unfinished = len(plan.submissions)
         self._sessions = Sessions(plan.sessions, self.rules, agenda, journal, router, usage, self._jobs.end)
         self._jobs.sessions = self._sessions
-        self._windows = Windows(
+        self._jobs.windows = windows = Windows(
             plan.windows, self._qpus, agenda, journal, self._sessions, self.rules, self._jobs.fail
         )
         self._keep_stages(columns)
@@ -102,7 +102,7 @@ class Scheduler:
             self._follow_ups.setdefault(plan.jobs.after[number], []).append(number)
         for number in plan.job_cancels:
             agenda.arm(plan.jobs.cancel_us[number], Rank.CANCEL, Entity.JOB, number)
-        self._handlers = self._make_handlers()
+        self._handlers = self._make_handlers(windows)
 
     def _make_qpu(self, number: int, spec: QpuSpec) -> Qpu:
         stage, columns = self.journal.status, self._columns
@@ -128,10 +128,11 @@ class Scheduler:
             self.journal.keep_preparations()
             for qpu in self._qpus:
                 qpu.lanes.are_used = not qpu.is_simulator
+                qpu.asks_while_busy = True
         if columns.post_processing_us:
             self.journal.keep_departures()
 
-    def _make_handlers(self) -> dict[int, dict[int, Handler]]:
+    def _make_handlers(self, windows: Windows) -> dict[int, dict[int, Handler]]:
         sessions, jobs = self._sessions, self._jobs
         return {
             Rank.CREATE: {Entity.SESSION: sessions.create},
@@ -143,7 +144,7 @@ class Scheduler:
             Rank.CANCEL: {Entity.SESSION: sessions.on_cancel, Entity.JOB: jobs.cancel},
             Rank.MAX_TIME: {Entity.SESSION: sessions.on_life_end},
             Rank.ITTL: {Entity.SESSION: sessions.on_ittl},
-            Rank.AVAILABILITY: {Entity.QPU: self._windows.on_change},
+            Rank.AVAILABILITY: {Entity.QPU: windows.on_change},
         }
 
     # ---------------------------------------------------------------- driving
@@ -203,7 +204,7 @@ class Scheduler:
                 if event is None:
                     if instant > limit or not calls:
                         break
-                    self._dispatch(self._qpus[heappop(calls)])
+                    jobs.dispatch(self.now_us, self._qpus[heappop(calls)])
                     continue
             else:
                 event = take(limit)
@@ -216,11 +217,6 @@ class Scheduler:
                 at_most = applied
         self.events_applied += applied
         return applied < at_most
-
-    def _dispatch(self, qpu: Qpu) -> None:
-        if qpu.due_calibrations:
-            self._windows.calibrate(self.now_us, qpu)
-        self._jobs.dispatch(self.now_us, qpu)
 
     # ---------------------------------------------------------------- commands of live programs
 
