@@ -67,6 +67,7 @@ def test_the_promised_scenarios_are_shipped():
     assert [path.stem for path in SHIPPED] == [
         "busy_day",
         "close_versus_cancel",
+        "ibm_november_2023",
         "idle_session",
         "max_timeout",
         "quickstart",
