@@ -3,20 +3,25 @@
 A job is ``j<number> <submitted> <started> <ended> <status>[ <reason>]``, a change of a session is
 ``<time> s<number> <phase before> <event> <phase after>[ <reason>]``, the last line is ``end <time>``.
 What did not happen is ``-``. Only changes that a user can see are there: not those between RUNNING and IDLE.
+Where a run has more than one QPU a job ends in ``@<qpu>``, where it has preparation in
+``p<preparing>-<ready>``, where it has post-processing in ``left <time>``. A stay on a QPU that an outage ended
+is ``lost j<number> @<qpu> <started> <left>``, a window ``@<qpu> <kind> <start>-<end>``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
+from qsession_sim.scheduler.journal import Journal
 from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, SessionSpec
 from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.view import QueueKey
-from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
+from qsession_sim.scheduler.vocabulary import NEVER, JobStage, Reason, WindowKind
 
 Trace = Callable[[Scheduler], list[str]]
 Run = Callable[..., list[str]]
@@ -36,14 +41,30 @@ def lines_of(scheduler: Scheduler) -> list[str]:
     columns = (journal.submitted_us, journal.started_us, journal.ended_us, journal.status, journal.reason)
     lines = []
     for number, (submitted, started, ended, status, reason) in enumerate(zip(*columns, strict=True)):
-        name = "-" if status == NEVER else JobStatus(status).name
+        name = "-" if status == NEVER else JobStage(status).name
         times = f"{_time(submitted)} {_time(started)} {_time(ended)}"
-        lines.append(f"j{number} {times} {name}{_because(reason)}")
+        lines.append(f"j{number} {times} {name}{_because(reason)}{_more(journal, number)}")
     changes = iter(journal.transitions)
     for time_us, session, before, event, after, reason in zip(*[changes] * 6, strict=True):
         names = f"{Phase(before).name} {SessionEvent(event).name} {Phase(after).name}"
         lines.append(f"{time_us} s{session} {names}{_because(reason)}")
+    lost = iter(journal.lost_runs)
+    lines += [
+        f"lost j{job} @{qpu} {since}-{until}" for job, qpu, since, until in zip(*[lost] * 4, strict=True)
+    ]
+    windows = iter(journal.windows)
+    lines += [
+        f"@{qpu} {WindowKind(kind).name} {since}-{until}"
+        for qpu, kind, _, since, until in zip(*[windows] * 5, strict=True)
+    ]
     return [*lines, f"end {scheduler.now_us}"]
+
+
+def _more(journal: Journal, job: int) -> str:
+    text = f" @{_time(journal.qpu[job])}" if journal.qpu else ""
+    if journal.preparing_us:
+        text += f" p{_time(journal.preparing_us[job])}-{_time(journal.ready_us[job])}"
+    return text + (f" left {_time(journal.left_us[job])}" if journal.left_us else "")
 
 
 @pytest.fixture
@@ -64,8 +85,9 @@ def run() -> Run:
         rules: Rules | None = None,
         queue_key: QueueKey | None = None,
         horizon_us: int | None = None,
+        **plan: Any,
     ) -> list[str]:
-        scheduler = Scheduler(Plan.of(jobs, sessions, clients), rules, queue_key)
+        scheduler = Scheduler(Plan.of(jobs, sessions, clients, **plan), rules, queue_key)
         if horizon_us is None:
             assert scheduler.advance_while_needed()
         else:

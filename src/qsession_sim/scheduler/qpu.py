@@ -77,7 +77,7 @@ class Qpu:
         self.reserved_for = NEVER  # an account (S52)
 
     def look_for_work(self) -> None:
-        """Ask for a dispatch at the end of the instant, unless it would do nothing because of the job on it."""
+        """Ask for a dispatch at the end of the instant, unless the job on it makes that useless."""
         if (self.job == NEVER or self.asks_while_busy) and not self.is_called:
             self.is_called = True
             heappush(self._calls, self.number)
