@@ -62,3 +62,30 @@ def test_malformed_lines_are_bad_input(tmp_path, capsys):
             "correct the file, or leave them out with skip_bad_lines: true"
         ),
     ]
+
+
+def test_skipped_lines_are_counted_aloud(tmp_path, capsys):
+    """Line 2 is malformed."""
+    trace = str(tmp_path / "a.swf")
+    (tmp_path / "a.swf").write_text(LINE + "2 0 -1 x\n")
+    commands = (["run", trace], ["workload", "export", trace, str(tmp_path / "b.csv")])
+
+    for command in commands:
+        assert main(command) == 2
+        assert "line 2" in capsys.readouterr().err
+        assert main([*command, "--skip-bad-lines"]) == 0
+        assert capsys.readouterr().err == "trace: 1 malformed line skipped\n"
+
+    assert main(["run", trace, "--skip-bad-lines", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["workload", "describe", trace, "--skip-bad-lines"]) == 0
+    assert "left_out.trace.bad_lines                1\n" in capsys.readouterr().out
+
+
+def test_skipped_lines_without_a_trace_are_a_slip(scenario_file, capsys):
+    name = scenario_file("workload: []\n")
+
+    assert main(["run", name, "--skip-bad-lines"]) == 2
+    assert capsys.readouterr().err == (
+        "--skip-bad-lines: no source of the workload is a trace; leave it out\n"
+    )

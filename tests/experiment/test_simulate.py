@@ -146,9 +146,10 @@ def test_a_policy_of_another_kind_is_an_error_that_says_what_is_wanted(given: An
 
 @pytest.mark.parametrize("overrides", ["seed=3", None])
 def test_overrides_that_are_no_list_are_one_problem(overrides: Any) -> None:
-    with pytest.raises(qs.ScenarioError) as caught:
-        qs.simulate(BUSY, overrides=overrides)
-    assert caught.value.problems == (f"overrides: must be a list such as ['seed=3'], not {overrides!r}",)
+    for function in (qs.simulate, qs.load_scenario):
+        with pytest.raises(qs.ScenarioError) as caught:
+            function(BUSY, overrides=overrides)  # type: ignore[operator]
+        assert caught.value.problems == (f"overrides: must be a list such as ['seed=3'], not {overrides!r}",)
 
 
 def idle(service: qs.Service) -> Any:

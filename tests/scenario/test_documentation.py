@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from qsession_sim.errors import ScenarioError
+from qsession_sim.scenario.client_habits import EarlyStop, GeometricShots, LinearShots, ShotStep, SteppedShots
 from qsession_sim.scenario.human import (
     HumanArrivals,
     HumanBatches,
@@ -17,6 +18,7 @@ from qsession_sim.scenario.human import (
     HumanScenario,
     HumanSession,
 )
+from qsession_sim.scenario.human_clients import HumanPauses, HumanUsers
 from qsession_sim.scenario.human_service import HumanColumns, HumanServiceTime
 from qsession_sim.scenario.human_trace import HumanTrace
 from qsession_sim.scenario.load import load_scenario
@@ -53,6 +55,7 @@ def test_shown_messages_are_those_of_the_shown_file(tmp_path, monkeypatch):
     [
         *(HumanScenario, HumanArrivals, HumanBatches, HumanExplicit, HumanIterative, HumanJob, HumanSession),
         *(HumanServiceTime, HumanColumns),
+        *(HumanPauses, EarlyStop, LinearShots, GeometricShots, SteppedShots, ShotStep, HumanUsers),
         *(HumanTrace, InferredSessions, TraceColumns),
     ],
 )

@@ -67,6 +67,30 @@ def test_impossible_file_name():
     assert problems_of("a\0b") == ["'a\\x00b': cannot be read: embedded null byte"]
 
 
+def test_an_empty_name_is_told_as_such():
+    assert problems_of("") == ["the name of the scenario is empty; give that of a file"]
+
+
+def test_malformed_lines_are_skipped_in_every_trace(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("submitted_us,qpu_time_us\n0,5\n", encoding="utf-8")
+    sources = "".join(f"  - {{kind: trace, name: {name}, file: {name}.csv}}\n" for name in "ab")
+    path = tmp_path / "two.yaml"
+    path.write_text(f"workload:\n{sources}  - {{kind: explicit}}\n", encoding="utf-8")
+
+    loaded = load_scenario(path)
+    traces = load_scenario(loaded, skip_bad_lines=True).dump()["workload"][:2]
+
+    assert [trace["skip_bad_lines"] for trace in traces] == [True, True]
+    assert [trace["skip_bad_lines"] for trace in loaded.dump()["workload"][:2]] == [False, False]
+
+
+def test_skipped_lines_need_a_trace():
+    assert problems_of({"workload": []}, skip_bad_lines=True) == [
+        "--skip-bad-lines: no source of the workload is a trace; leave it out"
+    ]
+
+
 def test_text_that_is_not_utf8(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yaml").write_bytes(b"seed: 1\ntitle: na\xefve\n")

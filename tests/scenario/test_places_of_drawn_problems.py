@@ -44,12 +44,22 @@ def test_problem_of_a_key_stands_at_its_line(file):
 
 
 def test_problem_of_a_source_stands_at_its_line(tmp_path, file):
-    batches = (
-        "workload:\n  - {kind: batches, account: a, interarrival: 1s, count: 2, jobs: 1e8, qpu_time: 1s}\n"
-    )
-    (tmp_path / file).write_text(batches, encoding="utf-8")
+    arrivals = "workload:\n  - {kind: arrivals, account: a, interarrival: 1us, until: 1h, qpu_time: 1s}\n"
+    (tmp_path / file).write_text(arrivals, encoding="utf-8")
 
-    assert problems_of(file) == [f"a.yaml:2:5: workload.batches: {TOO_MANY}"]
+    assert problems_of(file) == [f"a.yaml:2:5: workload.arrivals: {TOO_MANY}"]
+
+
+def test_a_run_without_end_is_told_at_the_workload(tmp_path, file):
+    """S1: 2 x 100,000 years are beyond 2**62 us."""
+    jobs = "{id: a, at: 0s}, {id: b, after: a, think: 5217750w}, {id: c, after: b, think: 5217750w}"
+    jobs = jobs.replace("}", ", account: lab, qpu_time: 1s}")
+    text = f"seed: 1\nworkload: [{{kind: explicit, jobs: [{jobs}]}}]\n"
+    (tmp_path / file).write_text(text, encoding="utf-8")
+
+    assert problems_of(file) == [
+        "a.yaml:2:11: workload: the run goes on beyond 2**62 us, about 146,000 years; give a horizon"
+    ]
 
 
 def test_problem_of_a_set_value_names_the_assignment(file):

@@ -130,6 +130,19 @@ def test_every_valid_document_is_valid_under_the_schema(path):
             ]
         },
         {"workload": [{"kind": "iterative", "account": "a", "iterations": 5, "clients": 0}]},
+        {"workload": [{"kind": "iterative", "account": "a", "iterations": 5, "pauses": "40m"}]},
+        {"workload": [{"kind": "iterative", "account": "a", "iterations": 5, "early_stop": {"after": 2}}]},
+        {
+            "workload": [
+                {
+                    "kind": "iterative",
+                    "account": "a",
+                    "iterations": 5,
+                    "shots_by_iteration": {"kind": "steps"},
+                }
+            ]
+        },
+        {"workload": [{"kind": "arrivals", "account": "a", "interarrival": "5s", "users": {"count": 0}}]},
         {"workload": [{"kind": "iterative", "account": "a", "iterations": 5, "mode": "sessions"}]},
     ],
 )

@@ -37,6 +37,17 @@ def test_a_small_workload_is_described_in_full():
         "interarrival_us": {"count": 2, **one(HOUR)},
         "qpu_time_us": {"count": 4, **one(HOUR // 10)},
         "think_us": {"count": 1, **one(5_000_000)},
+        "account_jobs": {
+            "count": 2,
+            "mean": 2.0,
+            "min": 1,
+            "p10": 1.2,
+            "p50": 2.0,
+            "p90": 2.8,
+            "p99": 2.98,
+            "max": 3,
+        },
+        "busiest_account": {"name": "x", "jobs": 3, "share": 0.75},
         "session_shape": {
             "session": {
                 "count": 1,

@@ -115,6 +115,15 @@ def test_drawn_times_beyond_int64_are_errors_that_name_their_source(scenario, ar
     assert problems == list(cases)
 
 
+def test_bounds_between_which_nothing_is_drawn_are_an_error_that_names_its_source(scenario, batches):
+    impossible = {"kind": "uniform", "low": 1.0, "high": 2.0, "at_least": 3.0, "outside": "redraw"}
+    with pytest.raises(ScenarioError) as caught:
+        draw(scenario(batches(count=100_000, jobs=impossible)))
+    assert str(caught.value) == (
+        "workload.sweeps: uniform: no value is drawn within at_least and at_most; widen them"
+    )
+
+
 def test_cumulative_times_beyond_int64_are_an_error(scenario, arrivals):
     """3 x 100,000 years are beyond 2**63 us, 2 x beyond 2**62; 146,000 years of one gap are not."""
     millennia = constant("5217750w")

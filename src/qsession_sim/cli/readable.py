@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len, set_cell_size
 
 from qsession_sim.units import DAY, HOUR, MILLISECOND, MINUTE, SECOND
+
+if TYPE_CHECKING:
+    from qsession_sim.workload.columns import Workload
 
 NOTHING: Final = "-"
 """Stands where there is no value."""
@@ -84,3 +88,10 @@ def shortened(text: str, width: int, ellipsis: str = "…") -> str:
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - cell_len(ellipsis)).rstrip() + ellipsis
+
+
+def skipped_lines(workload: Workload) -> Iterator[str]:
+    """Sentences that say of each trace how many of its lines were malformed and left out."""
+    for left in workload.left_out:
+        if left.bad_lines:
+            yield f"{workload.streams[left.stream]}: {counted(left.bad_lines, 'malformed line')} skipped"

@@ -10,10 +10,11 @@ import typer
 
 from qsession_sim.cli.interrupts import interrupts_afterwards
 from qsession_sim.cli.scenario import ScenarioFile
-from qsession_sim.cli.settings import Seed, Settings, one_of, settings_of
+from qsession_sim.cli.settings import Seed, Settings, SkipBadLines, one_of, settings_of
 
 if TYPE_CHECKING:
     from qsession_sim.results.run import Run
+    from qsession_sim.scenario.load import Scenario
 
 
 class OutputFormat(StrEnum):
@@ -31,6 +32,7 @@ def run(
     ] = None,
     seed: Seed = None,
     settings: Settings = None,
+    skip_bad_lines: SkipBadLines = False,
     policy: Annotated[
         str | None, typer.Option(metavar="NAME", help="Queue policy, instead of the scenario's.")
     ] = None,
@@ -53,7 +55,10 @@ def run(
     """
     if output is not None:
         _check_place(output)
-    finished = _simulate(scenario, policy, hold, seed, settings_of(settings), quiet)
+    from qsession_sim.scenario.load import load_scenario
+
+    loaded = load_scenario(scenario, settings_of(settings), seed, skip_bad_lines=skip_bad_lines)
+    finished = _simulate(loaded, policy, hold, quiet)
     from qsession_sim.cli.readable import one_line
 
     saved = False
@@ -85,24 +90,22 @@ def _print(finished: Run, output_format: OutputFormat) -> None:
 
 
 def _print_notes(finished: Run, output: str | None) -> None:
-    from qsession_sim.cli.readable import one_line, readable_duration
+    from qsession_sim.cli.readable import one_line, readable_duration, skipped_lines
 
     summary = finished.summary()
     if summary["warm_up_us"] > summary["end_us"]:
         warm_up, end = (readable_duration(summary[name]) for name in ("warm_up_us", "end_us"))
         typer.echo(f"nothing was counted: the warm-up of {warm_up} is longer than the run of {end}", err=True)
+    for note in skipped_lines(finished.record.workload):
+        typer.echo(one_line(note), err=True)
     if output is not None:
         typer.echo(one_line(f"saved in {output}"), err=True)
 
 
-def _simulate(
-    name: str, policy: str | None, hold: str | None, seed: int | None, settings: tuple[str, ...], quiet: bool
-) -> Run:
+def _simulate(scenario: Scenario, policy: str | None, hold: str | None, quiet: bool) -> Run:
     from qsession_sim.cli.progress import progress_bar
     from qsession_sim.experiment.simulate import simulate
-    from qsession_sim.scenario.load import load_scenario
 
-    scenario = load_scenario(name, settings, seed)
     with nullcontext() if quiet else progress_bar(scenario.resolved.horizon) as progress:
         return simulate(scenario, policy=policy, hold=hold, progress=progress)
 

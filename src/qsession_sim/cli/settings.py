@@ -57,6 +57,12 @@ Settings = Annotated[
 ]
 
 
+SkipBadLines = Annotated[
+    bool,
+    typer.Option("--skip-bad-lines", help="Leave malformed lines of traces out, and say how many there are."),
+]
+
+
 def settings_of(given: list[str] | None) -> tuple[str, ...]:
     """The values of `--set`, in order."""
     return () if given is None else tuple(given)

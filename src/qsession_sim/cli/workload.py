@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qsession_sim.cli.settings import Seed, Settings, a_name, one_of, settings_of
+from qsession_sim.cli.settings import Seed, Settings, SkipBadLines, a_name, one_of, settings_of
 
 if TYPE_CHECKING:
     from qsession_sim.workload.columns import Workload
@@ -31,6 +31,7 @@ def describe(
     workload: WorkloadFile,
     seed: Seed = None,
     settings: Settings = None,
+    skip_bad_lines: SkipBadLines = False,
     output_format: Annotated[
         DescriptionFormat,
         typer.Option(
@@ -41,7 +42,7 @@ def describe(
     """Tell what a workload asks for: counts, rates, load, times, sessions and the busiest hour."""
     from qsession_sim.workload.describe import describe_workload
 
-    description = describe_workload(_drawn(workload, seed, settings))
+    description = describe_workload(_drawn(workload, seed, settings, skip_bad_lines))
     if output_format is DescriptionFormat.JSON:
         from qsession_sim.cli.documents import print_json
         from qsession_sim.results.bundle import json_text
@@ -64,23 +65,27 @@ def export(
     ],
     seed: Seed = None,
     settings: Settings = None,
+    skip_bad_lines: SkipBadLines = False,
 ) -> None:
     """Write the jobs of a workload to a file that can be replayed.
 
-    What the format cannot hold is said.
+    What the format cannot hold is said, and how many lines of a trace were skipped.
     """
-    from qsession_sim.cli.readable import one_line
+    from qsession_sim.cli.readable import one_line, skipped_lines
     from qsession_sim.workload.export import write_workload
 
-    for lost in write_workload(_drawn(workload, seed, settings), file):
+    drawn = _drawn(workload, seed, settings, skip_bad_lines)
+    for lost in write_workload(drawn, file):
         typer.echo(one_line(f"{file}: {lost}"), err=True)
+    for note in skipped_lines(drawn):
+        typer.echo(one_line(note), err=True)
 
 
-def _drawn(name: str, seed: int | None, settings: list[str] | None) -> Workload:
+def _drawn(name: str, seed: int | None, settings: list[str] | None, skip_bad_lines: bool) -> Workload:
     from qsession_sim.scenario.load import load_scenario
     from qsession_sim.workload.draw import draw
 
-    scenario = load_scenario(name, settings_of(settings), seed)
+    scenario = load_scenario(name, settings_of(settings), seed, skip_bad_lines=skip_bad_lines)
     with scenario.placing_problems():
         return draw(scenario.resolved, scenario.directory)
 

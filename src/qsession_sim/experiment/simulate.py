@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qsession_sim.errors import ScenarioError, SchedulerUsageError
+from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.policies.registry import QueuePolicy, hold_policy, queue_policy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, load_scenario
@@ -53,7 +53,7 @@ def simulate(
         >>> run.jobs["completed_us"].to_list()
         [5000000]
     """
-    _refuse_single(overrides, programs)
+    _refuse_single(programs)
     scenario = load_scenario(source, overrides=overrides, seed=seed)
     named = scenario.resolved.policies
     queue = queue_policy(named.queue.name if policy is None else policy)
@@ -63,13 +63,13 @@ def simulate(
     for program in programs:
         service.start(program)
     scenario = _with_policies(scenario, queue.name, hold_name)
-    return Run(service.run(), scenario, {"engine": "simpy", **_fits(scenario.resolved)})
+    with scenario.placing_problems():
+        record = service.run()
+    return Run(record, scenario, {"engine": "simpy", **_fits(scenario.resolved)})
 
 
-def _refuse_single(overrides: object, programs: object) -> None:
-    """Refuse one override or program where a list of them is wanted."""
-    if isinstance(overrides, str) or not isinstance(overrides, Sequence):
-        raise ScenarioError((f"overrides: must be a list such as ['seed=3'], not {overrides!r}",))
+def _refuse_single(programs: object) -> None:
+    """Refuse one program where a list of them is wanted."""
     if isinstance(programs, str) or not isinstance(programs, Sequence):
         raise SchedulerUsageError(f"programs must be a list such as [program], not {programs!r}")
 
@@ -85,7 +85,7 @@ def _service(
         rules=rules,
         queue_key=queue.key,
         qpu=resolved.qpus[0].name,
-        accounts=None if resolved.accounts is None else [account.name for account in resolved.accounts],
+        accounts=None if resolved.accounts is None else workload.accounts,
         profile=resolved.profile,
         horizon_us=resolved.horizon,
         progress=progress,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from qsession_sim.scenario.client_contradictions import client_habits
 from qsession_sim.scenario.document import Path
 from qsession_sim.scenario.explicit_contradictions import explicit_contradictions, service
 from qsession_sim.scenario.problems import Problem, unknown_name
@@ -139,6 +140,7 @@ def _drawn_source(path: Path, source: Part, data: Part) -> Iterator[Problem]:
             for key in given(source, "max_time", "interactive_timeout"):
                 yield Problem((*path, key), "mode job has no session to which this applies; remove it")
         yield from client_starts(path, source)
+        yield from client_habits(path, source)
         return
     yield from starts(path, source)
     if given(source, "count", "groups"):

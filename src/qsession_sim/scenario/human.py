@@ -11,6 +11,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from qsession_sim.scenario.arrival_processes import TimedStarts
+from qsession_sim.scenario.client_habits import EarlyStop, ShotsByIteration
+from qsession_sim.scenario.human_clients import HumanPauses, HumanUsers
 from qsession_sim.scenario.human_service import HumanServiceTime
 from qsession_sim.scenario.human_trace import HumanTrace
 from qsession_sim.scenario.profiles import DEFAULT_PROFILE
@@ -146,6 +148,10 @@ class _DrawnJobs(Model):
     layers: Annotated[CountSpelling | None, Field(description="the number of layers of each circuit")] = None
     qubits: Annotated[CountSpelling | None, Field(description="the number of qubits of each circuit")] = None
     depth: Annotated[CountSpelling | None, Field(description="the depth of each circuit")] = None
+    users: Annotated[
+        HumanUsers | None,
+        Field(description="the users who share the submissions; their accounts are <account>-<n>"),
+    ] = None
 
 
 class HumanArrivals(TimedStarts, _DrawnJobs):
@@ -186,6 +192,15 @@ class HumanIterative(_DrawnJobs):
     iterations: Annotated[CountSpelling, Field(description="the number of iterations of a client")]
     think_time: Annotated[
         DurationSpelling | None, Field(description="the time between a result and the next job; default 0s")
+    ] = None
+    pauses: Annotated[
+        HumanPauses | None, Field(description="the pauses that take the place of some think times")
+    ] = None
+    shots_by_iteration: Annotated[
+        ShotsByIteration | None, Field(discriminator="kind", description="how shots change by iteration")
+    ] = None
+    early_stop: Annotated[
+        EarlyStop | None, Field(description="how likely a client stops before its last iteration")
     ] = None
     max_time: Annotated[Duration | None, Field(description="the sessions' maximum timeout (S16)")] = None
     interactive_timeout: Annotated[

@@ -27,8 +27,9 @@ from qsession_sim.scenario.problems import (
 )
 from qsession_sim.scenario.resolve import resolve, write_resolved
 from qsession_sim.scenario.resolved import ResolvedScenario
+from qsession_sim.scenario.row_limits import too_many_rows
 from qsession_sim.scenario.service_files import inline_service_times
-from qsession_sim.scenario.trace_files import trace_format, trace_problems
+from qsession_sim.scenario.trace_files import set_skip_bad_lines, trace_format, trace_problems
 from qsession_sim.scenario.translation import problems_of
 from qsession_sim.scenario.value_files import inline_value_files, name_value_files
 from qsession_sim.scenario.yaml_source import read_yaml
@@ -111,6 +112,7 @@ def load_scenario(
     overrides: Sequence[str] = (),
     seed: int | None = None,
     *,
+    skip_bad_lines: bool = False,
     queue_policies: Sequence[str] = QUEUE_POLICIES,
     hold_policies: Sequence[str] = HOLD_POLICIES,
 ) -> Scenario:
@@ -121,6 +123,7 @@ def load_scenario(
             trace (.csv, .parquet or .swf, see docs/traces.md) stands for a scenario that replays it.
         overrides: values to set first, each `PATH=VALUE`, such as `workload.vqe.clients=40`.
         seed: replaces the scenario's seed.
+        skip_bad_lines: leave malformed lines of every trace out and count them, as the key of this name does.
         queue_policies: names that `policies.queue` may have.
         hold_policies: names that `policies.hold` may have.
 
@@ -135,14 +138,21 @@ def load_scenario(
         >>> scenario.resolved.policies.hold.name, scenario.resolved.seed
         ('shared', 7)
     """
+    if isinstance(overrides, str) or not isinstance(overrides, Sequence):
+        raise ScenarioError((f"overrides: must be a list such as ['seed=3'], not {overrides!r}",))
     read = _read(source)
-    if isinstance(source, Scenario) and not overrides and seed is None:
+    if isinstance(source, Scenario) and not (overrides or skip_bad_lines) and seed is None:
         return source
     data, assignments, failed = apply_assignments(read.document.data, overrides)
     assignments = (*read.assignments, *assignments)
     if seed is not None and isinstance(data, dict):
         data["seed"] = seed
         assignments = (*assignments, Assignment(f"--seed {show_value(seed)}", ("seed",), ("seed",)))
+    if skip_bad_lines:
+        skipped = set_skip_bad_lines(data)
+        assignments = (*assignments, *skipped)
+        if not skipped:
+            failed = (*failed, "--skip-bad-lines: no source of the workload is a trace; leave it out")
     document = Document(read.document.origin, data, read.document.locate)
     human, problems = _check(data, read.directory, queue_policies, hold_policies)
     if problems and assignments:
@@ -171,7 +181,7 @@ def _check(
             if not _is_null(inlined, problem.path)
         ]
     if human is not None and not (problems or file_problems or service_problems):
-        problems += uncalibrated(human)
+        problems += [*uncalibrated(human), *too_many_rows(human)]
     unread = [problem.path for problem in file_problems]
     return human, [*service_problems, *file_problems, *name_value_files(problems, files, unread)]
 
@@ -213,6 +223,8 @@ def _written(data: Any) -> str:
 
 
 def _read_file(name: str) -> str:
+    if not name:
+        raise ScenarioError(("the name of the scenario is empty; give that of a file",))
     try:
         content = pathlib.Path(name).read_bytes()
     except FileNotFoundError:

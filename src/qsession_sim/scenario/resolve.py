@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeVar, cast
 
 from qsession_sim.scenario import human, resolved
 from qsession_sim.scenario.calibration import calibrated
+from qsession_sim.scenario.human_clients import resolve_pauses, resolve_users
 from qsession_sim.scenario.human_trace import HumanTrace, resolve_trace
 from qsession_sim.scenario.profiles import PROFILES, Profile
 from qsession_sim.scenario.quantities import Constant, Count, Duration
@@ -182,6 +183,7 @@ def _drawn_jobs(source: human.HumanArrivals | human.HumanIterative | human.Human
         "layers": source.layers,
         "qubits": source.qubits,
         "depth": source.depth,
+        "users": resolve_users(source.users),
     }
 
 
@@ -226,4 +228,7 @@ def _iterative(source: human.HumanIterative, profile: Profile) -> resolved.Resol
         on_finish=source.on_finish,
         on_error=source.on_error,
         on_rejection=source.on_rejection,
+        pauses=resolve_pauses(source.pauses),
+        shots_by_iteration=source.shots_by_iteration,
+        early_stop=source.early_stop,
     )

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from qsession_sim.scenario.arrival_processes import TimedStarts
+from qsession_sim.scenario.client_habits import EarlyStop, ResolvedPauses, ShotsByIteration
 from qsession_sim.scenario.quantities import (
     Count,
     Distribution,
@@ -20,6 +21,7 @@ from qsession_sim.scenario.quantities import (
 )
 from qsession_sim.scenario.resolved_trace import ResolvedTrace
 from qsession_sim.scenario.service_models import ServiceTimeModel
+from qsession_sim.scenario.user_populations import ResolvedUsers
 
 DurationDistribution = Distribution[Duration]
 PositiveDurationDistribution = Distribution[PositiveDuration]
@@ -119,6 +121,7 @@ class _DrawnJobs(Model):
     layers: CountDistribution | None = None
     qubits: CountDistribution | None = None
     depth: CountDistribution | None = None
+    users: ResolvedUsers | None = None  # None: the account itself submits everything
 
 
 class ResolvedArrivals(TimedStarts, _DrawnJobs):
@@ -150,6 +153,9 @@ class ResolvedIterative(_DrawnJobs):
     on_finish: Literal["close", "cancel", "leave"]
     on_error: Literal["stop", "retry", "continue"]
     on_rejection: Literal["new_session", "job_mode", "give_up"]
+    pauses: ResolvedPauses | None = None
+    shots_by_iteration: Annotated[ShotsByIteration | None, Field(discriminator="kind")] = None
+    early_stop: EarlyStop | None = None
 
 
 class ResolvedBatches(TimedStarts, _DrawnJobs):

@@ -36,6 +36,7 @@ from qsession_sim.scenario.quantities import (
 )
 from qsession_sim.scenario.resolved import NamedPolicy
 from qsession_sim.scenario.service_models import EmpiricalNoise, LognormalNoise, NoNoise
+from qsession_sim.scenario.user_populations import Activity
 
 NO_LIMIT: Final = 0
 """What the spelling `none` of a limit is in memory; a given limit is at least 1 microsecond."""
@@ -203,6 +204,12 @@ PositiveDurationSpelling = Annotated[
 ]
 CountSpelling = Annotated[
     Distribution[Count],
+    BeforeValidator(_spell_out_distribution),
+    AfterValidator(_check_possible),
+    ShortForm(_NUMBER_SCHEMA),
+]
+ActivitySpelling = Annotated[
+    Activity,
     BeforeValidator(_spell_out_distribution),
     AfterValidator(_check_possible),
     ShortForm(_NUMBER_SCHEMA),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 from qsession_sim.scenario.document import Path
-from qsession_sim.scenario.problems import Problem
+from qsession_sim.scenario.problems import Assignment, Problem
 from qsession_sim.scenario.reading import Part, given, part, parts
 
 TraceFormat = Literal["csv", "parquet", "swf"]
@@ -34,6 +34,26 @@ def trace_format(name: str) -> TraceFormat | None:
     """
     lower = name.lower()
     return next((kind for ending, kind in _FORMATS.items() if lower.endswith(ending)), None)
+
+
+def set_skip_bad_lines(data: Any) -> tuple[Assignment, ...]:
+    """Let every trace of a scenario leave its malformed lines out.
+
+    Args:
+        data: the scenario as written, changed in place.
+
+    Example:
+        >>> data = {"workload": [{"kind": "trace", "file": "week.swf"}]}
+        >>> len(set_skip_bad_lines(data)), data["workload"][0]["skip_bad_lines"]
+        (1, True)
+    """
+    made = []
+    for path, source in parts(data, "workload") if isinstance(data, Mapping) else ():
+        if source.get("kind") == "trace" and isinstance(source, dict):
+            source["skip_bad_lines"] = True
+            where = (*path, "skip_bad_lines")
+            made.append(Assignment("--skip-bad-lines", where, where))
+    return tuple(made)
 
 
 def trace_problems(data: Part, directory: pathlib.Path) -> Iterator[Problem]:

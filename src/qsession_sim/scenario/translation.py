@@ -63,7 +63,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel], data: Any) -> Proble
     got, context = details["input"], details.get("ctx", {})
     match details["type"]:
         case kind if kind in _WANTED:
-            return Problem(path, _WANTED[kind], got)
+            return _of_other_type(path, kind, got)
         case kind if kind in _BOUNDS:
             name, wanted = _BOUNDS[kind]
             return Problem(path, f"{wanted} {_number(context[name])}", got)
@@ -75,6 +75,13 @@ def _problem(details: ErrorDetails, model: type[BaseModel], data: Any) -> Proble
             return _wrong_kind(path, got, _models_at(model, path, data))
         case kind:
             return _wrong_key(kind, details, path, _model_at(model, path[:-1], data))
+
+
+def _of_other_type(path: Path, kind: str, got: Any) -> Problem:
+    if isinstance(got, float) and got.is_integer() and kind.startswith("int_"):
+        what = "must be a whole number, written without a point or an exponent"
+        return Problem(path, what, got, meant=str(int(got)))
+    return Problem(path, _WANTED[kind], got)
 
 
 def _wrong_key(kind: str, details: ErrorDetails, path: Path, owner: type[BaseModel] | None) -> Problem:

@@ -48,6 +48,8 @@ def describe_workload(workload: Workload) -> dict[str, Any]:
         "interarrival_us": _distribution(np.diff(at_us)),
         "qpu_time_us": _distribution(jobs.qpu_time_us),
         "think_us": _distribution(jobs.think_us[jobs.after != NEVER]),
+        "account_jobs": _distribution(_jobs_of_accounts(workload)),
+        "busiest_account": _busiest_account(workload),
         "session_shape": _session_shape(workload),
         "busiest_hour": _busiest_hour(jobs.at_us[known], jobs.qpu_time_us[known]),
         "left_out": {
@@ -67,6 +69,24 @@ def _distribution(values: Int64Array) -> dict[str, float | int] | None:
         "min": int(values.min()),
         **dict(shown),
         "max": int(values.max()),
+    }
+
+
+def _jobs_of_accounts(workload: Workload) -> Int64Array:
+    counts: Int64Array = np.bincount(workload.jobs.account, minlength=len(workload.accounts))
+    return counts
+
+
+def _busiest_account(workload: Workload) -> dict[str, Any] | None:
+    """The account with the most jobs; of equals the first."""
+    if not len(workload.jobs):
+        return None
+    jobs = _jobs_of_accounts(workload)
+    busiest = int(jobs.argmax())
+    return {
+        "name": workload.accounts[busiest],
+        "jobs": int(jobs[busiest]),
+        "share": int(jobs[busiest]) / len(workload.jobs),
     }
 
 

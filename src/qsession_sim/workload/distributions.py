@@ -33,8 +33,13 @@ __all__ = ["AnyDistribution", "counts", "durations_us", "mean", "sample", "varia
 Float64Array = npt.NDArray[np.float64]
 
 _MOST_REDRAWS: Final = 1_000_000
+_NO_VALUE: Final = "no value is drawn within at_least and at_most; widen them"
 _LARGEST: Final = 1e250
 """Of a value in units of its scale; beyond every time, and 0 times it is 0."""
+
+
+class NoValueError(ScenarioError):
+    """None of a million values lies within the bounds of a distribution."""
 
 
 def sample(distribution: AnyDistribution, generator: np.random.Generator, count: int) -> Float64Array:
@@ -50,6 +55,9 @@ def sample(distribution: AnyDistribution, generator: np.random.Generator, count:
 
     Returns:
         Values of at least 0, shape (count,).
+
+    Raises:
+        NoValueError: if a million values in a row lie outside bounds that redraw.
 
     Example:
         >>> durations = Constant[int](kind="constant", value=5)
@@ -73,7 +81,7 @@ def sample(distribution: AnyDistribution, generator: np.random.Generator, count:
         redraws = 0 if len(kept[-1]) else redraws + missing
         missing -= len(kept[-1])
         if redraws > _MOST_REDRAWS:
-            raise ScenarioError((f"{distribution.kind}: no value is drawn within at_least and at_most",))
+            raise NoValueError((f"{distribution.kind}: {_NO_VALUE}",))
     return np.concatenate(kept)
 
 
@@ -158,7 +166,7 @@ def counts(values: Float64Array, path: str) -> Int64Array:
     return np.maximum(np.rint(values).astype(np.int64), 1)
 
 
-def _array(values: Sequence[float]) -> Float64Array:
+def _array(values: Sequence[float] | Float64Array) -> Float64Array:
     return np.asarray(values, dtype=np.float64)
 
 
@@ -167,15 +175,31 @@ def _scaled(scale: float, values: Float64Array) -> Float64Array:
         return scale * np.minimum(values, _LARGEST)
 
 
-def _chosen(values: Sequence[float], weights: Sequence[float], uniform: Float64Array) -> Float64Array:
-    """The value to which each number of [0, 1) falls."""
+def chosen_places(weights: Sequence[float] | Float64Array, uniform: Float64Array) -> Int64Array:
+    """The place of the weight to which each number of [0, 1) falls.
+
+    Args:
+        weights: at least 0, one of them above 0, shape (places,).
+        uniform: shape (n,).
+
+    Returns:
+        Places from 0, shape (n,); a place without a weight is never chosen.
+
+    Example:
+        >>> chosen_places([3, 0, 1], np.array([0.0, 0.7, 0.8])).tolist()
+        [0, 0, 2]
+    """
     edges = np.cumsum(_shares(weights))
     # below the last edge even when rounded, so that every position falls to a value with a weight
     chosen: Int64Array = np.searchsorted(edges, edges[-1] * uniform, side="right")
-    return _array(values)[chosen]
+    return chosen
 
 
-def _shares(weights: Sequence[float]) -> Float64Array:
+def _chosen(values: Sequence[float], weights: Sequence[float], uniform: Float64Array) -> Float64Array:
+    return _array(values)[chosen_places(weights, uniform)]
+
+
+def _shares(weights: Sequence[float] | Float64Array) -> Float64Array:
     """Weights in proportion to the largest, so that no sum overflows."""
     array = _array(weights)
     shares: Float64Array = array / array.max()

@@ -28,10 +28,14 @@ from qsession_sim.workload.columns import (
     SessionColumns,
     Workload,
 )
+from qsession_sim.workload.distributions import NoValueError
 from qsession_sim.workload.explicit import draw_explicit, numbers_of
 from qsession_sim.workload.part import Part, Setting
+from qsession_sim.workload.problems import source_error
+from qsession_sim.workload.qpu_times import DrawnSource
 from qsession_sim.workload.sources import draw_arrivals, draw_batches, draw_iterative
 from qsession_sim.workload.trace import Trace, draw_trace, read_trace
+from qsession_sim.workload.users import accounts_of, with_users
 
 
 def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
@@ -47,7 +51,8 @@ def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
 
     Returns:
         The workload. Its streams are the sources in order; its accounts are those listed in the scenario,
-        else those used, in order of first use (in an explicit source sessions come before jobs). Every
+        else those used, in order of first use (in an explicit source sessions come before jobs; users by
+        number, also those who submit nothing). Every
         source has one block of job names and one of session names, which may be empty.
 
     Raises:
@@ -80,10 +85,20 @@ def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
         if isinstance(source, ResolvedTrace)
     }
     accounts = _accounts(scenario, traces)
-    parts = [_part(scenario, stream, accounts, traces) for stream in range(len(scenario.workload))]
+    parts = [_named_part(scenario, stream, accounts, traces) for stream in range(len(scenario.workload))]
     if traces:
         _check_names(parts)
     return _assemble(scenario.workload, parts, accounts)
+
+
+def _named_part(
+    scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...], traces: Mapping[int, Trace]
+) -> Part:
+    try:
+        return _part(scenario, stream, accounts, traces)
+    except NoValueError as error:
+        # a distribution does not know whose it is
+        raise source_error(scenario.workload[stream].name, str(error)) from None
 
 
 def _part(
@@ -116,7 +131,7 @@ def _part(
 
 
 def _accounts(scenario: ResolvedScenario, traces: Mapping[int, Trace]) -> tuple[str, ...]:
-    used: dict[str, str] = {}
+    used: dict[str, str] = {}  # each name, with what to say if it is not listed
     for stream, source in enumerate(scenario.workload):
         if isinstance(source, ResolvedExplicit):
             names = [session.account for session in source.sessions]
@@ -124,17 +139,17 @@ def _accounts(scenario: ResolvedScenario, traces: Mapping[int, Trace]) -> tuple[
         elif isinstance(source, ResolvedTrace):
             names = list(traces[stream].accounts(source))
         else:
-            names = [source.account]
+            names = list(accounts_of(source))
         for name in names:
-            used.setdefault(name, source.name)
+            written = source.account if isinstance(source, DrawnSource) else name
+            used.setdefault(name, f"workload.{source.name}: account {written!r} is not in accounts")
     if scenario.accounts is None:
         return tuple(used)
-    listed = tuple(account.name for account in scenario.accounts)
-    unknown = [name for name in used if name not in listed]
+    listed = with_users([account.name for account in scenario.accounts], scenario.workload)
+    known = frozenset(listed)
+    unknown = dict.fromkeys(problem for name, problem in used.items() if name not in known)
     if unknown:
-        raise ScenarioError(
-            tuple(f"workload.{used[name]}: account {name!r} is not in accounts" for name in unknown)
-        )
+        raise ScenarioError(tuple(unknown))
     return listed
 
 

@@ -29,6 +29,7 @@ from qsession_sim.scenario.service_models import (
 )
 from qsession_sim.workload.columns import Int64Array
 from qsession_sim.workload.distributions import AnyDistribution, Float64Array, counts, durations_us, sample
+from qsession_sim.workload.habits import changed_shots
 from qsession_sim.workload.part import Setting, filled
 from qsession_sim.workload.problems import source_error
 from qsession_sim.workload.random_streams import Purpose
@@ -47,8 +48,16 @@ class JobProperties:
     depth: Int64Array
 
 
-def drawn_times_us(source: DrawnSource, setting: Setting, rows: int) -> Int64Array:
+def drawn_times_us(
+    source: DrawnSource, setting: Setting, rows: int, iteration: Int64Array | None = None
+) -> Int64Array:
     """QPU times of a source of drawn jobs: `qpu_time` as drawn, or by the model; shape (rows,).
+
+    Args:
+        source: in resolved form.
+        setting: of the source.
+        rows: how many jobs there are.
+        iteration: number of each job within its client, from 1, where shots change by it.
 
     Raises:
         ScenarioError: if a time is longer than 2**62 us, or nothing tells the time.
@@ -64,9 +73,14 @@ def drawn_times_us(source: DrawnSource, setting: Setting, rows: int) -> Int64Arr
     def drawn(distribution: AnyDistribution | None, purpose: Purpose) -> Int64Array:
         if distribution is None:
             return filled(rows, 1)
-        return counts(
-            sample(distribution, setting.generator(purpose), rows), f"{name}.{purpose.name.lower()}"
-        )
+        values = sample(distribution, setting.generator(purpose), rows)
+        if purpose is Purpose.SHOTS and isinstance(source, ResolvedIterative) and iteration is not None:
+            values = (
+                values
+                if source.shots_by_iteration is None
+                else changed_shots(source.shots_by_iteration, values, iteration)
+            )
+        return counts(values, f"{name}.{purpose.name.lower()}")
 
     properties = JobProperties(
         circuits=drawn(source.circuits, Purpose.CIRCUITS),

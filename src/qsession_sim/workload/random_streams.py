@@ -20,6 +20,11 @@ class Purpose(IntEnum):
     NOISE = 6
     JOBS = 7
     PHASES = 8
+    PAUSE = 9
+    PAUSE_DURATION = 10
+    EARLY_STOP = 11
+    ACTIVITY = 12
+    USER = 13
     LAYERS = 16
     QUBITS = 17
     DEPTH = 18

@@ -16,13 +16,15 @@ from qsession_sim.workload.columns import (
     NumberedNames,
     SessionColumns,
 )
-from qsession_sim.workload.distributions import counts, durations_us, sample
+from qsession_sim.workload.distributions import counts, sample
+from qsession_sim.workload.habits import drawn_iterations, drawn_think_times_us
 from qsession_sim.workload.part import Part, Setting, filled
 from qsession_sim.workload.problems import source_error
 from qsession_sim.workload.qpu_times import DrawnSource, drawn_times_us
 from qsession_sim.workload.random_streams import Purpose
 from qsession_sim.workload.renewal import check_rows
 from qsession_sim.workload.starts import start_times_us
+from qsession_sim.workload.users import drawn_accounts
 
 
 def draw_arrivals(source: ResolvedArrivals, setting: Setting) -> Part:
@@ -38,6 +40,7 @@ def draw_arrivals(source: ResolvedArrivals, setting: Setting) -> Part:
             think_us=filled(len(at_us), 0),
             session=unset,
             client=unset,
+            account=drawn_accounts(source, setting, len(at_us)),
         ),
         sessions=EMPTY_WORKLOAD.sessions,
         clients=EMPTY_WORKLOAD.clients,
@@ -56,6 +59,7 @@ def draw_batches(source: ResolvedBatches, setting: Setting) -> Part:
     jobs = counts(sample(source.jobs, setting.generator(Purpose.JOBS), batches), f"{source.name}.jobs")
     check_rows(float(jobs.sum(dtype=np.float64)), source.name)
     batch = np.repeat(np.arange(batches, dtype=np.int64), jobs)
+    account = drawn_accounts(source, setting, batches)
     unset = filled(len(batch), NEVER)
     return Part(
         jobs=_job_columns(
@@ -66,14 +70,15 @@ def draw_batches(source: ResolvedBatches, setting: Setting) -> Part:
             think_us=filled(len(batch), 0),
             session=batch,
             client=unset,
+            account=account[batch],
         ),
         sessions=_session_columns(
-            source,
             setting,
             mode=Mode.BATCH,
             max_time_us=source.max_time,
             interactive_timeout_us=source.interactive_timeout,
             client=filled(batches, NEVER),
+            account=account,
             close_us=start_us,
         ),
         clients=EMPTY_WORKLOAD.clients,
@@ -91,19 +96,17 @@ def draw_iterative(source: ResolvedIterative, setting: Setting) -> Part:
     name = source.name
     start_us = _client_starts_us(source, setting)
     clients = len(start_us)
-    iterations = counts(
-        sample(source.iterations, setting.generator(Purpose.ITERATIONS), clients), f"{name}.iterations"
-    )
+    iterations = drawn_iterations(source, setting, clients)
     check_rows(float(iterations.sum(dtype=np.float64)), name)
     rows = int(iterations.sum())
     first_job = np.cumsum(iterations) - iterations
     at_us, after = filled(rows, NEVER), np.arange(-1, rows - 1, dtype=np.int64)
     at_us[first_job], after[first_job] = start_us, NEVER
-    think_values = sample(source.think_time, setting.generator(Purpose.THINK), rows)
-    think_us = durations_us(think_values, f"{name}.think_time")
+    think_us = drawn_think_times_us(source, setting, rows)
     think_us[first_job] = 0
     number = np.arange(clients, dtype=np.int64)
     client = np.repeat(number, iterations)
+    account = drawn_accounts(source, setting, clients)
     in_sessions = source.mode != "job"
     jobs = _job_columns(
         source,
@@ -113,11 +116,15 @@ def draw_iterative(source: ResolvedIterative, setting: Setting) -> Part:
         think_us=think_us,
         session=client if in_sessions else filled(rows, NEVER),
         client=client,
+        account=account[client],
+        iteration=None if source.shots_by_iteration is None else np.arange(1, rows + 1) - first_job[client],
     )
     _refuse_endless_retries(source, setting, jobs.qpu_time_us)
     return Part(
         jobs=jobs,
-        sessions=_client_sessions(source, setting, number) if in_sessions else EMPTY_WORKLOAD.sessions,
+        sessions=_client_sessions(source, setting, number, account)
+        if in_sessions
+        else EMPTY_WORKLOAD.sessions,
         clients=ClientColumns(
             first_job=first_job,
             jobs=iterations,
@@ -155,6 +162,8 @@ def _job_columns(
     think_us: Int64Array,
     session: Int64Array,
     client: Int64Array,
+    account: Int64Array,
+    iteration: Int64Array | None = None,
 ) -> JobColumns:
     rows = len(at_us)
     unset = filled(rows, NEVER)
@@ -165,9 +174,9 @@ def _job_columns(
         think_us=think_us,
         session=session,
         client=client,
-        account=filled(rows, setting.accounts[source.account]),
+        account=account,
         stream=filled(rows, setting.stream),
-        qpu_time_us=drawn_times_us(source, setting, rows),
+        qpu_time_us=drawn_times_us(source, setting, rows, iteration),
         max_execution_time_us=unset if limit_us is None else filled(rows, limit_us),
         priority=filled(rows, source.priority),
         cancel_us=unset,
@@ -175,35 +184,37 @@ def _job_columns(
     )
 
 
-def _client_sessions(source: ResolvedIterative, setting: Setting, number: Int64Array) -> SessionColumns:
+def _client_sessions(
+    source: ResolvedIterative, setting: Setting, number: Int64Array, account: Int64Array
+) -> SessionColumns:
     if source.max_time is None or source.interactive_timeout is None:
         raise source_error(source.name, f"mode {source.mode} needs max_time and interactive_timeout")
     return _session_columns(
-        source,
         setting,
         mode=Mode[source.mode.upper()],
         max_time_us=source.max_time,
         interactive_timeout_us=source.interactive_timeout,
         client=number,
+        account=account,
         close_us=filled(len(number), NEVER),
     )
 
 
 def _session_columns(
-    source: DrawnSource,
     setting: Setting,
     *,
     mode: Mode,
     max_time_us: int,
     interactive_timeout_us: int,
     client: Int64Array,
+    account: Int64Array,
     close_us: Int64Array,
 ) -> SessionColumns:
     rows = len(client)
     unset = filled(rows, NEVER)
     return SessionColumns(
         mode=filled(rows, mode),
-        account=filled(rows, setting.accounts[source.account]),
+        account=account,
         stream=filled(rows, setting.stream),
         client=client,
         created_us=unset,  # S9: its first submission creates it

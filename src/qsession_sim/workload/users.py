@@ -1,0 +1,84 @@
+"""Users: who of a population submits what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from qsession_sim.scenario.resolved import ResolvedExplicit, ResolvedSource
+from qsession_sim.scenario.resolved_trace import ResolvedTrace
+from qsession_sim.scenario.user_populations import Activity, Zipf
+from qsession_sim.units import LONGEST_US
+from qsession_sim.workload.columns import Int64Array
+from qsession_sim.workload.distributions import Float64Array, chosen_places, sample
+from qsession_sim.workload.part import Setting, filled
+from qsession_sim.workload.problems import source_error
+from qsession_sim.workload.qpu_times import DrawnSource
+from qsession_sim.workload.random_streams import Purpose
+
+
+def accounts_of(source: DrawnSource) -> tuple[str, ...]:
+    """The accounts that submit jobs of a source: its own, or those of its users in order."""
+    if source.users is None:
+        return (source.account,)
+    return tuple(f"{source.account}-{number}" for number in range(1, source.users.count + 1))
+
+
+def with_users(listed: Sequence[str], sources: Sequence[ResolvedSource]) -> tuple[str, ...]:
+    """The accounts of a scenario that lists them: where one stands for users, they take its place.
+
+    An account that also submits jobs itself stays, before its users.
+    """
+    drawn = [source for source in sources if isinstance(source, DrawnSource)]
+    populated = {source.account for source in drawn if source.users is not None}
+    alone = {source.account for source in drawn if source.users is None}
+    for source in sources:
+        if isinstance(source, ResolvedExplicit):
+            alone |= {session.account for session in source.sessions} | {job.account for job in source.jobs}
+        elif isinstance(source, ResolvedTrace) and source.account is not None:
+            alone.add(source.account)
+
+    def expanded() -> Iterator[str]:
+        for name in listed:
+            if name not in populated or name in alone:
+                yield name
+            for source in drawn:
+                if source.users is not None and source.account == name:
+                    yield from accounts_of(source)
+
+    return tuple(dict.fromkeys(expanded()))
+
+
+def drawn_accounts(source: DrawnSource, setting: Setting, rows: int) -> Int64Array:
+    """Who submits each job, batch or client of a source.
+
+    Args:
+        source: with or without users.
+        setting: of the source.
+        rows: how many jobs, batches or clients there are.
+
+    Returns:
+        Indices into `Workload.accounts`, shape (rows,). Users are drawn independently, each with a
+        probability in proportion to its activity.
+
+    Raises:
+        ScenarioError: if an activity is drawn that is too large to compare with others, or all are 0.
+    """
+    if source.users is None:
+        return filled(rows, setting.accounts[source.account])
+    numbers = np.array([setting.accounts[name] for name in accounts_of(source)], dtype=np.int64)
+    weights = _weights(source.users.activity, setting, source.users.count)
+    return numbers[chosen_places(weights, setting.generator(Purpose.USER).random(rows))]
+
+
+def _weights(activity: Activity, setting: Setting, users: int) -> Float64Array:
+    if isinstance(activity, Zipf):
+        ranks: Float64Array = np.arange(1, users + 1, dtype=np.float64)
+        weights: Float64Array = ranks**-activity.exponent
+        return weights
+    weights = sample(activity, setting.generator(Purpose.ACTIVITY), users)
+    if not np.all(weights <= LONGEST_US) or not weights.any():
+        what = "drew an activity larger than 2**62, or none above 0; give it at_least and at_most"
+        raise source_error(f"{setting.name}.users.activity", what)
+    return weights
