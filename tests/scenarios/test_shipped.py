@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import pathlib
 
+import numpy as np
 import pytest
 
 from qsession_sim.experiment.simulate import simulate
@@ -67,6 +68,7 @@ def test_the_promised_scenarios_are_shipped():
     assert [path.stem for path in SHIPPED] == [
         "busy_day",
         "close_versus_cancel",
+        "course",
         "ibm_november_2023",
         "idle_session",
         "max_timeout",
@@ -98,6 +100,36 @@ def test_resolved_form_resolves_to_itself(path):
 def test_every_invariant_holds(path, runs):
     """S70 to S79."""
     check_invariants(runs[path.stem])
+
+
+def test_course_pauses_cost_activations(runs):
+    """S14, S15: each session is activated once, and once more after each think time beyond 60 s."""
+    run = runs["course"]
+    workload = run.record.workload
+    course = workload.jobs.session >= 0
+    pauses = np.bincount(workload.jobs.session[course], workload.jobs.think_us[course] > 60_000_000)
+
+    assert set(run.jobs["status"].to_list()) == {"DONE"}
+    assert len(run.sessions) == 40
+    assert run.sessions["activations"].to_list() == (1 + pauses).tolist()
+    assert pauses.sum() > 0
+
+
+def test_course_without_pauses_activates_each_session_once():
+    run = simulate(ROOT / "scenarios" / "course.yaml", overrides=["workload.course.pauses.probability=0"])
+
+    assert run.sessions["activations"].to_list() == [1] * 40
+
+
+def test_course_stops_early_and_its_crowd_has_a_heavy_tail(runs):
+    jobs = runs["course"].sessions["jobs_done"]
+    by_account = runs["course"].summary()["by_account"]
+    crowd = sorted(group["submitted"] for name, group in by_account.items() if name.startswith("user-"))
+
+    assert (jobs == 100).sum() < 20
+    assert jobs.min() >= 20
+    assert jobs.max() == 100
+    assert sum(crowd[-20:]) > sum(crowd) / 2  # a tenth of the users
 
 
 def test_quickstart(runs):

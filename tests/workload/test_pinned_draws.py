@@ -56,6 +56,29 @@ SOURCES = {
         "think_time": {"kind": "pareto", "shape": 1.5, "scale": "2s"},
         "shots": 1000,
     },
+    "habits": {
+        "kind": "iterative",
+        "clients": 9,
+        "iterations": {"kind": "uniform", "low": 10, "high": 60},
+        "think_time": EXPONENTIAL,
+        "pauses": {"probability": 0.05, "duration": {"kind": "lognormal", "median": "40m", "sigma": 0.5}},
+        "shots": SHOTS,
+        "shots_by_iteration": {"kind": "geometric", "factor": 1.05, "at_most": 20000},
+        "early_stop": {"probability": 0.02, "after": 5},
+    },
+    "users": {
+        "kind": "arrivals",
+        "interarrival": EXPONENTIAL,
+        "users": {"count": 50, "activity": {"kind": "pareto", "shape": 1.2, "scale": 1}},
+        "shots": SHOTS,
+    },
+    "users by rank": {
+        "kind": "batches",
+        "interarrival": EXPONENTIAL,
+        "users": {"count": 50, "activity": {"kind": "zipf", "exponent": 1}},
+        "jobs": 3,
+        "qpu_time": "4s",
+    },
 }
 PINNED = {
     "arrivals by shots": "e5478aea639b0b24106bdf4837fd84949a37bf9ac0bf9159ac8ba457a60b728c",
@@ -65,6 +88,9 @@ PINNED = {
     "rates": "e8258e4f7cc8553c335e8d7da2bead8b0419fb67b1813c7b4c6830c5c3f49916",
     "bursts": "191bf2b61f8e3167de1df92468cd53ee6e9e1c246c83d3937ebbc7de7b598ed0",
     "groups": "f2240fe9f3d2a4813eda7195544244f32a72df086fb820b7272e3c71f1efa06e",
+    "habits": "e29035a0afc54b143ab073b082876047c9473336f581f7efc1d40dc22402ac00",
+    "users": "d9a340a8491a144a6bcedfb1cf5091e1048e73f1c7542659310a2c9ca2e34bf4",
+    "users by rank": "123f67ffb206f3e79e389b999bd747102ca64db88bf44d6868b125073411a251",
 }
 
 
