@@ -41,6 +41,8 @@ class Router:
         if self._routing is Routing.LEAST_BUSY:
             best = choices[0]
             for qpu in choices:
+                if not qpu.queued:
+                    return qpu
                 if qpu.queued < best.queued:
                     best = qpu
             return best
