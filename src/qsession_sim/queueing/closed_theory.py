@@ -52,7 +52,7 @@ def constant_service(clients: int, mean_think: float, service: float) -> LongRun
     times the product over i from 1 to k of exp(i s / Z) - 1, and then waits Z / N for the first request: H.
     Ashcroft, "The productivity of several machines under the care of one operator", Journal of the Royal
     Statistical Society B 12 (1950); as a case of any service L. Takács, "Introduction to the Theory of
-    Queues" (1962), chapter 5. Summed in logarithms, since the terms grow beyond all floats.
+    Queues" (1962). Summed in logarithms, since the terms grow beyond all floats.
 
     Args:
         clients: N, at least 1.
