@@ -11,6 +11,7 @@ from qsession_sim import __version__
 from qsession_sim.cli.policies import policies
 from qsession_sim.cli.run import run
 from qsession_sim.cli.scenario import resolve, schema, validate
+from qsession_sim.cli.verify import verify
 from qsession_sim.cli.workload import describe, export
 
 PROGRAM: Final = "qsession-sim"
@@ -39,6 +40,7 @@ def _application() -> typer.Typer:
     application.add_typer(scenarios, name="scenario")
     application.command()(policies)
     application.add_typer(_workloads(), name="workload")
+    application.command()(verify)
     return application
 
 

@@ -1,0 +1,1 @@
+"""Verification: the simulator against what is known of queues, in estimates and in exact identities."""

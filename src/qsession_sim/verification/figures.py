@@ -1,0 +1,190 @@
+"""Figures of a verification, as SVG files; matplotlib is imported when the first is drawn."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from qsession_sim.queueing import closed_theory, session_theory, theory
+from qsession_sim.verification.closed_clients import SESSION_THINK_SECONDS, THINK_SECONDS
+from qsession_sim.verification.comparisons import Comparison, critical_z
+from qsession_sim.verification.open_queues import LOGNORMAL
+from qsession_sim.verification.scenarios import SERVICE_SECONDS
+from qsession_sim.verification.suite import Verification
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAMES: Final = ("waiting.svg", "clients.svg", "session.svg", "z_scores.svg")
+"""Of the files."""
+
+_COLOURS: Final = ("#0b5fa5", "#d1495b", "#3a7d44", "#8d5a97")
+_STYLE: Final[Mapping[str, Any]] = {
+    "svg.hashsalt": "qsession-sim",  # else the names inside the file are random
+    "svg.fonttype": "path",  # looks the same everywhere
+    "font.family": "DejaVu Sans",  # comes with matplotlib
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+}
+
+
+def figures(found: Verification) -> dict[str, bytes]:
+    """Draw all figures for which there are comparisons.
+
+    Returns:
+        SVG by file name; the same verification gives the same bytes with the same version of matplotlib.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+    """
+    import matplotlib as mpl
+
+    painters = dict(zip(NAMES, (_waiting, _clients, _session, _z_scores), strict=True))
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whatever the user's settings are
+        mpl.rcParams.update(_STYLE)
+        return {name: _drawn(paint, found.comparisons) for name, paint in painters.items()}
+
+
+def _drawn(paint: Callable[[Figure, Sequence[Comparison]], None], comparisons: Sequence[Comparison]) -> bytes:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+    FigureCanvasSVG(figure)
+    paint(figure, comparisons)
+    content = io.BytesIO()
+    figure.savefig(content, format="svg", metadata={"Date": None, "Creator": "qsession-sim"})
+    return content.getvalue()
+
+
+def _waiting(figure: Figure, comparisons: Sequence[Comparison]) -> None:
+    """Mean waiting by load: three kinds of service, and three classes of priority."""
+    services, classes = figure.subplots(1, 2)
+    loads = np.linspace(0.2, 0.96, 77)
+    service = float(SERVICE_SECONDS)
+
+    def by_load(variance: float, mean: float) -> list[float]:
+        return [theory.m_g_1(load / mean, mean, variance).mean_waiting for load in loads]
+
+    curves = {
+        "M/M/1": by_load(service**2, service),
+        "M/G/1 lognormal": by_load(LOGNORMAL.variance, LOGNORMAL.mean),
+        "M/D/1": by_load(0.0, service),
+    }
+    for colour, (system, curve) in zip(_COLOURS, curves.items(), strict=False):
+        _curve_and_points(
+            services, loads, curve, _chosen(comparisons, system, "mean waiting"), colour, system
+        )
+    for index in range(3):
+        points = _chosen(comparisons, "3 priorities", f"mean waiting, class {index + 1}")
+        curve = [_of_three_classes(load)[index] for load in loads]
+        _curve_and_points(classes, loads, curve, points, _COLOURS[index], f"class {index + 1}")
+    for axes, title in ((services, "One class"), (classes, "Three classes of priority")):
+        axes.set(title=title, xlabel="load", ylabel="mean waiting, seconds", yscale="log")
+        axes.legend()
+
+
+def _of_three_classes(load: float) -> list[float]:
+    """The three classes of `suite.EXPERIMENTS`."""
+    means, variances = (5.0, 10.0, 20.0), (25.0, 0.0, 400.0)
+    rates = [share * load / mean for share, mean in zip((0.3, 0.3, 0.4), means, strict=True)]
+    return [queue.mean_waiting for queue in theory.m_g_1_priorities(rates, means, variances)]
+
+
+def _clients(figure: Figure, comparisons: Sequence[Comparison]) -> None:
+    """Utilization and response by number of clients."""
+    numbers = np.arange(1, 19)
+    models = {
+        "clients": ("exponential service", closed_theory.exponential_service),
+        "clients, constant service": ("constant service", closed_theory.constant_service),
+    }
+    panels = {
+        "utilization": ("Utilization", "share of time busy"),
+        "mean response": ("Response", "mean response, seconds"),
+    }
+    for axes, (quantity, (title, label)) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+        for colour, (system, (name, model)) in zip(_COLOURS, models.items(), strict=False):
+            found = [model(int(number), THINK_SECONDS, SERVICE_SECONDS) for number in numbers]
+            curve = [getattr(one, quantity.replace(" ", "_")) for one in found]
+            _curve_and_points(axes, numbers, curve, _chosen(comparisons, system, quantity), colour, name)
+        axes.set(title=title, xlabel="clients", ylabel=label, ylim=(0, None), xticks=range(0, 19, 3))
+        axes.legend()
+
+
+def _session(figure: Figure, comparisons: Sequence[Comparison]) -> None:
+    """What a gap does, by timeout."""
+    timeouts = np.linspace(0, 2.4, 97)
+    gaps = [
+        session_theory.exponential_think(SESSION_THINK_SECONDS, timeout * SESSION_THINK_SECONDS, 5.0)
+        for timeout in timeouts
+    ]
+    panels = (
+        ("share of gaps that deactivate", [gap.deactivates for gap in gaps], "share of gaps that deactivate"),
+        ("mean held in a gap", [gap.mean_held for gap in gaps], "mean time held in a gap, seconds"),
+    )
+    formulas = ("exp(-T/m)", "m (1 - exp(-T/m))")
+    for axes, formula, (quantity, curve, label), colour in zip(
+        figure.subplots(1, 2), formulas, panels, _COLOURS, strict=False
+    ):
+        points = _chosen(comparisons, "one session", quantity)
+        _curve_and_points(axes, timeouts, curve, points, colour, formula)
+        axes.set(xlabel="timeout over mean think time, T/m", ylabel=label, ylim=(0, None))
+        axes.legend()
+
+
+def _z_scores(figure: Figure, comparisons: Sequence[Comparison]) -> None:
+    """All differences in standard errors, beside the normal distribution that they should have."""
+    scatter, ordered = figure.subplots(1, 2, width_ratios=(2, 1), sharey=True)
+    limit = critical_z(len(comparisons))
+    systems = list(dict.fromkeys(comparison.system for comparison in comparisons))
+    for column, system in enumerate(systems):
+        scores = [comparison.z for comparison in comparisons if comparison.system == system]
+        spread = np.linspace(-0.28, 0.28, len(scores)) if len(scores) > 1 else np.zeros(1)
+        scatter.plot(column + spread, scores, "o", color=_COLOURS[column % len(_COLOURS)], markersize=3.5)
+    scatter.set_xticks(range(len(systems)), systems, rotation=35, ha="right", rotation_mode="anchor")
+    scatter.set(ylabel="standard errors from theory", ylim=(-limit - 0.7, limit + 0.7))
+    scatter.text(len(systems) - 0.5, limit + 0.1, "fails beyond", ha="right", color="#b00020")
+    expected = _normal_quantiles(len(comparisons))
+    ordered.plot(expected, expected, color="#888888", linewidth=1)
+    ordered.plot(expected, sorted(comparison.z for comparison in comparisons), "o", markersize=3)
+    ordered.set(xlabel="quantile of a normal distribution")
+    for axes in (scatter, ordered):
+        for height in (-limit, limit):
+            axes.axhline(height, color="#b00020", linewidth=1, linestyle="--")
+
+
+def _normal_quantiles(count: int) -> Any:
+    from scipy.special import ndtri
+
+    return ndtri((np.arange(count) + 0.5) / count)
+
+
+def _chosen(comparisons: Sequence[Comparison], system: str, quantity: str) -> list[Comparison]:
+    return [found for found in comparisons if (found.system, found.quantity) == (system, quantity)]
+
+
+def _curve_and_points(
+    axes: Axes, places: Any, curve: Sequence[float], points: Sequence[Comparison], colour: str, label: str
+) -> None:
+    """Theory as a line, estimates as points with their intervals."""
+    axes.plot(places, curve, color=colour, linewidth=1.4, label=label)
+    axes.errorbar(
+        [point.position for point in points],
+        [point.interval.estimate for point in points],
+        [point.interval.half_width for point in points],
+        fmt="o",
+        color=colour,
+        markersize=4,
+        capsize=3,
+        linewidth=1,
+    )

@@ -1,0 +1,102 @@
+"""What a verification found, as rows of text for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from qsession_sim.verification.comparisons import POWER, Comparison, critical_z, detectable
+from qsession_sim.verification.suite import Verification
+
+HEADINGS: Final = ("system", "at", "quantity", "theory", "estimate", "95 % interval", "z", "detects")
+"""Of the columns of `table_rows`; the first three are words, the others numbers."""
+
+WORDS: Final = 3
+
+
+def table_rows(found: Verification) -> list[tuple[str, ...]]:
+    """One row for each comparison, as `HEADINGS` says.
+
+    `z` is in standard errors. `detects` is the smallest error of the formula that would be found there with
+    probability `comparisons.POWER`. Times are in seconds.
+    """
+    failing = set(map(id, found.differing))
+    tests = len(found.comparisons)
+    return [
+        _row(comparison, detectable(comparison, tests), fails=id(comparison) in failing)
+        for comparison in found.comparisons
+    ]
+
+
+def identity_rows(found: Verification) -> list[tuple[str, str, str]]:
+    """One row for each identity: what is equal, the rules, and whether it is."""
+    return [
+        (identity.name, identity.rules, "equal" if identity.holds else "NOT EQUAL")
+        for identity in found.identities
+    ]
+
+
+def verdict(found: Verification) -> str:
+    """One line: what was tested, and what came of it."""
+    tests, broken = len(found.comparisons), len(found.broken)
+    failing = len(found.differing)
+    return (
+        f"{tests} comparisons at seed {found.seed}: {failing or 'none'} too far from theory "
+        f"(together they err with probability {found.family_error:g}, |z| up to {critical_z(tests):.2f}); "
+        f"{len(found.identities)} identities: {broken or 'none'} broken"
+    )
+
+
+def as_json(found: Verification) -> dict[str, Any]:
+    """Everything, in full precision; `z` is null where the estimate has no spread and differs."""
+    tests = len(found.comparisons)
+    failing = set(map(id, found.differing))
+    return {
+        "passed": found.passed,
+        "seed": found.seed,
+        "family_error": found.family_error,
+        "critical_z": critical_z(tests),
+        "power": POWER,
+        "comparisons": [
+            {
+                "system": comparison.system,
+                "at": comparison.setting,
+                "quantity": comparison.quantity,
+                "formula": comparison.formula,
+                "theory": comparison.theory,
+                "estimate": comparison.interval.estimate,
+                "interval": [comparison.interval.low, comparison.interval.high],
+                "level": comparison.interval.level,
+                "degrees_of_freedom": comparison.interval.degrees_of_freedom,
+                "z": comparison.z if comparison.standard_error else None,
+                "p_value": comparison.p_value,
+                "detects": detectable(comparison, tests),
+                "differs": id(comparison) in failing,
+            }
+            for comparison in found.comparisons
+        ],
+        "identities": [
+            {"name": identity.name, "rules": identity.rules, "holds": identity.holds}
+            for identity in found.identities
+        ],
+    }
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> str:
+    """A table for a page; columns after the first `words` are aligned to the right."""
+    rule = ["---" if column < words else "---:" for column in range(len(headings))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (headings, rule, *rows))
+
+
+def _row(comparison: Comparison, detects: float, *, fails: bool) -> tuple[str, ...]:
+    interval = comparison.interval
+    return (
+        comparison.system,
+        comparison.setting,
+        comparison.quantity,
+        f"{comparison.theory:.4g}",
+        f"{interval.estimate:.4g}",
+        f"{interval.low:.4g} to {interval.high:.4g}",
+        f"{comparison.z:+.2f}{' !' if fails else ''}",
+        f"{100 * detects:.1f} %",
+    )
