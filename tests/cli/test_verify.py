@@ -53,7 +53,9 @@ def test_table_has_a_row_for_each_comparison_and_identity(capsys):
     ]
     assert [line[:11] for line in lines[1:4]] == ["one session"] * 3
     assert sum(line.endswith("  equal") for line in lines) == 14
-    assert lines[-1].startswith("3 comparisons at seed 1: none too far from theory (together they err with ")
+    assert lines[-1].startswith(
+        "3 comparisons at seed 1: none too far from theory (family error rate 0.001: |z| above "
+    )
     assert lines[-1].endswith("14 identities: none broken.")
     assert errors == ""
 

@@ -31,7 +31,7 @@ LONG_WAIT_SECONDS = 2.0 * SERVICE_SECONDS
 
 LOGNORMAL = lognormal(median_seconds=9, sigma=0.5)
 
-_RUNS = 2
+_JOBS_OF_A_RUN = 500_000
 _LOWEST_PRIORITY = -1
 
 
@@ -207,8 +207,9 @@ def _first_in_first_out(
 ) -> tuple[Cycles, float]:
     """Cycles of independent runs, to need less memory at a time, and the rate of arrivals."""
     parts = []
-    for number in range(1, _RUNS + 1):
-        stream = arrivals(f"{name} run {number}", service, load, jobs // _RUNS)
+    runs = -(-jobs // _JOBS_OF_A_RUN)
+    for number in range(1, runs + 1):
+        stream = arrivals(f"{name} run {number}", service, load, jobs // runs)
         parts.append(_run_of_one_queue(scenario(seed, stream.source)))
     return Cycles.pooled(parts), stream.rate
 

@@ -42,7 +42,7 @@ def verdict(found: Verification) -> str:
     failing = len(found.differing)
     return (
         f"{tests} comparisons at seed {found.seed}: {failing or 'none'} too far from theory "
-        f"(together they err with probability {found.family_error:g}, |z| up to {critical_z(tests):.2f}); "
+        f"(family error rate {found.family_error:g}: |z| above {critical_z(tests):.2f}); "
         f"{len(found.identities)} identities: {broken or 'none'} broken"
     )
 
