@@ -101,7 +101,7 @@ def m_d_1(arrival_rate: float, service: float) -> LongRun:
 def m_g_1(arrival_rate: float, mean_service: float, service_variance: float) -> LongRun:
     """One server, any service: the formula of Pollaczek and Khinchine.
 
-    Mean waiting λ E[S²] / (2 (1 - ρ)), ρ = λ E[S]: Kleinrock section 5.5; Gross et al. section 5.1.
+    Mean waiting λ E[S²] / (2 (1 - ρ)), ρ = λ E[S]: Kleinrock chapter 5; Gross et al. section 5.1.
 
     Args:
         arrival_rate: λ, above 0.

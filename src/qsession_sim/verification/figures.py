@@ -38,7 +38,7 @@ _STYLE: Final[Mapping[str, Any]] = {
 
 
 def figures(found: Verification) -> dict[str, bytes]:
-    """Draw all figures for which there are comparisons.
+    """Draw all figures; a system that was not simulated has a line without points.
 
     Returns:
         SVG by file name; the same verification gives the same bytes with the same version of matplotlib.
