@@ -205,6 +205,8 @@ _DEFAULTS = {column.name: column.default for column in fields(JobSpec)}
 
 def growing(column: Column) -> array[int]:
     """A copy of a column that can grow."""
+    if isinstance(column, memoryview) and column.strides == (0,):  # one value for all rows
+        return array("q", column[:1]) * len(column)
     grown = array("q")
     if isinstance(column, memoryview):
         grown.frombytes(column.cast("B"))

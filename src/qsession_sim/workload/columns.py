@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Protocol
+from itertools import chain, islice
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 Int64Array = npt.NDArray[np.int64]
+
+_ROWS_AT_ONCE: Final = 1 << 14
 
 
 class NameBlock(Protocol):
@@ -87,14 +90,44 @@ class NestedNames:
         )
 
 
+def constant(rows: int, value: int) -> Int64Array:
+    """A column in which every row has the same value, in the memory of one; it cannot be written to.
+
+    Example:
+        >>> column = constant(3, 7)
+        >>> column.tolist(), column.strides
+        ([7, 7, 7], (0,))
+    """
+    return np.broadcast_to(np.int64(value), rows)
+
+
+def is_constant(column: Int64Array) -> bool:
+    """Whether a column, shape (rows,), is known to have one value, as those that `constant` makes."""
+    return column.strides == (0,)
+
+
+def taken(column: Int64Array, rows: Int64Array) -> Int64Array:
+    """The given rows of a column; in the memory of one if all have the same value.
+
+    Example:
+        >>> taken(constant(2, 7), np.array([0, 1, 1])).strides
+        (0,)
+    """
+    if len(column) and is_constant(column):
+        return constant(len(rows), int(column[0]))
+    return column[rows]
+
+
 @dataclass(frozen=True)
 class _Columns:
-    """Columns of one length that cannot be written to."""
+    """Columns of one length that cannot be written to; each is contiguous or one value (`constant`)."""
 
     def __post_init__(self) -> None:
         lengths = set()
         for field in fields(self):
-            column = np.ascontiguousarray(getattr(self, field.name), dtype=np.int64)
+            column = np.asarray(getattr(self, field.name), dtype=np.int64)
+            if not is_constant(column):
+                column = np.ascontiguousarray(column)
             column = column.view()
             column.flags.writeable = False
             object.__setattr__(self, field.name, column)
@@ -183,13 +216,15 @@ class Workload:
             for field in fields(table):
                 column: Int64Array = getattr(table, field.name)
                 digest.update(f"{type(table).__name__}.{field.name}:{len(column)};".encode())
-                digest.update(column.astype("<i8", copy=False).tobytes())
+                for start in range(0, len(column), _ROWS_AT_ONCE):
+                    part = column[start : start + _ROWS_AT_ONCE]
+                    digest.update(np.ascontiguousarray(part, dtype="<i8").data)
         for names in (self.accounts, self.streams):
             digest.update(("\0".join(names) + "\1").encode())
         for blocks in (self.job_names, self.session_names):
-            for block in blocks:
-                for name in block:
-                    digest.update(name.encode() + b"\0")
+            names_left = chain.from_iterable(blocks)
+            while some := list(islice(names_left, _ROWS_AT_ONCE)):
+                digest.update(("\0".join(some) + "\0").encode())
         return digest.hexdigest()
 
 

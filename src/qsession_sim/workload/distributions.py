@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, assert_never
 
 import numpy as np
@@ -28,9 +28,21 @@ from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array
 from qsession_sim.workload.problems import source_error
 
-__all__ = ["AnyDistribution", "counts", "durations_us", "mean", "sample", "variance"]
+__all__ = [
+    "AnyDistribution",
+    "counts",
+    "durations_us",
+    "mean",
+    "sample",
+    "sampled_counts",
+    "sampled_durations_us",
+    "variance",
+]
 
 Float64Array = npt.NDArray[np.float64]
+
+_ROWS_AT_ONCE: Final = 1 << 13
+"""Few enough for the caches of a processor, and for arrays that need no new memory from the system."""
 
 _MOST_REDRAWS: Final = 1_000_000
 _NO_VALUE: Final = "no value is drawn within at_least and at_most; widen them"
@@ -142,6 +154,43 @@ def durations_us(values: Float64Array, path: str, least_us: int = 0) -> Int64Arr
     if not np.all(values <= LONGEST_US):
         raise source_error(path, "drew a duration longer than 2**62 us, about 146,000 years; make it shorter")
     return np.maximum(np.rint(values).astype(np.int64), least_us)
+
+
+def sampled_durations_us(
+    distribution: AnyDistribution, generator: np.random.Generator, count: int, path: str, least_us: int = 0
+) -> Int64Array:
+    """`durations_us` of a `sample`, in the memory of the result alone; shape (count,).
+
+    Raises:
+        ScenarioError: if a duration is longer than 2**62 us.
+    """
+    return _in_pieces(distribution, generator, count, lambda values: durations_us(values, path, least_us))
+
+
+def sampled_counts(
+    distribution: AnyDistribution, generator: np.random.Generator, count: int, path: str
+) -> Int64Array:
+    """`counts` of a `sample`, in the memory of the result alone; shape (count,).
+
+    Raises:
+        ScenarioError: if a number is larger than 2**62.
+    """
+    return _in_pieces(distribution, generator, count, lambda values: counts(values, path))
+
+
+def _in_pieces(
+    distribution: AnyDistribution,
+    generator: np.random.Generator,
+    count: int,
+    rounded: Callable[[Float64Array], Int64Array],
+) -> Int64Array:
+    result = np.empty(count, dtype=np.int64)
+    # each piece makes an array of a distribution's listed values: not more often than rows
+    rows = max(_ROWS_AT_ONCE, len(getattr(distribution, "values", ())))
+    for start in range(0, count, rows):
+        piece = result[start : start + rows]
+        piece[:] = rounded(sample(distribution, generator, len(piece)))
+    return result
 
 
 def counts(values: Float64Array, path: str) -> Int64Array:

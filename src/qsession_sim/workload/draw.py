@@ -27,6 +27,8 @@ from qsession_sim.workload.columns import (
     JobColumns,
     SessionColumns,
     Workload,
+    constant,
+    is_constant,
 )
 from qsession_sim.workload.distributions import NoValueError
 from qsession_sim.workload.explicit import draw_explicit, numbers_of
@@ -206,6 +208,8 @@ def _link(
         for source, first_job, first_session in zip(sources, job_offsets, session_offsets, strict=True)
         if isinstance(source, ResolvedExplicit)
     ]
+    if listed:  # otherwise a column of numbers may be that of a source, which cannot be written to
+        jobs["after"], jobs["session"] = jobs["after"].copy(), jobs["session"].copy()
     job_rows = {job.id: first + row for source, first, _ in listed for row, job in enumerate(source.jobs)}
     session_rows = {
         session.id: first + row for source, _, first in listed for row, session in enumerate(source.sessions)
@@ -233,8 +237,23 @@ def _joined(
         columns: list[Int64Array] = [getattr(part, field.name) for part in parts]
         if field.name in offsets:
             columns = [
-                np.where(column == NEVER, NEVER, column + offset)
-                for column, offset in zip(columns, offsets[field.name], strict=True)
+                _shifted(column, offset) for column, offset in zip(columns, offsets[field.name], strict=True)
             ]
-        joined[field.name] = np.concatenate([np.zeros(0, dtype=np.int64), *columns])
+        joined[field.name] = _concatenated([column for column in columns if len(column)])
     return joined
+
+
+def _shifted(column: Int64Array, offset: int) -> Int64Array:
+    if offset == 0 or (is_constant(column) and np.all(column[:1] == NEVER)):
+        return column
+    return np.where(column == NEVER, NEVER, column + offset)
+
+
+def _concatenated(columns: Sequence[Int64Array]) -> Int64Array:
+    """One after the other, without a copy of a single one and in little memory if all have one value."""
+    if len(columns) == 1:
+        return columns[0]
+    values = {int(column[0]) for column in columns}
+    if len(values) == 1 and all(is_constant(column) for column in columns):
+        return constant(sum(map(len, columns)), values.pop())
+    return np.concatenate([np.zeros(0, dtype=np.int64), *columns])

@@ -14,7 +14,13 @@ from qsession_sim.scenario.client_habits import (
 )
 from qsession_sim.scenario.resolved import ResolvedIterative
 from qsession_sim.workload.columns import Int64Array
-from qsession_sim.workload.distributions import Float64Array, counts, durations_us, sample
+from qsession_sim.workload.distributions import (
+    Float64Array,
+    counts,
+    durations_us,
+    sample,
+    sampled_durations_us,
+)
 from qsession_sim.workload.part import Setting
 from qsession_sim.workload.random_streams import Purpose
 
@@ -46,7 +52,7 @@ def drawn_think_times_us(source: ResolvedIterative, setting: Setting, rows: int)
     the times themselves as they are.
     """
     path = f"{source.name}.think_time"
-    think_us = durations_us(sample(source.think_time, setting.generator(Purpose.THINK), rows), path)
+    think_us = sampled_durations_us(source.think_time, setting.generator(Purpose.THINK), rows, path)
     pauses = source.pauses
     if pauses is None:
         return think_us

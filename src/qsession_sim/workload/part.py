@@ -51,5 +51,5 @@ class Part:
 
 
 def filled(rows: int, value: int) -> Int64Array:
-    """A column in which every row has the same value."""
+    """A column in which every row has the same value, to be changed; `constant` takes less memory."""
     return np.full(rows, value, dtype=np.int64)

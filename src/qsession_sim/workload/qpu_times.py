@@ -27,10 +27,17 @@ from qsession_sim.scenario.service_models import (
     NoNoise,
     ServiceTimeModel,
 )
-from qsession_sim.workload.columns import Int64Array
-from qsession_sim.workload.distributions import AnyDistribution, Float64Array, counts, durations_us, sample
+from qsession_sim.workload.columns import Int64Array, constant
+from qsession_sim.workload.distributions import (
+    AnyDistribution,
+    Float64Array,
+    counts,
+    sample,
+    sampled_counts,
+    sampled_durations_us,
+)
 from qsession_sim.workload.habits import changed_shots
-from qsession_sim.workload.part import Setting, filled
+from qsession_sim.workload.part import Setting
 from qsession_sim.workload.problems import source_error
 from qsession_sim.workload.random_streams import Purpose
 
@@ -64,23 +71,20 @@ def drawn_times_us(
     """
     name = source.name
     if source.qpu_time is not None:
-        values = sample(source.qpu_time, setting.generator(Purpose.QPU_TIME), rows)
-        return durations_us(values, f"{name}.qpu_time", least_us=1)
+        generator = setting.generator(Purpose.QPU_TIME)
+        return sampled_durations_us(source.qpu_time, generator, rows, f"{name}.qpu_time", least_us=1)
     if source.circuits is None or source.shots is None:
         raise source_error(name, "needs qpu_time, or circuits and shots")
     refuse_missing(source, setting, name)
 
     def drawn(distribution: AnyDistribution | None, purpose: Purpose) -> Int64Array:
         if distribution is None:
-            return filled(rows, 1)
-        values = sample(distribution, setting.generator(purpose), rows)
-        if purpose is Purpose.SHOTS and isinstance(source, ResolvedIterative) and iteration is not None:
-            values = (
-                values
-                if source.shots_by_iteration is None
-                else changed_shots(source.shots_by_iteration, values, iteration)
-            )
-        return counts(values, f"{name}.{purpose.name.lower()}")
+            return constant(rows, 1)
+        generator, path = setting.generator(purpose), f"{name}.{purpose.name.lower()}"
+        change = source.shots_by_iteration if isinstance(source, ResolvedIterative) else None
+        if purpose is Purpose.SHOTS and change is not None and iteration is not None:
+            return counts(changed_shots(change, sample(distribution, generator, rows), iteration), path)
+        return sampled_counts(distribution, generator, rows, path)
 
     properties = JobProperties(
         circuits=drawn(source.circuits, Purpose.CIRCUITS),

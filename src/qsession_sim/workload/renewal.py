@@ -9,7 +9,13 @@ import numpy as np
 from qsession_sim.scenario.quantities import MOST_ROWS
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array
-from qsession_sim.workload.distributions import AnyDistribution, durations_us, mean, sample
+from qsession_sim.workload.distributions import (
+    AnyDistribution,
+    durations_us,
+    mean,
+    sample,
+    sampled_durations_us,
+)
 from qsession_sim.workload.problems import source_error
 
 _CHUNK: Final = 1 << 16
@@ -52,10 +58,10 @@ def renewal_times_us(
     if count is None:
         raise source_error(stream, "nothing bounds it; give count, until or a horizon")
     check_rows(count, stream)
-    gaps = durations_us(sample(interarrival, generator, count), f"{stream}.interarrival")
-    times_us = np.cumsum(gaps)
+    times_us = sampled_durations_us(interarrival, generator, count, f"{stream}.interarrival")
+    np.cumsum(times_us, out=times_us)
     # no gap is longer than 2**62, so the first sum beyond it is positive, or -(2**63) at the most
-    if np.any((times_us > LONGEST_US) | (times_us < 0)):
+    if count and (times_us.max() > LONGEST_US or times_us.min() < 0):
         raise source_error(
             f"{stream}.interarrival",
             f"{count} arrivals reach beyond 2**62 us, about 146,000 years; make it or their number smaller",

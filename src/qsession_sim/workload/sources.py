@@ -15,6 +15,8 @@ from qsession_sim.workload.columns import (
     NestedNames,
     NumberedNames,
     SessionColumns,
+    constant,
+    taken,
 )
 from qsession_sim.workload.distributions import counts, sample
 from qsession_sim.workload.habits import drawn_iterations, drawn_think_times_us
@@ -30,14 +32,14 @@ from qsession_sim.workload.users import drawn_accounts
 def draw_arrivals(source: ResolvedArrivals, setting: Setting) -> Part:
     """Independent jobs in job mode, at the instants of an arrival process."""
     at_us = _starts_us(source, setting)
-    unset = filled(len(at_us), NEVER)
+    unset = constant(len(at_us), NEVER)
     return Part(
         jobs=_job_columns(
             source,
             setting,
             at_us=at_us,
             after=unset,
-            think_us=filled(len(at_us), 0),
+            think_us=constant(len(at_us), 0),
             session=unset,
             client=unset,
             account=drawn_accounts(source, setting, len(at_us)),
@@ -60,24 +62,24 @@ def draw_batches(source: ResolvedBatches, setting: Setting) -> Part:
     check_rows(float(jobs.sum(dtype=np.float64)), source.name)
     batch = np.repeat(np.arange(batches, dtype=np.int64), jobs)
     account = drawn_accounts(source, setting, batches)
-    unset = filled(len(batch), NEVER)
+    unset = constant(len(batch), NEVER)
     return Part(
         jobs=_job_columns(
             source,
             setting,
             at_us=start_us[batch],
             after=unset,
-            think_us=filled(len(batch), 0),
+            think_us=constant(len(batch), 0),
             session=batch,
             client=unset,
-            account=account[batch],
+            account=taken(account, batch),
         ),
         sessions=_session_columns(
             setting,
             mode=Mode.BATCH,
             max_time_us=source.max_time,
             interactive_timeout_us=source.interactive_timeout,
-            client=filled(batches, NEVER),
+            client=constant(batches, NEVER),
             account=account,
             close_us=start_us,
         ),
@@ -114,9 +116,9 @@ def draw_iterative(source: ResolvedIterative, setting: Setting) -> Part:
         at_us=at_us,
         after=after,
         think_us=think_us,
-        session=client if in_sessions else filled(rows, NEVER),
+        session=client if in_sessions else constant(rows, NEVER),
         client=client,
-        account=account[client],
+        account=taken(account, client),
         iteration=None if source.shots_by_iteration is None else np.arange(1, rows + 1) - first_job[client],
     )
     _refuse_endless_retries(source, setting, jobs.qpu_time_us)
@@ -128,10 +130,10 @@ def draw_iterative(source: ResolvedIterative, setting: Setting) -> Part:
         clients=ClientColumns(
             first_job=first_job,
             jobs=iterations,
-            session=number if in_sessions else filled(clients, NEVER),
-            on_finish=filled(clients, OnFinish[source.on_finish.upper()]),
-            on_error=filled(clients, OnError[source.on_error.upper()]),
-            on_rejection=filled(clients, OnRejection[source.on_rejection.upper()]),
+            session=number if in_sessions else constant(clients, NEVER),
+            on_finish=constant(clients, OnFinish[source.on_finish.upper()]),
+            on_error=constant(clients, OnError[source.on_error.upper()]),
+            on_rejection=constant(clients, OnRejection[source.on_rejection.upper()]),
         ),
         job_names=NestedNames(name, tuple(iterations.tolist())),
         session_names=NumberedNames(name, clients if in_sessions else 0),
@@ -149,7 +151,7 @@ def _starts_us(source: ResolvedArrivals | ResolvedBatches, setting: Setting) -> 
 def _client_starts_us(source: ResolvedIterative, setting: Setting) -> Int64Array:
     check_rows(source.clients, source.name)
     if source.start is None:
-        return filled(source.clients, 0)
+        return constant(source.clients, 0)
     return start_times_us(source.start, setting, count=source.clients, before_us=None)
 
 
@@ -166,7 +168,7 @@ def _job_columns(
     iteration: Int64Array | None = None,
 ) -> JobColumns:
     rows = len(at_us)
-    unset = filled(rows, NEVER)
+    unset = constant(rows, NEVER)
     limit_us = source.max_execution_time
     return JobColumns(
         at_us=at_us,
@@ -175,10 +177,10 @@ def _job_columns(
         session=session,
         client=client,
         account=account,
-        stream=filled(rows, setting.stream),
+        stream=constant(rows, setting.stream),
         qpu_time_us=drawn_times_us(source, setting, rows, iteration),
-        max_execution_time_us=unset if limit_us is None else filled(rows, limit_us),
-        priority=filled(rows, source.priority),
+        max_execution_time_us=unset if limit_us is None else constant(rows, limit_us),
+        priority=constant(rows, source.priority),
         cancel_us=unset,
         cancel_after_us=unset,
     )
@@ -196,7 +198,7 @@ def _client_sessions(
         interactive_timeout_us=source.interactive_timeout,
         client=number,
         account=account,
-        close_us=filled(len(number), NEVER),
+        close_us=constant(len(number), NEVER),
     )
 
 
@@ -211,15 +213,15 @@ def _session_columns(
     close_us: Int64Array,
 ) -> SessionColumns:
     rows = len(client)
-    unset = filled(rows, NEVER)
+    unset = constant(rows, NEVER)
     return SessionColumns(
-        mode=filled(rows, mode),
+        mode=constant(rows, mode),
         account=account,
-        stream=filled(rows, setting.stream),
+        stream=constant(rows, setting.stream),
         client=client,
         created_us=unset,  # S9: its first submission creates it
-        max_time_us=filled(rows, max_time_us),
-        interactive_timeout_us=filled(rows, interactive_timeout_us),
+        max_time_us=constant(rows, max_time_us),
+        interactive_timeout_us=constant(rows, interactive_timeout_us),
         close_us=close_us,
         cancel_us=unset,
         close_after_us=unset,

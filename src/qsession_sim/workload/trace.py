@@ -22,6 +22,7 @@ from qsession_sim.workload.columns import (
     ListedNames,
     NumberedNames,
     SessionColumns,
+    constant,
 )
 from qsession_sim.workload.part import Part, Setting, filled
 from qsession_sim.workload.problems import source_error
@@ -120,9 +121,9 @@ def draw_trace(source: ResolvedTrace, setting: Setting, trace: Trace) -> Part:
             after=after,
             think_us=np.where(after == NEVER, 0, rows.think_us[used]),
             session=session,
-            client=filled(len(used), NEVER),
+            client=constant(len(used), NEVER),
             account=account[rows.user[used]],
-            stream=filled(len(used), setting.stream),
+            stream=constant(len(used), setting.stream),
             qpu_time_us=rows.qpu_time_us[used],
             max_execution_time_us=np.where(limit_us == FROM_SOURCE, own_us, limit_us),
             priority=rows.priority[used],
@@ -158,10 +159,10 @@ def _session_columns(
     return SessionColumns(
         mode=mode,
         account=account[given.account[kept]],
-        stream=filled(len(kept), setting.stream),
-        client=filled(len(kept), NEVER),
+        stream=constant(len(kept), setting.stream),
+        client=constant(len(kept), NEVER),
         created_us=given.created_us[kept],
-        max_time_us=_or(given.max_time_us[kept], filled(len(kept), source.max_time)),
+        max_time_us=_or(given.max_time_us[kept], constant(len(kept), source.max_time)),
         interactive_timeout_us=_or(given.interactive_timeout_us[kept], timeout_us),
         close_us=given.close_us[kept],
         cancel_us=given.cancel_us[kept],

@@ -11,7 +11,7 @@ import numpy as np
 from qsession_sim.scenario.resolved_trace import TraceColumns
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
 from qsession_sim.units import UNITS_US
-from qsession_sim.workload.columns import Int64Array, ListedNames, NameBlock, SessionColumns
+from qsession_sim.workload.columns import Int64Array, ListedNames, NameBlock, SessionColumns, constant
 from qsession_sim.workload.part import filled
 from qsession_sim.workload.trace_numbers import Numbers, numbers_of
 from qsession_sim.workload.trace_rows import FROM_SOURCE, BadRows, BooleanArray, Rows
@@ -74,7 +74,7 @@ class _Table:
         """A column of numbers; `missing` where there is none."""
         name = self.names.get(key, key)
         if name not in self.frame.columns:
-            return filled(self.frame.height, missing)
+            return constant(self.frame.height, missing)
         column = self.frame[name]
         found: Numbers = numbers_of(column, self.factors.get(key, 1))
         self.bad.add(found.wrong, lambda row: f"{name}: not a number that can be used (got {column[row]!r})")
@@ -129,7 +129,7 @@ def rows_of(
     users, user = _users(table)
     session, sessions, session_names = _sessions(table, user)
     at_us = table.numbers("submitted", NEVER)
-    created_us = sessions.created_us[session] if len(sessions) else filled(frame.height, NEVER)
+    created_us = sessions.created_us[session] if len(sessions) else constant(frame.height, NEVER)
     early = (session != NEVER) & (at_us != NEVER) & (at_us < created_us)
     bad.add(early, lambda _: f"{names['submitted']}: before the creation of its session")
     return Rows(
@@ -183,7 +183,7 @@ def _after(table: _Table, ids: pl.Series | None) -> Int64Array:
 
     asked = table.texts("after")
     if asked is None or asked.null_count() == len(asked):
-        return filled(table.frame.height, NEVER)
+        return constant(table.frame.height, NEVER)
     if ids is None:
         raise ColumnError(f"has no column {table.names['job']!r}, to which {table.names['after']!r} refers")
     repeated = ids.is_not_null() & ~ids.is_first_distinct()
@@ -202,7 +202,7 @@ def _after(table: _Table, ids: pl.Series | None) -> Int64Array:
 def _users(table: _Table) -> tuple[tuple[str, ...], Int64Array]:
     accounts = table.texts("account")
     if accounts is None:
-        return (_NOBODY,), filled(table.frame.height, 0)
+        return (_NOBODY,), constant(table.frame.height, 0)
     return _numbered(accounts.fill_null(_NOBODY))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.units import SECOND
-from qsession_sim.workload.columns import EMPTY_WORKLOAD, Int64Array, KeyedNames, NumberedNames
+from qsession_sim.workload.columns import EMPTY_WORKLOAD, Int64Array, KeyedNames, NumberedNames, constant
 from qsession_sim.workload.part import filled
 from qsession_sim.workload.trace_numbers import Numbers, numbers_of
 from qsession_sim.workload.trace_rows import FROM_SOURCE, BadRows, BooleanArray, Rows
@@ -146,7 +146,7 @@ def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str
         lambda row: f"{_called(_PRECEDING)}: {field[_PRECEDING][row]} is not in the file",
     )
     users, user = _users(field[_USER])
-    unset = filled(count, NEVER)
+    unset = constant(count, NEVER)
     return Rows(
         place="line",
         lines=lines,
@@ -156,8 +156,8 @@ def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str
         after=after,
         think_us=np.where(follows, np.maximum(field[_THINK], 0), 0),
         qpu_time_us=field[_RUN_TIME],
-        max_execution_time_us=filled(count, FROM_SOURCE),
-        priority=filled(count, 0),
+        max_execution_time_us=constant(count, FROM_SOURCE),
+        priority=constant(count, 0),
         cancel_us=unset,
         cancel_after_us=unset,
         user=user,

@@ -10,9 +10,9 @@ from qsession_sim.scenario.resolved import ResolvedExplicit, ResolvedSource
 from qsession_sim.scenario.resolved_trace import ResolvedTrace
 from qsession_sim.scenario.user_populations import Activity, Zipf
 from qsession_sim.units import LONGEST_US
-from qsession_sim.workload.columns import Int64Array
+from qsession_sim.workload.columns import Int64Array, constant
 from qsession_sim.workload.distributions import Float64Array, chosen_places, sample
-from qsession_sim.workload.part import Setting, filled
+from qsession_sim.workload.part import Setting
 from qsession_sim.workload.problems import source_error
 from qsession_sim.workload.qpu_times import DrawnSource
 from qsession_sim.workload.random_streams import Purpose
@@ -66,7 +66,7 @@ def drawn_accounts(source: DrawnSource, setting: Setting, rows: int) -> Int64Arr
         ScenarioError: if an activity is drawn that is too large to compare with others, or all are 0.
     """
     if source.users is None:
-        return filled(rows, setting.accounts[source.account])
+        return constant(rows, setting.accounts[source.account])
     numbers = np.array([setting.accounts[name] for name in accounts_of(source)], dtype=np.int64)
     weights = _weights(source.users.activity, setting, source.users.count)
     return numbers[chosen_places(weights, setting.generator(Purpose.USER).random(rows))]

@@ -1,0 +1,117 @@
+"""Columns of one value and columns drawn in pieces: less memory, and nothing else."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from qsession_sim.errors import ScenarioError
+from qsession_sim.scenario.load import load_scenario
+from qsession_sim.scenario.resolved import CountDistribution, DurationDistribution
+from qsession_sim.scheduler.plan import growing
+from qsession_sim.workload import distributions
+from qsession_sim.workload.columns import constant, is_constant
+from qsession_sim.workload.distributions import (
+    counts,
+    durations_us,
+    sample,
+    sampled_counts,
+    sampled_durations_us,
+)
+from qsession_sim.workload.draw import draw
+
+ARRIVALS = {"kind": "arrivals", "account": "lab", "count": 4, "interarrival": "30s", "qpu_time": "10s"}
+BATCHES = {
+    "kind": "batches",
+    "account": "lab",
+    "count": 2,
+    "interarrival": "30s",
+    "jobs": 2,
+    "qpu_time": "10s",
+}
+
+DURATIONS = [
+    {"kind": "constant", "value": "1.5s"},
+    {"kind": "uniform", "low": "1s", "high": "9s"},
+    {"kind": "exponential", "mean": "9s"},
+    {"kind": "exponential", "mean": "9s", "at_least": "5s", "at_most": "9s", "outside": "redraw"},
+    {"kind": "lognormal", "median": "9s", "sigma": 0.5},
+    {"kind": "gamma", "scale": "9s", "shape": 0.7},
+    {"kind": "weibull", "scale": "9s", "shape": 0.7},
+    {"kind": "pareto", "scale": "9s", "shape": 2.5},
+    {"kind": "erlang", "mean": "9s", "stages": 3},
+    {"kind": "hyperexponential", "means": ["1s", "60s"], "weights": [3, 1]},
+    {"kind": "choice", "values": ["1s", "3s", "9s"], "weights": [1, 2, 3]},
+    {"kind": "empirical", "values": [f"{1 + number}s" for number in range(30)]},
+]
+
+
+@pytest.mark.parametrize("settings", DURATIONS, ids=lambda settings: settings["kind"])
+@pytest.mark.parametrize("count", [0, 7, 8, 61])
+def test_pieces_of_any_size_draw_what_one_draw_gives(monkeypatch, settings, count):
+    distribution = TypeAdapter(DurationDistribution).validate_python(settings)
+    whole = durations_us(sample(distribution, np.random.default_rng(3), count), "x", least_us=1)
+    monkeypatch.setattr(distributions, "_ROWS_AT_ONCE", 8)
+    pieces = sampled_durations_us(distribution, np.random.default_rng(3), count, "x", least_us=1)
+    assert (pieces.dtype, pieces.tolist()) == (np.dtype(np.int64), whole.tolist())
+
+
+def test_counts_in_pieces_are_those_of_one_draw(monkeypatch):
+    distribution = TypeAdapter(CountDistribution).validate_python({"kind": "uniform", "low": 1, "high": 9})
+    whole = counts(sample(distribution, np.random.default_rng(3), 61), "x")
+    monkeypatch.setattr(distributions, "_ROWS_AT_ONCE", 8)
+    assert sampled_counts(distribution, np.random.default_rng(3), 61, "x").tolist() == whole.tolist()
+
+
+def test_a_duration_that_is_too_long_is_refused_in_any_piece(monkeypatch):
+    monkeypatch.setattr(distributions, "_ROWS_AT_ONCE", 8)
+    longest = TypeAdapter(DurationDistribution).validate_python(
+        {"kind": "lognormal", "median": f"{2**62 // 10**6}s", "sigma": 1.0}
+    )
+    with pytest.raises(ScenarioError, match=r"workload\.x: drew a duration longer than"):
+        sampled_durations_us(longest, np.random.default_rng(3), 61, "x")
+
+
+def test_a_column_of_one_value_takes_the_memory_of_one_and_cannot_be_written_to():
+    column = constant(5, -1)
+    assert (column.tolist(), column.dtype, is_constant(column)) == ([-1] * 5, np.dtype(np.int64), True)
+    with pytest.raises(ValueError, match="read-only"):
+        column[0] = 3
+    assert not is_constant(np.full(5, -1))
+
+
+def test_drawn_columns_without_a_choice_are_of_one_value():
+    workload = draw(load_scenario({"workload": [ARRIVALS]}).resolved)
+    alike = {field.name for field in fields(workload.jobs) if is_constant(getattr(workload.jobs, field.name))}
+    assert alike == {field.name for field in fields(workload.jobs)} - {"at_us", "qpu_time_us"}
+
+
+def test_a_column_of_one_value_stays_one_across_sources_that_agree():
+    """Jobs of arrivals are in no session, those of batches are; neither has a limit of its own."""
+    arrivals, batches = ARRIVALS | {"name": "a"}, BATCHES | {"name": "b"}
+    jobs = draw(load_scenario({"workload": [arrivals, batches]}).resolved).jobs
+    assert is_constant(jobs.max_execution_time_us)
+    assert jobs.max_execution_time_us.tolist() == [-1] * 8
+    assert not is_constant(jobs.session)
+    assert jobs.session.tolist() == [-1] * 4 + [0, 0, 1, 1]
+    assert jobs.stream.tolist() == [0] * 4 + [1] * 4
+
+
+def test_the_digest_does_not_know_how_a_column_is_kept():
+    """S7."""
+    workload = draw(load_scenario({"workload": [ARRIVALS]}).resolved)
+    filled = {field.name: getattr(workload.jobs, field.name).copy() for field in fields(workload.jobs)}
+    plain = replace(workload, jobs=type(workload.jobs)(**filled))
+    assert not is_constant(plain.jobs.priority)
+    assert plain.digest() == workload.digest()
+
+
+def test_a_column_of_one_value_can_grow_in_the_scheduler():
+    for rows in (0, 1, 3):
+        grown = growing(memoryview(constant(rows, -1)))
+        grown.append(2**62)
+        assert grown == array("q", [-1] * rows + [2**62])
