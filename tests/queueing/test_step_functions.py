@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qsession_sim.queueing import step_functions
 from qsession_sim.queueing.step_functions import (
     StepFunction,
     count_inside,
@@ -31,6 +32,14 @@ stays = st.lists(
     ),
     max_size=8,
 )
+
+
+@pytest.fixture(scope="module", params=[1, 3, step_functions._EVENTS_AT_ONCE], autouse=True)
+def events_at_once(request):
+    """The size of the pieces in which functions are made and summed changes nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step_functions, "_EVENTS_AT_ONCE", request.param)
+        yield
 
 
 @given(stays)

@@ -12,6 +12,7 @@ Float64Array = npt.NDArray[np.float64]
 
 _LOW_BITS = 32
 _LOW_MASK = (1 << _LOW_BITS) - 1
+_BEYOND_INT64 = 1 << 63
 
 
 def exact_sum(values: npt.NDArray[np.signedinteger]) -> int:
@@ -24,6 +25,11 @@ def exact_sum(values: npt.NDArray[np.signedinteger]) -> int:
         >>> exact_sum(np.array([2**62, 2**62, 2**62])) == 3 * 2**62
         True
     """
+    if len(values) == 0:
+        return 0
+    largest = max(int(values.max()), -int(values.min()))
+    if largest * len(values) < _BEYOND_INT64:  # as most are; this takes no memory
+        return int(values.sum(dtype=np.int64))
     high = int((values >> _LOW_BITS).sum(dtype=np.int64))
     low = int((values & _LOW_MASK).sum(dtype=np.int64))
     return (high << _LOW_BITS) + low
@@ -159,7 +165,8 @@ def bounded_slowdown(waiting_us: Int64Array, service_us: Int64Array, bound_us: i
         >>> bounded_slowdown(np.array([0, 30, 30]), np.array([5, 10, 60]), bound_us=20).tolist()
         [1.0, 2.0, 1.5]
     """
-    return np.maximum(1.0, (waiting_us + service_us) / np.maximum(service_us, bound_us))
+    ratios = (waiting_us + service_us) / np.maximum(service_us, bound_us)
+    return np.maximum(1.0, ratios, out=ratios)
 
 
 def jain_index(shares: Float64Array) -> float:

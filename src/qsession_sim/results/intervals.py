@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import IntEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from qsession_sim.queueing.step_functions import StepFunction, count_inside
-from qsession_sim.results.jobs import Column
+from qsession_sim.results.jobs import Column, rows_where
 from qsession_sim.results.periods import Periods, active_periods, busy_periods, find_period, look_up
 from qsession_sim.results.record import Record
 from qsession_sim.scheduler.vocabulary import JobStatus
@@ -55,7 +56,7 @@ def interval_columns(record: Record) -> dict[str, Column]:
 def queue_length(record: Record) -> StepFunction:
     """How many accepted jobs are submitted and not yet on the QPU, from time 0 on."""
     entered_us, left_us = queue_stays(record)
-    return count_inside(entered_us, left_us[left_us >= 0])
+    return count_inside(entered_us, left_us[rows_where(left_us >= 0)])
 
 
 def queue_stays(record: Record) -> tuple[Int64Array, Int64Array]:
@@ -63,15 +64,21 @@ def queue_stays(record: Record) -> tuple[Int64Array, Int64Array]:
 
     Both have shape (accepted jobs,), by job number; NEVER for who is still queued.
     """
-    accepted = accepted_jobs(record)
-    started_us = record.started_us[accepted]
-    left_us = np.where(started_us >= 0, started_us, record.ended_us[accepted])
+    accepted = rows_where(_is_accepted(record))
+    left_us = record.started_us[accepted]
+    if left_us.min(initial=0) < 0:
+        left_us = np.where(left_us >= 0, left_us, record.ended_us[accepted])
     return record.submitted_us[accepted], left_us
 
 
 def accepted_jobs(record: Record) -> Int64Array:
     """The numbers of the jobs that were submitted and not rejected (S20)."""
-    return np.flatnonzero((record.submitted_us >= 0) & (record.status != JobStatus.REJECTED))
+    return np.flatnonzero(_is_accepted(record))
+
+
+def _is_accepted(record: Record) -> npt.NDArray[np.bool_]:
+    accepted: npt.NDArray[np.bool_] = (record.submitted_us >= 0) & (record.status != JobStatus.REJECTED)
+    return accepted
 
 
 def queue_length_columns(record: Record) -> dict[str, Column]:

@@ -54,14 +54,20 @@ def job_columns(record: Record) -> dict[str, Column]:
 
 def submissions(record: Record) -> Int64Array | slice:
     """The rows of the jobs that were submitted; all of them, as is usual, without a copy."""
-    submitted = record.submitted_us >= 0
-    return slice(None) if submitted.all() else np.flatnonzero(submitted)
+    return rows_where(record.submitted_us >= 0)
+
+
+def rows_where(mask: npt.NDArray[np.bool_]) -> Int64Array | slice:
+    """The rows for which a mask holds; all of them as a slice, which takes no copy."""
+    return slice(None) if mask.all() else np.flatnonzero(mask)
 
 
 def job_modes(record: Record, rows: Int64Array | slice) -> npt.NDArray[np.int8]:
     """`vocabulary.Mode` by the session that each job was submitted to, shape (rows,)."""
     session = record.job_session[rows]
     modes = np.full(len(session), Mode.JOB, dtype=np.int8)
+    if not len(record.workload.sessions):
+        return modes
     of_session = session >= 0
     modes[of_session] = record.workload.sessions.mode[session[of_session]]
     return modes

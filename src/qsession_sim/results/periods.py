@@ -49,9 +49,10 @@ def busy_periods(record: Record) -> Periods:
     A job that left the QPU in the instant of its start took no time and is left out (S72: positive length).
     """
     job = np.flatnonzero(record.started_us >= 0)
-    start_us = record.started_us[job]
-    end_us = record.ended_us[job]
-    end_us[end_us < 0] = record.end_us
+    rows = slice(None) if len(job) == len(record.started_us) else job
+    start_us, end_us = record.started_us[rows], record.ended_us[rows]
+    if end_us.min(initial=0) < 0:
+        end_us = np.where(end_us < 0, record.end_us, end_us)
     if np.any(end_us <= start_us):
         took_time = end_us > start_us
         job, start_us, end_us = job[took_time], start_us[took_time], end_us[took_time]
@@ -85,6 +86,8 @@ def active_periods(record: Record) -> Periods:
 
 def held_us(busy: Periods, active: Periods) -> Int64Array:
     """How long nothing runs in each active period (S72: held), shape (active periods,)."""
+    if len(active.owner) == 0:
+        return np.zeros(0, dtype=np.int64)
     return (
         active.end_us
         - active.start_us
@@ -95,6 +98,8 @@ def held_us(busy: Periods, active: Periods) -> Int64Array:
 
 def clip(periods: Periods, since_us: int) -> Periods:
     """The periods without what comes before a time; those that end before it have length 0."""
+    if since_us == 0:
+        return periods
     return Periods(
         periods.owner, np.maximum(periods.start_us, since_us), np.maximum(periods.end_us, since_us)
     )

@@ -19,7 +19,7 @@ from qsession_sim.queueing.statistics import (
 )
 from qsession_sim.queueing.step_functions import maximum, time_average
 from qsession_sim.results.intervals import queue_length
-from qsession_sim.results.jobs import job_modes
+from qsession_sim.results.jobs import job_modes, rows_where
 from qsession_sim.results.periods import active_periods, busy_periods, clip, held_us
 from qsession_sim.results.record import Record
 from qsession_sim.results.sessions import created_us, session_columns
@@ -34,6 +34,7 @@ PERCENTS: Final = (50, 90, 95, 99)
 
 Values = npt.NDArray[np.signedinteger] | npt.NDArray[np.float64]
 Group = dict[str, Any]
+Rows = npt.NDArray[np.int64] | slice
 
 
 def summarize(record: Record, warm_up_us: int) -> dict[str, Any]:
@@ -54,35 +55,42 @@ def summarize(record: Record, warm_up_us: int) -> dict[str, Any]:
     - `jain_index`: over accounts with jobs that left the QPU. An account's share is the QPU time that
       these jobs used over their total turnaround: 1 if none waited.
     """
-    jobs = _Jobs(record, warm_up_us)
-    workload = record.workload
+    groups, jain = _job_groups(record, warm_up_us)
     return {
         "end_us": record.end_us,
         "warm_up_us": warm_up_us,
         "never_submitted": int((record.submitted_us < 0).sum()),
         "never_created": int((created_us(record) < 0).sum()),
-        "all": jobs.group(jobs.everyone),
-        "by_mode": {mode.name.lower(): jobs.group(np.flatnonzero(jobs.mode == mode)) for mode in Mode},
-        "by_account": jobs.groups(workload.jobs.account, workload.accounts),
-        "by_stream": jobs.groups(workload.jobs.stream, workload.streams),
+        **groups,
         "sessions": _session_groups(record, warm_up_us),
         "qpus": {record.qpu: _qpu(record, warm_up_us)},
-        "jain_index": jobs.fairness(len(workload.accounts)),
+        "jain_index": jain,
     }
+
+
+def _job_groups(record: Record, warm_up_us: int) -> tuple[dict[str, Any], float | None]:
+    """Statistics of all jobs, by mode, account and stream, and the fairness over accounts."""
+    jobs = _Jobs(record, warm_up_us)
+    workload = record.workload
+    groups = {
+        "all": jobs.group(slice(None)),
+        "by_mode": {mode.name.lower(): jobs.group(rows_where(jobs.mode == mode)) for mode in Mode},
+        "by_account": jobs.groups(workload.jobs.account, workload.accounts),
+        "by_stream": jobs.groups(workload.jobs.stream, workload.streams),
+    }
+    return groups, jobs.fairness(len(workload.accounts))
 
 
 class _Jobs:
     """The columns of the jobs that count, and statistics of any part of them; each has shape (jobs,)."""
 
     def __init__(self, record: Record, warm_up_us: int) -> None:
-        counts = record.submitted_us >= warm_up_us
-        self.rows = slice(None) if counts.all() else np.flatnonzero(counts)
+        self.rows = rows_where(record.submitted_us >= warm_up_us)
         self._group_of_all: Group | None = None
         self.account = record.workload.jobs.account[self.rows]
         self.mode = job_modes(record, self.rows)
         self.status = record.status[self.rows]
         self.reason = record.reason[self.rows]
-        self.everyone = np.arange(len(self.status))
         submitted_us = record.submitted_us[self.rows]
         started_us = record.started_us[self.rows]
         ended_us = record.ended_us[self.rows]
@@ -94,41 +102,49 @@ class _Jobs:
         # a job that left the QPU in the instant of its start has no slowdown
         self.served = self.started & self.ended & (self.used_us > 0)
 
-    def group(self, members: npt.NDArray[np.int64]) -> Group:
+    def group(self, members: Rows) -> Group:
         """Counts and distributions of the members of a group, given by their positions."""
-        if len(members) < len(self.everyone):
+        if not isinstance(members, slice) and len(members) < len(self.status):
             return self._group(members)
         if self._group_of_all is None:  # often the only account or stream is the same as all
-            self._group_of_all = self._group(members)
+            self._group_of_all = self._group(slice(None))
         return copy.deepcopy(self._group_of_all)
 
-    def _group(self, members: npt.NDArray[np.int64]) -> Group:
-        served = members[self.served[members]]
-        waiting_us, used_us = self.waiting_us[served], self.used_us[served]
+    def _group(self, members: Rows) -> Group:
+        status = self.status[members]
+        started, ended, served = (
+            rows_where(mask[members]) for mask in (self.started, self.ended, self.served)
+        )
+        all_waiting_us = self.waiting_us[members]
+        waiting_us, used_us = all_waiting_us[served], self.used_us[members][served]
         return {
-            "submitted": len(members),
-            "status": _counts(self.status[members], JobStatus),
+            "submitted": len(status),
+            "status": _counts(status, JobStatus),
             "reason": _reason_counts(self.reason[members]),
-            "waiting_us": distribution(self.waiting_us[members[self.started[members]]]),
-            "turnaround_us": distribution(self.turnaround_us[members[self.ended[members]]]),
+            "waiting_us": distribution(all_waiting_us[started]),
+            "turnaround_us": distribution(self.turnaround_us[members][ended]),
             "slowdown": distribution(slowdown(waiting_us, used_us)),
             "bounded_slowdown": distribution(bounded_slowdown(waiting_us, used_us, SLOWDOWN_BOUND_US)),
         }
 
     def groups(self, column: Int64Array, names: Sequence[str]) -> dict[str, Group]:
         """One group a name, in the order of the names; `column` has the number of each job's name."""
-        number = column[self.rows]
-        by_name = np.argsort(number, kind="stable")  # sorted once: there may be as many names as jobs
-        bounds = np.searchsorted(number[by_name], np.arange(len(names) + 1))
+        if len(names) == 1:
+            return {names[0]: self.group(slice(None))}
+        # sorted once: there may be as many names as jobs; few names are few bits, which sort quickly
+        number = column[self.rows].astype(np.min_scalar_type(len(names)))
+        by_name = np.argsort(number, kind="stable")
+        bounds = np.searchsorted(number[by_name], np.arange(len(names) + 1, dtype=number.dtype))
         return {name: self.group(by_name[bounds[i] : bounds[i + 1]]) for i, name in enumerate(names)}
 
     def fairness(self, accounts: int) -> float | None:
         """Jain's index over the accounts' shares, or None if no job was served."""
-        account = self.account[self.served]
+        served = rows_where(self.served)
+        account = self.account[served]
         used_us = np.zeros(accounts, dtype=np.int64)
         turnaround_us = np.zeros(accounts, dtype=np.int64)
-        np.add.at(used_us, account, self.used_us[self.served])
-        np.add.at(turnaround_us, account, self.turnaround_us[self.served])
+        np.add.at(used_us, account, self.used_us[served])
+        np.add.at(turnaround_us, account, self.turnaround_us[served])
         present = turnaround_us > 0
         if not present.any():
             return None
