@@ -18,7 +18,7 @@ from qsession_sim.errors import BundleError
 from qsession_sim.results import bundle
 from qsession_sim.results.provenance import record_digest
 from qsession_sim.results.run import load
-from qsession_sim.results.tables import TABLES
+from qsession_sim.results.tables import TABLES, Tables
 from results.handmade import make_record, make_run
 
 FILES = {
@@ -146,6 +146,36 @@ def test_an_interruption_leaves_what_was_there(tmp_path, monkeypatch, moment, ol
     monkeypatch.undo()
     assert [path.name for path in tmp_path.iterdir()] == (["out"] if old else [])
     assert not old or contents(target) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_disk_that_is_full_is_a_clear_error_and_leaves_nothing(tmp_path, monkeypatch):
+    opened = Path.open
+
+    def full(path, mode="r", *rest, **options):
+        return opened(Path("/dev/full") if path.name == "intervals.parquet" else path, mode, *rest, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(BundleError) as caught:
+        make_run().save(tmp_path / "out")
+    assert str(caught.value) == (
+        f"cannot write the bundle {tmp_path / 'out'}: No space left on device (os error 28)"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_keeps_no_table_and_makes_none_again(tmp_path, monkeypatch):
+    run = make_run()
+    jobs = run.jobs
+    built = []
+    build = Tables.build
+    monkeypatch.setattr(Tables, "build", lambda self, table: built.append(table) or build(self, table))
+    run.save(tmp_path / "out")
+    assert built == ["sessions", "intervals", "transitions", "queue_length"]
+    assert run.jobs is jobs
+    assert load(tmp_path / "out").jobs.equals(jobs)
+    assert run.sessions.equals(load(tmp_path / "out").sessions)
+    assert built[4:] == ["sessions"]
 
 
 def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +29,8 @@ _ROWS_PER_GROUP: Final = 262_144
 
 def write_bundle(
     directory: str | os.PathLike[str],
-    tables: Mapping[str, pl.DataFrame],
+    tables: Sequence[str],
+    frame: Callable[[str], pl.DataFrame],
     texts: Mapping[str, str],
 ) -> Path:
     """Write all files of a bundle beside the directory, then rename; an interruption leaves what was there.
@@ -39,7 +39,8 @@ def write_bundle(
 
     Args:
         directory: where the bundle shall be; missing parents are made.
-        tables: the frames by table name.
+        tables: names of tables.
+        frame: from the name of a table to the table; asked when it is written, one after the other.
         texts: the contents of the other files by file name.
 
     Returns:
@@ -52,11 +53,8 @@ def write_bundle(
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
         partial.mkdir(parents=True)
-        for table, frame in tables.items():
-            # through memory: a writer of polars' own could still make its file after an interrupt
-            content = io.BytesIO()
-            frame.rechunk().write_parquet(content, compression="zstd", row_group_size=_ROWS_PER_GROUP)
-            (partial / f"{table}.parquet").write_bytes(content.getbuffer())
+        for table in tables:
+            _write_frame(partial / f"{table}.parquet", frame(table))
         for name, text in texts.items():
             (partial / name).write_text(text, encoding="utf-8", newline="\n")
         _put_in_place(partial, target)
@@ -65,6 +63,22 @@ def write_bundle(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _write_frame(path: Path, frame: pl.DataFrame) -> None:
+    """Write a table.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    from polars.exceptions import ComputeError
+
+    # a file that polars opens itself could still appear after an interrupt
+    with path.open("wb") as file:
+        try:
+            frame.rechunk().write_parquet(file, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+        except ComputeError as error:  # such as a full disk
+            raise OSError(str(error).rpartition("IO error: ")[2]) from error
 
 
 def check_target(directory: str | os.PathLike[str]) -> Path:

@@ -93,14 +93,19 @@ class Run:
         Raises:
             BundleError: if something other than a saved run is there, or it cannot be written.
         """
-        tables = {table: getattr(self, table) for table in TABLES}
+        made = Tables(self.record)  # what is made only to be written is not kept
+
+        def frame(table: str) -> pl.DataFrame:
+            kept: pl.DataFrame | None = vars(self._tables).get(table)
+            return made.build(table) if kept is None else kept
+
         texts = {
             SUMMARY: json_text(self._summary),
             SCENARIO: self.scenario.text,
             RESOLVED: self.scenario.to_json(),
             PROVENANCE: json_text(self.provenance),
         }
-        return write_bundle(directory, tables, texts)
+        return write_bundle(directory, TABLES, frame, texts)
 
 
 class SavedRun:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -29,6 +29,14 @@ REASONS: Final = tuple(reason.name for reason in Reason if reason is not Reason.
 EVENTS: Final = tuple(event.name for event in SessionEvent)
 KINDS: Final = tuple(kind.name.lower() for kind in IntervalKind)
 
+_COLUMNS: Final[Mapping[str, Callable[[Record], dict[str, Column]]]] = {
+    "jobs": job_columns,
+    "sessions": session_columns,
+    "intervals": interval_columns,
+    "transitions": transition_columns,
+    "queue_length": queue_length_columns,
+}
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -49,37 +57,40 @@ class Tables:
     @cached_property
     def jobs(self) -> pl.DataFrame:
         """One row a submission, by job number."""
-        return self._frame(job_columns(self.record))
+        return self.build("jobs")
 
     @cached_property
     def sessions(self) -> pl.DataFrame:
         """One row a session that came to exist, by session number."""
-        return self._frame(session_columns(self.record))
+        return self.build("sessions")
 
     @cached_property
     def intervals(self) -> pl.DataFrame:
         """What the QPU did when; the rows tile its time (S72)."""
-        return self._frame(interval_columns(self.record))
+        return self.build("intervals")
 
     @cached_property
     def transitions(self) -> pl.DataFrame:
         """Every change of a session's state or of `accepting_jobs`, in order."""
-        return self._frame(transition_columns(self.record))
+        return self.build("transitions")
 
     @cached_property
     def queue_length(self) -> pl.DataFrame:
         """The number of queued jobs from each time on."""
-        return self._frame(queue_length_columns(self.record))
+        return self.build("queue_length")
 
-    def _frame(self, columns: dict[str, Column]) -> pl.DataFrame:
-        """Take the columns out of the dictionary one by one, so that each is freed when it is converted."""
+    def build(self, table: str) -> pl.DataFrame:
+        """Make a table, by its name, without keeping it."""
         import polars as pl
 
+        columns = _COLUMNS[table](self.record)
         words = self._words()
         series = []
         for name in tuple(columns):
-            column = columns.pop(name)
-            if name == "job":
+            column = columns.pop(name)  # one by one, so that each is freed when it is converted
+            if name == "job" and len(column) == len(self.job_names) and table == "jobs":
+                converted = self.job_names  # every job was submitted
+            elif name == "job":
                 converted = _gather(self.job_names, column)
             elif name == "session":
                 converted = _gather(self.session_names, column)

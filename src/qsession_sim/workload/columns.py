@@ -10,10 +10,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from itertools import chain, islice
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -69,6 +72,21 @@ class KeyedNames:
     def __iter__(self) -> Iterator[str]:
         prefix = self.stream
         return (f"{prefix}/{key}" for key in self.keys.tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenNames:
+    """Names as a file gives them, shape (rows,); Python texts would take several times the memory."""
+
+    texts: pl.Series
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __iter__(self) -> Iterator[str]:
+        texts = self.texts
+        for start in range(0, len(texts), _ROWS_AT_ONCE):
+            yield from texts[start : start + _ROWS_AT_ONCE].to_list()
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,22 @@ from qsession_sim.workload.columns import (
     NumberedNames,
     SessionColumns,
     constant,
+    is_constant,
 )
 from qsession_sim.workload.part import Part, Setting, filled
 from qsession_sim.workload.problems import source_error
 from qsession_sim.workload.trace_columns import ColumnError, rows_of, wanted_columns
 from qsession_sim.workload.trace_csv import is_even, read_csv, read_csv_slowly
 from qsession_sim.workload.trace_parquet import read_parquet
-from qsession_sim.workload.trace_rows import FROM_SOURCE, Rows, check_chains, check_times, refuse, unreadable
+from qsession_sim.workload.trace_rows import (
+    FROM_SOURCE,
+    BooleanArray,
+    Rows,
+    check_chains,
+    check_times,
+    refuse,
+    unreadable,
+)
 from qsession_sim.workload.trace_swf import read_swf
 
 
@@ -106,29 +115,33 @@ def _read_csv(source: ResolvedTrace, file: Path) -> Rows:
 def draw_trace(source: ResolvedTrace, setting: Setting, trace: Trace) -> Part:
     """The rows of a stream, in the order of the file."""
     rows, used = trace.rows, trace.used
-    place = filled(len(rows.lines) + 1, NEVER)  # the last entry is that of NEVER
-    place[used] = np.arange(len(used))
-    after = place[trace.after[used]]
+
+    def taken(column: Int64Array) -> Int64Array:
+        """The rows that are used; without a copy if all are, or all are alike."""
+        return column[: len(used)] if is_constant(column) or len(used) == len(column) else column[used]
+
+    after = _renumbered_after(taken(trace.after), used, len(rows.lines))
     users = [source.account or user for user in rows.users]
     account = np.array([setting.accounts.get(user, NEVER) for user in users], dtype=np.int64)
-    kept, session = _renumbered(rows.session[used])
-    limit_us = rows.max_execution_time_us[used]
+    kept, session = _renumbered(taken(rows.session))
+    limit_us = taken(rows.max_execution_time_us)
     own_us = NO_LIMIT if source.max_execution_time is None else source.max_execution_time
+    alone = after == NEVER
     names = rows.names_of(used)
     return Part(
         jobs=JobColumns(
-            at_us=np.where(after == NEVER, rows.at_us[used], NEVER),
+            at_us=taken(rows.at_us) if alone.all() else np.where(alone, taken(rows.at_us), NEVER),
             after=after,
-            think_us=np.where(after == NEVER, 0, rows.think_us[used]),
+            think_us=_or_where(alone, 0, taken(rows.think_us)),
             session=session,
             client=constant(len(used), NEVER),
-            account=account[rows.user[used]],
+            account=_looked_up(account, taken(rows.user)),
             stream=constant(len(used), setting.stream),
-            qpu_time_us=rows.qpu_time_us[used],
-            max_execution_time_us=np.where(limit_us == FROM_SOURCE, own_us, limit_us),
-            priority=rows.priority[used],
-            cancel_us=rows.cancel_us[used],
-            cancel_after_us=rows.cancel_after_us[used],
+            qpu_time_us=taken(rows.qpu_time_us),
+            max_execution_time_us=_or_where(limit_us == FROM_SOURCE, own_us, limit_us),
+            priority=taken(rows.priority),
+            cancel_us=taken(rows.cancel_us),
+            cancel_after_us=taken(rows.cancel_after_us),
         ),
         sessions=_session_columns(source, setting, rows, kept, account),
         clients=EMPTY_WORKLOAD.clients,
@@ -138,8 +151,29 @@ def draw_trace(source: ResolvedTrace, setting: Setting, trace: Trace) -> Part:
     )
 
 
+def _renumbered_after(after: Int64Array, used: Int64Array, rows: int) -> Int64Array:
+    """The preceding row of each row that is used, counted among those that are."""
+    if is_constant(after):
+        return after
+    place = filled(rows + 1, NEVER)  # the last entry is that of NEVER
+    place[used] = np.arange(len(used))
+    return place[after]
+
+
+def _or_where(mask: BooleanArray, value: int, column: Int64Array) -> Int64Array:
+    """The column, with one value where the mask holds."""
+    return constant(len(column), value) if mask.all() else np.where(mask, value, column)
+
+
+def _looked_up(table: Int64Array, index: Int64Array) -> Int64Array:
+    """`table[index]`, in the memory of one value if the table has no other."""
+    return constant(len(index), int(table[0])) if len(table) == 1 else table[index]
+
+
 def _renumbered(session: Int64Array) -> tuple[Int64Array, Int64Array]:
     """The sessions that have a job, in order of their first; and the new number of each job's."""
+    if is_constant(session) and np.all(session[:1] == NEVER):
+        return np.zeros(0, dtype=np.int64), session
     rows = np.flatnonzero(session != NEVER)
     known, first, inverse = np.unique(session[rows], return_index=True, return_inverse=True)
     order = np.argsort(first)

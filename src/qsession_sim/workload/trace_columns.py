@@ -11,7 +11,15 @@ import numpy as np
 from qsession_sim.scenario.resolved_trace import TraceColumns
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
 from qsession_sim.units import UNITS_US
-from qsession_sim.workload.columns import Int64Array, ListedNames, NameBlock, SessionColumns, constant
+from qsession_sim.workload.columns import (
+    Int64Array,
+    ListedNames,
+    NameBlock,
+    SessionColumns,
+    WrittenNames,
+    constant,
+    is_constant,
+)
 from qsession_sim.workload.part import filled
 from qsession_sim.workload.trace_numbers import Numbers, numbers_of
 from qsession_sim.workload.trace_rows import FROM_SOURCE, BadRows, BooleanArray, Rows
@@ -76,6 +84,8 @@ class _Table:
         if name not in self.frame.columns:
             return constant(self.frame.height, missing)
         column = self.frame[name]
+        if column.null_count() == len(column) and not required:
+            return constant(len(column), missing)
         found: Numbers = numbers_of(column, self.factors.get(key, 1))
         self.bad.add(found.wrong, lambda row: f"{name}: not a number that can be used (got {column[row]!r})")
         self.bad.add(
@@ -83,7 +93,7 @@ class _Table:
         )
         if required:
             self.bad.add(found.missing, lambda _: f"{name}: missing")
-        return np.where(found.missing, missing, found.values)
+        return np.where(found.missing, missing, found.values) if found.missing.any() else found.values
 
     def texts(self, key: str) -> pl.Series | None:
         """A column of texts, null where empty; None if there is none."""
@@ -93,6 +103,8 @@ class _Table:
         if name not in self.frame.columns:
             return None
         column = self.frame[name].cast(pl.String)
+        if column.null_count() == len(column):
+            return column
         return column.set(column.is_in([""]), None)
 
 
@@ -139,7 +151,7 @@ def rows_of(
         unrun=np.zeros(frame.height, dtype=np.bool_),
         at_us=at_us,
         after=after,
-        think_us=np.where(after == NEVER, 0, table.numbers("think", 0)),
+        think_us=_think_us(table, after),
         qpu_time_us=table.numbers("qpu_time", 1, least=1, required=True),
         max_execution_time_us=table.numbers("max_execution_time", FROM_SOURCE, least=NEVER),
         priority=table.numbers("priority", 0, least=-_MOST_URGENT),
@@ -152,6 +164,11 @@ def rows_of(
         names_of=names_of,
         session_names=session_names,
     )
+
+
+def _think_us(table: _Table, after: Int64Array) -> Int64Array:
+    think_us = table.numbers("think", 0)
+    return constant(len(after), 0) if is_constant(after) else np.where(after == NEVER, 0, think_us)
 
 
 def _check_columns(frame: pl.DataFrame, names: Mapping[str, str], columns: TraceColumns | None) -> None:
@@ -171,9 +188,9 @@ def _ids(table: _Table) -> tuple[pl.Series | None, Callable[[Int64Array], NameBl
         return None, lambda _: None
 
     def names_of(used: Int64Array) -> NameBlock | None:
-        chosen = ids.gather(used)
+        chosen = ids if len(used) == len(ids) else ids.gather(used)
         unique = chosen.null_count() == 0 and chosen.n_unique() == len(chosen)
-        return ListedNames(tuple(chosen.to_list())) if unique else None
+        return WrittenNames(chosen) if unique else None
 
     return ids, names_of
 
@@ -210,6 +227,8 @@ def _numbered(words: pl.Series) -> tuple[tuple[str, ...], Int64Array]:
     """The words in the order in which they come, and the number of each row's; NEVER for null."""
     import polars as pl
 
+    if words.null_count() == len(words):
+        return (), constant(len(words), NEVER)
     known = words.drop_nulls().unique(maintain_order=True)
     numbers = pl.DataFrame({"word": known}).with_row_index("number")
     joined = pl.DataFrame({"word": words}).join(numbers, on="word", how="left", maintain_order="left")
@@ -245,9 +264,9 @@ def _modes(table: _Table, session: Int64Array) -> Int64Array:
     if words is None:
         return default
     numbers = {word: int(mode) for word, mode in _MODES.items()}
-    mode = words.replace_strict(numbers, default=NEVER).to_numpy().copy()
-    given = words.is_not_null().to_numpy()
-    mode[~given] = default[~given]
+    mode = np.where(words.is_null().to_numpy(), default, NEVER)
+    for word, number in numbers.items():
+        mode[(words == word).fill_null(value=False).to_numpy()] = number
     wrong: BooleanArray = mode == NEVER
     name = table.names["mode"]
     table.bad.add(wrong, lambda row: f"{name}: must be job, session or batch (got {words[row]!r})")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.scheduler.vocabulary import NEVER
-from qsession_sim.workload.columns import Int64Array, NameBlock, SessionColumns
+from qsession_sim.workload.columns import Int64Array, NameBlock, SessionColumns, constant
 from qsession_sim.workload.problems import source_error
 
 BooleanArray = npt.NDArray[np.bool_]
@@ -95,6 +95,8 @@ def check_chains(rows: Rows) -> Int64Array:
         (after == NEVER) & (rows.at_us == NEVER) & ~gone,
         lambda _: "has no time of submission, and no preceding job that ran",
     )
+    if not (after != NEVER).any():
+        return constant(count, NEVER)  # malformed rows break nobody's chain
     beyond = count  # one more row, which follows itself and is neither good nor bad
     pointer = np.append(np.where(after == NEVER, beyond, after), beyond)
     broken = np.append(rows.bad.mask, False)
