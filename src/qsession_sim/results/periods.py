@@ -116,6 +116,8 @@ def _busy_before(busy: Periods, at_us: Int64Array) -> Int64Array:
 
 def find_period(periods: Periods, at_us: Int64Array) -> Int64Array:
     """The index of the period with `start <= at < end`, or NEVER; the periods must not overlap."""
+    if len(periods.owner) == 0:
+        return np.full(len(at_us), NEVER, dtype=np.int64)
     index = np.searchsorted(periods.start_us, at_us, side="right") - 1
     inside = index >= 0
     inside[inside] = at_us[inside] < periods.end_us[index[inside]]

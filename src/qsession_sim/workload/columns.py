@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
@@ -239,11 +239,21 @@ class Workload:
                     digest.update(np.ascontiguousarray(part, dtype="<i8").data)
         for names in (self.accounts, self.streams):
             digest.update(("\0".join(names) + "\1").encode())
-        for blocks in (self.job_names, self.session_names):
-            names_left = chain.from_iterable(blocks)
-            while some := list(islice(names_left, _ROWS_AT_ONCE)):
-                digest.update(("\0".join(some) + "\0").encode())
+        for block in (*self.job_names, *self.session_names):
+            for joined in _joined_names(block):
+                digest.update((joined + "\0").encode())
         return digest.hexdigest()
+
+
+def _joined_names(block: NameBlock) -> Iterator[str]:
+    """The names of a block with NUL between them, in pieces."""
+    if isinstance(block, WrittenNames):
+        for start in range(0, len(block), _ROWS_AT_ONCE):
+            yield block.texts[start : start + _ROWS_AT_ONCE].str.join("\0")[0]
+    else:
+        names = iter(block)
+        while some := list(islice(names, _ROWS_AT_ONCE)):
+            yield "\0".join(some)
 
 
 def _no_rows(columns: type[_Columns]) -> dict[str, Int64Array]:

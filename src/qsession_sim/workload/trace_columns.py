@@ -103,9 +103,8 @@ class _Table:
         if name not in self.frame.columns:
             return None
         column = self.frame[name].cast(pl.String)
-        if column.null_count() == len(column):
-            return column
-        return column.set(column.is_in([""]), None)
+        empty = column == ""
+        return column.set(empty, None) if empty.any() else column
 
 
 def rows_of(
@@ -189,10 +188,15 @@ def _ids(table: _Table) -> tuple[pl.Series | None, Callable[[Int64Array], NameBl
 
     def names_of(used: Int64Array) -> NameBlock | None:
         chosen = ids if len(used) == len(ids) else ids.gather(used)
-        unique = chosen.null_count() == 0 and chosen.n_unique() == len(chosen)
-        return WrittenNames(chosen) if unique else None
+        return WrittenNames(chosen) if chosen.null_count() == 0 and _are_unique(chosen) else None
 
     return ids, names_of
+
+
+def _are_unique(texts: pl.Series) -> bool:
+    """Whether no text occurs twice; numbers are sorted sooner than texts are compared."""
+    hashes = np.sort(texts.hash().to_numpy())
+    return bool(np.all(hashes[1:] != hashes[:-1])) or texts.n_unique() == len(texts)
 
 
 def _after(table: _Table, ids: pl.Series | None) -> Int64Array:
@@ -229,6 +233,8 @@ def _numbered(words: pl.Series) -> tuple[tuple[str, ...], Int64Array]:
 
     if words.null_count() == len(words):
         return (), constant(len(words), NEVER)
+    if not words.null_count() and (words == words[0]).all():
+        return (words[0],), constant(len(words), 0)
     known = words.drop_nulls().unique(maintain_order=True)
     numbers = pl.DataFrame({"word": known}).with_row_index("number")
     joined = pl.DataFrame({"word": words}).join(numbers, on="word", how="left", maintain_order="left")

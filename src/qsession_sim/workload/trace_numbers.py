@@ -55,6 +55,12 @@ def numbers_of(column: pl.Series, factor: int = 1) -> Numbers:
     if column.dtype == pl.String:
         column = column.str.strip_chars()
         column = column.set(column.is_in([""]), None)
+    if column.dtype == pl.Int64 and not column.null_count():
+        values = column.to_numpy()
+        most = _LARGEST // factor
+        if values.max(initial=0) <= most and values.min(initial=0) >= -most:  # as usual: nothing to convert
+            flags = np.zeros(len(column), dtype=np.bool_)
+            return Numbers(values if factor == 1 else values * factor, flags, flags)
     missing = column.is_null().to_numpy()
     whole = None if column.dtype.is_float() else column.cast(pl.Int64, strict=False)
     floating = column.cast(pl.Float64, strict=False)
