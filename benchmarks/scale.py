@@ -1,0 +1,116 @@
+"""Print what large runs take, each compared in this run: `python benchmarks/scale.py`.
+
+Takes a few minutes and 5 GB of memory. Times are of the processor, in one process; memory is the high-water
+mark of a fresh process above that of the same work for ten jobs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ratios import peak_bytes, ratio, seconds
+
+import qsession_sim as qs
+import scenarios
+from qsession_sim.queueing.recursions import lindley
+from qsession_sim.results.record import Record
+from qsession_sim.results.summary import summarize
+from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
+from qsession_sim.simulation.service import Service
+from qsession_sim.workload.columns import Workload
+from qsession_sim.workload.random_streams import Purpose, stream_generator
+
+MANY = 10_000_000
+LOAD = 0.8
+
+
+def drawn(jobs: int) -> Workload:
+    """The workload of an M/M/1 queue."""
+    return qs.draw(qs.load_scenario(scenarios.job_mode(LOAD, jobs)).resolved)
+
+
+def bare_numbers(jobs: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The random numbers of that workload, as NumPy draws them: of the gaps, and of the QPU times."""
+    gaps, times = (
+        stream_generator(1, "arrivals", purpose) for purpose in (Purpose.INTERARRIVAL, Purpose.QPU_TIME)
+    )
+    return gaps.standard_exponential(jobs), times.standard_exponential(jobs)
+
+
+def finished(jobs: int) -> Record:
+    """What that queue leaves behind when all jobs are done, by Lindley's recursion."""
+    workload = drawn(jobs)
+    at_us, qpu_time_us = workload.jobs.at_us, workload.jobs.qpu_time_us
+    started_us = at_us + lindley(at_us, qpu_time_us)
+    ended_us = started_us + qpu_time_us
+    return Record(
+        workload=workload,
+        qpu="qpu",
+        job_session=np.full(jobs, NEVER),
+        submitted_us=at_us.copy(),
+        started_us=started_us,
+        ended_us=ended_us,
+        status=np.full(jobs, JobStatus.DONE, dtype=np.int8),
+        reason=np.full(jobs, Reason.NONE, dtype=np.int8),
+        transitions=np.zeros((0, 6), dtype=np.int64),
+        end_us=int(ended_us[-1]),
+    )
+
+
+def trace(directory: Path, jobs: int) -> dict[str, Any]:
+    """A scenario that replays that workload from a Parquet file, which is written."""
+    qs.write_workload(drawn(jobs), directory / "trace.parquet")
+    source = {"kind": "trace", "name": "trace", "file": str(directory / "trace.parquet")}
+    return {"seed": 1, "rules": {"max_execution_time": "none"}, "workload": [source]}
+
+
+def replay(scenario: dict[str, Any], directory: Path) -> qs.Run:
+    """Read the file, simulate, and write the tables."""
+    run = qs.simulate(scenario)
+    run.save(directory / "out")
+    return run
+
+
+def simulation_alone(workload: Workload) -> Record:
+    """What the scheduler does with a workload that is there."""
+    return Service(workload, rules=Rules(max_execution_time_us=NEVER)).run()
+
+
+def bytes_a_job(work: str, jobs: int) -> float:
+    """Peak memory per job, by `memory.py`."""
+    return (peak_bytes(str(jobs), work) - peak_bytes(str(jobs), "bare", work)) / jobs
+
+
+def statistics_seconds() -> list[float]:
+    """How long the summary of many jobs takes, three times."""
+    record = finished(MANY)
+    return [seconds(lambda: summarize(record, 0)) for _ in range(3)]
+
+
+def main() -> None:
+    """Measure and print everything."""
+    times, ours, theirs = ratio(lambda: drawn(MANY), lambda: bare_numbers(MANY))
+    print(f"drawing {MANY} jobs: {ours:.2f} s, {times:.2f} times the bare {theirs:.2f} s (wanted: 3 or less)")
+    print(f"  peak memory: {bytes_a_job('draw', MANY):.0f} bytes a job (wanted: 200 or less)")
+
+    spent = statistics_seconds()
+    print(f"statistics of {MANY} jobs: {max(spent):.2f} s, at best {min(spent):.2f} (wanted: under 3)")
+
+    with tempfile.TemporaryDirectory() as name:
+        directory, jobs = Path(name), 1_000_000
+        scenario = trace(directory, jobs)
+        workload = qs.draw(qs.load_scenario(scenario).resolved)
+        times, ours, theirs = ratio(lambda: replay(scenario, directory), lambda: simulation_alone(workload))
+    print(f"replay of {jobs} jobs with tables: {ours:.2f} s, {times:.2f} times the {theirs:.2f} s of the")
+    print("  simulation alone (wanted: 1.6 or less)")
+
+    jobs = 5_000_000
+    print(f"a saved run of {jobs} jobs: {bytes_a_job('bundle', jobs):.0f} bytes a job (wanted: under 500)")
+
+
+if __name__ == "__main__":
+    main()
