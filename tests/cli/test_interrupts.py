@@ -1,7 +1,8 @@
-"""Ctrl-C: status 130, one line, nothing half written, wherever it comes."""
+"""Ctrl-C and SIGTERM: status 130 or 143, one line, nothing half written, wherever they come."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -20,19 +21,26 @@ workload:
 """
 
 
-def press(times=1):
+SIGNALS = pytest.mark.parametrize(
+    ("number", "status", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+
+
+def press(times=1, number=signal.SIGINT):
     for _ in range(times):
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
 
 
-def pressing(times=1):
+def pressing(times=1, number=signal.SIGINT):
     def function(*arguments, **options):
-        press(times)
+        press(times, number)
         pytest.fail("the interrupt did not come")
 
     return function
 
 
+@SIGNALS
 @pytest.mark.parametrize(
     "place",
     [
@@ -43,12 +51,27 @@ def pressing(times=1):
         "qsession_sim.cli.summary.print_summary",
     ],
 )
-def test_one_line_wherever_it_comes(capsys, monkeypatch, quickstart, place):
-    monkeypatch.setattr(place, pressing())
-    assert main(["run", quickstart]) == 130
+def test_one_line_wherever_it_comes(capsys, monkeypatch, quickstart, place, number, status, word):
+    importlib.import_module("qsession_sim.experiment.simulate")  # it would keep what is patched when imported
+    monkeypatch.setattr(place, pressing(number=number))
+    assert main(["run", quickstart]) == status
     output = capsys.readouterr()
-    assert (output.out, output.err) == ("", "qsession-sim: interrupted\n")
+    assert (output.out, output.err) == ("", f"qsession-sim: {word}\n")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_of_two_signals_counts(capsys, monkeypatch, quickstart, second):
+    def both(*arguments, **options):
+        try:
+            press(number=signal.SIGTERM)
+        finally:
+            press(number=second)
+
+    monkeypatch.setattr("qsession_sim.experiment.simulate.simulate", both)
+    assert main(["run", quickstart]) == 143
+    assert capsys.readouterr().err == "qsession-sim: terminated\n"
 
 
 def test_an_interrupt_that_comes_out_as_another_error(capsys, monkeypatch, quickstart):
@@ -116,20 +139,23 @@ def test_a_stretch_may_end_first():
     assert done == ["stretch"]
 
 
-def test_an_interrupt_while_saving_leaves_all_or_nothing(capsys, monkeypatch, quickstart, tmp_path):
+@SIGNALS
+def test_an_interrupt_while_saving_leaves_all_or_nothing(
+    capsys, monkeypatch, quickstart, tmp_path, number, status, word
+):
     from qsession_sim.results import bundle
 
     write = bundle._put_in_place
 
     def interrupted(*arguments):
-        press()
+        press(number=number)
         write(*arguments)
 
     monkeypatch.setattr(bundle, "_put_in_place", interrupted)
-    assert main(["run", quickstart, "-o", str(tmp_path / "out")]) == 130
+    assert main(["run", quickstart, "-o", str(tmp_path / "out")]) == status
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(bundle.FILES)
-    assert capsys.readouterr().err == f"qsession-sim: interrupted after saving in {tmp_path / 'out'}\n"
+    assert capsys.readouterr().err == f"qsession-sim: {word} after saving in {tmp_path / 'out'}\n"
 
 
 def test_an_interrupt_after_saving_says_that_it_is_saved(capsys, monkeypatch, quickstart, tmp_path):
@@ -141,15 +167,16 @@ def test_an_interrupt_after_saving_says_that_it_is_saved(capsys, monkeypatch, qu
     assert (output.out, output.err) == ("", line)
 
 
-def test_a_process_ends_with_130_and_leaves_nothing(scenario_file, tmp_path):
+@SIGNALS
+def test_a_process_ends_with_its_status_and_leaves_nothing(scenario_file, tmp_path, number, status, word):
     name = scenario_file(LONG)
     command = [sys.executable, "-m", "qsession_sim", "run", name, "-o", str(tmp_path / "out")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(1.5)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
+    process.send_signal(number)
     out, err = process.communicate(timeout=20)
-    assert (process.returncode, out, err) == (130, "", "qsession-sim: interrupted\n")
+    assert (process.returncode, out, err) == (status, "", f"qsession-sim: {word}\n")
     assert [path.name for path in tmp_path.iterdir()] == ["scenario.yaml"]
 
 

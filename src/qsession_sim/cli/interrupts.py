@@ -1,4 +1,4 @@
-"""Ctrl-C: one clean end, however hastily and wherever it is pressed."""
+"""Ctrl-C and SIGTERM: one clean end, however hastily and wherever they come."""
 
 from __future__ import annotations
 
@@ -7,71 +7,77 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 _SAME_INTERRUPT_SECONDS: Final = 2.0
 
+_DEFAULTS: Final[dict[signal.Signals, Any]] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+"""The signals that end a command, and how each is handled in a process that nobody has told otherwise."""
+
 
 class Interrupt(KeyboardInterrupt):
-    """Ctrl-C. CPython ends a process by the signal if a plain KeyboardInterrupt ever passed through `exec`,
-    which the standard library uses to make classes, even if it was caught later."""
+    """Ctrl-C or SIGTERM. CPython ends a process by SIGINT if a plain KeyboardInterrupt ever passed through
+    `exec`, which the standard library uses to make classes, even if it was caught later."""
 
 
 class Interrupts:
-    """A signal handler that raises `Interrupt`; a hasty second Ctrl-C does not stop the clean-up."""
+    """A signal handler that raises `Interrupt`; a hasty second signal does not stop the clean-up."""
 
     def __init__(self) -> None:
-        self.came = False
+        self.signal: int | None = None  # the one that came
         self._last_seconds = 0.0
 
-    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Note the interrupt, and raise it if it is a new one."""
         now_seconds = time.monotonic()
-        hasty = self.came and now_seconds - self._last_seconds < _SAME_INTERRUPT_SECONDS
-        self.came, self._last_seconds = True, now_seconds
+        hasty = self.signal is not None and now_seconds - self._last_seconds < _SAME_INTERRUPT_SECONDS
+        self._last_seconds = now_seconds
         if not hasty:
+            self.signal = number
             raise Interrupt
 
     @contextmanager
     def handled(self, *, whole_process: bool) -> Iterator[None]:
-        """Handle Ctrl-C, unless the caller of the process switched it off or handles it.
+        """Handle Ctrl-C and SIGTERM, unless the caller of the process switched them off or handles them.
 
         Args:
             whole_process: nothing comes afterwards, so that there is nothing left to interrupt.
         """
-        if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-            yield
-            return
+        numbers = [number for number, default in _DEFAULTS.items() if signal.getsignal(number) is default]
         try:
-            signal.signal(signal.SIGINT, self)
+            for number in numbers:
+                signal.signal(number, self)
         except ValueError:  # not in the main thread, which alone is interrupted
             yield
             return
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN if whole_process else signal.default_int_handler)
+            for number in numbers:
+                signal.signal(number, signal.SIG_IGN if whole_process else _DEFAULTS[number])
 
 
 @contextmanager
 def interrupts_afterwards() -> Iterator[None]:
-    """Let a stretch come to its end, and its clean-up too, before Ctrl-C takes effect.
+    """Let a stretch come to its end, and its clean-up too, before Ctrl-C or SIGTERM takes effect.
 
     Polars raises a KeyboardInterrupt of its own while it writes; the handler's would hit the clean-up.
     """
-    handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler):
-        yield
-        return
+    handlers = {number: handler for number in _DEFAULTS if callable(handler := signal.getsignal(number))}
     came: list[tuple[int, FrameType | None]] = []
     try:
-        signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+        for number in handlers:
+            signal.signal(number, lambda number, frame: came.append((number, frame)))
     except ValueError:  # not in the main thread, which alone is interrupted
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     if came:
-        handler(*came[0])
+        handlers[signal.Signals(came[0][0])](*came[0])

@@ -6,6 +6,7 @@ Little is imported before the interrupt handler stands, so that Ctrl-C is one li
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +18,8 @@ DONE: Final = 0
 FAILED: Final = 1
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
+TERMINATED: Final = 143
+"""As a shell has them: 128 and the number of the signal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: as after the program's name; by default those of the process.
 
     Returns:
-        The exit status: 0 done, 1 a failure, 2 bad input or usage, 130 interrupted.
+        The exit status: 0 done, 1 a failure, 2 bad input or usage, 130 interrupted, 143 terminated.
 
     Example:
         >>> main(["scenario", "validate", "no such file.yaml"])
@@ -46,9 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return DONE
         except BaseException as error:
             # an interrupt in the middle of an import can come out as another error
-            if interrupts.came or isinstance(error, KeyboardInterrupt):
-                notes = " ".join(("interrupted", *getattr(error, "__notes__", ())))
-                return _fail(INTERRUPTED, [f"qsession-sim: {notes}"])
+            if interrupts.signal is not None or isinstance(error, KeyboardInterrupt):
+                terminated = interrupts.signal == signal.SIGTERM
+                what = " ".join(
+                    ("terminated" if terminated else "interrupted", *getattr(error, "__notes__", ()))
+                )
+                return _fail(TERMINATED if terminated else INTERRUPTED, [f"qsession-sim: {what}"])
             explained = _explain(error)
             if explained is None:
                 raise

@@ -125,7 +125,7 @@ def _numbers(column: Column) -> pl.Series:
     if column.dtype == np.bool_:
         return pl.Series(column)
     series = pl.Series(column.astype(np.int64, copy=False))
-    return series.set(series < 0, None) if np.any(column < 0) else series
+    return series.set(series < 0, None) if column.min(initial=0) < 0 else series
 
 
 def _gather(words: pl.Series, column: Column) -> pl.Series:
