@@ -39,17 +39,19 @@ def interval_columns(record: Record) -> dict[str, Column]:
     on_qpu = busy_index >= 0
     job = look_up(busy.owner, busy_index)
     kind[on_qpu] = IntervalKind.BUSY
-    session[on_qpu] = record.job_session[job[on_qpu]]
+    if len(record.workload.sessions):
+        session[on_qpu] = record.job_session[job[on_qpu]]
     first = np.ones(len(kind), dtype=np.bool_)
     first[1:] = (kind[1:] != kind[:-1]) | (job[1:] != job[:-1]) | (session[1:] != session[:-1])
-    start_us = start_us[first]
+    kept = rows_where(first)
+    start_us = start_us[kept]
     return {
         "qpu": np.zeros(len(start_us), dtype=np.int8),
         "start_us": start_us,
         "end_us": np.append(start_us[1:], edges_us[-1:]) if len(start_us) else start_us,
-        "kind": kind[first],
-        "job": job[first],
-        "session": session[first],
+        "kind": kind[kept],
+        "job": job[kept],
+        "session": session[kept],
     }
 
 
