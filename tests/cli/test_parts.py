@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.console import Console
 from qsession_sim.cli import console as consoles
 from qsession_sim.cli.columns import Column, print_columns
 from qsession_sim.cli.console import PIPE_WIDTH, output
-from qsession_sim.cli.progress import progress_bar
+from qsession_sim.cli.progress import progress_bar, seconds_left, share_done
 from qsession_sim.cli.readable import one_line, readable_duration, readable_share, shortened
 from qsession_sim.cli.timeline import _axis, _paint
 from qsession_sim.simulation.service import Progress
@@ -109,13 +110,52 @@ def progress_output(monkeypatch, *, terminal, patience_seconds):
     monkeypatch.setattr("qsession_sim.cli.progress.errors", lambda: console)
     with progress_bar(100 * S, patience_seconds) as show:
         if show is not None:
-            show(Progress(now_us=50 * S, events=1, jobs=1))
-            show(Progress(now_us=90 * S, events=2, jobs=1))
+            show(Progress(now_us=50 * S, events=1, jobs=100))
+            show(Progress(now_us=90 * S, events=2, jobs=100))
     return text.getvalue()
 
 
 def test_progress_is_shown_on_a_terminal_when_a_run_takes_long(monkeypatch):
     assert "simulated 1m 30s" in progress_output(monkeypatch, terminal=True, patience_seconds=0.0)
+
+
+def test_progress_shows_the_time_left_at_the_speed_so_far(monkeypatch):
+    """Half the time to the horizon is done at 4 s, nine tenths at 12 s: 8 s for 0.4, so 2 s for 0.1."""
+    seconds = iter([0.0, 4.0, 4.0, 12.0, 12.0])
+    clock = SimpleNamespace(monotonic=lambda: next(seconds))
+    monkeypatch.setattr("qsession_sim.cli.progress.time", clock)
+    shown = progress_output(monkeypatch, terminal=True, patience_seconds=0.0)
+    assert "simulated 1m 30s, about 2 s left" in shown
+    assert "simulated 50 s, about" not in shown
+
+
+@pytest.mark.parametrize(
+    ("now_us", "events", "jobs", "horizon_us", "share"),
+    [
+        (50, 0, 0, None, 0.0),  # nothing is known
+        (50, 5, 10, None, 0.25),  # a submission and an end for each job
+        (50, 30, 10, None, 1.0),  # sessions had events, too
+        (50, 5, 10, 100, 0.5),
+        (50, 15, 10, 100, 0.75),  # what is left to the horizon is empty
+    ],
+)
+def test_the_share_that_is_done_counts_events_and_time(now_us, events, jobs, horizon_us, share):
+    assert share_done(Progress(now_us, events, jobs), horizon_us) == share
+
+
+def test_no_time_is_left_to_tell_before_the_first_step_and_after_the_last():
+    assert seconds_left(10.0, 0.25, 10.0, 0.25) is None
+    assert seconds_left(10.0, 0.25, 20.0, 1.0) is None
+    assert seconds_left(10.0, 0.25, 20.0, 0.5) == 20.0
+
+
+def test_progress_tells_what_comes_after_the_simulation(monkeypatch):
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=60, color_system=None)
+    monkeypatch.setattr("qsession_sim.cli.progress.errors", lambda: console)
+    with progress_bar(None, 0.0) as progress:
+        progress.announce("writing the tables")
+    assert "writing the tables" in text.getvalue()
 
 
 def test_progress_is_silent_before_that(monkeypatch):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from graphlib import TopologicalSorter
+from itertools import permutations
 from pathlib import Path
 
 import polars as pl
@@ -233,6 +234,43 @@ def test_a_damaged_bundle_is_named(tmp_path, name, damage, read):
     message = str(caught.value)
     assert message.startswith(f"the bundle {tmp_path / 'out'} is damaged: {name}")
     assert message.endswith("write it again")
+
+
+@pytest.mark.parametrize(("table", "other"), list(permutations(TABLES, 2)))
+def test_a_file_of_another_table_is_refused(tmp_path, table, other):
+    make_run().save(tmp_path / "out")
+    (tmp_path / "out" / f"{other}.parquet").replace(tmp_path / "out" / f"{table}.parquet")
+    with pytest.raises(
+        BundleError, match=f"is damaged: {table}.parquet holds .* not the table {table}; write"
+    ):
+        getattr(load(tmp_path / "out"), table)
+
+
+def test_the_error_for_another_table_names_columns(tmp_path):
+    make_run().save(tmp_path / "out")
+    (tmp_path / "out" / "queue_length.parquet").replace(tmp_path / "out" / "intervals.parquet")
+    with pytest.raises(BundleError) as caught:
+        _ = load(tmp_path / "out").intervals
+    assert str(caught.value) == (
+        f"the bundle {tmp_path / 'out'} is damaged: intervals.parquet holds 'time_us' but not 'start_us', "
+        "so it is not the table intervals; write it again"
+    )
+
+
+def test_a_file_without_columns_is_refused(tmp_path):
+    make_run().save(tmp_path / "out")
+    pl.DataFrame().write_parquet(tmp_path / "out" / "jobs.parquet")
+    with pytest.raises(BundleError, match=r"is damaged: jobs\.parquet holds no column, so it is not"):
+        _ = load(tmp_path / "out").jobs
+
+
+@pytest.mark.parametrize("change", ["older", "newer"])
+def test_a_table_of_a_version_with_fewer_or_more_columns_is_read(tmp_path, change):
+    run = make_run()
+    run.save(tmp_path / "out")
+    frame = run.jobs.drop("attempts") if change == "older" else run.jobs.with_columns(pl.lit(1).alias("new"))
+    frame.write_parquet(tmp_path / "out" / "jobs.parquet")
+    assert load(tmp_path / "out").jobs.equals(frame)
 
 
 def test_results_do_not_import_polars_before_a_table_is_read():

@@ -13,6 +13,7 @@ from qsession_sim.cli.scenario import ScenarioFile
 from qsession_sim.cli.settings import Seed, Settings, SkipBadLines, one_of, settings_of
 
 if TYPE_CHECKING:
+    from qsession_sim.cli.progress import ShownProgress
     from qsession_sim.results.run import Run
     from qsession_sim.scenario.load import Scenario
 
@@ -55,18 +56,21 @@ def run(
     """
     if output is not None:
         _check_place(output)
+    from qsession_sim.cli.progress import progress_bar
+    from qsession_sim.cli.readable import one_line
     from qsession_sim.scenario.load import load_scenario
 
     loaded = load_scenario(scenario, settings_of(settings), seed, skip_bad_lines=skip_bad_lines)
-    finished = _simulate(loaded, policy, hold, quiet)
-    from qsession_sim.cli.readable import one_line
-
     saved = False
     try:
-        if output is not None:
-            with interrupts_afterwards():
-                finished.save(output)
-                saved = True
+        with nullcontext() if quiet else progress_bar(loaded.resolved.horizon) as progress:
+            finished = _simulate(loaded, policy, hold, progress)
+            if output is not None:
+                if progress is not None:
+                    progress.announce("writing the tables")
+                with interrupts_afterwards():
+                    finished.save(output)
+                    saved = True
         _print(finished, output_format)
         if not quiet:
             _print_notes(finished, output)
@@ -102,12 +106,12 @@ def _print_notes(finished: Run, output: str | None) -> None:
         typer.echo(one_line(f"saved in {output}"), err=True)
 
 
-def _simulate(scenario: Scenario, policy: str | None, hold: str | None, quiet: bool) -> Run:
-    from qsession_sim.cli.progress import progress_bar
+def _simulate(
+    scenario: Scenario, policy: str | None, hold: str | None, progress: ShownProgress | None
+) -> Run:
     from qsession_sim.experiment.simulate import simulate
 
-    with nullcontext() if quiet else progress_bar(scenario.resolved.horizon) as progress:
-        return simulate(scenario, policy=policy, hold=hold, progress=progress)
+    return simulate(scenario, policy=policy, hold=hold, progress=progress)
 
 
 def _check_place(output: str) -> None:

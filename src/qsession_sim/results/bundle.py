@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qsession_sim.errors import BundleError
-from qsession_sim.results.tables import TABLES
+from qsession_sim.results.tables import TABLES, column_names
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,14 +117,26 @@ def read_frame(directory: Path, table: str) -> pl.DataFrame:
     """Read a table of a bundle.
 
     Raises:
-        BundleError: if the file is missing or damaged.
+        BundleError: if the file is missing or damaged, or holds another table.
     """
     import polars as pl
 
+    name = f"{table}.parquet"
     try:
-        return pl.read_parquet(directory / f"{table}.parquet")
+        frame = pl.read_parquet(directory / name)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise _damaged(directory, f"{table}.parquet", error) from error
+        raise _damaged(directory, name, error) from error
+    known = column_names(table)
+    missing = [column for column in known if column not in frame.columns]
+    foreign = [column for column in frame.columns if column not in known]
+    # columns are only ever added: an older or newer version has fewer or more of them, not others
+    if missing and (foreign or not frame.columns):
+        held = f"{foreign[0]!r} but not {missing[0]!r}" if foreign else "no column"
+        raise BundleError(
+            f"the bundle {directory} is damaged: {name} holds {held}, so it is not the table {table}; "
+            f"write it again"
+        )
+    return frame
 
 
 def read_text(directory: Path, name: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.workload.columns import Int64Array, Workload
+from qsession_sim.workload.columns import EMPTY_WORKLOAD, Int64Array, Workload
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -30,3 +31,21 @@ class Record:
     reason: Int8Array  # vocabulary.Reason
     transitions: Int64Array  # (n, 6): time_us, session, from phase, event, to phase, reason
     end_us: int  # the horizon, or the instant of the last event
+
+
+_NO_TIMES: Final[Int64Array] = np.zeros(0, dtype=np.int64)
+_NO_WORDS: Final[Int8Array] = np.zeros(0, dtype=np.int8)
+
+NOTHING: Final = Record(
+    workload=EMPTY_WORKLOAD,
+    qpu="qpu",
+    job_session=_NO_TIMES,
+    submitted_us=_NO_TIMES,
+    started_us=_NO_TIMES,
+    ended_us=_NO_TIMES,
+    status=_NO_WORDS,
+    reason=_NO_WORDS,
+    transitions=np.zeros((0, 6), dtype=np.int64),
+    end_us=0,
+)
+"""What a run without jobs, sessions and programs leaves behind."""

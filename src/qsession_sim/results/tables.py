@@ -12,7 +12,7 @@ import numpy as np
 from qsession_sim.results.intervals import IntervalKind, interval_columns, queue_length_columns
 from qsession_sim.results.jobs import Column, job_columns
 from qsession_sim.results.names import name_series
-from qsession_sim.results.record import Record
+from qsession_sim.results.record import NOTHING, Record
 from qsession_sim.results.sessions import session_columns, transition_columns
 from qsession_sim.scheduler.transitions import SessionEvent
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Reason, SessionState
@@ -36,6 +36,16 @@ _COLUMNS: Final[Mapping[str, Callable[[Record], dict[str, Column]]]] = {
     "transitions": transition_columns,
     "queue_length": queue_length_columns,
 }
+
+
+def column_names(table: str) -> tuple[str, ...]:
+    """The columns of a table, by its name.
+
+    Example:
+        >>> column_names("queue_length")
+        ('qpu', 'time_us', 'queued')
+    """
+    return tuple(_COLUMNS[table](NOTHING))
 
 
 @dataclass(frozen=True)
