@@ -6,15 +6,24 @@ from array import array
 from dataclasses import fields, replace
 
 import numpy as np
+import polars as pl
 import pytest
 from pydantic import TypeAdapter
 
 from qsession_sim.errors import ScenarioError
+from qsession_sim.results import names
+from qsession_sim.results.names import name_series
 from qsession_sim.scenario.load import load_scenario
 from qsession_sim.scenario.resolved import CountDistribution, DurationDistribution
 from qsession_sim.scheduler.plan import growing
-from qsession_sim.workload import distributions
-from qsession_sim.workload.columns import constant, is_constant
+from qsession_sim.workload import columns, distributions
+from qsession_sim.workload.columns import (
+    KeyedNames,
+    ListedNames,
+    NumberedNames,
+    constant,
+    is_constant,
+)
 from qsession_sim.workload.distributions import (
     counts,
     durations_us,
@@ -108,6 +117,59 @@ def test_the_digest_does_not_know_how_a_column_is_kept():
     plain = replace(workload, jobs=type(workload.jobs)(**filled))
     assert not is_constant(plain.jobs.priority)
     assert plain.digest() == workload.digest()
+
+
+def replayed(tmp_path, given):
+    pl.DataFrame(given).write_parquet(tmp_path / "trace.parquet")
+    source = {"kind": "trace", "name": "t", "file": str(tmp_path / "trace.parquet")}
+    return draw(load_scenario({"workload": [source]}).resolved)
+
+
+def test_a_column_without_a_value_in_a_parquet_file_is_as_one_that_is_absent(tmp_path):
+    given = {"submitted_us": [5, 7], "qpu_time_us": [2, 3]}
+    others = ("account", "session", "mode", "after", "job")
+    texts = {name: pl.Series([None, None], dtype=pl.String) for name in others}
+    numbers = {
+        name: pl.Series([None, None], dtype=pl.Int64) for name in ("priority", "cancel_us", "think_us")
+    }
+    whole = replayed(tmp_path, given)
+    assert replayed(tmp_path, given | texts | numbers).digest() == whole.digest()
+    assert (whole.jobs.at_us.tolist(), whole.jobs.qpu_time_us.tolist()) == ([5, 7], [2, 3])
+    assert whole.accounts == ("user-unknown",)
+
+
+def test_a_job_that_follows_one_of_a_file_without_ids_is_told(tmp_path):
+    ids = pl.Series([None, None], dtype=pl.String)
+    given = {"submitted_us": [5, 7], "qpu_time_us": [2, 3], "job": ids, "after": [None, "a"]}
+    with pytest.raises(ScenarioError, match=r"row 2: after: no job 'a' is in the file"):
+        replayed(tmp_path, given)
+
+
+@pytest.mark.parametrize("rows", [2, 3])
+def test_ids_of_a_file_are_the_names_of_its_jobs_in_the_tables_and_the_digest(tmp_path, monkeypatch, rows):
+    """Also in pieces; and as names that a person lists, in a digest."""
+    monkeypatch.setattr(columns, "_ROWS_AT_ONCE", rows)
+    given = {"submitted_us": [5, 7, 9], "qpu_time_us": [2, 3, 4], "job": ["a", "b/1", "c"]}
+    workload = replayed(tmp_path, given)
+    assert list(workload.job_names[0]) == ["a", "b/1", "c"]
+    assert name_series(workload.job_names).to_list() == ["a", "b/1", "c"]
+    listed = replace(workload, job_names=(ListedNames(("a", "b/1", "c")),))
+    assert workload.digest() == listed.digest()
+    other = replace(workload, job_names=(ListedNames(("a", "b/2", "c")),))
+    assert workload.digest() != other.digest()
+
+
+def test_ids_that_are_there_twice_are_no_names(tmp_path):
+    given = {"submitted_us": [5, 7, 9], "qpu_time_us": [2, 3, 4], "job": ["a", "b", "a"]}
+    assert list(replayed(tmp_path, given).job_names[0]) == ["t/1", "t/2", "t/3"]
+
+
+def test_names_of_numbers_are_the_same_in_tables_and_digests(monkeypatch):
+    """S67: a table makes them from the numbers, in pieces."""
+    monkeypatch.setattr(names, "_ROWS_AT_ONCE", 4)
+    blocks = (NumberedNames("x", 9), KeyedNames("y", np.array([7, 3, 5, 4, 1])), NumberedNames("z", 0))
+    assert name_series(blocks).to_list() == [name for block in blocks for name in block]
+    assert name_series(blocks)[9:].to_list() == ["y/7", "y/3", "y/5", "y/4", "y/1"]
 
 
 def test_a_column_of_one_value_can_grow_in_the_scheduler():

@@ -102,7 +102,10 @@ class _Table:
         name = self.names[key]
         if name not in self.frame.columns:
             return None
-        column = self.frame[name].cast(pl.String)
+        column = self.frame[name]
+        if column.dtype == pl.Null:
+            return column
+        column = column.cast(pl.String)
         empty = column == ""
         return column.set(empty, None) if empty.any() else column
 
@@ -207,6 +210,7 @@ def _after(table: _Table, ids: pl.Series | None) -> Int64Array:
         return constant(table.frame.height, NEVER)
     if ids is None:
         raise ColumnError(f"has no column {table.names['job']!r}, to which {table.names['after']!r} refers")
+    ids = ids.cast(pl.String)
     repeated = ids.is_not_null() & ~ids.is_first_distinct()
     table.bad.add(repeated.to_numpy(), lambda row: f"{table.names['job']}: {ids[row]!r} was there before")
     known = (
@@ -221,10 +225,12 @@ def _after(table: _Table, ids: pl.Series | None) -> Int64Array:
 
 
 def _users(table: _Table) -> tuple[tuple[str, ...], Int64Array]:
+    import polars as pl
+
     accounts = table.texts("account")
     if accounts is None:
         return (_NOBODY,), constant(table.frame.height, 0)
-    return _numbered(accounts.fill_null(_NOBODY))
+    return _numbered(accounts.cast(pl.String).fill_null(_NOBODY))
 
 
 def _numbered(words: pl.Series) -> tuple[tuple[str, ...], Int64Array]:
@@ -267,7 +273,7 @@ def _modes(table: _Table, session: Int64Array) -> Int64Array:
     """The mode of each row; without a column, session for those in one."""
     default = np.where(session == NEVER, int(Mode.JOB), int(Mode.SESSION))
     words = table.texts("mode")
-    if words is None:
+    if words is None or words.null_count() == len(words):
         return default
     numbers = {word: int(mode) for word, mode in _MODES.items()}
     mode = np.where(words.is_null().to_numpy(), default, NEVER)

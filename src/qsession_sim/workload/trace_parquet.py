@@ -26,7 +26,16 @@ def read_parquet(file: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, Int64
     import polars as pl
 
     there = pl.read_parquet_schema(file)
-    frame = pl.read_parquet(file, columns=[name for name in wanted if name in there])
-    words = [name for name, kind in frame.schema.items() if not kind.is_numeric() and kind != pl.String]
-    frame = frame.with_columns(pl.col(name).cast(pl.String) for name in words)
+    columns = [_read_column(file, name) for name in dict.fromkeys(wanted) if name in there]
+    frame = pl.DataFrame(columns)
     return frame, np.arange(1, frame.height + 1)
+
+
+def _read_column(file: Path, name: str) -> pl.Series:
+    """One column, as numbers or texts; one without a value, as exports have many, takes no memory."""
+    import polars as pl
+
+    column = pl.read_parquet(file, columns=[name]).to_series()
+    if column.null_count() == len(column):
+        return pl.repeat(None, len(column), dtype=pl.Null, eager=True).alias(name)
+    return column if column.dtype.is_numeric() or column.dtype == pl.String else column.cast(pl.String)
