@@ -169,8 +169,10 @@ def test_saving_keeps_no_table_and_makes_none_again(tmp_path, monkeypatch):
     run = make_run()
     jobs = run.jobs
     built = []
-    build = Tables.build
-    monkeypatch.setattr(Tables, "build", lambda self, table: built.append(table) or build(self, table))
+    frame = Tables.frame
+    monkeypatch.setattr(
+        Tables, "frame", lambda self, table, columns: built.append(table) or frame(self, table, columns)
+    )
     run.save(tmp_path / "out")
     assert built == ["sessions", "intervals", "transitions", "queue_length"]
     assert run.jobs is jobs

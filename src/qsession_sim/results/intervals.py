@@ -83,9 +83,8 @@ def _is_accepted(record: Record) -> npt.NDArray[np.bool_]:
     return accepted
 
 
-def queue_length_columns(record: Record) -> dict[str, Column]:
+def queue_length_columns(step: StepFunction) -> dict[str, Column]:
     """The table of queue lengths as numbers: time 0 and every later change."""
-    step = queue_length(record)
     return {
         "qpu": np.zeros(len(step.times_us), dtype=np.int8),
         "time_us": step.times_us,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qsession_sim.errors import BundleError
+from qsession_sim.queueing.step_functions import StepFunction
 from qsession_sim.results.bundle import (
     PROVENANCE,
     RESOLVED,
@@ -22,6 +23,7 @@ from qsession_sim.results.bundle import (
     read_text,
     write_bundle,
 )
+from qsession_sim.results.intervals import queue_length, queue_length_columns
 from qsession_sim.results.provenance import ScenarioLike, describe
 from qsession_sim.results.record import Record
 from qsession_sim.results.summary import summarize
@@ -45,6 +47,7 @@ class Run:
         self.scenario = scenario
         self._given = dict(provenance)
         self._tables = Tables(record)
+        self._summary: dict[str, Any] | None = None
 
     @property
     def jobs(self) -> pl.DataFrame:
@@ -78,11 +81,12 @@ class Run:
 
     def summary(self) -> dict[str, Any]:
         """Counts, distributions and shares; see `results.summary.summarize` for what each number means."""
-        return copy.deepcopy(self._summary)
+        return copy.deepcopy(self._summarized())
 
-    @cached_property
-    def _summary(self) -> dict[str, Any]:
-        return summarize(self.record, self.scenario.resolved.warm_up)
+    def _summarized(self, queued: StepFunction | None = None) -> dict[str, Any]:
+        if self._summary is None:
+            self._summary = summarize(self.record, self.scenario.resolved.warm_up, queued)
+        return self._summary
 
     def save(self, directory: str | os.PathLike[str]) -> Path:
         """Write the run as a directory; an interruption leaves no half one. `load` reads it.
@@ -94,13 +98,18 @@ class Run:
             BundleError: if something other than a saved run is there, or it cannot be written.
         """
         made = Tables(self.record)  # what is made only to be written is not kept
+        queued = queue_length(self.record)
 
         def frame(table: str) -> pl.DataFrame:
             kept: pl.DataFrame | None = vars(self._tables).get(table)
-            return made.build(table) if kept is None else kept
+            if kept is not None:
+                return kept
+            if table == "queue_length":
+                return made.frame(table, queue_length_columns(queued))
+            return made.build(table)
 
         texts = {
-            SUMMARY: json_text(self._summary),
+            SUMMARY: json_text(self._summarized(queued)),
             SCENARIO: self.scenario.text,
             RESOLVED: self.scenario.to_json(),
             PROVENANCE: json_text(self.provenance),

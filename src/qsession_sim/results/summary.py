@@ -17,7 +17,7 @@ from qsession_sim.queueing.statistics import (
     percentiles,
     slowdown,
 )
-from qsession_sim.queueing.step_functions import maximum, time_average
+from qsession_sim.queueing.step_functions import StepFunction, maximum, time_average
 from qsession_sim.results.intervals import queue_length
 from qsession_sim.results.jobs import job_modes, rows_where
 from qsession_sim.results.periods import active_periods, busy_periods, clip, held_us
@@ -37,12 +37,14 @@ Group = dict[str, Any]
 Rows = npt.NDArray[np.int64] | slice
 
 
-def summarize(record: Record, warm_up_us: int) -> dict[str, Any]:
+def summarize(record: Record, warm_up_us: int, queued: StepFunction | None = None) -> dict[str, Any]:
     """Counts, distributions and shares of a run, in integers, floats and None.
 
     Jobs count if they were submitted, and sessions if they were created, at `warm_up_us` or later; intervals
     are clipped to what comes after it. (Nothing is submitted at a horizon; without one, the instant of the
     last event belongs to the run.) A distribution over nothing has `count` 0 and None for the rest.
+
+    `queued` is the `queue_length` of the record, for a caller who needs it for more than this.
 
     - `waiting_us`: of jobs that started. `turnaround_us`: of accepted jobs that ended, however.
     - `slowdown`, `bounded_slowdown`: of jobs that left the QPU; see `queueing.statistics`, service being the
@@ -63,7 +65,7 @@ def summarize(record: Record, warm_up_us: int) -> dict[str, Any]:
         "never_created": int((created_us(record) < 0).sum()),
         **groups,
         "sessions": _session_groups(record, warm_up_us),
-        "qpus": {record.qpu: _qpu(record, warm_up_us)},
+        "qpus": {record.qpu: _qpu(record, warm_up_us, queued)},
         "jain_index": jain,
     }
 
@@ -227,7 +229,7 @@ def _used_by_sessions(record: Record) -> Int64Array:
     return used_us
 
 
-def _qpu(record: Record, warm_up_us: int) -> dict[str, Any]:
+def _qpu(record: Record, warm_up_us: int, queued: StepFunction | None) -> dict[str, Any]:
     end_us = record.end_us
     length_us = max(end_us - warm_up_us, 0)
     busy, active = (clip(periods(record), warm_up_us) for periods in (busy_periods, active_periods))
@@ -240,7 +242,7 @@ def _qpu(record: Record, warm_up_us: int) -> dict[str, Any]:
         "free": length_us - busy_us - total_held_us,
     }
     done = int(((record.status == JobStatus.DONE) & (record.ended_us > warm_up_us)).sum())
-    queued = queue_length(record)
+    queued = queue_length(record) if queued is None else queued
     return {
         "time_us": time_us,
         "share": {kind: part / length_us if length_us else None for kind, part in time_us.items()},

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from qsession_sim.results.intervals import IntervalKind, interval_columns, queue_length_columns
+from qsession_sim.results.intervals import (
+    IntervalKind,
+    interval_columns,
+    queue_length,
+    queue_length_columns,
+)
 from qsession_sim.results.jobs import Column, job_columns
 from qsession_sim.results.names import name_series
 from qsession_sim.results.record import NOTHING, Record
@@ -34,7 +39,7 @@ _COLUMNS: Final[Mapping[str, Callable[[Record], dict[str, Column]]]] = {
     "sessions": session_columns,
     "intervals": interval_columns,
     "transitions": transition_columns,
-    "queue_length": queue_length_columns,
+    "queue_length": lambda record: queue_length_columns(queue_length(record)),
 }
 
 
@@ -91,9 +96,12 @@ class Tables:
 
     def build(self, table: str) -> pl.DataFrame:
         """Make a table, by its name, without keeping it."""
+        return self.frame(table, _COLUMNS[table](self.record))
+
+    def frame(self, table: str, columns: dict[str, Column]) -> pl.DataFrame:
+        """Make a table from its columns of numbers, which are taken out of the dictionary."""
         import polars as pl
 
-        columns = _COLUMNS[table](self.record)
         words = self._words()
         series = []
         for name in tuple(columns):
