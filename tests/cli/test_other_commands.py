@@ -23,6 +23,26 @@ def test_validate(capsys, quickstart):
     assert capsys.readouterr().out == f"{quickstart}: ok\n"
 
 
+OLD_QISKIT = """\
+accounts: [{name: lab, client: {qiskit: 0.44.3}}]
+workload: [{kind: arrivals, account: lab, interarrival: 5s, count: 1, qpu_time: 1s}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [(["scenario", "validate"], True), (["run"], True), (["run", "--quiet"], False)],
+)
+def test_old_qiskit_is_a_warning_on_standard_error(capsys, scenario_file, command, told):
+    """S23"""
+    name = scenario_file(OLD_QISKIT)
+
+    assert main([*command, name]) == 0
+
+    warning = f"warning: {name}:1:41: accounts.lab.client.qiskit: since April 2024 the service asks for Qiskit 0.45.0"
+    assert capsys.readouterr().err == (f"{warning} or later (got '0.44.3')\n" if told else "")
+
+
 def test_resolve_prints_the_resolved_form(capsys, quickstart):
     assert main(["scenario", "resolve", quickstart]) == 0
     assert capsys.readouterr().out == load_scenario(quickstart).to_json()

@@ -18,10 +18,13 @@ from qsession_sim.scenario.human import (
     HumanScenario,
     HumanSession,
 )
+from qsession_sim.scenario.human_accounts import HumanAccount, HumanClock, HumanPlan, HumanTimeouts
 from qsession_sim.scenario.human_clients import HumanPauses, HumanUsers
 from qsession_sim.scenario.human_service import HumanColumns, HumanServiceTime
 from qsession_sim.scenario.human_trace import HumanTrace
 from qsession_sim.scenario.load import load_scenario
+from qsession_sim.scenario.profile_plans import PROFILE_PLANS
+from qsession_sim.scenario.resolved_accounts import Client, Quota, SubmissionRate
 from qsession_sim.scenario.resolved_trace import InferredSessions, TraceColumns
 from qsession_sim.scenario.service_presets import preset_names
 
@@ -57,10 +60,23 @@ def test_shown_messages_are_those_of_the_shown_file(tmp_path, monkeypatch):
         *(HumanServiceTime, HumanColumns),
         *(HumanPauses, EarlyStop, LinearShots, GeometricShots, SteppedShots, ShotStep, HumanUsers),
         *(HumanTrace, InferredSessions, TraceColumns),
+        *(HumanAccount, HumanClock, HumanPlan, HumanTimeouts, Quota, SubmissionRate),
     ],
 )
 def test_every_key_is_in_the_reference(model):
     assert [key for key in model.model_fields if not re.search(rf"\b{key}\b", TEXT)] == []
+
+
+def test_every_package_of_a_client_is_in_the_reference():
+    packages = [field.alias or name for name, field in Client.model_fields.items()]
+
+    assert [name for name in packages if f"`{name}`" not in TEXT] == []
+
+
+def test_every_plan_of_a_profile_is_in_the_reference():
+    names = {name for plans in PROFILE_PLANS.values() for name in plans}
+
+    assert [name for name in sorted(names) if f"`{name}`" not in TEXT] == []
 
 
 def test_every_preset_is_in_the_reference():

@@ -162,6 +162,47 @@ def explicit(draw):
     return {"kind": "explicit", "sessions": sessions, "jobs": jobs}
 
 
+plan_clocks = (
+    durations
+    | optional(limit=st.just("none"))
+    | st.builds(lambda value: {"default": value, "limit": value}, durations)
+)
+windows = {"window": positive_durations}
+plans = st.dictionaries(
+    st.sampled_from(["open", "premium", "mine"]),
+    optional(
+        sessions=st.booleans(),
+        batches=st.booleans(),
+        max_time=plan_clocks,
+        interactive_timeout=durations | optional(session=plan_clocks, batch=plan_clocks),
+        pending_jobs=st.just("none") | st.integers(1, 9),
+        submission_rate=st.just("none") | st.fixed_dictionaries({"count": st.integers(1, 9), **windows}),
+        quota=st.just("none") | st.fixed_dictionaries({"usage": positive_durations, **windows}),
+        price_per_second=st.just("none") | st.floats(0, 9),
+    ),
+)
+versions = st.lists(st.integers(0, 50), min_size=1, max_size=4).map(lambda parts: ".".join(map(str, parts)))
+account_keys = optional(
+    plan=st.sampled_from(["open", "premium", "pay-as-you-go"]),
+    allocation=durations,
+    client=optional(**{"qiskit-ibm-runtime": versions, "qiskit": versions}),
+)
+
+
+@st.composite
+def worlds(draw):
+    """Plans and accounts, of which the first has a source."""
+    listed = draw(st.lists(account_keys, min_size=1, max_size=3))
+    accounts = [{"name": f"account {number}"} | keys for number, keys in enumerate(listed)]
+    source = {"kind": "iterative", "account": "account 0", "iterations": 3, "qpu_time": "1s"}
+    return {
+        "profile": draw(st.sampled_from(sorted(PROFILES))),
+        "plans": draw(plans),
+        "accounts": accounts,
+        "workload": [source | {"mode": draw(st.sampled_from(["session", "batch"]))}],
+    }
+
+
 @st.composite
 def scenarios(draw):
     sources = draw(st.lists(arrivals | batches | iterative | explicit(), max_size=2))
@@ -183,7 +224,7 @@ def scenarios(draw):
 
 
 @settings(max_examples=80, deadline=None)
-@given(scenarios())
+@given(scenarios() | worlds())
 def test_resolution_is_idempotent(scenario):
     once = load_scenario(scenario)
 
@@ -194,7 +235,7 @@ def test_resolution_is_idempotent(scenario):
 
 
 @settings(max_examples=40, deadline=None)
-@given(scenarios())
+@given(scenarios() | worlds())
 def test_resolved_form_keeps_its_own_contract(scenario):
     """Resolution builds the form without validation; with absent values put back, validation accepts it."""
     resolved = load_scenario(scenario).resolved

@@ -49,6 +49,9 @@ def accepts(schema, value):
         checks += [set(schema.get("required", [])) <= set(value)]
         checks += [schema.get("additionalProperties", True) or set(value) <= set(known)]
         checks += [accepts(known[key], item) for key, item in value.items() if key in known]
+        others = schema.get("additionalProperties", True)
+        if isinstance(others, dict):
+            checks += [accepts(others, item) for key, item in value.items() if key not in known]
     if isinstance(value, list):
         checks += [len(value) >= schema.get("minItems", 0)]
         checks += [accepts(schema.get("items", {}), item) for item in value]
@@ -120,6 +123,13 @@ def test_every_valid_document_is_valid_under_the_schema(path):
         {"workload": [], "title": None},
         {"workload": [], "profile": 2024},
         {"workload": [], "rules": {"max_execution_time": "no"}},
+        {"workload": [], "plans": {"premium": {"quotas": "none"}}},
+        {"workload": [], "plans": {"premium": {"max_time": "8"}}},
+        {"workload": [], "plans": {"premium": {"interactive_timeout": {"sessions": "60s"}}}},
+        {"workload": [], "plans": {"premium": {"pending_jobs": "few"}}},
+        {"workload": [], "plans": {"premium": {"quota": {"usage": "10m"}}}},
+        {"workload": [], "accounts": [{"name": "a", "client": {"qiskit-ibm-runtime": 0.2}}]},
+        {"workload": [], "accounts": [{"name": "a", "client": {"qiskit_ibm_runtime": "0.20.0"}}]},
         {"workload": [{"kind": "arrival"}]},
         {"workload": [{"kind": "arrivals", "account": "a"}]},
         {"workload": [{"kind": "arrivals", "account": "a", "interarrival": 5, "shots": 1}]},

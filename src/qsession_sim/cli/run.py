@@ -61,6 +61,10 @@ def run(
     from qsession_sim.scenario.load import load_scenario
 
     loaded = load_scenario(scenario, settings_of(settings), seed, skip_bad_lines=skip_bad_lines)
+    if not quiet:
+        from qsession_sim.cli.notes import print_warnings
+
+        print_warnings(loaded)
     saved = False
     try:
         with nullcontext() if quiet else progress_bar(loaded.resolved.horizon) as progress:

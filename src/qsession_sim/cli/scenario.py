@@ -16,10 +16,11 @@ ScenarioFile = Annotated[
 
 def validate(scenario: ScenarioFile, seed: Seed = None, settings: Settings = None) -> None:
     """Check a scenario; one line for every problem."""
+    from qsession_sim.cli.notes import print_warnings
     from qsession_sim.cli.readable import one_line
     from qsession_sim.scenario.load import load_scenario
 
-    load_scenario(scenario, settings_of(settings), seed)
+    print_warnings(load_scenario(scenario, settings_of(settings), seed))
     typer.echo(f"{one_line(scenario)}: ok")
 
 

@@ -16,8 +16,10 @@ from qsession_sim.scenario.service_models import FittedModel
 from qsession_sim.scheduler.rules import HoldPolicy, Rules
 from qsession_sim.scheduler.view import JobView
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
+from qsession_sim.simulation.account_specs import account_specs
 from qsession_sim.simulation.service import Program, Progress, Service
 from qsession_sim.workload.draw import draw
+from qsession_sim.workload.user_accounts import plan_of_each
 
 
 def simulate(
@@ -87,6 +89,8 @@ def _service(
         qpu=resolved.qpus[0].name,
         accounts=None if resolved.accounts is None else workload.accounts,
         profile=resolved.profile,
+        plans=plan_of_each(resolved),
+        account_specs=account_specs(resolved),
         horizon_us=resolved.horizon,
         progress=progress,
     )

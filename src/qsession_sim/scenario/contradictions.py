@@ -8,6 +8,7 @@ from typing import Any, Final
 from qsession_sim.scenario.client_contradictions import client_habits
 from qsession_sim.scenario.document import Path
 from qsession_sim.scenario.explicit_contradictions import explicit_contradictions, service
+from qsession_sim.scenario.plan_contradictions import plan_contradictions
 from qsession_sim.scenario.problems import Problem, unknown_name
 from qsession_sim.scenario.reading import Part, duration, given, part, parts, text
 from qsession_sim.scenario.service_contradictions import service_contradictions
@@ -46,6 +47,7 @@ def contradictions(
     yield from _policies(data, "hold", hold_policies)
     yield from _warm_up(data)
     yield from _accounts(data)
+    yield from plan_contradictions(data)
     yield from _names(data)
     for path, source in parts(data, "workload"):
         if source.get("kind") in _DRAWN:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from qsession_sim.scenario.arrival_processes import TimedStarts
 from qsession_sim.scenario.client_habits import EarlyStop, ShotsByIteration
+from qsession_sim.scenario.human_accounts import HumanAccount, HumanPlan
 from qsession_sim.scenario.human_clients import HumanPauses, HumanUsers
 from qsession_sim.scenario.human_service import HumanServiceTime
 from qsession_sim.scenario.human_trace import HumanTrace
@@ -74,12 +75,6 @@ class HumanPolicies(Model):
     hold: Annotated[PolicySpelling, Field(description="what an idle session lets the QPU do (S51)")] = (
         NamedPolicy(name="exclusive")
     )
-
-
-class HumanAccount(Model):
-    """An account that may submit jobs."""
-
-    name: Annotated[Name, Field(description="the name of the account")]
 
 
 class HumanSession(Model):
@@ -260,6 +255,10 @@ class HumanScenario(Model):
         HumanQPU(name=DEFAULT_QPU),
     )
     policies: Annotated[HumanPolicies, Field(description="who runs next")] = HumanPolicies()
+    plans: Annotated[
+        dict[str, HumanPlan],
+        Field(default_factory=dict, description="what accounts may do, by the name of the plan (S60)"),
+    ]
     accounts: Annotated[
         tuple[HumanAccount, ...] | None,
         Field(description="the accounts that exist; default: every account that is used"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from qsession_sim.scenario.profiles import Profile
 from qsession_sim.scenario.quantities import Duration, Model
+from qsession_sim.scenario.resolve_accounts import DefaultClocks
 from qsession_sim.scenario.resolved_trace import InferredSessions, ResolvedTrace, TraceColumns
 from qsession_sim.scenario.spellings import NO_LIMIT, Identifier, LimitSpelling, Name
 
@@ -46,15 +46,14 @@ class HumanTrace(Model):
     ] = False
 
 
-def resolve_trace(source: HumanTrace, profile: Profile) -> ResolvedTrace:
-    """Make every default explicit.
+def resolve_trace(source: HumanTrace, clocks: DefaultClocks) -> ResolvedTrace:
+    """Make every default explicit, except clocks that differ between the accounts of the file.
 
     Args:
         source: without contradictions.
-        profile: where the clocks come from that the source does not give.
+        clocks: those that the source does not give.
     """
     limit = source.max_execution_time
-    timeout, batch_timeout = source.interactive_timeout, source.batch_interactive_timeout
     return ResolvedTrace.model_construct(
         kind="trace",
         name=source.kind if source.name is None else source.name,
@@ -62,11 +61,23 @@ def resolve_trace(source: HumanTrace, profile: Profile) -> ResolvedTrace:
         account=source.account,
         columns=source.columns,
         max_execution_time=None if limit == NO_LIMIT else limit,
-        max_time=profile.max_time_us if source.max_time is None else source.max_time,
-        interactive_timeout=profile.interactive_timeout_of("session") if timeout is None else timeout,
-        batch_interactive_timeout=(
-            profile.interactive_timeout_of("batch") if batch_timeout is None else batch_timeout
-        ),
+        **_clocks(source, clocks),
         infer_sessions=source.infer_sessions,
         skip_bad_lines=source.skip_bad_lines,
     )
+
+
+def _clocks(source: HumanTrace, clocks: DefaultClocks) -> dict[str, Any]:
+    given = {
+        "max_time": source.max_time,
+        "interactive_timeout": source.interactive_timeout,
+        "batch_interactive_timeout": source.batch_interactive_timeout,
+    }
+    if source.account is None and clocks.plans:
+        return given
+    default = {
+        "max_time": clocks.max_time_of(source.account),
+        "interactive_timeout": clocks.interactive_timeout_of(source.account, "session"),
+        "batch_interactive_timeout": clocks.interactive_timeout_of(source.account, "batch"),
+    }
+    return {key: default[key] if value is None else value for key, value in given.items()}

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from qsession_sim.errors import ScenarioError
 from qsession_sim.scenario.assignments import apply_assignments
 from qsession_sim.scenario.calibration import uncalibrated
+from qsession_sim.scenario.client_versions import client_warnings
 from qsession_sim.scenario.contradictions import contradictions
 from qsession_sim.scenario.document import Document, Path, child, plain
 from qsession_sim.scenario.human import HumanScenario
@@ -65,6 +66,17 @@ class Scenario:
     def directory(self) -> pathlib.Path:
         """Where relative names of files start."""
         return self._directory
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One line for each thing that the service would warn of (S23).
+
+        Example:
+            >>> account = {"name": "lab", "client": {"qiskit": "0.44.1"}}
+            >>> load_scenario({"accounts": [account], "workload": []}).warnings[0][:52]
+            'scenario: accounts.lab.client.qiskit: since April 20'
+        """
+        return scenario_error(client_warnings(self.resolved), self._document, self._assignments).problems
 
     def dump(self) -> dict[str, Any]:
         """The resolved form as JSON values; itself a scenario, which resolves to the same."""

@@ -13,6 +13,13 @@ from qsession_sim.scenario.human_clients import resolve_pauses, resolve_users
 from qsession_sim.scenario.human_trace import HumanTrace, resolve_trace
 from qsession_sim.scenario.profiles import PROFILES, Profile
 from qsession_sim.scenario.quantities import Constant, Count, Duration
+from qsession_sim.scenario.resolve_accounts import (
+    DefaultClocks,
+    default_clocks,
+    resolve_account,
+    resolve_plans,
+    write_limits,
+)
 from qsession_sim.scenario.resolve_service import resolve_service_time
 from qsession_sim.scenario.spellings import NO_LIMIT
 
@@ -33,6 +40,9 @@ def resolve(scenario: human.HumanScenario) -> resolved.ResolvedScenario:
         '2024-04-01T00:00:00+00:00'
     """
     profile = PROFILES[scenario.profile]
+    plans = resolve_plans(scenario.plans, scenario.accounts, scenario.profile)
+    accounts = None if scenario.accounts is None else tuple(map(resolve_account, scenario.accounts))
+    clocks = default_clocks(scenario.profile, accounts, plans)
     owners = {
         session.id: session.account
         for source in scenario.workload
@@ -53,10 +63,9 @@ def resolve(scenario: human.HumanScenario) -> resolved.ResolvedScenario:
         policies=resolved.ResolvedPolicies.model_construct(
             queue=scenario.policies.queue, hold=scenario.policies.hold
         ),
-        accounts=None
-        if scenario.accounts is None
-        else tuple(resolved.ResolvedAccount.model_construct(name=item.name) for item in scenario.accounts),
-        workload=tuple(_source(source, scenario, profile, owners) for source in scenario.workload),
+        plans=plans,
+        accounts=accounts,
+        workload=tuple(_source(source, scenario, clocks, owners) for source in scenario.workload),
     )
 
 
@@ -70,6 +79,7 @@ def write_resolved(scenario: resolved.ResolvedScenario) -> dict[str, Any]:
     written = scenario.model_dump(mode="json", exclude_none=True)
     # absent would mean the profile's limit
     written["rules"].setdefault("max_execution_time", "none")
+    write_limits(written.get("plans", {}))
     return written
 
 
@@ -92,14 +102,14 @@ def _qpu(qpu: human.HumanQPU) -> resolved.ResolvedQPU:
 
 
 def _source(
-    source: human.HumanSource, scenario: human.HumanScenario, profile: Profile, owners: dict[str, str]
+    source: human.HumanSource, scenario: human.HumanScenario, clocks: DefaultClocks, owners: dict[str, str]
 ) -> resolved.ResolvedSource:
     match source:
         case human.HumanExplicit():
             return resolved.ResolvedExplicit.model_construct(
                 kind="explicit",
                 name=_default(source.name, source.kind),
-                sessions=tuple(_session(session, profile) for session in source.sessions),
+                sessions=tuple(_session(session, clocks) for session in source.sessions),
                 jobs=tuple(_job(job, owners) for job in source.jobs),
             )
         case human.HumanArrivals():
@@ -111,7 +121,7 @@ def _source(
                 until=source.until,
             )
         case human.HumanIterative():
-            return _iterative(source, profile)
+            return _iterative(source, clocks)
         case human.HumanBatches():
             return resolved.ResolvedBatches.model_construct(
                 kind="batches",
@@ -120,13 +130,13 @@ def _source(
                 count=source.count,
                 until=source.until,
                 jobs=source.jobs,
-                **_clocks(source, "batch", profile),
+                **_clocks(source, "batch", clocks),
             )
         case HumanTrace():
-            return resolve_trace(source, profile)
+            return resolve_trace(source, clocks)
 
 
-def _session(session: human.HumanSession, profile: Profile) -> resolved.ResolvedSession:
+def _session(session: human.HumanSession, clocks: DefaultClocks) -> resolved.ResolvedSession:
     close, close_after = _ending(session.created, session.close, session.close_after)
     cancel, cancel_after = _ending(session.created, session.cancel, session.cancel_after)
     return resolved.ResolvedSession.model_construct(
@@ -134,7 +144,7 @@ def _session(session: human.HumanSession, profile: Profile) -> resolved.Resolved
         account=session.account,
         mode=session.mode,
         created=session.created,
-        **_clocks(session, session.mode, profile),
+        **_clocks(session, session.mode, clocks),
         close=close,
         cancel=cancel,
         close_after=close_after,
@@ -199,16 +209,17 @@ def _starts(source: human.HumanBatches | human.HumanStart) -> dict[str, Any]:
 def _clocks(
     owner: human.HumanSession | human.HumanIterative | human.HumanBatches,
     mode: Literal["session", "batch"],
-    profile: Profile,
+    clocks: DefaultClocks,
 ) -> dict[str, Any]:
+    timeout = clocks.interactive_timeout_of(owner.account, mode)
     return {
-        "max_time": _default(owner.max_time, profile.max_time_us),
-        "interactive_timeout": _default(owner.interactive_timeout, profile.interactive_timeout_of(mode)),
+        "max_time": _default(owner.max_time, clocks.max_time_of(owner.account)),
+        "interactive_timeout": _default(owner.interactive_timeout, timeout),
     }
 
 
-def _iterative(source: human.HumanIterative, profile: Profile) -> resolved.ResolvedIterative:
-    clocks: dict[str, Any] = {"max_time": None, "interactive_timeout": None}
+def _iterative(source: human.HumanIterative, clocks: DefaultClocks) -> resolved.ResolvedIterative:
+    without: dict[str, Any] = {"max_time": None, "interactive_timeout": None}
     start = None
     if source.start is not None:
         start = resolved.ResolvedStart.model_construct(**_starts(source.start))
@@ -224,7 +235,7 @@ def _iterative(source: human.HumanIterative, profile: Profile) -> resolved.Resol
         start=start,
         iterations=source.iterations,
         think_time=_AT_ONCE if source.think_time is None else source.think_time,
-        **(clocks if source.mode == "job" else _clocks(source, source.mode, profile)),
+        **(without if source.mode == "job" else _clocks(source, source.mode, clocks)),
         on_finish=source.on_finish,
         on_error=source.on_error,
         on_rejection=source.on_rejection,

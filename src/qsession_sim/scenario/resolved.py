@@ -19,6 +19,7 @@ from qsession_sim.scenario.quantities import (
     Model,
     PositiveDuration,
 )
+from qsession_sim.scenario.resolved_accounts import ResolvedAccount, ResolvedPlan
 from qsession_sim.scenario.resolved_trace import ResolvedTrace
 from qsession_sim.scenario.service_models import ServiceTimeModel
 from qsession_sim.scenario.user_populations import ResolvedUsers
@@ -55,12 +56,6 @@ class ResolvedPolicies(Model):
 
     queue: NamedPolicy
     hold: NamedPolicy
-
-
-class ResolvedAccount(Model):
-    """An account that may submit jobs."""
-
-    name: str
 
 
 class ResolvedSession(Model):
@@ -189,5 +184,6 @@ class ResolvedScenario(Model):
     rules: ResolvedRules
     qpus: Annotated[tuple[ResolvedQPU, ...], Field(min_length=1, max_length=1)]
     policies: ResolvedPolicies
+    plans: dict[str, ResolvedPlan] | None = None  # those that the scenario gives or its accounts have
     accounts: tuple[ResolvedAccount, ...] | None  # None: every name that is used exists
     workload: tuple[ResolvedSource, ...]

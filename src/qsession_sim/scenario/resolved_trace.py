@@ -51,8 +51,9 @@ class ResolvedTrace(Model):
     account: str | None  # None: the users in the file
     columns: TraceColumns | None
     max_execution_time: PositiveDuration | None  # S44; None: no limit, not even that of the rules
-    max_time: Duration
-    interactive_timeout: Duration  # of sessions
-    batch_interactive_timeout: Duration
+    # the clocks of sessions and batches; None: those of each account's plan (S60)
+    max_time: Duration | None
+    interactive_timeout: Duration | None
+    batch_interactive_timeout: Duration | None
     infer_sessions: InferredSessions | None
     skip_bad_lines: bool

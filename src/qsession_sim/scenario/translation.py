@@ -30,6 +30,7 @@ _WANTED: Final = {
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
     "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
     "model_attributes_type": "must be a mapping",
 }
@@ -128,11 +129,16 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 def _models_at(model: type[BaseModel], path: Path, data: Any) -> tuple[type[BaseModel], ...]:
     """The models that the value at a path may be; more than one only where `kind` decides."""
     models: tuple[type[BaseModel], ...] = (model,)
+    names_follow = False
     for step in path:
-        if isinstance(step, str):
+        if isinstance(step, str) and not names_follow:
             chosen = _choose(models, data)
             field = chosen.model_fields.get(step) if chosen else None
             models = tuple(_models(field.annotation)) if field else ()
+            # of a mapping the next step is a name that people chose
+            names_follow = field is not None and get_origin(field.annotation) is dict
+        else:
+            names_follow = False
         data = child(data, step)
     return models
 
@@ -165,12 +171,9 @@ def _literal_values(annotation: Any) -> tuple[Any, ...]:
 def _known_keys(model: type[BaseModel] | None) -> tuple[str, ...]:
     if model is None:
         return ()
+    keys = tuple(field.alias or name for name, field in model.model_fields.items())
     # a file is read into values before the models see it
-    return (
-        (*model.model_fields, "file")
-        if issubclass(model, (Empirical, EmpiricalNoise))
-        else tuple(model.model_fields)
-    )
+    return (*keys, "file") if issubclass(model, (Empirical, EmpiricalNoise)) else keys
 
 
 def _missing(model: type[BaseModel] | None, key: int | str) -> str:

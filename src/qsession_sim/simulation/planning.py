@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
 
-from qsession_sim.scheduler.plan import ClientSpec, JobPlan, Plan, SessionSpec
+from qsession_sim.scheduler.plan import AccountSpec, ClientSpec, JobPlan, Plan, SessionSpec
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, OnFinish, OnRejection
 from qsession_sim.workload.columns import Int64Array, JobColumns, SessionColumns, Workload
 
 
-def plan_of(workload: Workload, accounts: Sequence[str]) -> Plan:
-    """Share the job columns with the scheduler, without a copy, and make its sessions and clients."""
+def plan_of(
+    workload: Workload, accounts: Sequence[str], specs: Mapping[str, AccountSpec] | None = None
+) -> Plan:
+    """Share the job columns with the scheduler, without a copy, and make its sessions and clients.
+
+    Args:
+        workload: everything known before the run.
+        accounts: names by number; those of the workload come first.
+        specs: what accounts may do, by name.
+    """
     jobs = workload.jobs
     planned = np.flatnonzero(jobs.at_us != NEVER)
     planned = planned[np.argsort(jobs.at_us[planned], kind="stable")]  # stable: ties go by number (S3)
@@ -26,6 +34,7 @@ def plan_of(workload: Workload, accounts: Sequence[str]) -> Plan:
         sessions=_sessions(workload),
         clients=_clients(workload),
         accounts=accounts,
+        account_specs={n: specs[name] for n, name in enumerate(accounts) if name in specs} if specs else {},
     )
 
 

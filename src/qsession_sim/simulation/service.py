@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import simpy
 from simpy.events import NORMAL, URGENT, EventPriority
@@ -14,12 +14,16 @@ from simpy.events import NORMAL, URGENT, EventPriority
 from qsession_sim.errors import ScenarioError, SchedulerUsageError
 from qsession_sim.results.record import Record
 from qsession_sim.scenario.profiles import DEFAULT_PROFILE, PROFILES, ProfileName
+from qsession_sim.scenario.resolve_accounts import DefaultClocks
+from qsession_sim.scenario.resolved_accounts import ResolvedPlan
+from qsession_sim.scheduler.plan import AccountSpec
 from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import Mode, Rank
 from qsession_sim.simulation.entities import Entities
 from qsession_sim.simulation.planning import plan_of
+from qsession_sim.simulation.program_clocks import session_clocks
 from qsession_sim.simulation.programs import ProgramJob, ProgramSession
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Workload
@@ -55,6 +59,8 @@ class Service:
         qpu: name of the QPU in the tables.
         accounts: the accounts that programs may use; None: any.
         profile: whose clocks a program's sessions have by default.
+        plans: of the accounts that have one, by name; instead of the profile's clocks.
+        account_specs: what accounts may do, by name; the others have no limits.
         horizon_us: where the run stops (S6); None: when there is nothing left to do.
         progress: called now and then during `run`.
 
@@ -81,19 +87,21 @@ class Service:
         qpu: str = "qpu",
         accounts: Collection[str] | None = None,
         profile: ProfileName = DEFAULT_PROFILE,
+        plans: Mapping[str, ResolvedPlan] | None = None,
+        account_specs: Mapping[str, AccountSpec] | None = None,
         horizon_us: int | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.env = simpy.Environment(initial_time=0)
         self._entities = Entities(workload, accounts)
         self._qpu = qpu
-        self._profile = PROFILES[profile]
+        self._clocks = DefaultClocks(PROFILES[profile], plans or {})
         self._horizon_us = horizon_us
         self._progress = progress
         self._jobs = len(workload.jobs)
         self._unfinished: dict[int, ProgramJob] = {}
         self._scheduler = Scheduler(
-            plan_of(workload, self._entities.accounts), rules, queue_key, self._end_program_job
+            plan_of(workload, self._entities.accounts, account_specs), rules, queue_key, self._end_program_job
         )
         self._started = False
         self._is_over = False
@@ -151,18 +159,17 @@ class Service:
     ) -> ProgramSession:
         """Open a session or batch now. Leaving it as a context closes it (S19).
 
-        The two clocks are those of the profile unless given.
+        The two clocks are those of the account's plan, or else of the profile, unless given.
 
         Raises:
             SchedulerUsageError: for a name that is taken or no name, an account that does not exist, mode
-                job, a time that is no whole number or negative, or after the end of the run.
+                job, a time that is no whole number, negative or longer than the plan allows (S61), or after
+                the end of the run.
         """
         now_us = self._command_us()
-        if max_time_us is None:
-            max_time_us = self._profile.max_time_us
-        if interactive_timeout_us is None:
-            kind: Literal["session", "batch"] = "batch" if mode is Mode.BATCH else "session"
-            interactive_timeout_us = self._profile.interactive_timeout_of(kind)
+        max_time_us, interactive_timeout_us = session_clocks(
+            self._clocks, name, account, mode, max_time_us, interactive_timeout_us
+        )
         spec = self._entities.add_session(name, account, stream, mode, max_time_us, interactive_timeout_us)
         number = self._scheduler.add_session(spec)
         self._scheduler.create(now_us, number)

@@ -11,6 +11,7 @@ from typing import assert_never
 import numpy as np
 
 from qsession_sim.errors import ScenarioError
+from qsession_sim.scenario.resolve_accounts import default_clocks
 from qsession_sim.scenario.resolved import (
     ResolvedArrivals,
     ResolvedBatches,
@@ -116,6 +117,7 @@ def _part(
         stream=stream,
         name=source.name,
         start=scenario.start,
+        clocks=default_clocks(scenario.profile, scenario.accounts, scenario.plans),
     )
     match source:
         case ResolvedExplicit():

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
+from qsession_sim.scenario.resolve_accounts import DefaultClocks
 from qsession_sim.scenario.service_models import ServiceTimeModel
 from qsession_sim.workload.columns import (
     ClientColumns,
@@ -32,6 +33,7 @@ class Setting:
     stream: int  # index into Workload.streams
     name: str  # of the stream
     start: datetime  # calendar instant of time 0
+    clocks: DefaultClocks  # of sessions that ask for nothing
 
     def generator(self, purpose: Purpose) -> np.random.Generator:
         """The source's own generator for one purpose."""

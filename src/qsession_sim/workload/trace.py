@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -26,6 +26,11 @@ from qsession_sim.workload.columns import (
     is_constant,
 )
 from qsession_sim.workload.part import Part, Setting, filled
+from qsession_sim.workload.plan_clocks import (
+    SessionClocks,
+    default_session_clocks,
+    refuse_longer_than_plan,
+)
 from qsession_sim.workload.problems import source_error
 from qsession_sim.workload.trace_columns import ColumnError, rows_of, wanted_columns
 from qsession_sim.workload.trace_csv import is_even, read_csv, read_csv_slowly
@@ -143,7 +148,7 @@ def draw_trace(source: ResolvedTrace, setting: Setting, trace: Trace) -> Part:
             cancel_us=taken(rows.cancel_us),
             cancel_after_us=taken(rows.cancel_after_us),
         ),
-        sessions=_session_columns(source, setting, rows, kept, account),
+        sessions=_session_columns(source, setting, rows, kept, account, users),
         clients=EMPTY_WORKLOAD.clients,
         job_names=NumberedNames(source.name, len(used)) if names is None else names,
         session_names=ListedNames(tuple(np.array([*rows.session_names], dtype=object)[kept].tolist())),
@@ -185,19 +190,28 @@ def _renumbered(session: Int64Array) -> tuple[Int64Array, Int64Array]:
 
 
 def _session_columns(
-    source: ResolvedTrace, setting: Setting, rows: Rows, kept: Int64Array, account: Int64Array
+    source: ResolvedTrace,
+    setting: Setting,
+    rows: Rows,
+    kept: Int64Array,
+    account: Int64Array,
+    users: Sequence[str],
 ) -> SessionColumns:
     given = rows.sessions
-    mode = given.mode[kept]
-    timeout_us = np.where(mode == Mode.BATCH, source.batch_interactive_timeout, source.interactive_timeout)
+    mode, user = given.mode[kept], given.account[kept]
+    default = default_session_clocks(source, setting.clocks, users, user, mode)
+    max_time_us = _or(given.max_time_us[kept], default.max_time_us)
+    timeout_us = _or(given.interactive_timeout_us[kept], default.interactive_timeout_us)
+    asked = SessionClocks(max_time_us, timeout_us)
+    refuse_longer_than_plan(source, setting.clocks, users, user, mode, asked)
     return SessionColumns(
         mode=mode,
-        account=account[given.account[kept]],
+        account=account[user],
         stream=constant(len(kept), setting.stream),
         client=constant(len(kept), NEVER),
         created_us=given.created_us[kept],
-        max_time_us=_or(given.max_time_us[kept], constant(len(kept), source.max_time)),
-        interactive_timeout_us=_or(given.interactive_timeout_us[kept], timeout_us),
+        max_time_us=max_time_us,
+        interactive_timeout_us=timeout_us,
         close_us=given.close_us[kept],
         cancel_us=given.cancel_us[kept],
         close_after_us=given.close_after_us[kept],
