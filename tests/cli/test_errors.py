@@ -38,6 +38,10 @@ def test_missing_file(capsys):
     [
         (("--policy", "fifp"), "qsession-sim: no queue policy is called 'fifp'; did you mean 'fifo'?"),
         (("--hold", "nonne"), "qsession-sim: no hold policy is called 'nonne'; did you mean 'none'?"),
+        (
+            ("--routing", "randon"),
+            "qsession-sim: no routing policy is called 'randon'; did you mean 'random'?",
+        ),
         (("--seed", "-1"), "--seed -1: must be at least 0 (got -1)"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from qsession_sim import __version__
 from qsession_sim.cli.main import main
-from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES
+from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES, ROUTING_POLICIES
 from qsession_sim.scenario.load import load_scenario
 from qsession_sim.scenario.schema import json_schema
 
@@ -92,6 +92,6 @@ def test_policies_are_all_listed_with_their_summaries(capsys, monkeypatch, width
     output = capsys.readouterr().out
     assert max(len(line) for line in output.splitlines()) <= int(width)
     words = output.split()
-    for policy in (*QUEUE_POLICIES.values(), *HOLD_POLICIES.values()):
+    for policy in (*QUEUE_POLICIES.values(), *HOLD_POLICIES.values(), *ROUTING_POLICIES.values()):
         assert policy.name in words
         assert set(policy.summary.split()) <= set(words)

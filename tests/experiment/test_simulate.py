@@ -13,8 +13,11 @@ import pytest
 
 import qsession_sim as qs
 from qsession_sim.errors import SchedulerUsageError
-from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES
+from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES, ROUTING_POLICIES
 from qsession_sim.scenario import load
+from qsession_sim.scheduler.rules import GAP_FILL, Routing, Rules
+from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
+from qsession_sim.simulation.service import Service
 
 BUSY: dict[str, Any] = {
     "seed": 5,
@@ -118,9 +121,9 @@ def test_a_function_is_a_queue_policy() -> None:
     assert run.scenario.resolved.policies.queue.name == "lab_b_first"
 
 
-@pytest.mark.parametrize("given", [{"policy": "fifi"}, {"hold": "exclusiv"}])
+@pytest.mark.parametrize("given", [{"policy": "fifi"}, {"hold": "exclusiv"}, {"routing": "least"}])
 def test_an_unknown_policy_is_an_error_that_helps(given: dict[str, str]) -> None:
-    with pytest.raises(qs.PolicyError, match=r"did you mean '(fifo|exclusive)'"):
+    with pytest.raises(qs.PolicyError, match=r"did you mean '(fifo|exclusive|least_busy)'"):
         qs.simulate(BUSY, **given)  # type: ignore[arg-type]
 
 
@@ -133,9 +136,16 @@ def test_an_unknown_policy_is_an_error_that_helps(given: dict[str, str]) -> None
         ),
         (
             {"hold": len},
-            "a hold policy must be a name (exclusive, shared, none), not <built-in function len>",
+            "a hold policy must be a name (exclusive, shared, gap_fill, none, adaptive), not <built-in function len>",
         ),
-        ({"hold": ["shared"]}, "a hold policy must be a name (exclusive, shared, none), not ['shared']"),
+        (
+            {"routing": 3},
+            "a routing policy must be a name (least_busy, shortest_expected_wait, round_robin, random), not 3",
+        ),
+        (
+            {"hold": ["shared"]},
+            "a hold policy must be a name (exclusive, shared, gap_fill, none, adaptive), not ['shared']",
+        ),
     ],
 )
 def test_a_policy_of_another_kind_is_an_error_that_says_what_is_wanted(given: Any, message: str) -> None:
@@ -166,6 +176,7 @@ def test_programs_that_are_no_list_are_refused(programs: Any) -> None:
 def test_the_loader_knows_every_policy_by_name() -> None:
     assert tuple(QUEUE_POLICIES) == load.QUEUE_POLICIES
     assert tuple(HOLD_POLICIES) == load.HOLD_POLICIES
+    assert tuple(ROUTING_POLICIES) == load.ROUTING_POLICIES
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
@@ -229,3 +240,56 @@ def test_the_provenance_holds_the_fit_of_a_fitted_service_time(tmp_path: Path) -
         }
     }
     assert run.jobs["completed_us"].to_list()[0] in {2_000_000, 3_125_000, 2_272_728}
+
+
+RULES = {
+    "max_time_ends_as": "cancelled",
+    "unused_timeout": "1m",
+    "max_execution_time": "none",
+    "ittl_condition": "ready",
+    "calibration": "before_sessions",
+    "on_outage": "requeue",
+}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "rules"),
+    [
+        ({"workload": []}, Rules(max_execution_time_us=3 * 3_600_000_000)),
+        (
+            {"workload": [], "rules": RULES, "policies": {"hold": "gap_fill", "routing": "random"}},
+            Rules(
+                hold=GAP_FILL,
+                max_time_ends_as=JobStatus.CANCELLED,
+                unused_timeout_us=60_000_000,
+                max_execution_time_us=NEVER,
+                ittl_asks_for_ready=True,
+                calibrates_before_sessions=True,
+                requeues_after_outage=True,
+                routing=Routing.RANDOM,
+            ),
+        ),
+    ],
+)
+def test_the_service_gets_the_rules_of_the_scenario(
+    monkeypatch: pytest.MonkeyPatch, scenario: dict[str, Any], rules: Rules
+) -> None:
+    """S16, S21, S43, S44, S51, S52, S54."""
+    given = []
+
+    class Listening(Service):
+        def __init__(self, workload: Any, **settings: Any) -> None:
+            given.append(settings["rules"])
+            super().__init__(workload, **settings)
+
+    monkeypatch.setattr("qsession_sim.experiment.simulate.Service", Listening)
+    qs.simulate(scenario)
+
+    assert given == [rules]
+
+
+def test_another_routing_policy_replaces_that_of_the_scenario() -> None:
+    """S54"""
+    run = qs.simulate(BUSY, routing="round_robin")
+
+    assert run.scenario.resolved.policies.routing.name == "round_robin"

@@ -54,7 +54,11 @@ def test_items_are_addressed_by_name_id_or_kind(file):
     assert vqe["think_time"] == {"kind": "exponential", "mean": "2s"}
     assert explicit["jobs"][0]["at"] == "1m"
     assert written["qpus"][0]["service_time"]["overhead"] == "1s"
-    assert written["policies"] == {"queue": {"name": "fifo"}, "hold": {"name": "shared"}}
+    assert written["policies"] == {
+        "queue": {"name": "fifo"},
+        "hold": {"name": "shared"},
+        "routing": {"name": "least_busy"},
+    }
     assert written["rules"]["unused_timeout"] == "5m"
 
 

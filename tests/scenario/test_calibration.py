@@ -78,3 +78,31 @@ def test_the_drawn_workload_offers_the_load():
     offered = draw(scenario.resolved).jobs.qpu_time_us.sum() / 3_600_000_000 / 1000
     jobs = 0.8 * 1000 * 40
     assert abs(offered - 0.8) < 5 * 0.8 * math.sqrt(2 / jobs)
+
+
+def qpu(name, per_execution, **keys):
+    return {"name": name, "service_time": {"overhead": "0s", "per_execution": per_execution}, **keys}
+
+
+@pytest.mark.parametrize(
+    ("source", "mean_us"),
+    [
+        # 2 s and 6 s a job: 1/2 + 1/6 = 2/3 jobs in a second keep both busy, half of them offer 0.5
+        ({"load": 0.5}, 3_000_000),
+        ({"load": 0.5, "qpu": "slow"}, 12_000_000),
+        ({"load": 0.5, "qpu": "aer"}, 2_000_000),
+        # the same 3 s on both
+        ({"load": 0.5, "qpu_time": "3s", "shots": None}, 3_000_000),
+    ],
+)
+def test_a_load_is_that_of_all_qpus_that_the_jobs_may_use(source, mean_us):
+    """S54: three QPUs, of which jobs that name none never meet the simulator backend (S22)."""
+    qpus = [qpu("fast", "2ms"), qpu("slow", "6ms"), qpu("aer", "1ms", simulator=True)]
+    source = {key: value for key, value in {"shots": 1000, **source}.items() if value is not None}
+    scenario = {
+        "horizon": "24h",
+        "qpus": qpus,
+        "workload": [{"kind": "arrivals", "account": "a", **source}],
+    }
+
+    assert load_scenario(scenario).resolved.workload[0].interarrival.mean == mean_us

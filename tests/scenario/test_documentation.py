@@ -15,11 +15,15 @@ from qsession_sim.scenario.human import (
     HumanExplicit,
     HumanIterative,
     HumanJob,
+    HumanPolicies,
+    HumanQPU,
+    HumanRules,
     HumanScenario,
     HumanSession,
 )
 from qsession_sim.scenario.human_accounts import HumanAccount, HumanClock, HumanPlan, HumanTimeouts
 from qsession_sim.scenario.human_clients import HumanPauses, HumanUsers
+from qsession_sim.scenario.human_qpus import HumanEstimate, HumanWindow
 from qsession_sim.scenario.human_service import HumanColumns, HumanServiceTime
 from qsession_sim.scenario.human_trace import HumanTrace
 from qsession_sim.scenario.load import load_scenario
@@ -61,6 +65,7 @@ def test_shown_messages_are_those_of_the_shown_file(tmp_path, monkeypatch):
         *(HumanPauses, EarlyStop, LinearShots, GeometricShots, SteppedShots, ShotStep, HumanUsers),
         *(HumanTrace, InferredSessions, TraceColumns),
         *(HumanAccount, HumanClock, HumanPlan, HumanTimeouts, Quota, SubmissionRate),
+        *(HumanQPU, HumanRules, HumanPolicies, HumanWindow, HumanEstimate),
     ],
 )
 def test_every_key_is_in_the_reference(model):

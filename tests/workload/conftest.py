@@ -135,6 +135,7 @@ def content() -> Callable[[Workload], Settings]:
             table: {
                 field.name: getattr(getattr(workload, table), field.name).tolist()
                 for field in fields(getattr(workload, table))
+                if getattr(workload, table).is_needed(field.name)
             }
             for table in ("jobs", "sessions", "clients")
         }

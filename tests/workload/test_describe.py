@@ -34,6 +34,7 @@ def test_a_small_workload_is_described_in_full():
         "rate_per_hour": 1.5,
         "total_qpu_time_us": 24 * 60_000_000,
         "offered_load": 0.15,
+        "qpus": {"qpu": {"named_by_jobs": 0, "offered_load": 0.15, "windows": 0}},
         "interarrival_us": {"count": 2, **one(HOUR)},
         "qpu_time_us": {"count": 4, **one(HOUR // 10)},
         "think_us": {"count": 1, **one(5_000_000)},
@@ -66,3 +67,34 @@ def test_nothing_has_no_rates():
 
     keys = ("rate_per_hour", "offered_load", "interarrival_us", "qpu_time_us", "think_us", "busiest_hour")
     assert [description[key] for key in keys] == [None] * 6
+
+
+def test_the_load_of_each_qpu_is_that_of_its_own_jobs_and_a_share_of_the_others():
+    """In 1 h: 18 min name torino, 30 min a simulator. What names none takes 18 min on torino, 36 min on kyiv.
+
+    Of the latter 2/3 on torino and 1/3 on kyiv are 12 min on each.
+    """
+    jobs = [
+        {"id": "a", "at": "0s", "account": "x", "shots": 1080, "qpu": "torino"},
+        {"id": "b", "at": "30m", "account": "x", "shots": 1080},
+        {"id": "c", "at": "1h", "account": "x", "qpu_time": "30m", "qpu": "aer"},
+    ]
+    qpus = [
+        {"name": "torino", "service_time": {"overhead": "0s", "per_execution": "1s"}},
+        {"name": "aer", "simulator": True},
+        {
+            "name": "kyiv",
+            "service_time": {"overhead": "0s", "per_execution": "2s"},
+            "windows": [{"kind": "maintenance", "at": "1h", "duration": "1h"}],
+        },
+    ]
+    scenario = {"qpus": qpus, "workload": [{"kind": "explicit", "jobs": jobs}]}
+    description = qs.describe_workload(qs.draw(qs.load_scenario(scenario).resolved))
+
+    assert description["qpus"] == {
+        "torino": {"named_by_jobs": 1, "offered_load": 0.5, "windows": 0},
+        "aer": {"named_by_jobs": 1, "offered_load": 0.5, "windows": 0},
+        "kyiv": {"named_by_jobs": 0, "offered_load": 0.2, "windows": 1},
+    }
+    assert description["offered_load"] == 0.35
+    assert description["busiest_hour"] == {"start_us": 0, "submissions": 2, "offered_load": 0.35}

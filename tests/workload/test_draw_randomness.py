@@ -100,6 +100,13 @@ def test_the_numbers_of_the_purposes_stay():
         "LAYERS": 16,
         "QUBITS": 17,
         "DEPTH": 18,
+        "PREPARATION": 24,
+        "POST_PROCESSING": 25,
+        "ESTIMATE": 26,
+        "ROUTE": 27,
+        "SESSION_ROUTE": 28,
+        "TIME_BETWEEN_FAILURES": 29,
+        "REPAIR_TIME": 30,
     }
 
 

@@ -64,6 +64,9 @@ def workloads(draw, *, swf=False):
         priority=column([0 if swf else draw(st.integers(-(2**62), 2**62)) for _ in range(count)]),
         cancel_us=column([NEVER if swf else draw(optional_times) for _ in range(count)]),
         cancel_after_us=column([NEVER if swf else draw(optional_times) for _ in range(count)]),
+        preparation_us=column([0 if swf else draw(st.integers(0, 2**40)) for _ in range(count)]),
+        post_processing_us=column([0 if swf else draw(st.sampled_from([0, 5])) for _ in range(count)]),
+        estimate_us=column([NEVER if swf else draw(st.sampled_from([NEVER, 1, 5])) for _ in range(count)]),
     )
     given_times = [field.name for field in fields(SessionColumns) if field.name.endswith("_us")]
     session_times = {name: [draw(st.integers(0, 2**40)) for _ in range(sessions)] for name in given_times}
@@ -156,3 +159,28 @@ def test_other_endings_and_places_are_refused(tmp_path):
         qs.write_workload(EMPTY_WORKLOAD, "a.txt")
     with pytest.raises(qs.WorkloadFileError, match="cannot be written: No such file"):
         qs.write_workload(EMPTY_WORKLOAD, tmp_path / "none" / "a.csv")
+
+
+def test_what_concerns_qpus_is_told_because_no_format_holds_it(tmp_path):
+    jobs = [
+        {"id": "a", "at": "5s", "account": "lab", "qpu_time": "3s", "qpu": "torino"},
+        {"id": "b", "at": "6s", "account": "lab", "shots": 1000, "preparation": "1s"},
+    ]
+    qpus = [
+        {"name": "torino", "windows": [{"kind": "maintenance", "at": "1h", "duration": "1h"}]},
+        {"name": "kyiv", "service_time": {"overhead": "3s"}},
+    ]
+    scenario = {"qpus": qpus, "workload": [{"kind": "explicit", "jobs": jobs}]}
+    workload = qs.draw(qs.load_scenario(scenario).resolved)
+    lost = (
+        "the QPUs that jobs and sessions name are not held",
+        "QPU times are those of one QPU, though they differ between QPUs",
+        "windows of availability are not held",
+    )
+
+    assert qs.write_workload(workload, tmp_path / "a.csv") == lost
+    assert qs.write_workload(workload, tmp_path / "a.swf") == (
+        *lost,
+        "preparation, post-processing and estimates are not held",
+        "times that are no whole seconds are decimal fractions, which other programs may not read",
+    )

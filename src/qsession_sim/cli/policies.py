@@ -10,7 +10,7 @@ def policies() -> None:
     from rich.text import Text
 
     from qsession_sim.cli.console import output
-    from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES
+    from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES, ROUTING_POLICIES
 
     console = output()
     kinds = {
@@ -19,6 +19,9 @@ def policies() -> None:
         ],
         "Hold policies: what the QPU does while a session holds it with nothing to run": [
             (policy.name, policy.summary) for policy in HOLD_POLICIES.values()
+        ],
+        "Routing policies: which QPU a job or session gets that names none": [
+            (policy.name, policy.summary) for policy in ROUTING_POLICIES.values()
         ],
     }
     width = max(len(name) for listed in kinds.values() for name, _ in listed)

@@ -40,6 +40,9 @@ def run(
     hold: Annotated[
         str | None, typer.Option(metavar="NAME", help="Hold policy, instead of the scenario's.")
     ] = None,
+    routing: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Routing policy, instead of the scenario's.")
+    ] = None,
     output_format: Annotated[
         OutputFormat,
         typer.Option(
@@ -68,7 +71,7 @@ def run(
     saved = False
     try:
         with nullcontext() if quiet else progress_bar(loaded.resolved.horizon) as progress:
-            finished = _simulate(loaded, policy, hold, progress)
+            finished = _simulate(loaded, (policy, hold, routing), progress)
             if output is not None:
                 if progress is not None:
                     progress.announce("writing the tables")
@@ -111,11 +114,14 @@ def _print_notes(finished: Run, output: str | None) -> None:
 
 
 def _simulate(
-    scenario: Scenario, policy: str | None, hold: str | None, progress: ShownProgress | None
+    scenario: Scenario,
+    policies: tuple[str | None, str | None, str | None],
+    progress: ShownProgress | None,
 ) -> Run:
     from qsession_sim.experiment.simulate import simulate
 
-    return simulate(scenario, policy=policy, hold=hold, progress=progress)
+    queue, hold, routing = policies
+    return simulate(scenario, policy=queue, hold=hold, routing=routing, progress=progress)
 
 
 def _check_place(output: str) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from qsession_sim.errors import SchedulerUsageError
-from qsession_sim.policies.registry import QueuePolicy, hold_policy, queue_policy
+from qsession_sim.policies.registry import QueuePolicy, hold_policy, queue_policy, routing_policy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, load_scenario
 from qsession_sim.scenario.resolved import NamedPolicy, ResolvedPolicies, ResolvedRules, ResolvedScenario
 from qsession_sim.scenario.service_models import FittedModel
-from qsession_sim.scheduler.rules import HoldPolicy, Rules
+from qsession_sim.scheduler.rules import HoldPolicy, Routing, Rules
 from qsession_sim.scheduler.view import JobView
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
 from qsession_sim.simulation.account_specs import account_specs
@@ -27,6 +27,7 @@ def simulate(
     *,
     policy: str | Callable[[JobView], tuple[int, ...]] | None = None,
     hold: str | None = None,
+    routing: str | None = None,
     seed: int | None = None,
     overrides: Sequence[str] = (),
     programs: Sequence[Callable[[Service], Program]] = (),
@@ -39,6 +40,7 @@ def simulate(
         policy: queue policy: a name, or a function from a job to a tuple of ints, the smallest first; by
             default the scenario's.
         hold: name of the hold policy; by default the scenario's.
+        routing: name of the routing policy; by default the scenario's.
         seed: by default the scenario's.
         overrides: `PATH=VALUE` settings, as for `--set`.
         programs: live SimPy programs that take part, each a generator function of the `Service`.
@@ -60,11 +62,12 @@ def simulate(
     named = scenario.resolved.policies
     queue = queue_policy(named.queue.name if policy is None else policy)
     hold_name = named.hold.name if hold is None else hold
-    rules = _rules(scenario.resolved.rules, hold_policy(hold_name))
+    routing_name = named.routing.name if routing is None else routing
+    rules = _rules(scenario.resolved.rules, hold_policy(hold_name), routing_policy(routing_name))
     service = _service(scenario, rules, queue, progress)
     for program in programs:
         service.start(program)
-    scenario = _with_policies(scenario, queue.name, hold_name)
+    scenario = _with_policies(scenario, queue.name, hold_name, routing_name)
     with scenario.placing_problems():
         record = service.run()
     return Run(record, scenario, {"engine": "simpy", **_fits(scenario.resolved)})
@@ -86,7 +89,6 @@ def _service(
         workload,
         rules=rules,
         queue_key=queue.key,
-        qpu=resolved.qpus[0].name,
         accounts=None if resolved.accounts is None else workload.accounts,
         profile=resolved.profile,
         plans=plan_of_each(resolved),
@@ -96,9 +98,11 @@ def _service(
     )
 
 
-def _with_policies(scenario: Scenario, queue: str, hold: str) -> Scenario:
+def _with_policies(scenario: Scenario, queue: str, hold: str, routing: str) -> Scenario:
     """The scenario with the policies that the run has."""
-    policies = ResolvedPolicies(queue=NamedPolicy(name=queue), hold=NamedPolicy(name=hold))
+    policies = ResolvedPolicies(
+        queue=NamedPolicy(name=queue), hold=NamedPolicy(name=hold), routing=NamedPolicy(name=routing)
+    )
     return replace(scenario, resolved=scenario.resolved.model_copy(update={"policies": policies}))
 
 
@@ -112,10 +116,14 @@ def _fits(resolved: ResolvedScenario) -> dict[str, Any]:
     return {"service_time_fits": fits} if fits else {}
 
 
-def _rules(rules: ResolvedRules, hold: HoldPolicy) -> Rules:
+def _rules(rules: ResolvedRules, hold: HoldPolicy, routing: Routing) -> Rules:
     return Rules(
         hold=hold,
         max_time_ends_as=JobStatus[rules.max_time_ends_as.upper()],
         unused_timeout_us=rules.unused_timeout,
         max_execution_time_us=NEVER if rules.max_execution_time is None else rules.max_execution_time,
+        ittl_asks_for_ready=rules.ittl_condition == "ready",
+        calibrates_before_sessions=rules.calibration == "before_sessions",
+        requeues_after_outage=rules.on_outage == "requeue",
+        routing=routing,
     )

@@ -1,5 +1,5 @@
 """Policies by name. A queue policy orders the normal queue (S50); a hold policy says what the QPU does
-while a session holds it with nothing to run (S51)."""
+while a session holds it with nothing to run (S51); a routing policy finds a QPU for what names none (S54)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from qsession_sim.errors import PolicyError
-from qsession_sim.scheduler.rules import EXCLUSIVE, NONE, SHARED, HoldPolicy
+from qsession_sim.scheduler.rules import ADAPTIVE, EXCLUSIVE, GAP_FILL, NONE, SHARED, HoldPolicy, Routing
 from qsession_sim.scheduler.view import JobView, QueueKey
 
 P = TypeVar("P")
@@ -32,6 +32,15 @@ class NamedHoldPolicy:
     name: str
     summary: str
     policy: HoldPolicy
+
+
+@dataclass(frozen=True)
+class NamedRouting:
+    """A named way to find a QPU for a job or session that names none (S54); ties go to the first QPU."""
+
+    name: str
+    summary: str
+    routing: Routing
 
 
 def _most_urgent_first(job: JobView) -> tuple[int, ...]:
@@ -62,7 +71,33 @@ HOLD_POLICIES: Final = MappingProxyType(
             NamedHoldPolicy(
                 "shared", "Job-mode jobs may run while the session has none, as in a batch.", SHARED
             ),
+            NamedHoldPolicy(
+                "gap_fill",
+                "A job-mode job may run if its estimate fits in what is left of the ITTL.",
+                GAP_FILL,
+            ),
             NamedHoldPolicy("none", "The ITTL counts as 0: an idle session lets go at once.", NONE),
+            NamedHoldPolicy(
+                "adaptive",
+                "As exclusive, with an ITTL that follows the session's past think times.",
+                ADAPTIVE,
+            ),
+        )
+    }
+)
+
+ROUTING_POLICIES: Final = MappingProxyType(
+    {
+        policy.name: policy
+        for policy in (
+            NamedRouting("least_busy", "To the QPU with the fewest queued jobs.", Routing.LEAST_BUSY),
+            NamedRouting(
+                "shortest_expected_wait",
+                "To the QPU whose queued and running jobs are estimated to take least.",
+                Routing.SHORTEST_EXPECTED_WAIT,
+            ),
+            NamedRouting("round_robin", "To one QPU after the other.", Routing.ROUND_ROBIN),
+            NamedRouting("random", "To any QPU, all equally likely.", Routing.RANDOM),
         )
     }
 )
@@ -124,6 +159,21 @@ def hold_policy(name: str) -> HoldPolicy:
     if not isinstance(name, str):
         raise PolicyError(f"a hold policy must be a name ({', '.join(HOLD_POLICIES)}), not {name!r}")
     return _find(name, HOLD_POLICIES, "hold").policy
+
+
+def routing_policy(name: str) -> Routing:
+    """Find a routing policy by name.
+
+    Raises:
+        PolicyError: if there is no policy of that name.
+
+    Example:
+        >>> routing_policy("round_robin").name
+        'ROUND_ROBIN'
+    """
+    if not isinstance(name, str):
+        raise PolicyError(f"a routing policy must be a name ({', '.join(ROUTING_POLICIES)}), not {name!r}")
+    return _find(name, ROUTING_POLICIES, "routing").routing
 
 
 def _find(name: str, policies: Mapping[str, P], kind: str) -> P:

@@ -1,9 +1,9 @@
-"""From a load to the rate of arrivals that offers it: rate x mean QPU time = load."""
+"""From a load to the rate of arrivals that offers it: rate x mean QPU time = load x QPUs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
 from qsession_sim.scenario.arrival_processes import mean_per_hour, scaled
@@ -22,7 +22,7 @@ from qsession_sim.scenario.service_models import (
 from qsession_sim.units import HOUR, SECOND
 
 if TYPE_CHECKING:
-    from qsession_sim.scenario.human import HumanArrivals, HumanScenario
+    from qsession_sim.scenario.human import HumanArrivals, HumanQPU, HumanScenario
     from qsession_sim.scenario.human_service import HumanServiceTime
 
 _LONGEST_US = 2**62
@@ -74,12 +74,41 @@ def _mean_noise(noise: Noise) -> float:
             assert_never(noise)
 
 
-def calibrated(source: HumanArrivals, service_time: HumanServiceTime) -> dict[str, Any]:
+def mean_time_between_us(source: HumanArrivals, qpus: Sequence[HumanQPU]) -> float | None:
+    """Mean time between two jobs of a source that keep all QPUs busy to which they may go (load 1).
+
+    Where QPUs differ in speed each of them does its share: 1 / (1 / mean of one + 1 / mean of the next ...).
+
+    Args:
+        source: as for `mean_qpu_time_us`.
+        qpus: of the scenario; simulator backends get only jobs that name them.
+
+    Returns:
+        Microseconds; infinite or None where `mean_qpu_time_us` is, for any of the QPUs.
+    """
+    means = [
+        mean_qpu_time_us(source, qpu.service_time)
+        for qpu in qpus
+        if (not qpu.simulator if source.qpu is None else qpu.name == source.qpu)
+    ]
+    known = [mean_us for mean_us in means if mean_us is not None]
+    if len(known) < len(means):
+        return None
+    if len(set(known)) == 1:
+        return known[0] / len(known)
+    if min(known) <= 0:
+        return 0.0
+    if max(known) == math.inf:
+        return math.inf
+    return 1 / math.fsum(1 / mean_us for mean_us in known)
+
+
+def calibrated(source: HumanArrivals, qpus: Sequence[HumanQPU]) -> dict[str, Any]:
     """The keys that say when the jobs of a source arrive, with its load solved.
 
     Args:
         source: of which `uncalibrated` finds no problem.
-        service_time: of the QPU.
+        qpus: of the scenario.
 
     Returns:
         `interarrival`, `rates`, `bursts` and `groups`; all but one are None.
@@ -87,7 +116,7 @@ def calibrated(source: HumanArrivals, service_time: HumanServiceTime) -> dict[st
     keys = {key: getattr(source, key) for key in ("interarrival", "rates", "bursts", "groups")}
     if source.load is None:
         return keys
-    mean_us = mean_qpu_time_us(source, service_time)
+    mean_us = mean_time_between_us(source, qpus)
     if mean_us is None:
         raise ValueError("a load needs a mean QPU time; `uncalibrated` tells")
     per_us = source.load / mean_us
@@ -102,11 +131,10 @@ def calibrated(source: HumanArrivals, service_time: HumanServiceTime) -> dict[st
 
 def uncalibrated(scenario: HumanScenario) -> Iterator[Problem]:
     """Loads that no rate can offer."""
-    service_time = scenario.qpus[0].service_time
     for index, source in enumerate(scenario.workload):
         if source.kind != "arrivals" or source.load is None:
             continue
-        mean_us = mean_qpu_time_us(source, service_time)
+        mean_us = mean_time_between_us(source, scenario.qpus)
         if mean_us is None:
             problem = (
                 "the mean of these QPU times has no closed form, so no rate can be solved; give qpu_time"

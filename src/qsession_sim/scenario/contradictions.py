@@ -7,12 +7,15 @@ from typing import Any, Final
 
 from qsession_sim.scenario.client_contradictions import client_habits
 from qsession_sim.scenario.document import Path
+from qsession_sim.scenario.estimate_contradictions import estimate_contradictions
 from qsession_sim.scenario.explicit_contradictions import explicit_contradictions, service
 from qsession_sim.scenario.plan_contradictions import plan_contradictions
 from qsession_sim.scenario.problems import Problem, unknown_name
+from qsession_sim.scenario.qpu_contradictions import qpu_contradictions
 from qsession_sim.scenario.reading import Part, duration, given, part, parts, text
 from qsession_sim.scenario.service_contradictions import service_contradictions
 from qsession_sim.scenario.start_contradictions import client_starts, starts
+from qsession_sim.scenario.window_contradictions import window_contradictions
 
 _DRAWN: Final = ("arrivals", "iterative", "batches")
 _LARGEST: Final = {
@@ -29,7 +32,10 @@ _LARGEST: Final = {
 
 
 def contradictions(
-    data: Any, queue_policies: Sequence[str], hold_policies: Sequence[str]
+    data: Any,
+    queue_policies: Sequence[str],
+    hold_policies: Sequence[str],
+    routing_policies: Sequence[str],
 ) -> Iterator[Problem]:
     """Find every contradiction in a scenario's plain data.
 
@@ -37,14 +43,17 @@ def contradictions(
         data: the scenario as written; parts that cannot be read are passed over.
         queue_policies: names of the queue policies that exist.
         hold_policies: names of the hold policies that exist.
+        routing_policies: names of the routing policies that exist.
     """
     yield from _nulls(data, ())
     if not isinstance(data, Mapping):
         return
-    yield from _qpus(data)
-    yield from _simulators(data)
+    yield from qpu_contradictions(data)
+    yield from window_contradictions(data)
+    yield from estimate_contradictions(data)
     yield from _policies(data, "queue", queue_policies)
     yield from _policies(data, "hold", hold_policies)
+    yield from _policies(data, "routing", routing_policies)
     yield from _warm_up(data)
     yield from _accounts(data)
     yield from plan_contradictions(data)
@@ -66,24 +75,6 @@ def _nulls(value: Any, path: Path) -> Iterator[Problem]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _nulls(item, (*path, index))
-
-
-def _qpus(data: Part) -> Iterator[Problem]:
-    qpus = data.get("qpus")
-    if isinstance(qpus, list) and len(qpus) != 1:
-        yield Problem(("qpus",), f"must hold exactly one QPU, not {len(qpus)}")
-
-
-def _simulators(data: Part) -> Iterator[Problem]:
-    """S22: a simulator backend has no sessions; its jobs need no scheduler, so they are not simulated."""
-    simulators = [path for path, qpu in parts(data, "qpus") if qpu.get("simulator") is True]
-    for path in simulators:
-        yield Problem((*path, "simulator"), "jobs of a simulator backend wait for nothing; give false", True)
-    for path, source in parts(data, "workload") if simulators else ():
-        kind, mode = source.get("kind"), source.get("mode", "session")
-        if kind == "batches" or (kind == "iterative" and mode != "job") or given(source, "sessions"):
-            what = "a session cannot be opened on a simulator backend; give simulator: false"
-            yield Problem(path, what)
 
 
 def _policies(data: Part, role: str, known: Sequence[str]) -> Iterator[Problem]:
@@ -124,6 +115,8 @@ def _account_users(data: Part) -> Iterator[tuple[Path, Part]]:
         if source.get("kind") == "explicit":
             yield from parts(source, "sessions", path)
             yield from parts(source, "jobs", path)
+    for path, qpu in parts(data, "qpus"):
+        yield from parts(qpu, "windows", path)
 
 
 def _names(data: Part) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from qsession_sim.scenario.arrival_processes import TimedStarts
 from qsession_sim.scenario.client_habits import EarlyStop, ShotsByIteration
 from qsession_sim.scenario.human_accounts import HumanAccount, HumanPlan
 from qsession_sim.scenario.human_clients import HumanPauses, HumanUsers
+from qsession_sim.scenario.human_qpus import HumanPhases, HumanWindow
 from qsession_sim.scenario.human_service import HumanServiceTime
 from qsession_sim.scenario.human_trace import HumanTrace
 from qsession_sim.scenario.profiles import DEFAULT_PROFILE
@@ -33,6 +34,7 @@ from qsession_sim.scenario.spellings import (
     RowCount,
     SchemaVersion,
     Seed,
+    WholeNumber,
 )
 
 DEFAULT_QPU: Final = "qpu"
@@ -52,6 +54,18 @@ class HumanRules(Model):
     max_execution_time: Annotated[
         LimitSpelling | None, Field(description="the longest QPU time of any job, or none (S44)")
     ] = None
+    ittl_condition: Annotated[
+        Literal["queued", "ready"],
+        Field(description="which jobs stop the interactive timeout: queued or ready ones (S43)"),
+    ] = "queued"
+    calibration: Annotated[
+        Literal["after_sessions", "before_sessions"],
+        Field(description="whether a calibration waits for a session: after_sessions or before_sessions"),
+    ] = "after_sessions"
+    on_outage: Annotated[
+        Literal["fail", "requeue"],
+        Field(description="what becomes of a job that an outage hits: fail or requeue (S52)"),
+    ] = "fail"
 
 
 class HumanQPU(Model):
@@ -62,8 +76,12 @@ class HumanQPU(Model):
         HumanServiceTime, Field(description="how QPU times follow from circuits and shots")
     ] = HumanServiceTime()
     simulator: Annotated[
-        bool, Field(strict=True, description="whether it is a simulator backend; only false can be simulated")
+        bool, Field(strict=True, description="whether it is a simulator backend, without a queue (S22)")
     ] = False
+    lanes: Annotated[WholeNumber, Field(description="the number of its execution lanes (S42)")] = 5
+    windows: Annotated[
+        tuple[HumanWindow, ...], Field(description="a list of windows of availability (S52)")
+    ] = ()
 
 
 class HumanPolicies(Model):
@@ -75,6 +93,9 @@ class HumanPolicies(Model):
     hold: Annotated[PolicySpelling, Field(description="what an idle session lets the QPU do (S51)")] = (
         NamedPolicy(name="exclusive")
     )
+    routing: Annotated[
+        PolicySpelling, Field(description="which QPU a job or session gets that names none (S54)")
+    ] = NamedPolicy(name="least_busy")
 
 
 class HumanSession(Model):
@@ -92,6 +113,7 @@ class HumanSession(Model):
     cancel: Annotated[Duration | None, Field(description="the time at which it is cancelled (S18)")] = None
     close_after: Annotated[Duration | None, Field(description="the time from creation to close")] = None
     cancel_after: Annotated[Duration | None, Field(description="the time from creation to cancel")] = None
+    qpu: Annotated[Name | None, Field(description="its QPU; default: it is routed (S54)")] = None
 
 
 class HumanJob(Model):
@@ -117,6 +139,16 @@ class HumanJob(Model):
     layers: Annotated[Count | None, Field(description="the number of layers of each circuit")] = None
     qubits: Annotated[Count | None, Field(description="the number of qubits of each circuit")] = None
     depth: Annotated[Count | None, Field(description="the depth of each circuit")] = None
+    qpu: Annotated[Name | None, Field(description="its QPU; default: it is routed (S54)")] = None
+    preparation: Annotated[
+        Duration | None, Field(description="how long it is prepared (S40); default 0s")
+    ] = None
+    post_processing: Annotated[
+        Duration | None, Field(description="how long it is post-processed (S40); default 0s")
+    ] = None
+    estimate: Annotated[
+        PositiveDuration | None, Field(description="the user's estimate of its QPU time; default perfect")
+    ] = None
 
 
 class HumanExplicit(Model):
@@ -149,7 +181,7 @@ class _DrawnJobs(Model):
     ] = None
 
 
-class HumanArrivals(TimedStarts, _DrawnJobs):
+class HumanArrivals(HumanPhases, TimedStarts, _DrawnJobs):
     """Independent jobs in job mode: an open loop."""
 
     kind: Literal["arrivals"]
@@ -171,7 +203,7 @@ class HumanStart(TimedStarts):
     ] = None
 
 
-class HumanIterative(_DrawnJobs):
+class HumanIterative(HumanPhases, _DrawnJobs):
     """Closed-loop clients: submit, wait for the result, think, submit again (S64 to S67)."""
 
     kind: Literal["iterative"]
@@ -213,7 +245,7 @@ class HumanIterative(_DrawnJobs):
     ] = "give_up"
 
 
-class HumanBatches(TimedStarts, _DrawnJobs):
+class HumanBatches(HumanPhases, TimedStarts, _DrawnJobs):
     """Batches whose jobs are all submitted at the batch's start, and which are then closed."""
 
     kind: Literal["batches"]
@@ -251,7 +283,7 @@ class HumanScenario(Model):
         ProfileSpelling, Field(description="the documented clocks and limits to start from")
     ] = DEFAULT_PROFILE
     rules: Annotated[HumanRules, Field(description="choices that the rules leave open")] = HumanRules()
-    qpus: Annotated[tuple[HumanQPU, ...], Field(description="a list with one QPU")] = (
+    qpus: Annotated[tuple[HumanQPU, ...], Field(min_length=1, description="a list of QPUs")] = (
         HumanQPU(name=DEFAULT_QPU),
     )
     policies: Annotated[HumanPolicies, Field(description="who runs next")] = HumanPolicies()

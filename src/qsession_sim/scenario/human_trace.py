@@ -6,13 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from qsession_sim.scenario.quantities import Duration, Model
+from qsession_sim.scenario.human_qpus import HumanPhases
+from qsession_sim.scenario.quantities import Duration
 from qsession_sim.scenario.resolve_accounts import DefaultClocks
+from qsession_sim.scenario.resolve_qpus import resolve_phases
 from qsession_sim.scenario.resolved_trace import InferredSessions, ResolvedTrace, TraceColumns
 from qsession_sim.scenario.spellings import NO_LIMIT, Identifier, LimitSpelling, Name
 
 
-class HumanTrace(Model):
+class HumanTrace(HumanPhases):
     """The jobs of a file: CSV, Parquet, or SWF (Standard Workload Format)."""
 
     kind: Literal["trace"]
@@ -64,6 +66,7 @@ def resolve_trace(source: HumanTrace, clocks: DefaultClocks) -> ResolvedTrace:
         **_clocks(source, clocks),
         infer_sessions=source.infer_sessions,
         skip_bad_lines=source.skip_bad_lines,
+        **resolve_phases(source),
     )
 
 

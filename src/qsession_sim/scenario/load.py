@@ -36,7 +36,8 @@ from qsession_sim.scenario.value_files import inline_value_files, name_value_fil
 from qsession_sim.scenario.yaml_source import read_yaml
 
 QUEUE_POLICIES: Final = ("fifo", "priority")
-HOLD_POLICIES: Final = ("exclusive", "shared", "none")
+HOLD_POLICIES: Final = ("exclusive", "shared", "gap_fill", "none", "adaptive")
+ROUTING_POLICIES: Final = ("least_busy", "shortest_expected_wait", "round_robin", "random")
 
 _LIBRARY_ORIGIN: Final = "scenario"
 
@@ -127,6 +128,7 @@ def load_scenario(
     skip_bad_lines: bool = False,
     queue_policies: Sequence[str] = QUEUE_POLICIES,
     hold_policies: Sequence[str] = HOLD_POLICIES,
+    routing_policies: Sequence[str] = ROUTING_POLICIES,
 ) -> Scenario:
     """Load, check and resolve a scenario.
 
@@ -138,6 +140,7 @@ def load_scenario(
         skip_bad_lines: leave malformed lines of every trace out and count them, as the key of this name does.
         queue_policies: names that `policies.queue` may have.
         hold_policies: names that `policies.hold` may have.
+        routing_policies: names that `policies.routing` may have.
 
     Returns:
         The scenario with its resolved form.
@@ -166,9 +169,10 @@ def load_scenario(
         if not skipped:
             failed = (*failed, "--skip-bad-lines: no source of the workload is a trace; leave it out")
     document = Document(read.document.origin, data, read.document.locate)
-    human, problems = _check(data, read.directory, queue_policies, hold_policies)
+    policies = (queue_policies, hold_policies, routing_policies)
+    human, problems = _check(data, read.directory, policies)
     if problems and assignments:
-        before = _check(read.document.data, read.directory, queue_policies, hold_policies)[1]
+        before = _check(read.document.data, read.directory, policies)[1]
         problems = name_causes(problems, before, assignments)
     if human is None or problems or failed:
         raise scenario_error(problems, document, assignments, failed)
@@ -176,14 +180,14 @@ def load_scenario(
 
 
 def _check(
-    data: Any, directory: pathlib.Path, queue_policies: Sequence[str], hold_policies: Sequence[str]
+    data: Any, directory: pathlib.Path, policies: tuple[Sequence[str], Sequence[str], Sequence[str]]
 ) -> tuple[HumanScenario | None, list[Problem]]:
     if not isinstance(data, Mapping):
         return None, [Problem((), "a scenario must be a mapping with keys such as workload", data)]
     inlined, service_problems = inline_service_times(data, directory)
     inlined, files, file_problems = inline_value_files(inlined, directory)
     human: HumanScenario | None = None
-    problems = [*contradictions(inlined, queue_policies, hold_policies), *trace_problems(inlined, directory)]
+    problems = [*contradictions(inlined, *policies), *trace_problems(inlined, directory)]
     try:
         human = HumanScenario.model_validate(inlined)
     except ValidationError as error:

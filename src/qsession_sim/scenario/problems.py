@@ -118,8 +118,8 @@ def placed_error(
     """The same problems, in the same order, each with the place in the document that it names.
 
     Args:
-        error: each of its lines starts with `workload.NAME`, where NAME is the name of a source, and may go
-            on with a key inside it.
+        error: each of its lines starts with `workload.NAME` or `qpus.NAME`, where NAME is the name of a
+            source or a QPU, and may go on with a key inside it.
         document: where the sources stand.
         assignments: what was set from outside.
 
@@ -133,14 +133,15 @@ def placed_error(
 
 
 def _problem_of(line: str, data: Any) -> Problem:
-    sources = child(data, "workload")
-    labels = item_labels(sources) if isinstance(sources, list) else []
-    # the longest name first: names may contain dots
-    for index in sorted(range(len(labels)), key=lambda index: -len(labels[index] or "")):
-        start = f"workload.{labels[index]}"
-        if line.startswith((f"{start}.", f"{start}: ")):
-            keys, _, what = line.removeprefix(start).partition(": ")
-            return Problem(("workload", index, *keys.split(".")[1:]), what)
+    for owner in ("workload", "qpus"):
+        items = child(data, owner)
+        labels = item_labels(items) if isinstance(items, list) else []
+        # the longest name first: names may contain dots
+        for index in sorted(range(len(labels)), key=lambda index: -len(labels[index] or "")):
+            start = f"{owner}.{labels[index]}"
+            if line.startswith((f"{start}.", f"{start}: ")):
+                keys, _, what = line.removeprefix(start).partition(": ")
+                return Problem((owner, index, *keys.split(".")[1:]), what)
     what = line.removeprefix("workload: ")
     return Problem(() if what == line else ("workload",), what)
 

@@ -20,6 +20,7 @@ from qsession_sim.scenario.resolve_accounts import (
     resolve_plans,
     write_limits,
 )
+from qsession_sim.scenario.resolve_qpus import resolve_phases, resolve_window
 from qsession_sim.scenario.resolve_service import resolve_service_time
 from qsession_sim.scenario.spellings import NO_LIMIT
 
@@ -27,6 +28,7 @@ _ONE: Final = Constant[Count].model_construct(kind="constant", value=1.0)
 _AT_ONCE: Final = Constant[Duration].model_construct(kind="constant", value=0)
 
 T = TypeVar("T")
+_Sessions = dict[str, human.HumanSession]
 
 
 def resolve(scenario: human.HumanScenario) -> resolved.ResolvedScenario:
@@ -44,7 +46,7 @@ def resolve(scenario: human.HumanScenario) -> resolved.ResolvedScenario:
     accounts = None if scenario.accounts is None else tuple(map(resolve_account, scenario.accounts))
     clocks = default_clocks(scenario.profile, accounts, plans)
     owners = {
-        session.id: session.account
+        session.id: session
         for source in scenario.workload
         if isinstance(source, human.HumanExplicit)
         for session in source.sessions
@@ -61,7 +63,9 @@ def resolve(scenario: human.HumanScenario) -> resolved.ResolvedScenario:
         rules=_rules(scenario.rules, profile),
         qpus=tuple(_qpu(qpu) for qpu in scenario.qpus),
         policies=resolved.ResolvedPolicies.model_construct(
-            queue=scenario.policies.queue, hold=scenario.policies.hold
+            queue=scenario.policies.queue,
+            hold=scenario.policies.hold,
+            routing=scenario.policies.routing,
         ),
         plans=plans,
         accounts=accounts,
@@ -93,16 +97,25 @@ def _rules(rules: human.HumanRules, profile: Profile) -> resolved.ResolvedRules:
         max_time_ends_as=rules.max_time_ends_as,
         unused_timeout=_default(rules.unused_timeout, profile.unused_timeout_us),
         max_execution_time=None if limit == NO_LIMIT else limit,
+        ittl_condition=rules.ittl_condition,
+        calibration=rules.calibration,
+        on_outage=rules.on_outage,
     )
 
 
 def _qpu(qpu: human.HumanQPU) -> resolved.ResolvedQPU:
     service_time = resolve_service_time(qpu.service_time)
-    return resolved.ResolvedQPU.model_construct(name=qpu.name, simulator=False, service_time=service_time)
+    return resolved.ResolvedQPU.model_construct(
+        name=qpu.name,
+        simulator=qpu.simulator,
+        lanes=qpu.lanes,
+        windows=tuple(resolve_window(window) for window in qpu.windows),
+        service_time=service_time,
+    )
 
 
 def _source(
-    source: human.HumanSource, scenario: human.HumanScenario, clocks: DefaultClocks, owners: dict[str, str]
+    source: human.HumanSource, scenario: human.HumanScenario, clocks: DefaultClocks, owners: _Sessions
 ) -> resolved.ResolvedSource:
     match source:
         case human.HumanExplicit():
@@ -116,7 +129,7 @@ def _source(
             return resolved.ResolvedArrivals.model_construct(
                 kind="arrivals",
                 **_drawn_jobs(source),
-                **calibrated(source, scenario.qpus[0].service_time),
+                **calibrated(source, scenario.qpus),
                 count=source.count,
                 until=source.until,
             )
@@ -149,6 +162,7 @@ def _session(session: human.HumanSession, clocks: DefaultClocks) -> resolved.Res
         cancel=cancel,
         close_after=close_after,
         cancel_after=cancel_after,
+        qpu=session.qpu,
     )
 
 
@@ -158,16 +172,17 @@ def _ending(created: int | None, at: int | None, after: int | None) -> tuple[int
     return created + after, None
 
 
-def _job(job: human.HumanJob, owners: dict[str, str]) -> resolved.ResolvedJob:
+def _job(job: human.HumanJob, owners: _Sessions) -> resolved.ResolvedJob:
     think = None if job.after is None else _default(job.think, 0)
     circuits = None if job.shots is None else _default(job.circuits, 1.0)
+    owner = None if job.session is None else owners[job.session]
     return resolved.ResolvedJob.model_construct(
         id=job.id,
         at=job.at,
         after=job.after,
         think=think,
         session=job.session,
-        account=cast("str", job.account) if job.session is None else owners[job.session],
+        account=cast("str", job.account) if owner is None else owner.account,
         qpu_time=job.qpu_time,
         circuits=circuits,
         shots=job.shots,
@@ -178,6 +193,10 @@ def _job(job: human.HumanJob, owners: dict[str, str]) -> resolved.ResolvedJob:
         layers=job.layers,
         qubits=job.qubits,
         depth=job.depth,
+        qpu=job.qpu if owner is None else owner.qpu,
+        preparation=job.preparation,
+        post_processing=job.post_processing,
+        estimate=job.estimate,
     )
 
 
@@ -194,6 +213,7 @@ def _drawn_jobs(source: human.HumanArrivals | human.HumanIterative | human.Human
         "qubits": source.qubits,
         "depth": source.depth,
         "users": resolve_users(source.users),
+        **resolve_phases(source),
     }
 
 

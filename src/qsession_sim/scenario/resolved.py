@@ -20,6 +20,7 @@ from qsession_sim.scenario.quantities import (
     PositiveDuration,
 )
 from qsession_sim.scenario.resolved_accounts import ResolvedAccount, ResolvedPlan
+from qsession_sim.scenario.resolved_qpus import ResolvedPhases, ResolvedWindow
 from qsession_sim.scenario.resolved_trace import ResolvedTrace
 from qsession_sim.scenario.service_models import ServiceTimeModel
 from qsession_sim.scenario.user_populations import ResolvedUsers
@@ -35,13 +36,18 @@ class ResolvedRules(Model):
     max_time_ends_as: Literal["error", "cancelled"]  # S16
     unused_timeout: Duration  # S21
     max_execution_time: PositiveDuration | None  # S44; None: no limit
+    ittl_condition: Literal["queued", "ready"] = "queued"  # S43
+    calibration: Literal["after_sessions", "before_sessions"] = "after_sessions"  # S52
+    on_outage: Literal["fail", "requeue"] = "fail"  # S52
 
 
 class ResolvedQPU(Model):
     """A QPU."""
 
     name: str
-    simulator: Literal[False]  # S22
+    simulator: bool  # S22
+    lanes: int = 5  # S42
+    windows: tuple[ResolvedWindow, ...] = ()  # S52
     service_time: Annotated[ServiceTimeModel, Field(discriminator="model")]
 
 
@@ -56,6 +62,7 @@ class ResolvedPolicies(Model):
 
     queue: NamedPolicy
     hold: NamedPolicy
+    routing: NamedPolicy = NamedPolicy(name="least_busy")
 
 
 class ResolvedSession(Model):
@@ -71,6 +78,7 @@ class ResolvedSession(Model):
     cancel: Duration | None
     close_after: Duration | None  # from creation
     cancel_after: Duration | None  # from creation
+    qpu: str | None = None  # S54; None: routed
 
 
 class ResolvedJob(Model):
@@ -92,6 +100,10 @@ class ResolvedJob(Model):
     layers: Count | None = None
     qubits: Count | None = None
     depth: Count | None = None
+    qpu: str | None = None  # S54; also that of its session; None: routed
+    preparation: Duration | None = None  # S40; None: 0
+    post_processing: Duration | None = None
+    estimate: PositiveDuration | None = None  # None: perfect
 
 
 class ResolvedExplicit(Model):
@@ -119,7 +131,7 @@ class _DrawnJobs(Model):
     users: ResolvedUsers | None = None  # None: the account itself submits everything
 
 
-class ResolvedArrivals(TimedStarts, _DrawnJobs):
+class ResolvedArrivals(ResolvedPhases, TimedStarts, _DrawnJobs):
     """Independent jobs in job mode: an open loop."""
 
     kind: Literal["arrivals"]
@@ -134,7 +146,7 @@ class ResolvedStart(TimedStarts):
     interarrival: DurationDistribution | None = None
 
 
-class ResolvedIterative(_DrawnJobs):
+class ResolvedIterative(ResolvedPhases, _DrawnJobs):
     """Closed-loop clients (S64 to S67). `max_time` and `interactive_timeout` are None in mode job."""
 
     kind: Literal["iterative"]
@@ -153,7 +165,7 @@ class ResolvedIterative(_DrawnJobs):
     early_stop: EarlyStop | None = None
 
 
-class ResolvedBatches(TimedStarts, _DrawnJobs):
+class ResolvedBatches(ResolvedPhases, TimedStarts, _DrawnJobs):
     """Batches: all jobs submitted at the batch's start, then closed."""
 
     kind: Literal["batches"]
@@ -182,7 +194,7 @@ class ResolvedScenario(Model):
     warm_up: Duration
     profile: Literal["2023", "2024-04", "2026"]
     rules: ResolvedRules
-    qpus: Annotated[tuple[ResolvedQPU, ...], Field(min_length=1, max_length=1)]
+    qpus: Annotated[tuple[ResolvedQPU, ...], Field(min_length=1)]
     policies: ResolvedPolicies
     plans: dict[str, ResolvedPlan] | None = None  # those that the scenario gives or its accounts have
     accounts: tuple[ResolvedAccount, ...] | None  # None: every name that is used exists

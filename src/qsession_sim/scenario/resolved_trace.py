@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from qsession_sim.scenario.quantities import Duration, Model, PositiveDuration
+from qsession_sim.scenario.resolved_qpus import ResolvedPhases
 
 TimeUnit = Literal["us", "ms", "s", "min", "h", "d"]
 
@@ -28,6 +29,15 @@ class TraceColumns(Model):
         ColumnName | None, Field(description="the column of the QPU time at which a job is cut off (S44)")
     ] = None
     priority: Annotated[ColumnName | None, Field(description="the column of the priority")] = None
+    preparation: Annotated[
+        ColumnName | None, Field(description="the column of the time of preparation (S40)")
+    ] = None
+    post_processing: Annotated[
+        ColumnName | None, Field(description="the column of the time of post-processing (S40)")
+    ] = None
+    estimate: Annotated[
+        ColumnName | None, Field(description="the column of the user's estimate of the QPU time")
+    ] = None
     unit: Annotated[
         TimeUnit | None, Field(description="the unit of the named columns of times: us, ms, s, min, h or d")
     ] = None
@@ -42,7 +52,7 @@ class InferredSessions(Model):
     mode: Annotated[Literal["session", "batch"], Field(description="session or batch")] = "session"
 
 
-class ResolvedTrace(Model):
+class ResolvedTrace(ResolvedPhases):
     """A file of jobs. Relative names of files start at the scenario's directory."""
 
     kind: Literal["trace"]

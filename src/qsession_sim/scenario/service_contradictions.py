@@ -7,7 +7,7 @@ from typing import Final
 
 from qsession_sim.scenario.document import Path
 from qsession_sim.scenario.problems import Problem
-from qsession_sim.scenario.reading import Part, given, part, parts
+from qsession_sim.scenario.reading import Part, given, part, parts, text
 
 DEFAULT_MODEL: Final = "executions"
 _LINE: Final = ("intercept", "coefficients", "least")
@@ -39,15 +39,27 @@ def service_contradictions(data: Part) -> Iterator[Problem]:
             if key not in _KEYS[model]:
                 yield Problem((*place, key), f"does not belong to model {model}; remove it", at_key=True)
         yield from _model(place, service_time, model)
-        yield from _needs(jobs, service_time, model)
+        visitors = [(path, job) for path, job, name in jobs if _may_run(name, qpu)]
+        yield from _needs(visitors, service_time, model)
 
 
-def _jobs(data: Part) -> Iterator[tuple[Path, Part]]:
-    for path, source in parts(data, "workload"):
+def _jobs(data: Part) -> Iterator[tuple[Path, Part, str | None]]:
+    """Jobs and sources of jobs, and the QPU that each names."""
+    sources = list(parts(data, "workload"))
+    explicit = [(path, source) for path, source in sources if source.get("kind") == "explicit"]
+    sessions = [session for path, source in explicit for _, session in parts(source, "sessions", path)]
+    qpu_of = {text(session, "id"): text(session, "qpu") for session in reversed(sessions)}
+    for path, source in sources:
         if source.get("kind") == "explicit":
-            yield from parts(source, "jobs", path)
+            for place, job in parts(source, "jobs", path):
+                yield place, job, text(job, "qpu") or qpu_of.get(text(job, "session"))
         elif source.get("kind") in _DRAWN:
-            yield path, source
+            yield path, source, text(source, "qpu")
+
+
+def _may_run(name: str | None, qpu: Part) -> bool:
+    """S54: jobs that name no QPU are routed, but never to a simulator backend (S22)."""
+    return qpu.get("simulator") is not True if name is None else name == qpu.get("name")
 
 
 def _model(place: Path, service_time: Part, model: str) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import operator
 from collections.abc import Collection, Container, Iterable
 from dataclasses import fields, replace
@@ -25,6 +26,8 @@ from qsession_sim.workload.columns import (
     NameBlock,
     SessionColumns,
     Workload,
+    constant,
+    is_constant,
 )
 
 C = TypeVar("C", JobColumns, SessionColumns)
@@ -57,13 +60,21 @@ class Entities:
         return frozenset(chain.from_iterable(self._workload.session_names))
 
     def add_session(
-        self, name: str, account: str, stream: str, mode: Mode, max_time_us: int, interactive_timeout_us: int
+        self,
+        name: str,
+        account: str,
+        stream: str,
+        mode: Mode,
+        max_time_us: int,
+        interactive_timeout_us: int,
+        qpu: str | None,
     ) -> SessionSpec:
         """Write down a session of a live program.
 
         Raises:
             SchedulerUsageError: for a name that is taken or no name, an account that does not exist, mode
-                job, or a time that is negative or no whole number; nothing was changed.
+                job, a time that is negative or no whole number, or a QPU that has no sessions (S22); nothing
+                was changed.
         """
         self._check_names("session", name, account, stream)
         if mode not in (Mode.SESSION, Mode.BATCH):
@@ -72,8 +83,21 @@ class Entities:
         interactive_timeout_us = _duration_us(
             f"session {name!r}: interactive_timeout_us", interactive_timeout_us, 0
         )
+        number = self._number_of_qpu("session", name, qpu)
+        if self._is_simulator(number):
+            raise SchedulerUsageError(
+                f"session {name!r}: cannot be opened on the simulator backend {qpu!r}; name another QPU"
+            )
         self._refuse_taken(name, self._sessions, self._planned_sessions)
-        spec = SessionSpec(mode, self._accounts.of(account), NEVER, max_time_us, interactive_timeout_us)
+        spec = SessionSpec(
+            mode,
+            self._accounts.of(account),
+            NEVER,
+            max_time_us,
+            interactive_timeout_us,
+            qpu=number,
+            route=_route_of(name),
+        )
         self._sessions[name] = _row(spec) | {"stream": self._streams.of(stream)}
         return spec
 
@@ -86,13 +110,18 @@ class Entities:
         session: int | None,
         priority: int,
         max_execution_time_us: int | None,
+        *,
+        qpu: str | None = None,
+        preparation_us: int = 0,
+        post_processing_us: int = 0,
+        estimate_us: int | None = None,
     ) -> JobSpec:
         """Write down a job of a live program.
 
         Raises:
             SchedulerUsageError: for a name that is taken or no name, an account that does not exist, a time
-                below 1 microsecond (S2), or a time or priority that is no whole number or out of range;
-                nothing was changed.
+                that is too short (S2), a time or priority that is no whole number or out of range, a QPU
+                that does not exist, or preparation on a simulator backend; nothing was changed.
         """
         self._check_names("job", name, account, stream)
         qpu_time_us = _duration_us(f"job {name!r}: qpu_time_us", qpu_time_us, 1)
@@ -100,6 +129,13 @@ class Entities:
         if max_execution_time_us is not None:
             limit_us = _duration_us(f"job {name!r}: max_execution_time_us", max_execution_time_us, 1)
         priority = _priority(f"job {name!r}: priority", priority)
+        preparation_us = _duration_us(f"job {name!r}: preparation_us", preparation_us, 0)
+        post_processing_us = _duration_us(f"job {name!r}: post_processing_us", post_processing_us, 0)
+        if estimate_us is not None:
+            estimate_us = _duration_us(f"job {name!r}: estimate_us", estimate_us, 1)
+        number = self._number_of_qpu("job", name, qpu)
+        if preparation_us and self._is_simulator(number):
+            raise SchedulerUsageError(f"job {name!r}: starts at once on a simulator backend; prepare nothing")
         self._refuse_taken(name, self._jobs, self._planned_jobs)
         spec = JobSpec(
             qpu_time_us=qpu_time_us,
@@ -107,6 +143,11 @@ class Entities:
             account=self._accounts.of(account),
             max_execution_time_us=limit_us,
             priority=priority,
+            qpu=number,
+            route=_route_of(name),
+            preparation_us=preparation_us,
+            post_processing_us=post_processing_us,
+            estimate_us=NEVER if estimate_us is None else estimate_us,
         )
         self._jobs[name] = _row(spec) | {"stream": self._streams.of(stream)}
         return spec
@@ -119,6 +160,20 @@ class Entities:
             raise SchedulerUsageError(
                 f"{kind} {name!r}: the scenario lists its `accounts`, and {account!r} is not among them"
             )
+
+    def _number_of_qpu(self, kind: str, name: str, qpu: str | None) -> int:
+        """The number of a QPU that a program names; NEVER where it names none."""
+        if qpu is None:
+            return NEVER
+        qpus = self._workload.qpus
+        if qpu not in qpus:
+            raise SchedulerUsageError(
+                f"{kind} {name!r}: no QPU is called {qpu!r}; there are {', '.join(qpus)}"
+            )
+        return qpus.index(qpu)
+
+    def _is_simulator(self, qpu: int) -> bool:
+        return qpu != NEVER and self._workload.qpu_specs[qpu].simulator
 
     def _refuse_taken(self, name: str, live: Container[str], planned: Container[str]) -> None:
         if name in live or name in planned:
@@ -153,6 +208,7 @@ class Entities:
         sessions, session_names = _extend(
             workload.sessions, workload.session_names, repeated_sessions, self._sessions
         )
+        roots = np.array(_roots(len(workload.jobs), repeated_jobs), dtype=np.int64)
         return replace(
             workload,
             jobs=jobs,
@@ -161,7 +217,29 @@ class Entities:
             streams=tuple(self._streams.names),
             job_names=job_names,
             session_names=session_names,
+            qpu_times_us=_grown(workload.qpu_times_us, jobs.qpu_time_us, roots),
+            estimates_us=_grown(workload.estimates_us, jobs.estimate_us, roots),
         )
+
+
+def _grown(
+    columns: tuple[Int64Array, ...], for_all_us: Int64Array, roots: Int64Array
+) -> tuple[Int64Array, ...]:
+    """The columns of each QPU with rows for the jobs created in the run: those of their roots, if any."""
+    if not columns:
+        return ()
+    created_us = for_all_us[len(columns[0]) :]
+    return tuple(
+        np.concatenate([column, np.where(roots == NEVER, created_us, column[roots])]) for column in columns
+    )
+
+
+def _roots(planned: int, repeats: list[int]) -> list[int]:
+    """The planned entity that each created one goes back to; NEVER for those of live programs."""
+    roots: list[int] = []
+    for origin in repeats:
+        roots.append(origin if origin < planned else roots[origin - planned])
+    return roots
 
 
 def _extend(
@@ -170,20 +248,15 @@ def _extend(
     """Append one row for each entity created in the run: a copy of what it repeats, or a live one."""
     if not repeats:
         return columns, names
-    planned = len(columns)
     known = list(chain.from_iterable(names)) if any(origin != NEVER for origin in repeats) else []
     new_names: list[str] = []
     attempts: dict[int, int] = {}
-    roots: list[int] = []  # the planned entity that each one goes back to
     live_rows = iter(live.items())
     rows: list[_Row] = []
-    for origin in repeats:
-        if origin == NEVER:
+    for root in _roots(len(columns), repeats):
+        if root == NEVER:
             name, row = next(live_rows)
-            roots.append(NEVER)
         else:
-            root = origin if origin < planned else roots[origin - planned]
-            roots.append(root)
             attempts[root] = attempts.get(root, 1) + 1
             name = f"{known[root]}.{attempts[root]}"  # S67
             row = {field.name: int(getattr(columns, field.name)[root]) for field in fields(columns)}
@@ -201,7 +274,15 @@ _OF_THE_FIRST_ATTEMPT = frozenset({"at_us", "after"})
 
 
 def _append(column: Int64Array, values: Iterable[int]) -> Int64Array:
-    return np.concatenate([column, np.fromiter(values, dtype=np.int64)])
+    added = np.fromiter(values, dtype=np.int64)
+    if len(column) and is_constant(column) and np.all(added == column[0]):
+        return constant(len(column) + len(added), int(column[0]))
+    return np.concatenate([column, added])
+
+
+def _route_of(name: str) -> int:
+    """A number for the routing policy `random` (S54): programs draw none, and names differ."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "little")
 
 
 class _Numbering:

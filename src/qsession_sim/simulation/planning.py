@@ -26,7 +26,13 @@ def plan_of(
     planned = np.flatnonzero(jobs.at_us != NEVER)
     planned = planned[np.argsort(jobs.at_us[planned], kind="stable")]  # stable: ties go by number (S3)
     return Plan(
-        jobs=JobPlan(**{name: memoryview(getattr(jobs, name)) for name in _shared(JobPlan, jobs)}),
+        jobs=JobPlan(
+            **{
+                name: memoryview(getattr(jobs, name))
+                for name in _shared(JobPlan, jobs)
+                if jobs.is_needed(name)
+            }
+        ),
         submissions_us=_column(jobs.at_us[planned]),
         submissions=_column(planned),
         follow_ups=_column(np.flatnonzero((jobs.after != NEVER) & (jobs.client == NEVER))),
@@ -35,6 +41,10 @@ def plan_of(
         clients=_clients(workload),
         accounts=accounts,
         account_specs={n: specs[name] for n, name in enumerate(accounts) if name in specs} if specs else {},
+        qpus=workload.qpu_specs,
+        windows=workload.windows,
+        qpu_times_us=tuple(map(_column, workload.qpu_times_us)),
+        estimates_us=tuple(map(_column, workload.estimates_us)),
     )
 
 

@@ -65,14 +65,25 @@ class ProgramJob:
 class ProgramSession:
     """A session or batch that a program opened; as a context it is closed on leaving (S19)."""
 
-    def __init__(self, service: Service, number: int, account: str, stream: str) -> None:
+    def __init__(
+        self, service: Service, number: int, account: str, stream: str, qpu: str | None = None
+    ) -> None:
         self.number = number
         self._service = service
         self.account = account
+        self.qpu = qpu  # None: routed
         self._stream = stream
 
     def submit(
-        self, name: str, *, qpu_time_us: int, priority: int = 0, max_execution_time_us: int | None = None
+        self,
+        name: str,
+        *,
+        qpu_time_us: int,
+        priority: int = 0,
+        max_execution_time_us: int | None = None,
+        preparation_us: int = 0,
+        post_processing_us: int = 0,
+        estimate_us: int | None = None,
     ) -> ProgramJob:
         """Submit a job to this session now."""
         return self._service.submit(
@@ -82,6 +93,9 @@ class ProgramSession:
             session=self,
             priority=priority,
             max_execution_time_us=max_execution_time_us,
+            preparation_us=preparation_us,
+            post_processing_us=post_processing_us,
+            estimate_us=estimate_us,
             stream=self._stream,
         )
 

@@ -56,7 +56,7 @@ class Service:
         workload: everything known before the run.
         rules: settings of the service.
         queue_key: key of the queue policy; None is first in, first out.
-        qpu: name of the QPU in the tables.
+        qpu: name of the QPU in the tables; None: as in the workload.
         accounts: the accounts that programs may use; None: any.
         profile: whose clocks a program's sessions have by default.
         plans: of the accounts that have one, by name; instead of the profile's clocks.
@@ -84,7 +84,7 @@ class Service:
         *,
         rules: Rules | None = None,
         queue_key: QueueKey | None = None,
-        qpu: str = "qpu",
+        qpu: str | None = None,
         accounts: Collection[str] | None = None,
         profile: ProfileName = DEFAULT_PROFILE,
         plans: Mapping[str, ResolvedPlan] | None = None,
@@ -94,7 +94,7 @@ class Service:
     ) -> None:
         self.env = simpy.Environment(initial_time=0)
         self._entities = Entities(workload, accounts)
-        self._qpu = qpu
+        self._qpu = workload.qpus[0] if qpu is None else qpu
         self._clocks = DefaultClocks(PROFILES[profile], plans or {})
         self._horizon_us = horizon_us
         self._progress = progress
@@ -155,26 +155,30 @@ class Service:
         mode: Mode = Mode.SESSION,
         max_time_us: int | None = None,
         interactive_timeout_us: int | None = None,
+        qpu: str | None = None,
         stream: str = "explicit",
     ) -> ProgramSession:
         """Open a session or batch now. Leaving it as a context closes it (S19).
 
-        The two clocks are those of the account's plan, or else of the profile, unless given.
+        The two clocks are those of the account's plan, or else of the profile, unless given. Without `qpu`
+        the session is routed (S54).
 
         Raises:
-            SchedulerUsageError: for a name that is taken or no name, an account that does not exist, mode
-                job, a time that is no whole number, negative or longer than the plan allows (S61), or after
-                the end of the run.
+            SchedulerUsageError: for a name that is taken or no name, an account that does not exist, a QPU
+                that does not exist or is a simulator backend (S22), mode job, a time that is no whole number,
+                negative or longer than the plan allows (S61), or after the end of the run.
         """
         now_us = self._command_us()
         max_time_us, interactive_timeout_us = session_clocks(
             self._clocks, name, account, mode, max_time_us, interactive_timeout_us
         )
-        spec = self._entities.add_session(name, account, stream, mode, max_time_us, interactive_timeout_us)
+        spec = self._entities.add_session(
+            name, account, stream, mode, max_time_us, interactive_timeout_us, qpu
+        )
         number = self._scheduler.add_session(spec)
         self._scheduler.create(now_us, number)
         self._commanded()
-        return ProgramSession(self, number, account, stream)
+        return ProgramSession(self, number, account, stream, qpu)
 
     def submit(
         self,
@@ -185,14 +189,20 @@ class Service:
         session: ProgramSession | None = None,
         priority: int = 0,
         max_execution_time_us: int | None = None,
+        qpu: str | None = None,
+        preparation_us: int = 0,
+        post_processing_us: int = 0,
+        estimate_us: int | None = None,
         stream: str = "explicit",
     ) -> ProgramJob:
         """Submit a job now; `yield job.completed` waits for its end, however it ends.
 
+        Without `qpu` a job in job mode is routed (S54); without `estimate_us` its QPU time is known.
+
         Raises:
-            SchedulerUsageError: for a name that is taken or no name, a time that is no whole number or below
-                1, a priority beyond 2**62, an account that does not exist or is not that of the session, or
-                after the end of the run.
+            SchedulerUsageError: for a name that is taken or no name, a time that is no whole number or too
+                short, a priority beyond 2**62, an account or QPU that does not exist or is not that of the
+                session, preparation on a simulator backend, or after the end of the run.
         """
         now_us = self._command_us()
         if session is not None and not isinstance(session, ProgramSession):
@@ -203,9 +213,23 @@ class Service:
             raise SchedulerUsageError(
                 f"job {name!r}: a session's jobs take its account, {session.account!r}, not {account!r}"
             )
+        if session is not None and qpu not in (None, session.qpu):
+            raise SchedulerUsageError(
+                f"job {name!r}: a session's jobs stay on its QPU; open the session with qpu={qpu!r}"
+            )
         number_of_session = None if session is None else session.number
         spec = self._entities.add_job(
-            name, account, stream, qpu_time_us, number_of_session, priority, max_execution_time_us
+            name,
+            account,
+            stream,
+            qpu_time_us,
+            number_of_session,
+            priority,
+            max_execution_time_us,
+            qpu=qpu if session is None else session.qpu,
+            preparation_us=preparation_us,
+            post_processing_us=post_processing_us,
+            estimate_us=estimate_us,
         )
         job = ProgramJob(self, self._scheduler.add_job(spec), name)
         self._unfinished[job.number] = job

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from qsession_sim.scheduler.plan import QpuSpec, WindowSpec
+from qsession_sim.scheduler.vocabulary import NEVER
 
 if TYPE_CHECKING:
     import polars as pl
@@ -136,19 +139,31 @@ def taken(column: Int64Array, rows: Int64Array) -> Int64Array:
     return column[rows]
 
 
+def _never() -> Int64Array:
+    """What a column holds in every row where none is given."""
+    return np.array(NEVER, dtype=np.int64)
+
+
+def _zero() -> Int64Array:
+    """As `_never`."""
+    return np.array(0, dtype=np.int64)
+
+
 @dataclass(frozen=True)
 class _Columns:
     """Columns of one length that cannot be written to; each is contiguous or one value (`constant`)."""
 
     def __post_init__(self) -> None:
         lengths = set()
-        for field in fields(self):
-            column = np.asarray(getattr(self, field.name), dtype=np.int64)
-            if not is_constant(column):
+        for column_field in fields(self):
+            column = np.asarray(getattr(self, column_field.name), dtype=np.int64)
+            if column.ndim == 0:
+                column = constant(len(self), int(column))
+            elif not is_constant(column):
                 column = np.ascontiguousarray(column)
             column = column.view()
             column.flags.writeable = False
-            object.__setattr__(self, field.name, column)
+            object.__setattr__(self, column_field.name, column)
             lengths.add(column.shape)
         if len(lengths) > 1:
             raise ValueError(f"columns differ in shape: {sorted(lengths)}")
@@ -156,6 +171,14 @@ class _Columns:
     def __len__(self) -> int:
         column: Int64Array = getattr(self, fields(self)[0].name)
         return len(column)
+
+    def is_needed(self, name: str) -> bool:
+        """Whether a column says more than that nothing was given in any row."""
+        default = next(item.default_factory for item in fields(self) if item.name == name)
+        column: Int64Array = getattr(self, name)
+        if default is MISSING:
+            return True
+        return bool(np.any((column[:1] if is_constant(column) else column) != default()))
 
 
 @dataclass(frozen=True)
@@ -174,6 +197,13 @@ class JobColumns(_Columns):
     priority: Int64Array  # larger is more urgent
     cancel_us: Int64Array  # S25; from the start of the simulation, or NEVER
     cancel_after_us: Int64Array  # S25; from the submission, or NEVER
+    qpu: Int64Array = field(default_factory=_never)  # S54; index into Workload.qpus, or NEVER: routed
+    route: Int64Array = field(
+        default_factory=_zero
+    )  # a random number at least 0, for routing policy `random`
+    preparation_us: Int64Array = field(default_factory=_zero)  # S40
+    post_processing_us: Int64Array = field(default_factory=_zero)  # S40
+    estimate_us: Int64Array = field(default_factory=_never)  # of its QPU time, at least 1; NEVER: perfect
 
 
 @dataclass(frozen=True)
@@ -191,6 +221,10 @@ class SessionColumns(_Columns):
     cancel_us: Int64Array
     close_after_us: Int64Array  # from the creation, or NEVER
     cancel_after_us: Int64Array
+    qpu: Int64Array = field(default_factory=_never)  # S54; index into Workload.qpus, or NEVER: routed
+    route: Int64Array = field(
+        default_factory=_zero
+    )  # a random number at least 0, for routing policy `random`
 
 
 @dataclass(frozen=True)
@@ -216,7 +250,12 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Workload:
-    """All that a run starts from. Names of rows come from blocks, in row order."""
+    """All that a run starts from. Names of rows come from blocks, in row order.
+
+    Where the QPU time of a job depends on the QPU, `qpu_times_us` has a column for each QPU, shape (jobs,);
+    `jobs.qpu_time_us` is then that of the QPU that the job names, else of the first that is no simulator.
+    `estimates_us` is the same for estimates. Else both are empty.
+    """
 
     jobs: JobColumns
     sessions: SessionColumns
@@ -226,17 +265,25 @@ class Workload:
     job_names: tuple[NameBlock, ...]
     session_names: tuple[NameBlock, ...]
     left_out: tuple[LeftOut, ...] = ()  # one for each source that reads a file
+    qpus: tuple[str, ...] = ("qpu",)  # names
+    qpu_specs: tuple[QpuSpec, ...] = (QpuSpec(),)
+    windows: tuple[WindowSpec, ...] = ()  # S52
+    qpu_times_us: tuple[Int64Array, ...] = ()
+    estimates_us: tuple[Int64Array, ...] = ()
 
     def digest(self) -> str:
         """SHA-256 over names and column bytes: equal workloads, equal digests (S7)."""
         digest = hashlib.sha256()
         for table in (self.jobs, self.sessions, self.clients):
-            for field in fields(table):
-                column: Int64Array = getattr(table, field.name)
-                digest.update(f"{type(table).__name__}.{field.name}:{len(column)};".encode())
-                for start in range(0, len(column), _ROWS_AT_ONCE):
-                    part = column[start : start + _ROWS_AT_ONCE]
-                    digest.update(np.ascontiguousarray(part, dtype="<i8").data)
+            for item in fields(table):
+                if table.is_needed(item.name):
+                    column: Int64Array = getattr(table, item.name)
+                    _take_in(digest, f"{type(table).__name__}.{item.name}", column)
+        for name in ("qpu_times_us", "estimates_us"):
+            for number, column in enumerate(getattr(self, name)):
+                _take_in(digest, f"{name}.{number}", column)
+        if self.windows or len(self.qpus) > 1:
+            digest.update(repr((self.qpus, self.qpu_specs, self.windows)).encode())
         for names in (self.accounts, self.streams):
             digest.update(("\0".join(names) + "\1").encode())
         for block in (*self.job_names, *self.session_names):
@@ -256,8 +303,15 @@ def _joined_names(block: NameBlock) -> Iterator[str]:
             yield "\0".join(some)
 
 
+def _take_in(digest: hashlib._Hash, name: str, column: Int64Array) -> None:
+    digest.update(f"{name}:{len(column)};".encode())
+    for start in range(0, len(column), _ROWS_AT_ONCE):
+        part = column[start : start + _ROWS_AT_ONCE]
+        digest.update(np.ascontiguousarray(part, dtype="<i8").data)
+
+
 def _no_rows(columns: type[_Columns]) -> dict[str, Int64Array]:
-    return {field.name: np.empty(0, dtype=np.int64) for field in fields(columns)}
+    return {item.name: np.empty(0, dtype=np.int64) for item in fields(columns)}
 
 
 EMPTY_WORKLOAD = Workload(

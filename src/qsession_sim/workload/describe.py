@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from qsession_sim.queueing.statistics import exact_sum, mean, percentiles
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
 from qsession_sim.units import HOUR
 from qsession_sim.workload.columns import Int64Array, Workload
+
+BooleanArray = npt.NDArray[np.bool_]
 
 _PERCENTS: Final = (10, 50, 90, 99)
 
@@ -18,7 +22,9 @@ def describe_workload(workload: Workload) -> dict[str, Any]:
     """Counts, rates, load, and how times are distributed; JSON values, times in microseconds.
 
     Rates and load concern jobs whose submission is known beforehand; when a follow-up is submitted depends on
-    the simulation. Offered load is their QPU time by the time from the first submission to the last.
+    the simulation. Offered load is their QPU time by the time from the first submission to the last. The load
+    of a QPU is that of the jobs that name it, and as much on every QPU of those that name none; that of the
+    whole is the mean over the QPUs. Jobs of simulator backends, which wait for nothing, count only there.
 
     Example:
         >>> from qsession_sim.workload.columns import EMPTY_WORKLOAD
@@ -29,7 +35,6 @@ def describe_workload(workload: Workload) -> dict[str, Any]:
     known = jobs.at_us != NEVER
     at_us = np.sort(jobs.at_us[known])
     span_us = int(at_us[-1] - at_us[0]) if len(at_us) else 0
-    known_us = exact_sum(jobs.qpu_time_us[known])
     return {
         "jobs": len(jobs),
         "sessions": len(workload.sessions),
@@ -44,14 +49,15 @@ def describe_workload(workload: Workload) -> dict[str, Any]:
         "follow_ups": len(jobs) - len(at_us),
         "rate_per_hour": len(at_us) * HOUR / span_us if span_us else None,
         "total_qpu_time_us": exact_sum(jobs.qpu_time_us),
-        "offered_load": known_us / span_us if span_us else None,
+        "offered_load": _offered_load(workload, known, span_us),
+        "qpus": _loads(workload, known, span_us),
         "interarrival_us": _distribution(np.diff(at_us)),
         "qpu_time_us": _distribution(jobs.qpu_time_us),
         "think_us": _distribution(jobs.think_us[jobs.after != NEVER]),
         "account_jobs": _distribution(_jobs_of_accounts(workload)),
         "busiest_account": _busiest_account(workload),
         "session_shape": _session_shape(workload),
-        "busiest_hour": _busiest_hour(jobs.at_us[known], jobs.qpu_time_us[known]),
+        "busiest_hour": _busiest_hour(workload, known),
         "left_out": {
             workload.streams[left.stream]: {"bad_lines": left.bad_lines, "unrun_jobs": left.unrun_jobs}
             for left in workload.left_out
@@ -107,15 +113,61 @@ def _session_shape(workload: Workload) -> dict[str, Any]:
     }
 
 
-def _busiest_hour(at_us: Int64Array, qpu_time_us: Int64Array) -> dict[str, Any] | None:
+def _work_us(workload: Workload, qpu: int, rows: BooleanArray) -> tuple[int, int]:
+    """QPU time on one QPU of those of the rows that name it, and of those that name none."""
+    times_us = workload.qpu_times_us[qpu] if workload.qpu_times_us else workload.jobs.qpu_time_us
+    own = rows & (workload.jobs.qpu == qpu)
+    unnamed = rows & (workload.jobs.qpu == NEVER)
+    return exact_sum(times_us[own]), exact_sum(times_us[unnamed])
+
+
+def _queueing(workload: Workload) -> list[int]:
+    return [number for number, spec in enumerate(workload.qpu_specs) if not spec.simulator]
+
+
+def _asked_us(workload: Workload, rows: BooleanArray) -> list[Fraction]:
+    """QPU time that the rows ask of each QPU: what names it, and a share of what names none.
+
+    The shares are such that they are equal in time, however fast the QPUs are; as in `calibration`.
+    """
+    work = [_work_us(workload, qpu, rows) for qpu in range(len(workload.qpus))]
+    unnamed = [work[qpu][1] for qpu in _queueing(workload)]
+    speed = sum((Fraction(1, time_us) for time_us in unnamed if time_us), Fraction(0))
+    share_us = Fraction(1) / speed if speed else Fraction(0)
+    return [
+        own_us + (Fraction(0) if spec.simulator else share_us)
+        for (own_us, _), spec in zip(work, workload.qpu_specs, strict=True)
+    ]
+
+
+def _offered_load(workload: Workload, rows: BooleanArray, span_us: int) -> float | None:
+    """The mean of the loads of the QPUs that are no simulators."""
+    asked_us = _asked_us(workload, rows)
+    qpus = _queueing(workload)
+    return float(sum(asked_us[qpu] for qpu in qpus) / (len(qpus) * span_us)) if span_us else None
+
+
+def _loads(workload: Workload, rows: BooleanArray, span_us: int) -> dict[str, Any]:
+    """Of each QPU the jobs that name it, known or not, its load, and its windows of availability (S52)."""
+    return {
+        name: {
+            "named_by_jobs": int(np.count_nonzero(workload.jobs.qpu == number)),
+            "offered_load": float(asked_us / span_us) if span_us else None,
+            "windows": sum(window.qpu == number for window in workload.windows),
+        }
+        for number, (name, asked_us) in enumerate(zip(workload.qpus, _asked_us(workload, rows), strict=True))
+    }
+
+
+def _busiest_hour(workload: Workload, known: BooleanArray) -> dict[str, Any] | None:
     """The whole hour, counted from time 0, with the most known submissions; of equals the first."""
-    if not len(at_us):
+    if not known.any():
         return None
-    hours, hour, counts = np.unique(at_us // HOUR, return_inverse=True, return_counts=True)
+    hours, counts = np.unique(workload.jobs.at_us[known] // HOUR, return_counts=True)
     busiest = int(counts.argmax())
-    asked_us = exact_sum(qpu_time_us[hour == busiest])
+    in_hour = known & (workload.jobs.at_us // HOUR == hours[busiest])
     return {
         "start_us": int(hours[busiest]) * HOUR,
         "submissions": int(counts[busiest]),
-        "offered_load": asked_us / HOUR,
+        "offered_load": _offered_load(workload, in_hour, HOUR),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import assert_never
@@ -21,6 +21,8 @@ from qsession_sim.scenario.resolved import (
     ResolvedSource,
 )
 from qsession_sim.scenario.resolved_trace import ResolvedTrace
+from qsession_sim.scenario.service_models import ServiceTimeModel
+from qsession_sim.scheduler.plan import QpuSpec
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import (
     ClientColumns,
@@ -33,8 +35,10 @@ from qsession_sim.workload.columns import (
 )
 from qsession_sim.workload.distributions import NoValueError
 from qsession_sim.workload.explicit import draw_explicit, numbers_of
+from qsession_sim.workload.outages import drawn_windows, reserved_accounts
 from qsession_sim.workload.part import Part, Setting
 from qsession_sim.workload.problems import source_error
+from qsession_sim.workload.qpu_parts import part_on_qpus
 from qsession_sim.workload.qpu_times import DrawnSource
 from qsession_sim.workload.sources import draw_arrivals, draw_batches, draw_iterative
 from qsession_sim.workload.trace import Trace, draw_trace, read_trace
@@ -91,7 +95,13 @@ def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
     parts = [_named_part(scenario, stream, accounts, traces) for stream in range(len(scenario.workload))]
     if traces:
         _check_names(parts)
-    return _assemble(scenario.workload, parts, accounts)
+    workload = _assemble(scenario.workload, parts, accounts)
+    return replace(
+        workload,
+        qpus=tuple(qpu.name for qpu in scenario.qpus),
+        qpu_specs=tuple(QpuSpec(qpu.lanes, qpu.simulator) for qpu in scenario.qpus),
+        windows=drawn_windows(scenario, accounts),
+    )
 
 
 def _named_part(
@@ -107,17 +117,38 @@ def _named_part(
 def _part(
     scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...], traces: Mapping[int, Trace]
 ) -> Part:
+    """The rows of a source, with QPU times for each QPU where the service-time models differ (S54)."""
+    return part_on_qpus(
+        scenario,
+        scenario.workload[stream],
+        lambda model: _part_by(scenario, stream, accounts, traces, model),
+    )
+
+
+def _part_by(
+    scenario: ResolvedScenario,
+    stream: int,
+    accounts: tuple[str, ...],
+    traces: Mapping[int, Trace],
+    model: ServiceTimeModel,
+) -> Part:
     source = scenario.workload[stream]
+    qpus = {qpu.name: number for number, qpu in enumerate(scenario.qpus)}
+    own = None if isinstance(source, ResolvedExplicit) else source.qpu
     setting = Setting(
         seed=scenario.seed,
         horizon_us=scenario.horizon,
         execution_limit_us=scenario.rules.max_execution_time,
-        service_time=scenario.qpus[0].service_time,
+        service_time=model,
         accounts={name: number for number, name in enumerate(accounts)},
         stream=stream,
         name=source.name,
         start=scenario.start,
         clocks=default_clocks(scenario.profile, scenario.accounts, scenario.plans),
+        qpu=NEVER if own is None else qpus[own],
+        routes=sum(not qpu.simulator for qpu in scenario.qpus) > 1,
+        qpus=qpus,
+        models={qpu.name: qpu.service_time for qpu in scenario.qpus},
     )
     match source:
         case ResolvedExplicit():
@@ -148,8 +179,9 @@ def _accounts(scenario: ResolvedScenario, traces: Mapping[int, Trace]) -> tuple[
             written = source.account if isinstance(source, DrawnSource) else name
             used.setdefault(name, f"workload.{source.name}: account {written!r} is not in accounts")
     if scenario.accounts is None:
-        return tuple(used)
+        return tuple(dict.fromkeys([*used, *reserved_accounts(scenario)]))
     listed = with_users([account.name for account in scenario.accounts], scenario.workload)
+    listed = tuple(dict.fromkeys([*listed, *reserved_accounts(scenario)]))
     known = frozenset(listed)
     unknown = dict.fromkeys(problem for name, problem in used.items() if name not in known)
     if unknown:
@@ -195,6 +227,8 @@ def _assemble(
         job_names=tuple(part.job_names for part in parts),
         session_names=tuple(part.session_names for part in parts),
         left_out=tuple(part.left_out for part in parts if part.left_out is not None),
+        qpu_times_us=_by_qpu([(part.qpu_times_us, part.jobs.qpu_time_us) for part in parts]),
+        estimates_us=_by_qpu([(part.estimates_us, part.jobs.estimate_us) for part in parts]),
     )
 
 
@@ -243,6 +277,15 @@ def _joined(
             ]
         joined[field.name] = _concatenated([column for column in columns if len(column)])
     return joined
+
+
+def _by_qpu(parts: Sequence[tuple[tuple[Int64Array, ...], Int64Array]]) -> tuple[Int64Array, ...]:
+    """A column for each QPU, if those of any part differ; of the others the one that holds for all."""
+    qpus = max((len(columns) for columns, _ in parts), default=0)
+    return tuple(
+        _concatenated([columns[qpu] if columns else column for columns, column in parts if len(column)])
+        for qpu in range(qpus)
+    )
 
 
 def _shifted(column: Int64Array, offset: int) -> Int64Array:

@@ -13,8 +13,10 @@ from qsession_sim.scheduler.vocabulary import NEVER, Mode
 from qsession_sim.workload.columns import EMPTY_WORKLOAD, Int64Array, JobColumns, ListedNames, SessionColumns
 from qsession_sim.workload.distributions import counts
 from qsession_sim.workload.part import Part, Setting, filled
+from qsession_sim.workload.phases import routes
 from qsession_sim.workload.problems import source_error
 from qsession_sim.workload.qpu_times import JobProperties, modelled_times_us, refuse_missing
+from qsession_sim.workload.random_streams import Purpose
 
 
 def draw_explicit(source: ResolvedExplicit, setting: Setting) -> Part:
@@ -64,6 +66,11 @@ def _job_columns(jobs: tuple[ResolvedJob, ...], setting: Setting) -> JobColumns:
         priority=_column(job.priority for job in jobs),
         cancel_us=_column(job.cancel for job in jobs),
         cancel_after_us=_column(job.cancel_after for job in jobs),
+        qpu=_column(None if job.qpu is None else setting.qpus[job.qpu] for job in jobs),
+        route=routes(setting, len(jobs), Purpose.ROUTE),
+        preparation_us=_column(job.preparation or 0 for job in jobs),
+        post_processing_us=_column(job.post_processing or 0 for job in jobs),
+        estimate_us=_column(job.estimate for job in jobs),
     )
 
 
@@ -80,12 +87,16 @@ def _session_columns(sessions: tuple[ResolvedSession, ...], setting: Setting) ->
         cancel_us=_column(session.cancel for session in sessions),
         close_after_us=_column(session.close_after for session in sessions),
         cancel_after_us=_column(session.cancel_after for session in sessions),
+        qpu=_column(None if session.qpu is None else setting.qpus[session.qpu] for session in sessions),
+        route=routes(setting, len(sessions), Purpose.SESSION_ROUTE),
     )
 
 
 def _qpu_times_us(jobs: tuple[ResolvedJob, ...], setting: Setting) -> Int64Array:
     """As given, or by the model; every job has its noise, so one job's key moves no other's."""
     for job in jobs:
+        if job.qpu is not None and setting.models.get(job.qpu) != setting.service_time:
+            continue  # it never comes to a QPU with this model
         if job.qpu_time is None and (job.circuits is None or job.shots is None):
             raise source_error(f"{setting.name}.{job.id}", "needs qpu_time, or circuits and shots")
         if job.qpu_time is None:

@@ -37,6 +37,8 @@ def write_swf(workload: Workload, file: Path) -> list[str]:
         lost.append("cancels of jobs are not held")
     if np.any(jobs.priority != 0):
         lost.append("priorities are not held")
+    if any(jobs.is_needed(name) for name in ("preparation_us", "post_processing_us", "estimate_us")):
+        lost.append("preparation, post-processing and estimates are not held")
     if np.any(jobs.max_execution_time_us > 0):
         lost.append("limits of execution times are not held")
     if np.any(np.concatenate([jobs.at_us[jobs.at_us >= 0], jobs.think_us, jobs.qpu_time_us]) % SECOND):

@@ -51,6 +51,10 @@ def job_table(workload: Workload) -> pl.DataFrame:
         "cancel_us": _numbers(jobs.cancel_us),
         "cancel_after_us": _numbers(jobs.cancel_after_us),
     }
+    for name, nothing in (("preparation_us", 0), ("post_processing_us", 0), ("estimate_us", NEVER)):
+        if jobs.is_needed(name):
+            column = getattr(jobs, name)
+            columns[name] = pl.Series(column).set(pl.Series(column == nothing), None)
     for time in SESSION_TIMES:
         column = np.append(getattr(sessions, time), NEVER)
         columns[f"session_{time}"] = _numbers(column[jobs.session])
@@ -59,10 +63,17 @@ def job_table(workload: Workload) -> pl.DataFrame:
 
 def not_in_table(workload: Workload) -> list[str]:
     """What a table of jobs cannot hold of a workload, as sentences."""
+    jobs = workload.jobs
     empty = len(workload.sessions) - len(np.unique(workload.jobs.session[workload.jobs.session != NEVER]))
     lost = []
     if len(workload.clients):
         lost.append("clients became chains of jobs: what they do after errors and at their end is not held")
+    if jobs.is_needed("qpu") or workload.sessions.is_needed("qpu"):
+        lost.append("the QPUs that jobs and sessions name are not held")
+    if workload.qpu_times_us:
+        lost.append("QPU times are those of one QPU, though they differ between QPUs")
+    if workload.windows:
+        lost.append("windows of availability are not held")
     if empty:
         lost.append("sessions without a job are not held")
     return lost

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 
 from qsession_sim.scenario.resolve_accounts import DefaultClocks
 from qsession_sim.scenario.service_models import ServiceTimeModel
+from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import (
     ClientColumns,
     Int64Array,
@@ -34,6 +35,10 @@ class Setting:
     name: str  # of the stream
     start: datetime  # calendar instant of time 0
     clocks: DefaultClocks  # of sessions that ask for nothing
+    qpu: int = NEVER  # S54; that of the whole source, or NEVER
+    routes: bool = False  # whether there is a choice of QPUs for what names none
+    qpus: Mapping[str, int] = field(default_factory=dict)  # name to index into Workload.qpus
+    models: Mapping[str, ServiceTimeModel] = field(default_factory=dict)  # of each QPU, by its name
 
     def generator(self, purpose: Purpose) -> np.random.Generator:
         """The source's own generator for one purpose."""
@@ -50,6 +55,8 @@ class Part:
     job_names: NameBlock
     session_names: NameBlock
     left_out: LeftOut | None = None
+    qpu_times_us: tuple[Int64Array, ...] = ()  # by QPU, where they differ; each of shape (jobs,)
+    estimates_us: tuple[Int64Array, ...] = ()
 
 
 def filled(rows: int, value: int) -> Int64Array:

@@ -17,3 +17,13 @@ def source_error(path: str, text: str) -> ScenarioError:
         'workload.everyday.shots: drew too many'
     """
     return ScenarioError((f"workload.{path}: {text}",))
+
+
+def qpu_error(name: str, text: str) -> ScenarioError:
+    """An error of the windows of one QPU; as `source_error`.
+
+    Example:
+        >>> str(qpu_error("torino", "more than there is room for"))
+        'qpus.torino.windows: more than there is room for'
+    """
+    return ScenarioError((f"qpus.{name}.windows: {text}",))

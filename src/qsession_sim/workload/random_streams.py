@@ -28,6 +28,13 @@ class Purpose(IntEnum):
     LAYERS = 16
     QUBITS = 17
     DEPTH = 18
+    PREPARATION = 24
+    POST_PROCESSING = 25
+    ESTIMATE = 26
+    ROUTE = 27
+    SESSION_ROUTE = 28
+    TIME_BETWEEN_FAILURES = 29
+    REPAIR_TIME = 30
 
 
 def stream_generator(seed: int, stream: str, purpose: Purpose) -> np.random.Generator:

@@ -21,6 +21,7 @@ from qsession_sim.workload.columns import (
 from qsession_sim.workload.distributions import counts, sample
 from qsession_sim.workload.habits import drawn_iterations, drawn_think_times_us
 from qsession_sim.workload.part import Part, Setting, filled
+from qsession_sim.workload.phases import drawn_phases, session_qpus
 from qsession_sim.workload.problems import source_error
 from qsession_sim.workload.qpu_times import DrawnSource, drawn_times_us
 from qsession_sim.workload.random_streams import Purpose
@@ -170,6 +171,11 @@ def _job_columns(
     rows = len(at_us)
     unset = constant(rows, NEVER)
     limit_us = source.max_execution_time
+
+    def times_us(plain: Setting) -> Int64Array:
+        return drawn_times_us(source, plain, rows, iteration)
+
+    qpu_time_us = times_us(setting)
     return JobColumns(
         at_us=at_us,
         after=after,
@@ -178,11 +184,12 @@ def _job_columns(
         client=client,
         account=account,
         stream=constant(rows, setting.stream),
-        qpu_time_us=drawn_times_us(source, setting, rows, iteration),
+        qpu_time_us=qpu_time_us,
         max_execution_time_us=unset if limit_us is None else constant(rows, limit_us),
         priority=constant(rows, source.priority),
         cancel_us=unset,
         cancel_after_us=unset,
+        **drawn_phases(source, setting, qpu_time_us, times_us),
     )
 
 
@@ -226,6 +233,7 @@ def _session_columns(
         cancel_us=unset,
         close_after_us=unset,
         cancel_after_us=unset,
+        **session_qpus(setting, rows),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from qsession_sim.workload.columns import (
     is_constant,
 )
 from qsession_sim.workload.part import Part, Setting, filled
+from qsession_sim.workload.phases import JobPhases, drawn_phases, session_qpus
 from qsession_sim.workload.plan_clocks import (
     SessionClocks,
     default_session_clocks,
@@ -147,6 +148,7 @@ def draw_trace(source: ResolvedTrace, setting: Setting, trace: Trace) -> Part:
             priority=taken(rows.priority),
             cancel_us=taken(rows.cancel_us),
             cancel_after_us=taken(rows.cancel_after_us),
+            **_phases(source, setting, rows, taken),
         ),
         sessions=_session_columns(source, setting, rows, kept, account, users),
         clients=EMPTY_WORKLOAD.clients,
@@ -173,6 +175,20 @@ def _or_where(mask: BooleanArray, value: int, column: Int64Array) -> Int64Array:
 def _looked_up(table: Int64Array, index: Int64Array) -> Int64Array:
     """`table[index]`, in the memory of one value if the table has no other."""
     return constant(len(index), int(table[0])) if len(table) == 1 else table[index]
+
+
+def _phases(
+    source: ResolvedTrace, setting: Setting, rows: Rows, taken: Callable[[Int64Array], Int64Array]
+) -> JobPhases:
+    """As drawn where the source says how, else as the file says."""
+    phases = drawn_phases(source, setting, taken(rows.qpu_time_us))
+    if source.preparation is None:
+        phases["preparation_us"] = taken(rows.preparation_us)
+    if source.post_processing is None:
+        phases["post_processing_us"] = taken(rows.post_processing_us)
+    if source.estimate is None:
+        phases["estimate_us"] = taken(rows.estimate_us)
+    return phases
 
 
 def _renumbered(session: Int64Array) -> tuple[Int64Array, Int64Array]:
@@ -216,6 +232,7 @@ def _session_columns(
         cancel_us=given.cancel_us[kept],
         close_after_us=given.close_after_us[kept],
         cancel_after_us=given.cancel_after_us[kept],
+        **session_qpus(setting, len(kept)),
     )
 
 

@@ -40,6 +40,9 @@ OWN_NAMES: Final[Mapping[str, str]] = {
     "priority": "priority",
     "cancel": "cancel_us",
     "cancel_after": "cancel_after_us",
+    "preparation": "preparation_us",
+    "post_processing": "post_processing_us",
+    "estimate": "estimate_us",
 }
 """The columns of a job, as an export names them."""
 
@@ -159,6 +162,9 @@ def rows_of(
         priority=table.numbers("priority", 0, least=-_MOST_URGENT),
         cancel_us=table.numbers("cancel", NEVER),
         cancel_after_us=table.numbers("cancel_after", NEVER),
+        preparation_us=table.numbers("preparation", 0),
+        post_processing_us=table.numbers("post_processing", 0),
+        estimate_us=table.numbers("estimate", NEVER, least=1),
         user=user,
         users=users,
         session=session,

@@ -73,6 +73,9 @@ class Rows:
     priority: Int64Array
     cancel_us: Int64Array
     cancel_after_us: Int64Array
+    preparation_us: Int64Array
+    post_processing_us: Int64Array
+    estimate_us: Int64Array  # NEVER: the file does not say
     user: Int64Array  # index into `users`
     users: tuple[str, ...]
     session: Int64Array
@@ -111,7 +114,9 @@ def check_chains(rows: Rows) -> Int64Array:
 def check_times(rows: Rows) -> None:
     """Reject rows with times that no run could reach."""
     late = (rows.at_us > _LONGEST_US // 2) | (rows.qpu_time_us > _LONGEST_US // 2)
-    rows.bad.add(late | (rows.think_us > _LONGEST_US // 2), lambda _: "has a time beyond 73,000 years")
+    for times_us in (rows.think_us, rows.preparation_us, rows.post_processing_us, rows.estimate_us):
+        late |= times_us > _LONGEST_US // 2
+    rows.bad.add(late, lambda _: "has a time beyond 73,000 years")
 
 
 def refuse(rows: Rows, stream: str, file: str) -> None:
