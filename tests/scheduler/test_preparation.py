@@ -55,7 +55,7 @@ def test_s25_cancel_stops_a_preparation_and_leaves_post_processing_alone(run):
     assert run(jobs, qpus=ONE_LANE) == [
         "j0 0 - 3 CANCELLED JOB_CANCELLED p0-- left -",
         "j1 0 5 6 DONE p3-5 left 6",
-        "j2 1 1 7 DONE p--- left 2",
+        "j2 1 1 7 DONE p--1 left 2",
         "end 7",
     ]
 
@@ -89,7 +89,7 @@ def test_s42_lanes_are_given_in_the_order_of_the_queue_policy(run):
 
 def test_s42_s74_job_that_needs_no_preparation_runs_while_others_prepare(run):
     jobs = [JobSpec(2, at_us=0, preparation_us=5), JobSpec(3, at_us=1)]
-    assert run(jobs) == ["j0 0 5 7 DONE p0-5", "j1 1 1 4 DONE p---", "end 7"]
+    assert run(jobs) == ["j0 0 5 7 DONE p0-5", "j1 1 1 4 DONE p--1", "end 7"]
 
 
 def test_s42_holder_gets_lanes_first_and_job_mode_jobs_prepare_ahead_in_the_rest(run):
@@ -103,7 +103,7 @@ def test_s42_holder_gets_lanes_first_and_job_mode_jobs_prepare_ahead_in_the_rest
     ]
     sessions = [SessionSpec(interactive_timeout_us=4), SessionSpec(interactive_timeout_us=0)]
     assert run(jobs, sessions, qpus=TWO_LANES) == [
-        "j0 0 0 1 DONE p---",
+        "j0 0 0 1 DONE p--0",
         "j1 1 3 4 DONE p1-3",
         "j2 1 10 11 DONE p8-10",
         "j3 1 8 9 DONE p1-3",
@@ -125,7 +125,7 @@ def test_s42_among_ready_jobs_of_a_session_the_earliest_submitted_goes_first(run
         JobSpec(1, at_us=2, session=0, preparation_us=1),
     ]
     assert run(jobs, [SessionSpec(close_us=3)])[:3] == [
-        "j0 0 0 6 DONE p---",
+        "j0 0 0 6 DONE p--0",
         "j1 1 6 7 DONE p1-5",
         "j2 2 7 8 DONE p2-3",
     ]
@@ -138,7 +138,7 @@ def test_s33_among_ready_jobs_of_a_batch_the_first_that_became_ready_goes_first(
         JobSpec(1, at_us=2, session=0, preparation_us=1),
     ]
     assert run(jobs, [SessionSpec(mode=Mode.BATCH, close_us=3)])[:3] == [
-        "j0 0 0 6 DONE p---",
+        "j0 0 0 6 DONE p--0",
         "j1 1 7 8 DONE p1-5",
         "j2 2 6 7 DONE p2-3",
     ]
@@ -151,9 +151,9 @@ def test_s32_job_mode_jobs_run_while_the_batch_has_no_ready_job(run):
         JobSpec(2, at_us=0),
     ]
     assert run(jobs, [SessionSpec(mode=Mode.BATCH, close_us=0)])[:3] == [
-        "j0 0 0 1 DONE p---",
+        "j0 0 0 1 DONE p--0",
         "j1 0 5 6 DONE p0-5",
-        "j2 0 1 3 DONE p---",
+        "j2 0 1 3 DONE p--0",
     ]
 
 
@@ -173,7 +173,7 @@ def test_s32_job_mode_jobs_run_while_the_batch_has_no_ready_job(run):
 def test_s43_job_that_is_preparing_stops_the_ittl_clock_unless_it_asks_for_ready_jobs(run, rules, lines):
     jobs = [JobSpec(1, at_us=0, session=0), JobSpec(1, at_us=1, session=0, preparation_us=7)]
     assert run(jobs, [SessionSpec(interactive_timeout_us=3)], rules=rules) == [
-        "j0 0 0 1 DONE p---",
+        "j0 0 0 1 DONE p--0",
         "j1 1 8 9 DONE p1-8",
         "0 s0 ABSENT CREATE OPEN",
         "0 s0 OPEN START RUNNING",
@@ -185,7 +185,7 @@ def test_s43_job_that_is_ready_in_time_stops_the_clock(run):
     """The clock runs from 1; j1 is ready at 4, in the instant in which it would end."""
     jobs = [JobSpec(1, at_us=0, session=0), JobSpec(1, at_us=2, session=0, preparation_us=2)]
     assert run(jobs, [SessionSpec(interactive_timeout_us=3)], rules=READY) == [
-        "j0 0 0 1 DONE p---",
+        "j0 0 0 1 DONE p--0",
         "j1 2 4 5 DONE p2-4",
         "0 s0 ABSENT CREATE OPEN",
         "0 s0 OPEN START RUNNING",
@@ -203,10 +203,10 @@ def test_s43_what_was_not_ready_at_the_deactivation_stands_in_the_normal_queue(r
         JobSpec(5, at_us=4),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=2)], rules=READY) == [
-        "j0 0 0 1 DONE p---",
+        "j0 0 0 1 DONE p--0",
         "j1 2 8 9 DONE p2-6",
-        "j2 1 3 8 DONE p---",
-        "j3 4 11 16 DONE p---",
+        "j2 1 3 8 DONE p--1",
+        "j3 4 11 16 DONE p--4",
         "0 s0 ABSENT CREATE OPEN",
         "0 s0 OPEN START RUNNING",
         "3 s0 IDLE ITTL INACTIVE",
@@ -224,7 +224,7 @@ def test_s43_job_that_waits_for_a_lane_at_the_deactivation_gets_one_in_its_turn(
         JobSpec(1, at_us=1, session=0, preparation_us=4),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=2)], rules=READY, qpus=ONE_LANE) == [
-        "j0 0 0 1 DONE p---",
+        "j0 0 0 1 DONE p--0",
         "j1 1 5 6 DONE p1-5",
         "j2 1 9 10 DONE p5-9",
         "0 s0 ABSENT CREATE OPEN",
@@ -268,7 +268,7 @@ def test_s18_cancel_ends_preparations_and_lets_post_processing_complete(run):
         JobSpec(1, at_us=3, preparation_us=1),
     ]
     assert run(jobs, [SessionSpec(cancel_us=3)], qpus=ONE_LANE) == [
-        "j0 0 0 9 DONE p--- left 1",
+        "j0 0 0 9 DONE p--0 left 1",
         "j1 0 - 3 CANCELLED SESSION_CANCELLED p0-- left -",
         "j2 2 - 3 CANCELLED SESSION_CANCELLED p--- left -",
         "j3 3 4 5 DONE p3-4 left 5",
@@ -288,7 +288,28 @@ def test_s42_job_of_an_open_session_that_is_ready_waits_while_another_session_ho
     ]
     sessions = [SessionSpec(interactive_timeout_us=3), SessionSpec(interactive_timeout_us=0)]
     assert run(jobs, sessions, rules=Rules(hold=SHARED))[:3] == [
-        "j0 1 1 4 DONE p---",
+        "j0 1 1 4 DONE p--1",
         "j1 0 7 8 DONE p0-2",
-        "j2 5 5 6 DONE p---",
+        "j2 5 5 6 DONE p--5",
+    ]
+
+
+def test_s40_job_that_needs_no_preparation_is_ready_when_it_is_submitted(run):
+    """j2 is rejected, so it never is; j1 waits for a lane that j0 has until 9."""
+    jobs = [
+        JobSpec(1, at_us=0, preparation_us=9),
+        JobSpec(1, at_us=1, preparation_us=9),
+        JobSpec(1, at_us=2, session=0),
+        JobSpec(5, at_us=4),
+        JobSpec(5, at_us=5),
+    ]
+    assert run(jobs, [SessionSpec(cancel_us=0)], qpus=ONE_LANE, horizon_us=6) == [
+        "j0 0 - - PREPARING p0--",
+        "j1 1 - - QUEUED p---",
+        "j2 2 - 2 REJECTED SESSION_CLOSED p---",
+        "j3 4 4 - RUNNING p--4",
+        "j4 5 - - QUEUED p--5",
+        "0 s0 ABSENT CREATE OPEN",
+        "0 s0 OPEN CANCEL CLOSED CANCELLED",
+        "end 6",
     ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from qsession_sim.scheduler.plan import ClientSpec, JobSpec, QpuSpec, SessionSpec
 from qsession_sim.scheduler.rules import Routing, Rules
 from qsession_sim.scheduler.vocabulary import NEVER, OnError
@@ -148,8 +146,7 @@ def test_s3_qpus_look_for_work_in_order_of_their_numbers(run):
     ]
 
 
-@pytest.mark.parametrize("preparation_us", [0, 5])
-def test_s22_jobs_of_a_simulator_start_at_once_and_do_not_wait_for_each_other(run, preparation_us):
+def test_s22_jobs_of_a_simulator_start_at_once_and_do_not_wait_for_each_other(run):
     jobs = [
         JobSpec(9, at_us=0, qpu=1),
         JobSpec(4, at_us=1, qpu=1),
@@ -165,4 +162,13 @@ def test_s22_jobs_of_a_simulator_start_at_once_and_do_not_wait_for_each_other(ru
         "j3 1 1 3 DONE @0",
         "j4 1 3 5 DONE @0",
         "end 9",
+    ]
+
+
+def test_s22_job_of_a_simulator_waits_for_no_preparation(run):
+    jobs = [JobSpec(2, at_us=1, qpu=qpu, preparation_us=5) for qpu in (0, 1)]
+    assert run(jobs, qpus=(QpuSpec(), QpuSpec(simulator=True))) == [
+        "j0 1 6 8 DONE @0 p1-6",
+        "j1 1 1 3 DONE @1 p--1",
+        "end 8",
     ]

@@ -100,9 +100,11 @@ class Jobs:
         qpu.queued += 1
         if qpu.weighs:
             qpu.queued_us += columns.estimated_us(job)
-        if preparation_us:
+        if preparation_us and not qpu.is_simulator:  # S22
             self._wait_for_lane(now_us, job, session, qpu)
         else:
+            if journal.ready_us:
+                journal.ready_us[job] = now_us  # S40: without preparation it is ready at once
             self._wait_for_qpu(now_us, now_us, job, session, qpu)
         if columns.cancel_after_us[job] != NEVER:
             self._agenda.arm(now_us + columns.cancel_after_us[job], Rank.CANCEL, _JOB, job)  # S25
