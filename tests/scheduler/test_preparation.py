@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from qsession_sim.scheduler.plan import JobSpec, QpuSpec, SessionSpec
+from qsession_sim.scheduler.plan import JobSpec, QpuSpec, SessionSpec, WindowSpec
 from qsession_sim.scheduler.rules import SHARED, Rules
-from qsession_sim.scheduler.vocabulary import Mode
+from qsession_sim.scheduler.vocabulary import Mode, WindowKind
 
 ONE_LANE = (QpuSpec(lanes=1),)
 TWO_LANES = (QpuSpec(lanes=2),)
@@ -312,4 +312,26 @@ def test_s40_job_that_needs_no_preparation_is_ready_when_it_is_submitted(run):
         "0 s0 ABSENT CREATE OPEN",
         "0 s0 OPEN CANCEL CLOSED CANCELLED",
         "end 6",
+    ]
+
+
+def test_s42_s52_lanes_do_not_go_to_a_session_that_a_reservation_is_about_to_send_away(run):
+    """s0 of account 0 loses the QPU at 6, when j0 leaves; until then the lane is for j2 of account 1."""
+    jobs = [
+        JobSpec(6, at_us=0, session=0),
+        JobSpec(1, at_us=3, session=0, preparation_us=2),
+        JobSpec(1, at_us=4, account=1, preparation_us=3),
+    ]
+    reservation = WindowSpec(WindowKind.RESERVATION, start_us=2, duration_us=8, account=1)
+    assert run(jobs, [SessionSpec(interactive_timeout_us=0)], qpus=ONE_LANE, windows=(reservation,)) == [
+        "j0 0 0 6 DONE p--0",
+        "j1 3 12 13 DONE p10-12",
+        "j2 4 7 8 DONE p4-7",
+        "0 s0 ABSENT CREATE OPEN",
+        "0 s0 OPEN START RUNNING",
+        "6 s0 RUNNING RESERVE INACTIVE RESERVATION",
+        "12 s0 INACTIVE START RUNNING",
+        "13 s0 IDLE ITTL INACTIVE",
+        "@0 RESERVATION 2-10",
+        "end 13",
     ]

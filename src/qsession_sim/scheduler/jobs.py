@@ -199,7 +199,7 @@ class Jobs:
                     qpu.look_for_work()
                 return
         if qpu.lanes.are_used:
-            while (job := qpu.lanes.next_job(now_us, qpu.holder)) is not None:
+            while (job := qpu.lanes.next_job(now_us, qpu.holder, qpu.reserved_for)) is not None:
                 self._journal.status[job] = _PREPARING
                 self._journal.preparing_us[job] = now_us
                 qpu.lanes.take(job, now_us + self._columns.preparation_us[job], self._session_of(job))

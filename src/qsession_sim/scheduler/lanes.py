@@ -8,7 +8,7 @@ from qsession_sim.scheduler.agenda import Agenda, Deadline
 from qsession_sim.scheduler.queue import NormalQueue
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.transitions import ACTIVE
-from qsession_sim.scheduler.vocabulary import Entity, Rank
+from qsession_sim.scheduler.vocabulary import NEVER, Entity, Rank
 
 
 class Lanes:
@@ -47,15 +47,19 @@ class Lanes:
         self._of_sessions = 0  # the same of sessions that are not active
         self._preparations: dict[int, Deadline] = {}
 
-    def next_job(self, now_us: int, holder: Session | None) -> int | None:
-        """Take the job that gets a lane next, in the order in which jobs would be dispatched, or None."""
+    def next_job(self, now_us: int, holder: Session | None, reserved_for: int) -> int | None:
+        """Take the job that gets a lane next, in the order in which jobs would be dispatched, or None.
+
+        In a reservation for another account the holder is only waited for until its job has left (S52).
+        """
         if not self._free:
             return None
         if holder is None:
             if self._of_job_mode + self._of_sessions < self._lanes:
                 return self.unprepared.pop(now_us)
             return None
-        job = holder.next_unprepared(self._stage)
+        is_served = reserved_for in (NEVER, holder.spec.account)
+        job = holder.next_unprepared(self._stage) if is_served else None
         if job is None and self._of_job_mode < self._lanes:
             job = self.unprepared.pop_job_mode(now_us)
         return job
