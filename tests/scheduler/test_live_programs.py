@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from qsession_sim.errors import IllegalTransitionError, SchedulerUsageError
-from qsession_sim.scheduler.plan import JobSpec, Plan, SessionSpec
+from qsession_sim.scheduler.plan import JobSpec, Plan, SessionSpec, WindowSpec
+from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.scheduler import Scheduler
-from qsession_sim.scheduler.vocabulary import Rank
+from qsession_sim.scheduler.vocabulary import Rank, WindowKind
 
 CREATED_AND_STARTED_AT_0 = ["0 s0 ABSENT CREATE OPEN", "0 s0 OPEN START RUNNING"]
 
@@ -304,3 +305,20 @@ def test_session_created_twice_is_illegal_and_changes_nothing(trace):
         scheduler.create(3, 0)
     finish(scheduler)
     assert trace(scheduler) == ["0 s0 ABSENT CREATE OPEN", "9 s0 OPEN CLOSE_EMPTY CLOSED CLOSED", "end 9"]
+
+
+def test_s40_what_was_without_preparation_before_a_program_prepares_a_job_was_ready_when_submitted(trace):
+    """j1 is rejected, j2 was thrown off the QPU at 3 and cancelled at 4: neither left it in the end."""
+    outage = WindowSpec(WindowKind.OUTAGE, start_us=3, duration_us=9)
+    jobs = [JobSpec(2, at_us=0), JobSpec(1, at_us=1, session=0), JobSpec(5, at_us=1, cancel_us=4)]
+    plan = Plan.of(jobs, [SessionSpec(cancel_us=0)], windows=(outage,))
+    scheduler = Scheduler(plan, Rules(requeues_after_outage=True))
+    assert scheduler.advance(5)
+    scheduler.submit(6, scheduler.add_job(JobSpec(1, preparation_us=1, post_processing_us=1)))
+    assert scheduler.advance(6)
+    assert trace(scheduler)[:4] == [
+        "j0 0 0 2 DONE p--0 left 2",
+        "j1 1 - 1 REJECTED SESSION_CLOSED p--- left -",
+        "j2 1 2 4 CANCELLED JOB_CANCELLED p--1 left -",
+        "j3 6 - - PREPARING p6-- left -",
+    ]

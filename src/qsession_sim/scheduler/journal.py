@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
-from qsession_sim.scheduler.vocabulary import NEVER, Reason
+from qsession_sim.scheduler.vocabulary import NEVER, JobStage, Reason
 
 TRANSITION_FIELDS = ("time_us", "session", "from_phase", "event", "to_phase", "reason")
 LOST_RUN_FIELDS = ("job", "qpu", "started_us", "left_us")
@@ -74,18 +74,28 @@ class Journal:
         self._keep("qpu")
 
     def keep_preparations(self) -> None:
-        """Begin to write down when jobs are prepared and ready."""
-        self._keep("preparing_us", "ready_us")
+        """Begin to write down when jobs are prepared and ready; so far they were so when submitted."""
+        if self._keep("preparing_us", "ready_us"):
+            for job, submitted_us in enumerate(self.submitted_us):
+                if self.status[job] != JobStage.REJECTED:
+                    self.ready_us[job] = submitted_us
 
     def keep_departures(self) -> None:
-        """Begin to write down when jobs leave the QPU, apart from when they end."""
-        self._keep("left_us")
+        """Begin to write down when jobs leave the QPU, apart from when they end; so far it was the same."""
+        if self._keep("left_us"):
+            lost = iter(self.lost_runs)
+            lost_starts = {(job, started_us) for job, _, started_us, _ in zip(*[lost] * 4, strict=True)}
+            for job, started_us in enumerate(self.started_us):
+                if started_us != NEVER and (job, started_us) not in lost_starts:
+                    self.left_us[job] = self.ended_us[job]
 
-    def _keep(self, *names: str) -> None:
-        for name in names:
-            if name not in self._kept:
-                self._kept.append(name)
+    def _keep(self, *names: str) -> bool:
+        begins = names[0] not in self._kept
+        if begins:
+            self._kept.extend(names)
+            for name in names:
                 getattr(self, name).extend([NEVER] * len(self.status))
+        return begins
 
     def add_job(self, session: int, repeats: int) -> None:
         """Make room for a job that is created in the run."""
