@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 
-from qsession_sim.scheduler.journal import TRANSITION_FIELDS
+from qsession_sim.scheduler.journal import LOST_RUN_FIELDS, TRANSITION_FIELDS, WINDOW_FIELDS, Journal
 from qsession_sim.scheduler.plan import Plan
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.transitions import ACCEPTS, STATE_OF, Phase
 from qsession_sim.scheduler.view import JobView
-from qsession_sim.scheduler.vocabulary import NEVER, Reason
+from qsession_sim.scheduler.vocabulary import NEVER, PUBLIC_STATUS, JobStatus, Reason
 
-from .histories import Facts
-from .strategies import Workload
+from .histories import Facts, JobFacts, Public
+from .naive import Service
+from .naive_limits import Policy
+from .strategies import ACCOUNTS, Workload
 
 
 def most_urgent_first(job: JobView) -> tuple[int, ...]:
@@ -20,13 +23,41 @@ def most_urgent_first(job: JobView) -> tuple[int, ...]:
     return (-job.priority,)
 
 
+KEYS = {Policy.FIFO: None, Policy.URGENT: most_urgent_first}
+
+
 def scheduler_for(
     workload: Workload, on_program_job_end: Callable[[int], None] = lambda job: None
 ) -> Scheduler:
     """A scheduler that is about to run `workload`."""
-    plan = Plan.of(workload.jobs, workload.sessions, workload.clients)
-    key = most_urgent_first if workload.most_urgent_first else None
-    return Scheduler(plan, workload.rules, key, on_program_job_end)
+    plan = Plan.of(
+        workload.jobs,
+        workload.sessions,
+        workload.clients,
+        [f"account {number}" for number in range(ACCOUNTS)],
+        qpus=tuple(workload.qpus),
+        windows=tuple(workload.windows),
+        account_specs=workload.accounts,
+        qpu_times_us=workload.qpu_times_us,
+        estimates_us=workload.estimates_us,
+    )
+    return Scheduler(plan, workload.rules, KEYS[workload.policy], on_program_job_end)
+
+
+def model_for(workload: Workload) -> Service:
+    """The naive model of `workload`."""
+    return Service(
+        workload.jobs,
+        workload.sessions,
+        workload.clients,
+        workload.rules,
+        workload.policy,
+        workload.qpus,
+        workload.windows,
+        workload.accounts,
+        workload.qpu_times_us,
+        workload.estimates_us,
+    )
 
 
 def run(scheduler: Scheduler, horizon_us: int | None, at_most: int) -> Facts:
@@ -44,22 +75,43 @@ def run(scheduler: Scheduler, horizon_us: int | None, at_most: int) -> Facts:
 def facts_of(scheduler: Scheduler) -> Facts:
     """What is in the journal of a scheduler."""
     journal = scheduler.journal
-    rows = zip(
-        journal.session,
-        journal.submitted_us,
-        journal.started_us,
-        journal.ended_us,
-        journal.status,
-        journal.reason,
-        strict=True,
+    submitted = [number for number, submitted_us in enumerate(journal.submitted_us) if submitted_us != NEVER]
+    lost_runs = rows(journal.lost_runs, len(LOST_RUN_FIELDS))
+    lost_starts = {(job, started_us) for job, _, started_us, _ in lost_runs}
+    return Facts(
+        {number: job_facts(journal, number, lost_starts) for number in submitted},
+        [change(row) for row in rows(journal.transitions, len(TRANSITION_FIELDS))],
+        lost_runs,
+        rows(journal.windows, len(WINDOW_FIELDS)),
+        scheduler.now_us,
     )
-    jobs = {number: row for number, row in enumerate(rows) if row[1] != NEVER}
-    width = len(TRANSITION_FIELDS)
-    flat = journal.transitions
-    changes = []
-    for start in range(0, len(flat), width):
-        time_us, session, before, _, after, reason = flat[start : start + width]
-        phases = Phase(before), Phase(after)
-        public = [(STATE_OF[phase], phase in ACCEPTS) for phase in phases]
-        changes.append((time_us, session, public[0], public[1], Reason(reason)))
-    return Facts(jobs, changes, scheduler.now_us)
+
+
+def rows(flat: array[int], width: int) -> list[tuple[int, ...]]:
+    return [tuple(flat[start : start + width]) for start in range(0, len(flat), width)]
+
+
+def change(row: Sequence[int]) -> tuple[int, int, Public, Public, Reason]:
+    time_us, session, before, _, after, reason = row
+    public = [(STATE_OF[phase], phase in ACCEPTS) for phase in (Phase(before), Phase(after))]
+    return time_us, session, public[0], public[1], Reason(reason)
+
+
+def job_facts(journal: Journal, job: int, lost_starts: set[tuple[int, int]]) -> JobFacts:
+    """The row of a job; a column that the run did not need says what its documentation says."""
+    submitted_us, ended_us = journal.submitted_us[job], journal.ended_us[job]
+    stage, started_us = journal.status[job], journal.started_us[job]
+    accepted = stage != JobStatus.REJECTED
+    stayed = started_us != NEVER and (job, started_us) not in lost_starts
+    return JobFacts(
+        journal.session[job],
+        journal.qpu[job] if journal.qpu else 0,
+        submitted_us,
+        journal.preparing_us[job] if journal.preparing_us else NEVER,
+        journal.ready_us[job] if journal.ready_us else (submitted_us if accepted else NEVER),
+        started_us,
+        journal.left_us[job] if journal.left_us else (ended_us if stayed else NEVER),
+        ended_us,
+        JobStatus(PUBLIC_STATUS[stage]),
+        Reason(journal.reason[job]),
+    )

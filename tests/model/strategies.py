@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 
 from hypothesis import strategies as st
 from hypothesis.vendor.pretty import RepresentationPrinter
 
-from qsession_sim.scheduler.plan import ClientSpec, JobSpec, SessionSpec
+from qsession_sim.scheduler.plan import AccountSpec, ClientSpec, JobSpec, QpuSpec, SessionSpec, WindowSpec
 from qsession_sim.scheduler.rules import EXCLUSIVE, NONE, SHARED, Rules
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, JobStatus, Mode, OnError, OnFinish, OnRejection
+
+from .naive_limits import Policy
 
 
 def in_short(spec: object) -> str:
@@ -31,17 +33,29 @@ class Workload:
     sessions: Sequence[SessionSpec]
     clients: Sequence[ClientSpec]
     rules: Rules
-    most_urgent_first: bool
+    policy: Policy
     horizon_us: int | None
+    qpus: Sequence[QpuSpec] = (QpuSpec(),)
+    windows: Sequence[WindowSpec] = ()
+    accounts: Mapping[int, AccountSpec] = field(default_factory=dict)
+    qpu_times_us: tuple[Sequence[int], ...] = ()
+    estimates_us: tuple[Sequence[int], ...] = ()
 
     def __repr__(self) -> str:
-        specs = [in_short(spec) for spec in (*self.jobs, *self.sessions, *self.clients, self.rules)]
-        lines = [*specs, f"most_urgent_first={self.most_urgent_first}, horizon_us={self.horizon_us}"]
+        specs = (*self.jobs, *self.sessions, *self.clients, *self.qpus, *self.windows, self.rules)
+        lines = [
+            *[in_short(spec) for spec in specs],
+            *[f"account {number}: {in_short(spec)}" for number, spec in self.accounts.items()],
+            f"policy={self.policy}, horizon_us={self.horizon_us}",
+            f"qpu_times_us={self.qpu_times_us}, estimates_us={self.estimates_us}",
+        ]
         return "Workload:\n    " + "\n    ".join(lines)
 
     def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
         printer.text(repr(self))
 
+
+ACCOUNTS = 3
 
 instants = st.integers(0, 12)
 late_instants = st.integers(0, 24)
@@ -191,6 +205,6 @@ def workloads(draw: st.DrawFn, most_clients: int) -> Workload:
         sessions=specs,
         clients=clients,
         rules=draw(rules),
-        most_urgent_first=draw(st.booleans()),
+        policy=draw(st.sampled_from(Policy)),
         horizon_us=draw(horizons if endless else st.one_of(st.none(), st.none(), horizons)),
     )

@@ -1,4 +1,4 @@
-"""The scheduler and the naive model give the same facts for every random workload (S1 to S26, S30 to S51, S64 to S66)."""
+"""The scheduler and the naive model give the same facts for every random workload (S1 to S26, S30 to S54, S60, S62, S64 to S66)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from qsession_sim.scheduler.plan import JobSpec, SessionSpec
 from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.vocabulary import NEVER
 
-from .naive import Service
-from .observed import run, scheduler_for
+from .naive_limits import Policy
+from .observed import model_for, run, scheduler_for
 from .strategies import Workload, workloads
+from .whole_service import whole_workloads
 
 ALL_AT_ONCE = 2**62
 
@@ -44,13 +45,11 @@ def closing_while_inactive(
         cancel_us=cancel_us,
         max_time_us=max_time_us,
     )
-    return Workload(jobs, [session], [], Rules(), most_urgent_first=False, horizon_us=None)
+    return Workload(jobs, [session], [], Rules(), Policy.FIFO, horizon_us=None)
 
 
 def check(workload: Workload, at_most: int) -> None:
-    model = Service(
-        workload.jobs, workload.sessions, workload.clients, workload.rules, workload.most_urgent_first
-    )
+    model = model_for(workload)
     assert run(scheduler_for(workload), workload.horizon_us, at_most) == model.run(workload.horizon_us)
 
 
@@ -69,4 +68,12 @@ def test_explicit_workloads_give_the_facts_of_the_naive_model(workload: Workload
 @settings(repeatable, max_examples=600)
 @given(workloads(most_clients=3), st.sampled_from([ALL_AT_ONCE, 1, 3]))
 def test_iterative_clients_give_the_facts_of_the_naive_model(workload: Workload, at_most: int) -> None:
+    check(workload, at_most)
+
+
+@settings(repeatable, max_examples=1000)
+@given(whole_workloads(most_clients=2), st.sampled_from([ALL_AT_ONCE, 1, 3]))
+def test_workloads_that_use_the_whole_service_give_the_facts_of_the_naive_model(
+    workload: Workload, at_most: int
+) -> None:
     check(workload, at_most)

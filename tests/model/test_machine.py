@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -11,12 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from qsession_sim.scheduler.plan import JobSpec, SessionSpec
+from qsession_sim.scheduler.rules import ADAPTIVE
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Rank, SessionState
 
-from .naive import Order, Service
-from .observed import facts_of, scheduler_for
-from .strategies import Workload, limits, qpu_times, timeouts, workloads
+from .histories import Order
+from .naive import Service
+from .naive_qpu import real_qpus
+from .observed import facts_of, model_for, scheduler_for
+from .strategies import ACCOUNTS, Workload, limits, qpu_times, timeouts, workloads
+from .whole_service import HALF_SECOND_US, estimates, phase_times, scaled_spec, whole_workloads
 
 waits = st.sampled_from([0, 0, 0, 1, 1, 2, 5])
 afters = st.sampled_from([NEVER, NEVER, NEVER, 0, 1, 3])
@@ -40,19 +45,39 @@ def some(lively: Sequence[int], everything: Sequence[int], which: int) -> int:
     return numbers[which // 4 % len(numbers)] if numbers else NEVER
 
 
+@dataclass(frozen=True)
+class Dress:
+    """What a job or session has where the whole service is used; `pin` counts from no QPU at all."""
+
+    account: int
+    pin: int
+    preparation_us: int
+    post_processing_us: int
+    estimate_us: int
+
+
+dresses = st.builds(
+    Dress, st.integers(0, ACCOUNTS - 1), st.sampled_from([0, 0, 1, 2, 3]), phase_times, phase_times, estimates
+)
+beginnings = st.one_of(
+    st.tuples(st.just(False), workloads(most_clients=2)),
+    st.tuples(st.just(True), whole_workloads(most_clients=2)),
+)
+
+
 class LiveService(RuleBasedStateMachine):
     """A workload that is known beforehand and, beside it, a program that does what it likes (S4)."""
 
     scheduler: Scheduler
     model: Service
 
-    @initialize(workload=workloads(most_clients=2))
-    def begin(self, workload: Workload) -> None:
+    @initialize(beginning=beginnings)
+    def begin(self, beginning: tuple[bool, Workload]) -> None:
+        self.is_whole, workload = beginning
+        self.grid_us = HALF_SECOND_US if workload.rules.hold == ADAPTIVE else 1
         self.ended: list[int] = []
         self.scheduler = scheduler_for(workload, self.ended.append)
-        self.model = Service(
-            workload.jobs, workload.sessions, workload.clients, workload.rules, workload.most_urgent_first
-        )
+        self.model = model_for(workload)
         self.now_us = 0
         of_clients = {client.session for client in workload.clients}
         # S9: a session with a creation time may not be closed before it
@@ -71,9 +96,16 @@ class LiveService(RuleBasedStateMachine):
         timeout_us=timeouts,
         close_after_us=afters,
         cancel_after_us=afters,
+        dress=dresses,
     )
     def add_session(
-        self, mode: Mode, max_time_us: int, timeout_us: int, close_after_us: int, cancel_after_us: int
+        self,
+        mode: Mode,
+        max_time_us: int,
+        timeout_us: int,
+        close_after_us: int,
+        cancel_after_us: int,
+        dress: Dress,
     ) -> None:
         spec = SessionSpec(
             mode=mode,
@@ -82,6 +114,10 @@ class LiveService(RuleBasedStateMachine):
             close_after_us=close_after_us,
             cancel_after_us=cancel_after_us,
         )
+        if self.is_whole:
+            pins = [NEVER, *real_qpus(self.model)]
+            pin = pins[dress.pin % len(pins)] if len(self.model.qpus) > 1 else NEVER
+            spec = scaled_spec(replace(spec, account=dress.account, qpu=pin), self.grid_us)
         number = self.model.add_session(spec)
         assert self.scheduler.add_session(spec) == number
         self.sessions.append(number)
@@ -103,6 +139,7 @@ class LiveService(RuleBasedStateMachine):
         cancel_after_us=afters,
         priority=st.integers(-1, 1),
         reaction=st.sampled_from(Reaction),
+        dress=dresses,
     )
     def submit(
         self,
@@ -113,6 +150,7 @@ class LiveService(RuleBasedStateMachine):
         cancel_after_us: int,
         priority: int,
         reaction: Reaction,
+        dress: Dress,
     ) -> None:
         spec = JobSpec(
             qpu_time_us=qpu_time_us,
@@ -121,6 +159,8 @@ class LiveService(RuleBasedStateMachine):
             cancel_after_us=cancel_after_us,
             priority=priority,
         )
+        if self.is_whole:
+            spec = scaled_spec(self.dressed(spec, dress), self.grid_us)
         self.wait_to_act(wait_us)
         self.submit_job(spec, reaction)
 
@@ -144,7 +184,7 @@ class LiveService(RuleBasedStateMachine):
 
     @rule(wait_us=waits)
     def wait(self, wait_us: int) -> None:
-        self.advance(self.now_us + wait_us)
+        self.advance(self.now_us + wait_us * self.grid_us)
 
     @rule()
     def wait_for_next_event(self) -> None:
@@ -179,6 +219,20 @@ class LiveService(RuleBasedStateMachine):
         """Mostly one that has not ended."""
         return some([n for n in self.jobs if self.model.jobs[n].ended is None], self.jobs, which)
 
+    def dressed(self, spec: JobSpec, dress: Dress) -> JobSpec:
+        """A job with phases; one of a session has its account, one in job mode may be pinned to any QPU."""
+        phases = {"preparation_us": dress.preparation_us, "post_processing_us": dress.post_processing_us}
+        spec = replace(spec, estimate_us=dress.estimate_us, **phases)
+        if spec.session != NEVER:
+            return replace(spec, account=self.model.sessions[spec.session].spec.account)
+        qpus = len(self.model.qpus)
+        pin = dress.pin % (qpus + 1) - 1 if qpus > 1 else NEVER
+        return replace(spec, account=dress.account, qpu=pin)
+
+    def follow_up(self, qpu_time_us: int, session: int) -> JobSpec:
+        account = 0 if session == NEVER else self.model.sessions[session].spec.account
+        return JobSpec(qpu_time_us=qpu_time_us * self.grid_us, session=session, account=account)
+
     def submit_job(self, spec: JobSpec, reaction: Reaction) -> None:
         number = self.model.add_job(spec, of_program=True)
         assert self.scheduler.add_job(spec) == number
@@ -187,7 +241,7 @@ class LiveService(RuleBasedStateMachine):
         self.act("submit", number)
 
     def wait_to_act(self, wait_us: int) -> None:
-        self.advance(self.now_us + wait_us, Rank.READY)
+        self.advance(self.now_us + wait_us * self.grid_us, Rank.READY)
 
     def advance(self, until_us: int, through: Rank = Rank.DISPATCH) -> None:
         while True:
@@ -214,9 +268,9 @@ class LiveService(RuleBasedStateMachine):
             session = self.model.jobs[job].session
             match self.reactions.pop(job):
                 case Reaction.SUBMIT:
-                    self.submit_job(JobSpec(qpu_time_us=1, session=session), Reaction.NOTHING)
+                    self.submit_job(self.follow_up(1, session), Reaction.NOTHING)
                 case Reaction.SUBMIT_THEN_CLOSE:
-                    self.submit_job(JobSpec(qpu_time_us=2, session=session), Reaction.CLOSE)
+                    self.submit_job(self.follow_up(2, session), Reaction.CLOSE)
                 case Reaction.CLOSE if session != NEVER:
                     self.act("close", session)
                 case Reaction.CANCEL if session != NEVER:

@@ -1,0 +1,45 @@
+"""What iterative clients do (S64 to S66)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, OnError, OnFinish, OnRejection, Reason
+
+from .histories import Client
+
+if TYPE_CHECKING:
+    from .naive import Service
+
+
+def react(service: Service, client: Client, number: int) -> None:
+    """S64 to S66: what a client does in the instant in which its job ended."""
+    job, spec = service.jobs[number], client.spec
+    failed = job.status in (JobStatus.ERROR, JobStatus.CANCELLED)
+    again = failed and spec.on_error == OnError.RETRY
+    stops = failed and spec.on_error == OnError.STOP
+    if job.status == JobStatus.REJECTED:
+        again = job.reason == Reason.SESSION_CLOSED and spec.on_rejection != OnRejection.GIVE_UP
+        stops = not again
+        if again and spec.on_rejection == OnRejection.NEW_SESSION:
+            client.session = service.add_session(service.sessions[job.session].spec)
+        elif again:
+            client.session = NEVER
+    if again:
+        repeated = replace(job.spec, at_us=service.now, after=NEVER, session=client.session)
+        service.add_job(repeated, drawn=job.drawn)
+    elif stops or client.iteration == spec.jobs - 1:
+        finish(service, client)
+    else:
+        client.iteration += 1
+        following = service.jobs[spec.first_job + client.iteration]
+        following.session = client.session
+        following.due = service.now + following.spec.think_us
+
+
+def finish(service: Service, client: Client) -> None:
+    """S64: the session of a client that is through is closed, cancelled or left in that instant."""
+    if client.session != NEVER and client.spec.on_finish != OnFinish.LEAVE:
+        name = "cancel of client" if client.spec.on_finish == OnFinish.CANCEL else "close of client"
+        service.sessions[client.session].orders[name] = service.now
