@@ -54,9 +54,9 @@ plans = st.builds(
     AccountSpec,
     sessions=st.sampled_from([True, True, True, False]),
     batches=st.sampled_from([True, True, True, False]),
-    pending=st.one_of(st.none(), st.integers(0, 3)),
-    submissions=st.one_of(st.none(), limits_of_submissions),
-    quota=st.one_of(st.none(), quotas),
+    pending=st.one_of(st.none(), st.none(), st.integers(0, 3)),
+    submissions=st.one_of(st.none(), st.none(), limits_of_submissions),
+    quota=st.one_of(st.none(), quotas, quotas),
     client_too_old_from_us=st.sampled_from([NEVER, NEVER, NEVER, 0, 5]),
 )
 
@@ -64,7 +64,7 @@ plans = st.builds(
 @st.composite
 def lists_of_qpus(draw: st.DrawFn) -> list[QpuSpec]:
     """One or two QPUs and perhaps a simulator, in any order."""
-    lanes = st.integers(1, 2)
+    lanes = st.sampled_from([2, 1, 3])
     qpus = [QpuSpec(lanes=draw(lanes)) for _ in range(draw(st.integers(1, 2)))]
     if draw(st.booleans()):
         qpus.insert(draw(st.integers(0, len(qpus))), QpuSpec(simulator=True))
@@ -108,6 +108,22 @@ def whole_rules(draw: st.DrawFn, rules: Rules, has: Features) -> Rules:
         requeues_after_outage=has.windows and draw(st.booleans()),
         routing=draw(st.sampled_from(Routing)) if has.qpus else Routing.LEAST_BUSY,
     )
+
+
+@st.composite
+def crowds(draw: st.DrawFn, plain: Workload) -> list[JobSpec]:
+    """Several jobs that come to one session almost at once, so that it has something to choose from."""
+    of_clients = {client.session for client in plain.clients}
+    sessions = [number for number in range(len(plain.sessions)) if number not in of_clients]
+    if not sessions:
+        return []
+    session = draw(st.sampled_from(sessions))
+    earliest_us = max(0, plain.sessions[session].created_us)
+    gaps_us = draw(st.lists(st.integers(0, 2), max_size=4))
+    return [
+        JobSpec(at_us=earliest_us + sum(gaps_us[:end]), qpu_time_us=draw(qpu_times), session=session)
+        for end in range(1, len(gaps_us) + 1)
+    ]
 
 
 @st.composite
@@ -162,6 +178,7 @@ def dressed_jobs(
 def whole_workloads(draw: st.DrawFn, most_clients: int) -> Workload:
     """A simple workload, dressed up."""
     plain, has = draw(workloads(most_clients)), draw(features)
+    plain = replace(plain, jobs=[*plain.jobs, *draw(crowds(plain))])
     qpus = draw(lists_of_qpus()) if has.qpus or has.preparation else [QpuSpec()]
     if not has.qpus:
         qpus = [spec for spec in qpus if not spec.simulator][:1]
