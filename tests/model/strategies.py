@@ -55,7 +55,7 @@ class Workload:
         printer.text(repr(self))
 
 
-ACCOUNTS = 3
+ACCOUNTS = 2
 
 instants = st.integers(0, 12)
 late_instants = st.integers(0, 24)

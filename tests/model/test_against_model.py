@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from qsession_sim.scheduler.plan import JobSpec, SessionSpec
-from qsession_sim.scheduler.rules import Rules
-from qsession_sim.scheduler.vocabulary import NEVER
+from qsession_sim.scheduler.plan import AccountSpec, JobSpec, QpuSpec, SessionSpec, SlidingLimit, WindowSpec
+from qsession_sim.scheduler.rules import ADAPTIVE, Routing, Rules
+from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 
 from .naive_limits import Policy
 from .observed import model_for, run, scheduler_for
@@ -48,6 +48,77 @@ def closing_while_inactive(
     return Workload(jobs, [session], [], Rules(), Policy.FIFO, horizon_us=None)
 
 
+def quota_after_an_outage() -> Workload:
+    """S62: what the outage ended at 5 costs nothing, so the quota lets the submission at 6 in."""
+    return Workload(
+        [JobSpec(at_us=0, qpu_time_us=9), JobSpec(at_us=6, qpu_time_us=1)],
+        [],
+        [],
+        Rules(),
+        Policy.FIFO,
+        horizon_us=None,
+        windows=[WindowSpec(WindowKind.OUTAGE, start_us=5, duration_us=1)],
+        accounts={0: AccountSpec(quota=SlidingLimit(3, 1000))},
+    )
+
+
+def rest_of_what_runs() -> Workload:
+    """S54: at 8 the job on QPU 0 has 2 to go and that on QPU 1 has 3, though it is the shorter one."""
+    jobs = [
+        JobSpec(at_us=0, qpu_time_us=10, qpu=0),
+        JobSpec(at_us=7, qpu_time_us=4, qpu=1),
+        JobSpec(at_us=8, qpu_time_us=1),
+    ]
+    rules = Rules(routing=Routing.SHORTEST_EXPECTED_WAIT)
+    return Workload(jobs, [], [], rules, Policy.FIFO, horizon_us=None, qpus=[QpuSpec(), QpuSpec()])
+
+
+def requeued_before_a_reservation() -> Workload:
+    """S52: thrown off at 1, the job stands at the head of the queue, but until 7 only account 1 may start."""
+    return Workload(
+        [JobSpec(at_us=0, qpu_time_us=3), JobSpec(at_us=3, qpu_time_us=2, account=1)],
+        [],
+        [],
+        Rules(requeues_after_outage=True),
+        Policy.FIFO,
+        horizon_us=None,
+        windows=[
+            WindowSpec(WindowKind.OUTAGE, start_us=1, duration_us=1),
+            WindowSpec(WindowKind.RESERVATION, start_us=1, duration_us=6, account=1),
+        ],
+    )
+
+
+def adapted_timeout(think_us: int) -> Workload:
+    """S51: after one think time the session is idle for twice that, but 1 s at least and 6 s at most."""
+    jobs = [
+        JobSpec(at_us=0, qpu_time_us=1_000_000, session=0),
+        JobSpec(after=0, think_us=think_us, qpu_time_us=1_000_000, session=0),
+    ]
+    session = SessionSpec(interactive_timeout_us=6_000_000)
+    return Workload(jobs, [session], [], Rules(hold=ADAPTIVE), Policy.FIFO, horizon_us=None)
+
+
+def quota_in_a_window() -> Workload:
+    """S60, S62: of the session's time, 0 to 6, only 5 to 6 lies in the last 4 at 9, and 2 would be too much."""
+    jobs = [
+        JobSpec(at_us=0, qpu_time_us=6, session=0),
+        JobSpec(at_us=9, qpu_time_us=1),
+    ]
+    session = SessionSpec(interactive_timeout_us=0)
+    accounts = {0: AccountSpec(quota=SlidingLimit(2, 4))}
+    return Workload(jobs, [session], [], Rules(), Policy.FIFO, horizon_us=None, accounts=accounts)
+
+
+def usage_after_the_close() -> Workload:
+    """S62: closed at 1, the session is charged until its job leaves the QPU at 6: by 4 that is 4, too much."""
+    jobs = [JobSpec(at_us=0, qpu_time_us=6, session=0), JobSpec(at_us=4, qpu_time_us=1)]
+    accounts = {0: AccountSpec(quota=SlidingLimit(3, 1000))}
+    return Workload(
+        jobs, [SessionSpec(cancel_us=1)], [], Rules(), Policy.FIFO, horizon_us=None, accounts=accounts
+    )
+
+
 def check(workload: Workload, at_most: int) -> None:
     model = model_for(workload)
     assert run(scheduler_for(workload), workload.horizon_us, at_most) == model.run(workload.horizon_us)
@@ -71,7 +142,14 @@ def test_iterative_clients_give_the_facts_of_the_naive_model(workload: Workload,
     check(workload, at_most)
 
 
-@settings(repeatable, max_examples=1000)
+@settings(repeatable, max_examples=900)
+@example(quota_after_an_outage(), ALL_AT_ONCE)
+@example(quota_in_a_window(), ALL_AT_ONCE)
+@example(usage_after_the_close(), ALL_AT_ONCE)
+@example(rest_of_what_runs(), ALL_AT_ONCE)
+@example(adapted_timeout(2_000_000), ALL_AT_ONCE)
+@example(adapted_timeout(200_000), ALL_AT_ONCE)
+@example(requeued_before_a_reservation(), ALL_AT_ONCE)
 @given(whole_workloads(most_clients=2), st.sampled_from([ALL_AT_ONCE, 1, 3]))
 def test_workloads_that_use_the_whole_service_give_the_facts_of_the_naive_model(
     workload: Workload, at_most: int

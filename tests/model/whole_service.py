@@ -50,7 +50,7 @@ sliding_windows = st.sampled_from([3, 6, 10, 1000])
 limits_of_submissions = st.builds(SlidingLimit, st.integers(0, 3), sliding_windows)
 quotas = st.builds(SlidingLimit, st.sampled_from([2, 4, 7, 0]), sliding_windows)
 
-plans = st.builds(
+any_plans = st.builds(
     AccountSpec,
     sessions=st.sampled_from([True, True, True, False]),
     batches=st.sampled_from([True, True, True, False]),
@@ -59,6 +59,7 @@ plans = st.builds(
     quota=st.one_of(st.none(), quotas, quotas),
     client_too_old_from_us=st.sampled_from([NEVER, NEVER, NEVER, 0, 5]),
 )
+plans = st.one_of(st.builds(AccountSpec, quota=quotas), any_plans)
 
 
 @st.composite
