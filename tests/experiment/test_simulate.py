@@ -18,6 +18,7 @@ from qsession_sim.scenario import load
 from qsession_sim.scheduler.rules import GAP_FILL, Routing, Rules
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
 from qsession_sim.simulation.service import Service
+from qsession_sim.testing import check_invariants
 
 BUSY: dict[str, Any] = {
     "seed": 5,
@@ -293,3 +294,18 @@ def test_another_routing_policy_replaces_that_of_the_scenario() -> None:
     run = qs.simulate(BUSY, routing="round_robin")
 
     assert run.scenario.resolved.policies.routing.name == "round_robin"
+
+
+def test_several_qpus_have_their_names_in_the_tables():
+    """S22, S54: jobs that name their QPU, one of them a simulator, and one that avoids the queue behind them."""
+    jobs = [
+        {"id": "a", "at": "0s", "account": "lab", "qpu_time": "3s", "qpu": "torino"},
+        {"id": "b", "at": "0s", "account": "lab", "qpu_time": "3s", "qpu": "local"},
+        {"id": "c", "at": "1s", "account": "lab", "qpu_time": "3s", "qpu": "torino"},
+        {"id": "d", "at": "2s", "account": "lab", "qpu_time": "3s"},
+    ]
+    qpus = [{"name": "torino"}, {"name": "local", "simulator": True}, {"name": "kyiv"}]
+    run = qs.simulate({"qpus": qpus, "workload": [{"kind": "explicit", "jobs": jobs}]})
+    assert run.jobs["qpu"].to_list() == ["torino", "local", "torino", "kyiv"]
+    assert run.intervals["qpu"].unique(maintain_order=True).to_list() == ["torino", "kyiv"]
+    check_invariants(run)

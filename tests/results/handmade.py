@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 
 from qsession_sim.results.record import Record
 from qsession_sim.results.run import Run
+from qsession_sim.scheduler.rules import EXCLUSIVE, GAP_FILL, NONE, SHARED
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason
 from qsession_sim.workload.columns import (
@@ -20,6 +22,7 @@ from qsession_sim.workload.columns import (
 
 ACCOUNTS = ("lab-a", "lab-b")
 STREAMS = ("explicit",)
+HOLDS = {"exclusive": EXCLUSIVE, "shared": SHARED, "none": NONE, "gap_fill": GAP_FILL}
 SESSION, BATCH = Mode.SESSION, Mode.BATCH
 
 # Session s1 (ITTL 10) gets j1 at 0, and j2 five after j1 ended. Its ITTL runs from 25, the end of j2, to 35,
@@ -59,13 +62,13 @@ TRANSITIONS = (
 HORIZON = 90
 
 
-def make_record(jobs=JOBS, sessions=SESSIONS, transitions=TRANSITIONS, end_us=HORIZON) -> Record:
-    """A record from rows as above."""
+def make_record(jobs=JOBS, sessions=SESSIONS, transitions=TRANSITIONS, end_us=HORIZON, **more) -> Record:
+    """A record from rows as above, and more fields as they are."""
     columns = list(zip(*(row[1:] for row in jobs), strict=True)) or [()] * 8
     account, session, requested, submitted, started, ended, status, reason = columns
     return Record(
         workload=_workload([row[0] for row in jobs], account, session, requested, sessions),
-        qpu="qpu",
+        qpus=more.pop("qpus", ("qpu",)),
         job_session=np.array(session, dtype=np.int64),
         submitted_us=np.array(submitted, dtype=np.int64),
         started_us=np.array(started, dtype=np.int64),
@@ -74,11 +77,15 @@ def make_record(jobs=JOBS, sessions=SESSIONS, transitions=TRANSITIONS, end_us=HO
         reason=np.array(reason, dtype=np.int8),
         transitions=np.array(transitions, dtype=np.int64).reshape(-1, 6),
         end_us=end_us,
+        **more,
     )
 
 
 def make_run(record=None, *, hold="exclusive", queue="fifo", horizon=HORIZON, warm_up=0) -> Run:
     """A run of a record, with as much of a scenario as results need."""
+    record = make_record() if record is None else record
+    rules = replace(record.setting.rules, hold=HOLDS[hold])
+    record = replace(record, setting=replace(record.setting, rules=rules))
     resolved = SimpleNamespace(
         seed=7,
         warm_up=warm_up,
@@ -86,7 +93,7 @@ def make_run(record=None, *, hold="exclusive", queue="fifo", horizon=HORIZON, wa
         policies=SimpleNamespace(hold=SimpleNamespace(name=hold), queue=SimpleNamespace(name=queue)),
     )
     scenario = SimpleNamespace(resolved=resolved, text="seed: 7\n", to_json=lambda: '{"seed": 7}\n')
-    return Run(make_record() if record is None else record, scenario, {"engine": "hand"})
+    return Run(record, scenario, {"engine": "hand"})
 
 
 def with_job(name: str, jobs=JOBS, **changes) -> tuple:

@@ -99,6 +99,8 @@ def test_sessions_are_summarized_by_mode(summary):
         "total_held_us": 17,
         "held_share": 17 / 42,
         "activations": only(2),
+        "delayed_us": only(0),
+        "total_delayed_us": 0,
     }
     assert sessions["by_mode"]["batch"]["held_share"] == 3 / 7
     assert sessions["by_mode"]["batch"]["makespan_us"] == only(5)
@@ -145,6 +147,8 @@ def test_warm_up_leaves_out_earlier_submissions_and_clips_intervals():
         "total_held_us": 0,
         "held_share": None,
         "activations": NOTHING,
+        "delayed_us": NOTHING,
+        "total_delayed_us": 0,
     }
     qpu = summary["qpus"]["qpu"]
     assert qpu["time_us"] == {"busy": 14, "held": 4, "down": 0, "free": 1}

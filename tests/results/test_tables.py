@@ -101,6 +101,7 @@ def test_sessions_tell_the_life_of_every_session_that_came_to_exist(run):
             "jobs_rejected": 1,
             "usage_us": 42,
             "held_us": 17,
+            "delayed_us": 0,
         },
         {
             "session": "b1",
@@ -126,6 +127,7 @@ def test_sessions_tell_the_life_of_every_session_that_came_to_exist(run):
             "jobs_rejected": 0,
             "usage_us": 4,
             "held_us": 3,
+            "delayed_us": 0,
         },
     ]
 

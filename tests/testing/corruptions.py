@@ -16,6 +16,8 @@ from results.handmade import (
 from qsession_sim.errors import InvariantError
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.testing import check_invariants
+from qsession_sim.testing.facts import Facts
+from qsession_sim.testing.invariants import CHECKS
 
 DONE, NONE = JobStatus.DONE, Reason.NONE
 
@@ -26,6 +28,12 @@ def violation(run) -> str:
     return str(caught.value)
 
 
+def broken_rules(run) -> list[str]:
+    """The rules of which a check complains."""
+    facts = Facts.of(run)
+    return [rule for rule, check in CHECKS.items() if list(check(facts))]
+
+
 def of_jobs(name: str, **changes):
     """The run by hand with one job changed."""
     return make_run(make_record(with_job(name, **changes)))
@@ -34,7 +42,8 @@ def of_jobs(name: str, **changes):
 def with_tables(**tables):
     """The run by hand with tables replaced."""
     run = make_run()
-    frames = {"intervals": run.intervals, "queue_length": run.queue_length} | tables
+    names = ("jobs", "sessions", "intervals", "queue_length")
+    frames = {name: getattr(run, name) for name in names} | tables
     return SimpleNamespace(record=run.record, scenario=run.scenario, **frames)
 
 

@@ -247,7 +247,7 @@ def test_s78_holds_for_the_system_too():
         rows[4][2] = 55
 
     run = with_intervals(change)
-    facts = Facts.of(run.record, run.scenario.resolved, run.intervals, run.queue_length)
+    facts = Facts.of(run)
     assert [found.message for found in check_little(facts)] == [
         "queue and QPU hold jobs for 115 us, the jobs stayed 125 us"
     ]

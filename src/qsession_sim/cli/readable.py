@@ -55,6 +55,16 @@ def readable_share(share: float | None) -> str:
     return NOTHING if share is None else f"{100 * share:.1f} %"
 
 
+def readable_number(number: float | None) -> str:
+    """Write a number with two decimals.
+
+    Example:
+        >>> readable_number(1234.567), readable_number(None)
+        ('1,234.57', '-')
+    """
+    return NOTHING if number is None else f"{number:,.2f}"
+
+
 def counted(count: int, thing: str) -> str:
     """Write a number of things.
 

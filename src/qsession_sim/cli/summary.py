@@ -10,7 +10,13 @@ from rich.console import Console
 
 from qsession_sim.cli.columns import Column, print_columns
 from qsession_sim.cli.console import print_line, uses_unicode
-from qsession_sim.cli.readable import counted, one_line, readable_duration, readable_share
+from qsession_sim.cli.readable import (
+    counted,
+    one_line,
+    readable_duration,
+    readable_number,
+    readable_share,
+)
 from qsession_sim.cli.timeline import print_timeline
 from qsession_sim.queueing.statistics import exact_sum
 from qsession_sim.results.run import Run
@@ -43,8 +49,11 @@ def print_summary(console: Console, run: Run) -> None:
     streams = {name: group for name, group in summary["by_stream"].items() if group["submitted"]}
     if len(streams) > 1:
         _print_waiting(console, "The same by source", "source", streams)
-    for name, qpu in summary["qpus"].items():
-        _print_qpu(console, name, qpu)
+    if len(summary["qpus"]) > 1:
+        _print_qpus(console, summary["qpus"])
+    else:
+        for name, qpu in summary["qpus"].items():
+            _print_qpu(console, name, qpu)
     _print_sessions(console, run)
     print_timeline(console, run.record)
 
@@ -75,6 +84,9 @@ def _print_waiting(console: Console, title: str, what: str, groups: Mapping[str,
     for heading, statistic in _STATISTICS.items():
         waits_us = [group["waiting_us"][statistic] for group in shown.values()]
         columns.append(_durations(heading, waits_us))
+    preparations_us = [group["preparation_us"]["mean"] for group in shown.values()]
+    if any(mean_us is not None for mean_us in preparations_us):
+        columns.append(_durations("preparation", preparations_us))
     print_columns(console, Column(what, tuple(shown)), columns)
     if len(groups) > len(shown):
         print_line(console, f"{_ellipsis(console)} and {len(groups) - len(shown):,} more")
@@ -96,6 +108,30 @@ def _print_qpu(console: Console, name: str, qpu: Mapping[str, Any]) -> None:
     print_columns(console, Column("", tuple(kinds)), columns)
 
 
+def _print_qpus(console: Console, qpus: Mapping[str, Mapping[str, Any]]) -> None:
+    """One line a QPU; the last one has the means of shares and queue lengths, and the sum of jobs."""
+    _print_title(console, "How the QPUs spent their time")
+    shown = dict(list(qpus.items())[:MOST_ROWS])
+    labels = list(shown)
+    if len(qpus) > len(shown):
+        labels.append(f"{_ellipsis(console)} and {len(qpus) - len(shown):,} more")
+    between = [""] * (len(labels) - len(shown))
+
+    def means(heading: str, values: Sequence[float | None], write: Callable[[float | None], str]) -> Column:
+        known = [value for value in values if value is not None]
+        mean = sum(known) / len(known) if known else None
+        return Column(heading, (*map(write, values[: len(shown)]), *between, write(mean)))
+
+    kinds = list(next(iter(qpus.values()))["share"])
+    columns = [means(kind, [qpu["share"][kind] for qpu in qpus.values()], readable_share) for kind in kinds]
+    lengths = [qpu["mean_queue_length"] for qpu in qpus.values()]
+    columns.append(means("mean queue", lengths, readable_number))
+    done = [qpu["jobs_done"] for qpu in qpus.values()]
+    cells = [_readable_count(count) for count in done[: len(shown)]]
+    columns.append(Column("jobs done", (*cells, *between, _readable_count(sum(done)))))
+    print_columns(console, Column("QPU", (*labels, "all")), columns)
+
+
 def _print_sessions(console: Console, run: Run) -> None:
     table = session_columns(run.record)
     total = len(table["session"])
@@ -113,10 +149,14 @@ def _print_sessions(console: Console, run: Run) -> None:
         labels.append(f"{_ellipsis(console)} and {total - len(rows):,} more")
     if total > 1:
         labels.append("all")
-    print_columns(console, Column("session", tuple(labels)), _session_table(table, rows, len(labels)))
+    print_columns(
+        console, Column("session", tuple(labels)), _session_table(run.record.qpus, table, rows, len(labels))
+    )
 
 
-def _session_table(table: Mapping[str, Any], rows: Int64Array, lines: int) -> list[Column]:
+def _session_table(
+    qpus: Sequence[str], table: Mapping[str, Any], rows: Int64Array, lines: int
+) -> list[Column]:
     """Columns with a cell for each of the `rows`; of the other lines, the last one has the sums."""
     unfinished = table["jobs_submitted"] - sum(table[f"jobs_{outcome}"] for outcome in _ENDS)
     makespan_us = table["last_job_completed_us"] - table["created_us"]
@@ -140,6 +180,10 @@ def _session_table(table: Mapping[str, Any], rows: Int64Array, lines: int) -> li
         sums("held", table["held_us"], readable_duration),
         sums("activations", table["activations"], _readable_count),
     ]
+    if table["delayed_us"].any():
+        columns.insert(-1, sums("delayed", table["delayed_us"], readable_duration))
+    if len(qpus) > 1:
+        columns.insert(1, words("QPU", [qpus[qpu] for qpu in table["qpu"][rows].tolist()]))
     counts = {outcome: table[f"jobs_{outcome}"] for outcome in _ENDS} | {"unfinished": unfinished}
     columns += [
         sums(heading, column, _readable_count)

@@ -1,4 +1,4 @@
-"""A small run as a picture: a lane for job mode and one for each session."""
+"""A small run as a picture: for each QPU a lane for job mode and one for each session."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from rich.console import Console
 
 from qsession_sim.cli.console import print_line, uses_unicode
 from qsession_sim.cli.readable import shortened
-from qsession_sim.results.intervals import IntervalKind, accepted_jobs, interval_columns
+from qsession_sim.results.intervals import IntervalKind, interval_columns
+from qsession_sim.results.periods import Periods, busy_periods, down_periods
 from qsession_sim.results.record import Record
+from qsession_sim.results.stays import accepted_jobs, job_qpu, queue_stays, queued_jobs
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.units import DAY, HOUR, MINUTE, SECOND, format_duration
 
@@ -36,6 +38,11 @@ _MARKS_US: Final = tuple(
 Stretch = tuple[int, int]
 """Start and end in microseconds."""
 
+Lane = tuple[int, int]
+"""A QPU, and a session, NEVER for job mode or _DOWN for its windows."""
+
+_DOWN: Final = -2
+
 
 @dataclass(frozen=True)
 class _Signs:
@@ -43,14 +50,15 @@ class _Signs:
     waiting: str
     held: str
     busy: str
+    down: str
 
 
-_UNICODE: Final = _Signs(nothing=" ", waiting="·", held="░", busy="█")
-_ASCII: Final = _Signs(nothing=" ", waiting=".", held="-", busy="#")
+_UNICODE: Final = _Signs(nothing=" ", waiting="·", held="░", busy="█", down="▼")
+_ASCII: Final = _Signs(nothing=" ", waiting=".", held="-", busy="#", down="x")
 
 
 def print_timeline(console: Console, record: Record) -> None:
-    """Print who waited for the QPU, held it and ran on it when.
+    """Print who waited for a QPU, held it and ran on it when, and when it was down.
 
     Nothing for a run that is too large for a screen, or in which no job was accepted.
     """
@@ -65,44 +73,77 @@ def print_timeline(console: Console, record: Record) -> None:
     print_line(console, "Timeline", "bold")
     stretches = [
         (signs.waiting, list(_waiting(record))),
-        (signs.held, list(_intervals(record, IntervalKind.HELD))),
-        (signs.busy, list(_intervals(record, IntervalKind.BUSY))),
+        (signs.held, list(_held(record))),
+        (signs.busy, list(_busy(record))),
+        (signs.down, list(_down(record))),
     ]
-    for lane, label in labels.items():
-        cells = [signs.nothing] * width
-        for sign, owned in stretches:
-            _paint(cells, sign, (stretch for owner, stretch in owned if owner == lane), record.end_us)
-        print_line(console, (set_cell_size(label, margin) + "".join(cells)).rstrip())
+    for qpu, name in enumerate(record.qpus):
+        theirs = [lane for lane in lanes if lane[0] == qpu]
+        if len(record.qpus) > 1 and theirs:
+            print_line(console, name)
+        for lane in theirs:
+            cells = [signs.nothing] * width
+            for sign, owned in stretches:
+                _paint(cells, sign, (stretch for owner, stretch in owned if owner == lane), record.end_us)
+            print_line(console, (set_cell_size(labels[lane], margin) + "".join(cells)).rstrip())
     print_line(console, " " * margin + _axis(width, record.end_us))
     legend = f"{signs.busy} running  {signs.held} held, idle  {signs.waiting} waiting"
-    print_line(console, " " * max(min(margin, console.width - len(legend)), 0) + legend)
+    if any(owner == _DOWN for _, owner in lanes):
+        legend += f"  {signs.down} down"
+    indent = max(min(margin, console.width - cell_len(legend)), 0)
+    print_line(console, " " * indent + legend)
 
 
-def _lanes(record: Record) -> dict[int, str]:
-    """Sessions by number in order of their first submission; job mode, if there is any, is NEVER."""
+def _lanes(record: Record) -> dict[Lane, str]:
+    """For each QPU its windows, job mode and its sessions by first submission, each if there is any."""
     jobs = accepted_jobs(record)
+    if len(jobs) == 0:
+        return {}
     jobs = jobs[np.argsort(record.submitted_us[jobs], kind="stable")]
     names = [name for block in record.workload.session_names for name in block]
-    used = dict.fromkeys(record.job_session[jobs].tolist())
-    lanes = {NEVER: "job mode"} if NEVER in used else {}
-    return lanes | {number: names[number] for number in used if number != NEVER}
+    used = list(zip(job_qpu(record, jobs).tolist(), record.job_session[jobs].tolist(), strict=True))
+    lanes: dict[Lane, str] = {}
+    for qpu in range(len(record.qpus)):
+        if len(down_periods(record, qpu).owner):
+            lanes[qpu, _DOWN] = "down"
+        if (qpu, NEVER) in used:
+            lanes[qpu, NEVER] = "job mode"
+        lanes |= {lane: names[lane[1]] for lane in used if lane[0] == qpu and lane[1] != NEVER}
+    return lanes
 
 
-def _waiting(record: Record) -> Iterator[tuple[int, Stretch]]:
-    for job in accepted_jobs(record).tolist():
-        left_us = int(record.started_us[job])
-        if left_us < 0:
-            left_us = int(record.ended_us[job])
-        until_us = record.end_us if left_us < 0 else left_us
-        yield int(record.job_session[job]), (int(record.submitted_us[job]), until_us)
+def _waiting(record: Record) -> Iterator[tuple[Lane, Stretch]]:
+    for qpu in range(len(record.qpus)):
+        session = record.job_session[queued_jobs(record, qpu)]
+        entered_us, left_us = queue_stays(record, qpu)
+        until_us = np.where(left_us < 0, record.end_us, left_us)
+        yield from _in_lanes(qpu, Periods(session, entered_us, until_us))
 
 
-def _intervals(record: Record, kind: IntervalKind) -> Iterator[tuple[int, Stretch]]:
+def _held(record: Record) -> Iterator[tuple[Lane, Stretch]]:
     columns = interval_columns(record)
-    chosen = columns["kind"] == kind
-    names = ("session", "start_us", "end_us")
-    for session, start_us, end_us in zip(*(columns[name][chosen].tolist() for name in names), strict=True):
-        yield session, (start_us, end_us)
+    for qpu in range(len(record.qpus)):
+        chosen = (columns["kind"] == IntervalKind.HELD) & (columns["qpu"] == qpu)
+        session, start_us, end_us = (columns[name][chosen] for name in ("session", "start_us", "end_us"))
+        yield from _in_lanes(qpu, Periods(session, start_us, end_us))
+
+
+def _busy(record: Record) -> Iterator[tuple[Lane, Stretch]]:
+    for qpu in range(len(record.qpus)):
+        busy = busy_periods(record, qpu)
+        yield from _in_lanes(qpu, Periods(record.job_session[busy.owner], busy.start_us, busy.end_us))
+
+
+def _down(record: Record) -> Iterator[tuple[Lane, Stretch]]:
+    for qpu in range(len(record.qpus)):
+        down = down_periods(record, qpu)
+        yield from _in_lanes(qpu, Periods(np.full_like(down.owner, _DOWN), down.start_us, down.end_us))
+
+
+def _in_lanes(qpu: int, periods: Periods) -> Iterator[tuple[Lane, Stretch]]:
+    columns = (periods.owner, periods.start_us, periods.end_us)
+    for owner, start_us, end_us in zip(*(column.tolist() for column in columns), strict=True):
+        yield (qpu, owner), (start_us, end_us)
 
 
 def _paint(cells: list[str], sign: str, stretches: Iterable[Stretch], end_us: int) -> None:

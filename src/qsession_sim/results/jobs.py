@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from qsession_sim.results.record import Record
+from qsession_sim.results.stays import attempts, job_qpu, public_status, rows_where, used_qpu_time_us
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode
-from qsession_sim.workload.columns import Int64Array
+from qsession_sim.workload.columns import Int64Array, constant
 
 Column = npt.NDArray[Any]
 
@@ -22,30 +23,33 @@ def job_columns(record: Record) -> dict[str, Column]:
     """
     rows = submissions(record)
     jobs = record.workload.jobs
-    status = record.status[rows]
+    status = public_status(record, rows)
     submitted_us = record.submitted_us[rows]
     started_us = record.started_us[rows]
     completed_us = record.ended_us[rows].copy()
     rejected = status == JobStatus.REJECTED
     completed_us[rejected] = NEVER  # S20
-    ready_us = submitted_us.copy()  # S40: preparation takes no time
+    # S40: without preparation a job is ready when it is submitted
+    ready_us = (record.submitted_us if record.ready_us is None else record.ready_us)[rows].copy()
     ready_us[rejected] = NEVER
+    requested_us = jobs.qpu_time_us if record.requested_us is None else record.requested_us
+    never = constant(len(status), NEVER)
     return {
         "job": np.arange(len(jobs))[rows],
         "account": jobs.account[rows],
         "session": record.job_session[rows],
         "mode": job_modes(record, rows),
-        "qpu": np.zeros(len(status), dtype=np.int8),
+        "qpu": job_qpu(record, rows),
         "status": status,
         "reason": record.reason[rows],
         "submitted_us": submitted_us,
-        "preparing_us": np.full(len(status), NEVER, dtype=np.int8),  # S40
+        "preparing_us": never if record.preparing_us is None else record.preparing_us[rows],
         "ready_us": ready_us,
         "started_us": started_us,
         "completed_us": completed_us,
-        "requested_qpu_time_us": jobs.qpu_time_us[rows],
+        "requested_qpu_time_us": requested_us[rows],
         "qpu_time_us": used_qpu_time_us(record, rows),
-        "attempts": (started_us >= 0).astype(np.int8),
+        "attempts": attempts(record, rows),
         "waiting_us": _elapsed(submitted_us, started_us),
         "turnaround_us": _elapsed(submitted_us, completed_us),
         "stream": jobs.stream[rows],
@@ -57,11 +61,6 @@ def submissions(record: Record) -> Int64Array | slice:
     return rows_where(record.submitted_us >= 0)
 
 
-def rows_where(mask: npt.NDArray[np.bool_]) -> Int64Array | slice:
-    """The rows for which a mask holds; all of them as a slice, which takes no copy."""
-    return slice(None) if mask.all() else np.flatnonzero(mask)
-
-
 def job_modes(record: Record, rows: Int64Array | slice) -> npt.NDArray[np.int8]:
     """`vocabulary.Mode` by the session that each job was submitted to, shape (rows,)."""
     session = record.job_session[rows]
@@ -71,14 +70,6 @@ def job_modes(record: Record, rows: Int64Array | slice) -> npt.NDArray[np.int8]:
     of_session = session >= 0
     modes[of_session] = record.workload.sessions.mode[session[of_session]]
     return modes
-
-
-def used_qpu_time_us(record: Record, rows: Int64Array | slice) -> Int64Array:
-    """Time on the QPU, up to the end of the run for a job that is there; 0 if it did not start (S62)."""
-    started_us = record.started_us[rows]
-    left_us = record.ended_us[rows].copy()
-    left_us[left_us < 0] = record.end_us
-    return np.where(started_us >= 0, left_us - started_us, 0)
 
 
 def _elapsed(since_us: Int64Array, until_us: Int64Array) -> Int64Array:

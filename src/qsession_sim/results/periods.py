@@ -6,10 +6,20 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from qsession_sim.results.record import Record
+from qsession_sim.results.stays import (
+    JOB,
+    LEFT,
+    STARTED,
+    has_stay,
+    is_of_qpu,
+    left_qpu_us,
+    lost_runs,
+)
 from qsession_sim.scheduler.transitions import STATE_OF, Phase
-from qsession_sim.scheduler.vocabulary import NEVER, SessionState
+from qsession_sim.scheduler.vocabulary import NEVER, SessionState, WindowKind
 from qsession_sim.workload.columns import Int64Array
 
 TIME: Final = 0
@@ -19,6 +29,13 @@ EVENT: Final = 3
 TO: Final = 4
 REASON: Final = 5
 """The columns of `Record.transitions`."""
+
+WINDOW_QPU: Final = 0
+WINDOW_KIND: Final = 1
+WINDOW_NUMBER: Final = 2
+WINDOW_START: Final = 3
+WINDOW_END: Final = 4
+"""The columns of `Record.windows`."""
 
 PUBLIC_STATE: Final = np.array(
     [NEVER if (state := STATE_OF[phase]) is None else state for phase in Phase], dtype=np.int64
@@ -43,16 +60,25 @@ def look_up(column: Int64Array, index: Int64Array) -> Int64Array:
     return values
 
 
-def busy_periods(record: Record) -> Periods:
-    """The jobs on the QPU in order of start; those still there at the end are cut there.
+def stays_on_qpu(record: Record, qpu: int = 0) -> Periods:
+    """All stays of jobs on a QPU, lost ones last (S52); those of jobs still there are cut at the end."""
+    job = np.flatnonzero(is_of_qpu(record, has_stay(record), qpu))
+    rows = slice(None) if len(job) == len(record.started_us) else job
+    start_us, end_us = record.started_us[rows], left_qpu_us(record, rows)
+    lost = lost_runs(record, qpu)
+    if len(lost):
+        job = np.append(job, lost[:, JOB])
+        start_us, end_us = np.append(start_us, lost[:, STARTED]), np.append(end_us, lost[:, LEFT])
+    return Periods(job, start_us, end_us)
+
+
+def busy_periods(record: Record, qpu: int = 0) -> Periods:
+    """The stays on a QPU in order of start.
 
     A job that left the QPU in the instant of its start took no time and is left out (S72: positive length).
     """
-    job = np.flatnonzero(record.started_us >= 0)
-    rows = slice(None) if len(job) == len(record.started_us) else job
-    start_us, end_us = record.started_us[rows], record.ended_us[rows]
-    if end_us.min(initial=0) < 0:
-        end_us = np.where(end_us < 0, record.end_us, end_us)
+    stays = stays_on_qpu(record, qpu)
+    job, start_us, end_us = stays.owner, stays.start_us, stays.end_us
     if np.any(end_us <= start_us):
         took_time = end_us > start_us
         job, start_us, end_us = job[took_time], start_us[took_time], end_us[took_time]
@@ -62,12 +88,45 @@ def busy_periods(record: Record) -> Periods:
     return Periods(job, start_us, end_us)
 
 
-def active_periods(record: Record) -> Periods:
+def down_periods(record: Record, qpu: int = 0) -> Periods:
+    """When a QPU serves nobody (S52), in order and without overlap; a reservation is not `down` (S72)."""
+    rows = record.windows
+    rows = rows[(rows[:, WINDOW_QPU] == qpu) & (rows[:, WINDOW_KIND] != WindowKind.RESERVATION)]
+    return union(rows[:, WINDOW_START], np.minimum(rows[:, WINDOW_END], record.end_us))
+
+
+def occupied_periods(busy: Periods, down: Periods) -> Periods:
+    """When a QPU is busy or down: what is neither is held or free (S72)."""
+    if len(down.owner) == 0:
+        return busy
+    return union(np.append(busy.start_us, down.start_us), np.append(busy.end_us, down.end_us))
+
+
+def union(start_us: Int64Array, end_us: Int64Array) -> Periods:
+    """The stretches that are covered by at least one of those given, which are of nobody.
+
+    Example:
+        >>> covered = union(np.array([5, 0, 8, 3]), np.array([7, 2, 8, 6]))
+        >>> covered.start_us.tolist(), covered.end_us.tolist()
+        ([0, 3], [2, 7])
+    """
+    order = np.argsort(start_us, kind="stable")
+    order = order[end_us[order] > start_us[order]]
+    start_us, reach_us = start_us[order], np.maximum.accumulate(end_us[order])
+    begins = np.append(True, start_us[1:] > reach_us[:-1])[: len(start_us)]
+    ends = np.append(begins[1:], True)[: len(start_us)]
+    return Periods(np.full(int(begins.sum()), NEVER, dtype=np.int64), start_us[begins], reach_us[ends])
+
+
+def active_periods(record: Record, qpu: int | None = None) -> Periods:
     """From each activation of a session to its deactivation or close (S62), in order of activation.
 
-    Those still active at the end are cut there. One that is closed as it starts is active for no time (S11).
+    Of the sessions of one QPU, or of all. Those still active at the end are cut there. One that is closed
+    as it starts is active for no time (S11).
     """
     rows = record.transitions
+    if qpu is not None and record.session_qpu is not None:
+        rows = rows[record.session_qpu[rows[:, SESSION]] == qpu]
     was_active = PUBLIC_STATE[rows[:, FROM]] == SessionState.ACTIVE
     is_active = PUBLIC_STATE[rows[:, TO]] == SessionState.ACTIVE
     changes = np.flatnonzero(was_active != is_active)
@@ -84,15 +143,15 @@ def active_periods(record: Record) -> Periods:
     return Periods(rows[begin, SESSION][order], rows[begin, TIME][order], end_us[order])
 
 
-def held_us(busy: Periods, active: Periods) -> Int64Array:
-    """How long nothing runs in each active period (S72: held), shape (active periods,)."""
+def held_us(occupied: Periods, active: Periods) -> Int64Array:
+    """How long a QPU is neither busy nor down in each active period (S72: held), shape (active periods,)."""
     if len(active.owner) == 0:
         return np.zeros(0, dtype=np.int64)
     return (
         active.end_us
         - active.start_us
-        - _busy_before(busy, active.end_us)
-        + _busy_before(busy, active.start_us)
+        - _covered_before(occupied, active.end_us)
+        + _covered_before(occupied, active.start_us)
     )
 
 
@@ -105,13 +164,39 @@ def clip(periods: Periods, since_us: int) -> Periods:
     )
 
 
-def _busy_before(busy: Periods, at_us: Int64Array) -> Int64Array:
-    """How long the QPU was busy up to each time."""
-    index = np.searchsorted(busy.start_us, at_us, side="right")
-    total_us = np.zeros(len(busy.owner) + 1, dtype=np.int64)
-    np.cumsum(busy.end_us - busy.start_us, out=total_us[1:])
-    running_us = np.maximum(np.append(NEVER, busy.end_us)[index] - at_us, 0)
+def _covered_before(periods: Periods, at_us: Int64Array) -> Int64Array:
+    """How much of the time up to each instant is in periods that do not overlap."""
+    index = np.searchsorted(periods.start_us, at_us, side="right")
+    total_us = np.zeros(len(periods.owner) + 1, dtype=np.int64)
+    np.cumsum(periods.end_us - periods.start_us, out=total_us[1:])
+    running_us = np.maximum(np.append(NEVER, periods.end_us)[index] - at_us, 0)
     return total_us[index] - np.where(index > 0, running_us, 0)
+
+
+def chosen(periods: Periods, mask: npt.NDArray[np.bool_]) -> Periods:
+    """The periods for which a mask of shape (n,) holds."""
+    return Periods(periods.owner[mask], periods.start_us[mask], periods.end_us[mask])
+
+
+def cut_at(periods: Periods, at_us: Int64Array) -> Periods:
+    """The periods in pieces: each is cut at the instants that lie inside it.
+
+    Example:
+        >>> periods = Periods(np.array([7, 8]), np.array([0, 5]), np.array([4, 9]))
+        >>> pieces = cut_at(periods, np.array([4, 6, 2]))
+        >>> pieces.owner.tolist(), pieces.start_us.tolist(), pieces.end_us.tolist()
+        ([7, 7, 8, 8], [0, 2, 5, 6], [2, 4, 6, 9])
+    """
+    at_us = np.unique(at_us)
+    behind = np.searchsorted(at_us, periods.start_us, side="right")
+    cuts = np.searchsorted(at_us, periods.end_us, side="left") - behind
+    pieces = np.maximum(cuts, 0) + 1
+    row = np.repeat(np.arange(len(pieces)), pieces)
+    number = np.arange(len(row)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    cut_us = np.append(at_us, NEVER)[np.minimum(behind[row] + number, len(at_us))]
+    end_us = np.where(number == pieces[row] - 1, periods.end_us[row], cut_us)
+    start_us = np.where(number == 0, periods.start_us[row], np.roll(cut_us, 1))
+    return Periods(periods.owner[row], start_us, end_us)
 
 
 def find_period(periods: Periods, at_us: Int64Array) -> Int64Array:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 DEPENDENCIES: Final = ("numpy", "polars", "pydantic", "simpy")
 
-_JOB_COLUMNS: Final = ("job_session", "submitted_us", "started_us", "ended_us", "status", "reason")
+_COLUMNS: Final = ("job_session", "submitted_us", "started_us", "ended_us", "status", "reason", "transitions")
+_WHERE_NEEDED: Final = (
+    *("job_qpu", "session_qpu", "preparing_us", "ready_us", "left_us"),
+    *("lost_runs", "windows"),
+)
 
 
 class ScenarioLike(Protocol):
@@ -79,9 +83,10 @@ def versions() -> dict[str, str]:
 def record_digest(record: Record) -> str:
     """SHA-256 over what happened, little endian: equal runs of a workload, equal digests (S7)."""
     digest = hashlib.sha256()
-    for name in (*_JOB_COLUMNS, "transitions"):
+    needed = (name for name in _WHERE_NEEDED if (part := getattr(record, name)) is not None and len(part))
+    for name in (*_COLUMNS, *needed):
         column = np.ascontiguousarray(getattr(record, name))
         digest.update(f"{name}:{column.shape};".encode())
         digest.update(column.astype(column.dtype.newbyteorder("<"), copy=False).data)
-    digest.update(f"{record.qpu};{record.end_us}".encode())
+    digest.update(f"{';'.join(record.qpus)};{record.end_us}".encode())
     return digest.hexdigest()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qsession_sim.errors import BundleError
-from qsession_sim.queueing.step_functions import StepFunction
 from qsession_sim.results.bundle import (
     PROVENANCE,
     RESOLVED,
@@ -23,7 +22,7 @@ from qsession_sim.results.bundle import (
     read_text,
     write_bundle,
 )
-from qsession_sim.results.intervals import queue_length, queue_length_columns
+from qsession_sim.results.intervals import QueueLengths, queue_length_columns, queue_lengths
 from qsession_sim.results.provenance import ScenarioLike, describe
 from qsession_sim.results.record import Record
 from qsession_sim.results.summary import summarize
@@ -83,7 +82,7 @@ class Run:
         """Counts, distributions and shares; see `results.summary.summarize` for what each number means."""
         return copy.deepcopy(self._summarized())
 
-    def _summarized(self, queued: StepFunction | None = None) -> dict[str, Any]:
+    def _summarized(self, queued: QueueLengths | None = None) -> dict[str, Any]:
         if self._summary is None:
             self._summary = summarize(self.record, self.scenario.resolved.warm_up, queued)
         return self._summary
@@ -98,7 +97,7 @@ class Run:
             BundleError: if something other than a saved run is there, or it cannot be written.
         """
         made = Tables(self.record)  # what is made only to be written is not kept
-        queued = queue_length(self.record)
+        queued = queue_lengths(self.record)
 
         def frame(table: str) -> pl.DataFrame:
             kept: pl.DataFrame | None = vars(self._tables).get(table)

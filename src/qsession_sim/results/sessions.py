@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from qsession_sim.results.delays import delays
 from qsession_sim.results.jobs import Column, submissions
 from qsession_sim.results.periods import (
     EVENT,
@@ -17,12 +18,17 @@ from qsession_sim.results.periods import (
     Periods,
     active_periods,
     busy_periods,
+    down_periods,
     held_us,
+    occupied_periods,
 )
 from qsession_sim.results.record import Record
+from qsession_sim.results.stays import JOB, LEFT, STARTED, has_stay, used_qpu_time_us
 from qsession_sim.scheduler.transitions import ACCEPTS, Phase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode
 from qsession_sim.workload.columns import Int64Array
+
+_SUMS = ("held_us", "delayed_us")
 
 
 def session_columns(record: Record) -> dict[str, Column]:
@@ -38,7 +44,7 @@ def session_columns(record: Record) -> dict[str, Column]:
     columns = {
         "session": np.arange(len(sessions)),
         "account": sessions.account,
-        "qpu": np.zeros(len(sessions), dtype=np.int64),
+        "qpu": session_qpu(record),
         "mode": sessions.mode,
         "state": PUBLIC_STATE[phase],
         "reason": _last(len(sessions), rows[closing, SESSION], rows[closing, REASON]),
@@ -54,9 +60,16 @@ def session_columns(record: Record) -> dict[str, Column]:
         "activations": np.bincount(periods.owner, minlength=len(sessions)),
         **_job_counts(record),
         "usage_us": usage_us(record, periods, closed_us),
-        "held_us": _sum(len(sessions), periods.owner, held_us(busy_periods(record), periods)),
+        **_held_and_delayed_us(record),
     }
     return {name: column[existing] for name, column in columns.items()}
+
+
+def session_qpu(record: Record) -> Int64Array:
+    """The QPU of each session, NEVER if it was not routed (S54); shape (sessions,)."""
+    if record.session_qpu is None:
+        return np.zeros(len(record.workload.sessions), dtype=np.int64)
+    return record.session_qpu
 
 
 def created_us(record: Record) -> Int64Array:
@@ -76,14 +89,25 @@ def usage_us(record: Record, periods: Periods, closed_us: Int64Array) -> Int64Ar
     sessions = record.workload.sessions
     mode, total = sessions.mode, len(sessions)
     active_us = _sum(total, periods.owner, periods.end_us - periods.start_us)
-    own = np.flatnonzero((record.job_session >= 0) & (record.started_us >= 0))
-    owner = record.job_session[own]
-    left_us = record.ended_us[own]
-    left_us[left_us < 0] = record.end_us
-    last_left_us = _largest(total, owner, left_us)
+    _, last_left_us = _last_job_instants(record, until_us=record.end_us)
     overrun_us = np.where(closed_us >= 0, np.maximum(last_left_us - closed_us, 0), 0)
-    on_qpu_us = _sum(total, owner, left_us - record.started_us[own])
+    own = np.flatnonzero((record.job_session >= 0) & (record.started_us >= 0))
+    on_qpu_us = _sum(total, record.job_session[own], used_qpu_time_us(record, own))
     return np.where(mode == Mode.BATCH, on_qpu_us, active_us + overrun_us)
+
+
+def _held_and_delayed_us(record: Record) -> dict[str, Int64Array]:
+    """How long each session held its idle QPU (S72), and how long foreign jobs delayed its own (S51)."""
+    totals_us = {name: np.zeros(len(record.workload.sessions), dtype=np.int64) for name in _SUMS}
+    for qpu in record.queueing_qpus:
+        active = active_periods(record, qpu)
+        if len(active.owner) == 0:
+            continue
+        busy = busy_periods(record, qpu)
+        held = held_us(occupied_periods(busy, down_periods(record, qpu)), active)
+        np.add.at(totals_us["held_us"], active.owner, held)
+        np.add.at(totals_us["delayed_us"], *delays(record, qpu, busy, active))
+    return totals_us
 
 
 def transition_columns(record: Record) -> dict[str, Column]:
@@ -117,14 +141,20 @@ def _job_counts(record: Record) -> dict[str, Int64Array]:
     return counts
 
 
-def _last_job_instants(record: Record) -> tuple[Int64Array, Int64Array]:
-    """The last start of a job of each session on the QPU, and the last time that one left it."""
+def _last_job_instants(record: Record, until_us: int = NEVER) -> tuple[Int64Array, Int64Array]:
+    """The last start of a job of each session on the QPU, and the last time that one left it.
+
+    A job that is there at the end of the run leaves it at `until_us`. Stays that were lost count too (S52).
+    """
     total = len(record.workload.sessions)
-    started = np.flatnonzero((record.job_session >= 0) & (record.started_us >= 0))
-    owner = record.job_session[started]
+    stays = np.flatnonzero((record.job_session >= 0) & has_stay(record))
+    left_us = (record.ended_us if record.left_us is None else record.left_us)[stays]
+    lost = record.lost_runs[record.job_session[record.lost_runs[:, JOB]] >= 0]
+    job = np.append(stays, lost[:, JOB])
+    owner = record.job_session[job]
     return (
-        _largest(total, owner, record.started_us[started]),
-        _largest(total, owner, record.ended_us[started]),
+        _largest(total, owner, np.append(record.started_us[stays], lost[:, STARTED])),
+        _largest(total, owner, np.append(np.where(left_us < 0, until_us, left_us), lost[:, LEFT])),
     )
 
 

@@ -18,12 +18,31 @@ from qsession_sim.queueing.statistics import (
     slowdown,
 )
 from qsession_sim.queueing.step_functions import StepFunction, maximum, time_average
-from qsession_sim.results.intervals import queue_length
-from qsession_sim.results.jobs import job_modes, rows_where
-from qsession_sim.results.periods import active_periods, busy_periods, clip, held_us
+from qsession_sim.results.intervals import QueueLengths, queue_lengths
+from qsession_sim.results.jobs import job_modes
+from qsession_sim.results.periods import (
+    active_periods,
+    busy_periods,
+    clip,
+    down_periods,
+    held_us,
+    occupied_periods,
+)
 from qsession_sim.results.record import Record
 from qsession_sim.results.sessions import created_us, session_columns
-from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Reason, SessionState
+from qsession_sim.results.stays import (
+    JOB,
+    LEFT,
+    STARTED,
+    Rows,
+    has_stay,
+    is_of_qpu,
+    left_qpu_us,
+    public_status,
+    rows_where,
+    used_qpu_time_us,
+)
+from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
 from qsession_sim.units import HOUR, SECOND
 from qsession_sim.workload.columns import Int64Array
 
@@ -34,17 +53,18 @@ PERCENTS: Final = (50, 90, 95, 99)
 
 Values = npt.NDArray[np.signedinteger] | npt.NDArray[np.float64]
 Group = dict[str, Any]
-Rows = npt.NDArray[np.int64] | slice
+
+_NOTHING: Final = np.zeros(0, dtype=np.int64)
 
 
-def summarize(record: Record, warm_up_us: int, queued: StepFunction | None = None) -> dict[str, Any]:
+def summarize(record: Record, warm_up_us: int, queued: QueueLengths | None = None) -> dict[str, Any]:
     """Counts, distributions and shares of a run, in integers, floats and None.
 
     Jobs count if they were submitted, and sessions if they were created, at `warm_up_us` or later; intervals
     are clipped to what comes after it. (Nothing is submitted at a horizon; without one, the instant of the
     last event belongs to the run.) A distribution over nothing has `count` 0 and None for the rest.
 
-    `queued` is the `queue_length` of the record, for a caller who needs it for more than this.
+    `queued` is what `queue_lengths` says of the record, for a caller who needs it for more than this.
 
     - `waiting_us`: of jobs that started. `turnaround_us`: of accepted jobs that ended, however.
     - `slowdown`, `bounded_slowdown`: of jobs that left the QPU; see `queueing.statistics`, service being the
@@ -53,11 +73,15 @@ def summarize(record: Record, warm_up_us: int, queued: StepFunction | None = Non
       with no job queued or running at the end.
     - `held_share` of sessions: of the time in which the QPU was theirs, held or busy with their jobs, the
       part that was held.
+    - `preparation_us`: of jobs that were prepared to the end; the wait for a lane comes before it (S42).
+    - `delayed_us` of a session: while it is active and has a job ready, a foreign one is on its QPU (S51).
+    - `qpus` has no simulators, which nothing waits for (S22).
     - `throughput_per_hour`: jobs done after the warm-up, by its length.
     - `jain_index`: over accounts with jobs that left the QPU. An account's share is the QPU time that
       these jobs used over their total turnaround: 1 if none waited.
     """
     groups, jain = _job_groups(record, warm_up_us)
+    lengths = queue_lengths(record) if queued is None else queued
     return {
         "end_us": record.end_us,
         "warm_up_us": warm_up_us,
@@ -65,7 +89,7 @@ def summarize(record: Record, warm_up_us: int, queued: StepFunction | None = Non
         "never_created": int((created_us(record) < 0).sum()),
         **groups,
         "sessions": _session_groups(record, warm_up_us),
-        "qpus": {record.qpu: _qpu(record, warm_up_us, queued)},
+        "qpus": {record.qpus[qpu]: _qpu(record, warm_up_us, qpu, queued) for qpu, queued in lengths.items()},
         "jain_index": jain,
     }
 
@@ -91,7 +115,7 @@ class _Jobs:
         self._group_of_all: Group | None = None
         self.account = record.workload.jobs.account[self.rows]
         self.mode = job_modes(record, self.rows)
-        self.status = record.status[self.rows]
+        self.status = public_status(record, self.rows)
         self.reason = record.reason[self.rows]
         submitted_us = record.submitted_us[self.rows]
         started_us = record.started_us[self.rows]
@@ -100,9 +124,13 @@ class _Jobs:
         self.ended = (ended_us >= 0) & (self.status != JobStatus.REJECTED)  # S20
         self.waiting_us = started_us - submitted_us
         self.turnaround_us = ended_us - submitted_us
-        self.used_us = ended_us - started_us
+        is_plain = record.left_us is None and len(record.windows) == 0
+        self.used_us = ended_us - started_us if is_plain else used_qpu_time_us(record, self.rows)
+        # all of the turnaround that is no service
+        self.delay_us = self.waiting_us if is_plain else self.turnaround_us - self.used_us
         # a job that left the QPU in the instant of its start has no slowdown
         self.served = self.started & self.ended & (self.used_us > 0)
+        self.preparation_us = _preparations(record, self.rows)
 
     def group(self, members: Rows) -> Group:
         """Counts and distributions of the members of a group, given by their positions."""
@@ -117,16 +145,17 @@ class _Jobs:
         started, ended, served = (
             rows_where(mask[members]) for mask in (self.started, self.ended, self.served)
         )
-        all_waiting_us = self.waiting_us[members]
-        waiting_us, used_us = all_waiting_us[served], self.used_us[members][served]
+        delay_us, used_us = self.delay_us[members][served], self.used_us[members][served]
+        preparation_us = _NOTHING if self.preparation_us is None else self.preparation_us[members]
         return {
             "submitted": len(status),
             "status": _counts(status, JobStatus),
             "reason": _reason_counts(self.reason[members]),
-            "waiting_us": distribution(all_waiting_us[started]),
+            "waiting_us": distribution(self.waiting_us[members][started]),
             "turnaround_us": distribution(self.turnaround_us[members][ended]),
-            "slowdown": distribution(slowdown(waiting_us, used_us)),
-            "bounded_slowdown": distribution(bounded_slowdown(waiting_us, used_us, SLOWDOWN_BOUND_US)),
+            "slowdown": distribution(slowdown(delay_us, used_us)),
+            "bounded_slowdown": distribution(bounded_slowdown(delay_us, used_us, SLOWDOWN_BOUND_US)),
+            "preparation_us": distribution(preparation_us[preparation_us >= 0]),
         }
 
     def groups(self, column: Int64Array, names: Sequence[str]) -> dict[str, Group]:
@@ -151,6 +180,14 @@ class _Jobs:
         if not present.any():
             return None
         return jain_index(used_us[present] / turnaround_us[present])
+
+
+def _preparations(record: Record, rows: Rows) -> Int64Array | None:
+    """How long each job prepared, NEVER if it did not or not to its end; None if no job did (S40)."""
+    if record.preparing_us is None or record.ready_us is None:
+        return None
+    preparing_us, ready_us = record.preparing_us[rows], record.ready_us[rows]
+    return np.where((preparing_us >= 0) & (ready_us >= 0), ready_us - preparing_us, NEVER)
 
 
 def distribution(values: Values) -> dict[str, Any]:
@@ -205,7 +242,7 @@ def _session_group(
     ended = sum(chosen[f"jobs_{word}"] for word in ("done", "error", "cancelled", "rejected"))
     complete = (ended == chosen["jobs_submitted"]) & (chosen["last_job_completed_us"] >= 0)
     total_held_us = exact_sum(chosen["held_us"])
-    theirs_us = total_held_us + exact_sum(_used_by_sessions(record)[chosen["session"]])
+    theirs_us = total_held_us + exact_sum(_on_qpu_us(record)[chosen["session"]])
     return {
         "created": int(members.sum()),
         "state": _counts(chosen["state"], SessionState),
@@ -216,33 +253,40 @@ def _session_group(
         "total_held_us": total_held_us,
         "held_share": total_held_us / theirs_us if theirs_us else None,
         "activations": distribution(chosen["activations"]),
+        "delayed_us": distribution(chosen["delayed_us"]),
+        "total_delayed_us": exact_sum(chosen["delayed_us"]),
     }
 
 
-def _used_by_sessions(record: Record) -> Int64Array:
-    """QPU time used by the jobs of each session, shape (sessions,)."""
-    used_us = np.zeros(len(record.workload.sessions), dtype=np.int64)
-    own = np.flatnonzero((record.job_session >= 0) & (record.started_us >= 0))
-    left_us = record.ended_us[own]
-    left_us[left_us < 0] = record.end_us
-    np.add.at(used_us, record.job_session[own], left_us - record.started_us[own])
-    return used_us
+def _on_qpu_us(record: Record) -> Int64Array:
+    """How long jobs of each session were on the QPU, lost stays included (S52); shape (sessions,)."""
+    total_us = np.zeros(len(record.workload.sessions), dtype=np.int64)
+    if len(total_us) == 0:
+        return total_us
+    own = np.flatnonzero((record.job_session >= 0) & has_stay(record))
+    np.add.at(total_us, record.job_session[own], left_qpu_us(record, own) - record.started_us[own])
+    lost = record.lost_runs[record.job_session[record.lost_runs[:, JOB]] >= 0]
+    np.add.at(total_us, record.job_session[lost[:, JOB]], lost[:, LEFT] - lost[:, STARTED])
+    return total_us
 
 
-def _qpu(record: Record, warm_up_us: int, queued: StepFunction | None) -> dict[str, Any]:
+def _qpu(record: Record, warm_up_us: int, qpu: int, queued: StepFunction) -> dict[str, Any]:
     end_us = record.end_us
     length_us = max(end_us - warm_up_us, 0)
-    busy, active = (clip(periods(record), warm_up_us) for periods in (busy_periods, active_periods))
-    busy_us = exact_sum(busy.end_us - busy.start_us)
-    total_held_us = exact_sum(held_us(busy, active))
+    busy, down, active = (
+        clip(periods(record, qpu), warm_up_us) for periods in (busy_periods, down_periods, active_periods)
+    )
+    occupied = occupied_periods(busy, down)
+    busy_us, occupied_us = (exact_sum(periods.end_us - periods.start_us) for periods in (busy, occupied))
+    total_held_us = exact_sum(held_us(occupied, active))
     time_us = {
         "busy": busy_us,
         "held": total_held_us,
-        "down": 0,
-        "free": length_us - busy_us - total_held_us,
+        "down": occupied_us - busy_us,  # S72: busy comes first
+        "free": length_us - occupied_us - total_held_us,
     }
-    done = int(((record.status == JobStatus.DONE) & (record.ended_us > warm_up_us)).sum())
-    queued = queue_length(record) if queued is None else queued
+    is_done = is_of_qpu(record, record.status == JobStatus.DONE, qpu)
+    done = int((is_done & (record.ended_us > warm_up_us)).sum())
     return {
         "time_us": time_us,
         "share": {kind: part / length_us if length_us else None for kind, part in time_us.items()},

@@ -12,8 +12,8 @@ import numpy as np
 from qsession_sim.results.intervals import (
     IntervalKind,
     interval_columns,
-    queue_length,
     queue_length_columns,
+    queue_lengths,
 )
 from qsession_sim.results.jobs import Column, job_columns
 from qsession_sim.results.names import name_series
@@ -39,7 +39,7 @@ _COLUMNS: Final[Mapping[str, Callable[[Record], dict[str, Column]]]] = {
     "sessions": session_columns,
     "intervals": interval_columns,
     "transitions": transition_columns,
-    "queue_length": lambda record: queue_length_columns(queue_length(record)),
+    "queue_length": lambda record: queue_length_columns(queue_lengths(record)),
 }
 
 
@@ -81,7 +81,7 @@ class Tables:
 
     @cached_property
     def intervals(self) -> pl.DataFrame:
-        """What the QPU did when; the rows tile its time (S72)."""
+        """What each QPU did when; the rows of one tile its time (S72)."""
         return self.build("intervals")
 
     @cached_property
@@ -91,7 +91,7 @@ class Tables:
 
     @cached_property
     def queue_length(self) -> pl.DataFrame:
-        """The number of queued jobs from each time on."""
+        """The number of queued jobs of each QPU from each time on."""
         return self.build("queue_length")
 
     def build(self, table: str) -> pl.DataFrame:
@@ -125,7 +125,7 @@ class Tables:
         return {
             "account": self.record.workload.accounts,
             "stream": self.record.workload.streams,
-            "qpu": (self.record.qpu,),
+            "qpu": self.record.qpus,
             "mode": MODES,
             "status": STATUSES,
             "state": STATES,

@@ -160,6 +160,11 @@ class Scheduler:
         """The number of each session's QPU, by session; NEVER for one that was not routed (S54)."""
         return [NEVER if session.qpu is None else session.qpu.number for session in self._sessions.all]
 
+    @property
+    def job_columns(self) -> JobColumns:
+        """What is known of every job: planned or created in the run, on its QPU if it was routed."""
+        return self._columns
+
     def next_event_us(self) -> int | None:
         """The time of the next event, dispatch included; None if nothing will ever happen."""
         if self._calls:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
+from array import array
 from collections.abc import Collection, Container, Iterable
 from dataclasses import fields, replace
 from functools import cached_property
@@ -13,8 +14,8 @@ from typing import Final, TypeVar
 import numpy as np
 
 from qsession_sim.errors import SchedulerUsageError
-from qsession_sim.results.record import Record
-from qsession_sim.scheduler.journal import TRANSITION_FIELDS
+from qsession_sim.results.record import Record, Setting
+from qsession_sim.scheduler.journal import LOST_RUN_FIELDS, TRANSITION_FIELDS, WINDOW_FIELDS
 from qsession_sim.scheduler.plan import JobSpec, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
@@ -182,22 +183,30 @@ class Entities:
         if slash and stream in self._workload.streams:  # S67: its clients may yet need it
             raise SchedulerUsageError(f"the name {name!r} is kept for the source {stream!r}; choose another")
 
-    def record(self, scheduler: Scheduler, qpu: str) -> Record:
+    def record(self, scheduler: Scheduler, qpus: tuple[str, ...], setting: Setting) -> Record:
         """What happened, with every job and session that the run knew."""
         journal = scheduler.journal
+        needs_columns = len(qpus) > 1
         return Record(
             workload=self._complete(journal.repeated_jobs, journal.repeated_sessions),
-            qpu=qpu,
-            job_session=np.frombuffer(journal.session, dtype=np.int64),
-            submitted_us=np.frombuffer(journal.submitted_us, dtype=np.int64),
-            started_us=np.frombuffer(journal.started_us, dtype=np.int64),
-            ended_us=np.frombuffer(journal.ended_us, dtype=np.int64),
+            qpus=qpus,
+            job_session=_numbers(journal.session),
+            submitted_us=_numbers(journal.submitted_us),
+            started_us=_numbers(journal.started_us),
+            ended_us=_numbers(journal.ended_us),
             status=np.frombuffer(journal.status, dtype=np.int8),
             reason=np.frombuffer(journal.reason, dtype=np.int8),
-            transitions=np.frombuffer(journal.transitions, dtype=np.int64).reshape(
-                -1, len(TRANSITION_FIELDS)
-            ),
+            transitions=_numbers(journal.transitions).reshape(-1, len(TRANSITION_FIELDS)),
             end_us=scheduler.now_us,
+            setting=setting,
+            job_qpu=np.frombuffer(journal.qpu, dtype=np.int16) if journal.qpu else None,
+            session_qpu=np.array(scheduler.session_qpus, dtype=np.int64) if needs_columns else None,
+            preparing_us=_where_needed(journal.preparing_us),
+            ready_us=_where_needed(journal.ready_us),
+            left_us=_where_needed(journal.left_us),
+            lost_runs=_numbers(journal.lost_runs).reshape(-1, len(LOST_RUN_FIELDS)),
+            requested_us=_numbers(scheduler.job_columns.qpu_time_us) if needs_columns else None,
+            windows=_numbers(journal.windows).reshape(-1, len(WINDOW_FIELDS)),
         )
 
     def _complete(self, repeated_jobs: list[int], repeated_sessions: list[int]) -> Workload:
@@ -283,6 +292,15 @@ def _append(column: Int64Array, values: Iterable[int]) -> Int64Array:
 def _route_of(name: str) -> int:
     """A number for the routing policy `random` (S54): programs draw none, and names differ."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "little")
+
+
+def _numbers(column: array[int]) -> Int64Array:
+    return np.frombuffer(column, dtype=np.int64)
+
+
+def _where_needed(column: array[int]) -> Int64Array | None:
+    """A column of the journal; None if the run did not need it."""
+    return _numbers(column) if column else None
 
 
 class _Numbering:

@@ -12,7 +12,7 @@ import simpy
 from simpy.events import NORMAL, URGENT, EventPriority
 
 from qsession_sim.errors import ScenarioError, SchedulerUsageError
-from qsession_sim.results.record import Record
+from qsession_sim.results.record import Record, Setting
 from qsession_sim.scenario.profiles import DEFAULT_PROFILE, PROFILES, ProfileName
 from qsession_sim.scenario.resolve_accounts import DefaultClocks
 from qsession_sim.scenario.resolved_accounts import ResolvedPlan
@@ -94,15 +94,14 @@ class Service:
     ) -> None:
         self.env = simpy.Environment(initial_time=0)
         self._entities = Entities(workload, accounts)
-        self._qpu = workload.qpus[0] if qpu is None else qpu
+        self._qpus = workload.qpus if qpu is None else (qpu, *workload.qpus[1:])
         self._clocks = DefaultClocks(PROFILES[profile], plans or {})
         self._horizon_us = horizon_us
         self._progress = progress
         self._jobs = len(workload.jobs)
         self._unfinished: dict[int, ProgramJob] = {}
-        self._scheduler = Scheduler(
-            plan_of(workload, self._entities.accounts, account_specs), rules, queue_key, self._end_program_job
-        )
+        self._plan = plan_of(workload, self._entities.accounts, account_specs)
+        self._scheduler = Scheduler(self._plan, rules, queue_key, self._end_program_job)
         self._started = False
         self._is_over = False
         self._events_reported = 0
@@ -277,7 +276,9 @@ class Service:
             while not self._scheduler.advance(self._horizon_us - 1):
                 pass
             self._scheduler.finish_at(self._horizon_us)
-        return self._entities.record(self._scheduler, self._qpu)
+        plan = self._plan
+        setting = Setting(self._scheduler.rules, plan.qpus, plan.windows, plan.account_specs)
+        return self._entities.record(self._scheduler, self._qpus, setting)
 
     def _arm(self, time_us: int, priority: EventPriority) -> None:
         """Set the one timeout; an earlier one that is still to come is forgotten."""

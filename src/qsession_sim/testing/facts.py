@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,22 +15,59 @@ from qsession_sim.results.periods import (
     SESSION,
     TIME,
     TO,
+    WINDOW_END,
+    WINDOW_KIND,
+    WINDOW_NUMBER,
+    WINDOW_QPU,
+    WINDOW_START,
     Periods,
     active_periods,
     busy_periods,
+    down_periods,
     look_up,
+    stays_on_qpu,
 )
 from qsession_sim.results.record import Record
+from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.transitions import Phase
-from qsession_sim.scheduler.vocabulary import NEVER, Mode
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, WindowKind
 from qsession_sim.workload.columns import Int64Array
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from qsession_sim.results.provenance import ScenarioLike
     from qsession_sim.scenario.resolved import ResolvedScenario
 
 BoolArray = npt.NDArray[np.bool_]
+
+
+class CheckedRun(Protocol):
+    """What the checks need of a run."""
+
+    @property
+    def record(self) -> Record:
+        """What happened."""
+
+    @property
+    def scenario(self) -> ScenarioLike:
+        """What was simulated."""
+
+    @property
+    def jobs(self) -> pl.DataFrame:
+        """See `Run.jobs`."""
+
+    @property
+    def sessions(self) -> pl.DataFrame:
+        """See `Run.sessions`."""
+
+    @property
+    def intervals(self) -> pl.DataFrame:
+        """See `Run.intervals`."""
+
+    @property
+    def queue_length(self) -> pl.DataFrame:
+        """See `Run.queue_length`."""
 
 
 class Violation(NamedTuple):
@@ -41,27 +78,54 @@ class Violation(NamedTuple):
 
 
 @dataclass(frozen=True)
+class QpuFacts:
+    """One QPU that has a queue, its rows of the tables, and what it did."""
+
+    number: int
+    name: str
+    intervals: pl.DataFrame
+    queue_length: pl.DataFrame
+    stays: Periods  # of jobs, also those that took no time, by start and end
+    busy: Periods
+    active: Periods
+    down: Periods
+
+    @classmethod
+    def of(cls, record: Record, qpu: int, intervals: pl.DataFrame, queue_length: pl.DataFrame) -> QpuFacts:
+        """Derive what the checks share."""
+        name = record.qpus[qpu]
+        stays = stays_on_qpu(record, qpu)
+        order = np.lexsort((stays.end_us, stays.start_us))
+        return cls(
+            qpu,
+            name,
+            intervals.filter(intervals["qpu"] == name),
+            queue_length.filter(queue_length["qpu"] == name),
+            Periods(stays.owner[order], stays.start_us[order], stays.end_us[order]),
+            busy_periods(record, qpu),
+            active_periods(record, qpu),
+            down_periods(record, qpu),
+        )
+
+
+@dataclass(frozen=True)
 class Facts:
     """A run, with what several checks derive from it. Columns of sessions have shape (sessions,)."""
 
     record: Record
     resolved: ResolvedScenario
+    jobs: pl.DataFrame
+    sessions: pl.DataFrame
     intervals: pl.DataFrame
-    queue_length: pl.DataFrame
-    busy: Periods
-    active: Periods
+    qpus: tuple[QpuFacts, ...]
+    active: Periods  # of the sessions of all QPUs
     closed_us: Int64Array  # NEVER: not closed
     closed_by: Int64Array  # vocabulary.Reason
 
     @classmethod
-    def of(
-        cls,
-        record: Record,
-        resolved: ResolvedScenario,
-        intervals: pl.DataFrame,
-        queue_length: pl.DataFrame,
-    ) -> Facts:
+    def of(cls, run: CheckedRun) -> Facts:
         """Derive what the checks share."""
+        record, intervals, queue_length = run.record, run.intervals, run.queue_length
         rows = record.transitions
         closing = rows[(rows[:, TO] == Phase.CLOSED) & (rows[:, FROM] != Phase.CLOSED)]
         closed_us = np.full(len(record.workload.sessions), NEVER, dtype=np.int64)
@@ -70,24 +134,33 @@ class Facts:
         closed_by[closing[:, SESSION]] = closing[:, REASON]
         return cls(
             record,
-            resolved,
+            run.scenario.resolved,
+            run.jobs,
+            run.sessions,
             intervals,
-            queue_length,
-            busy_periods(record),
+            tuple(QpuFacts.of(record, qpu, intervals, queue_length) for qpu in record.queueing_qpus),
             active_periods(record),
             closed_us,
             closed_by,
         )
 
     @property
-    def hold(self) -> str:
-        """Name of the hold policy (S51)."""
-        return self.resolved.policies.hold.name
+    def rules(self) -> Rules:
+        """The settings of the service."""
+        return self.record.setting.rules
 
     def lets_job_mode_in(self, session: Int64Array) -> BoolArray:
         """Whether job-mode jobs may run while the session holds the QPU with nothing to run (S32, S51)."""
         is_batch: BoolArray = self.record.workload.sessions.mode[session] == Mode.BATCH
-        return is_batch | (self.hold == "shared")
+        return is_batch | self.rules.hold.lets_job_mode_in
+
+    def reservations(self, qpu: int) -> Periods:
+        """When a QPU serves one account only (S52), in order; the owner is the account."""
+        rows = self.record.windows
+        rows = rows[(rows[:, WINDOW_QPU] == qpu) & (rows[:, WINDOW_KIND] == WindowKind.RESERVATION)]
+        rows = rows[np.argsort(rows[:, WINDOW_START], kind="stable")]
+        accounts = [self.record.setting.windows[number].account for number in rows[:, WINDOW_NUMBER].tolist()]
+        return Periods(np.array(accounts, dtype=np.int64), rows[:, WINDOW_START], rows[:, WINDOW_END])
 
     def own_period(self, session: Int64Array, at_us: Int64Array) -> Int64Array:
         """The index of the last active period of the session that began at or before the time, or NEVER."""

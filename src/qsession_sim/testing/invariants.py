@@ -1,35 +1,40 @@
-"""Accounting identities that every finished run obeys (S70 to S79), checked on whole columns."""
+"""What every finished run obeys, checked on whole columns: the identities S70 to S79, and other rules."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final
 
 from qsession_sim.errors import BundleError, InvariantError
 from qsession_sim.results.bundle import SCENARIO
-from qsession_sim.results.record import Record
 from qsession_sim.results.run import SavedRun
-from qsession_sim.testing.facts import Facts, Violation
+from qsession_sim.testing.facts import CheckedRun, Facts, Violation
 from qsession_sim.testing.job_identities import (
     check_failures_after_close,
     check_lindley,
     check_little,
     check_outcomes,
 )
+from qsession_sim.testing.lane_identities import check_lanes
+from qsession_sim.testing.limit_identities import check_limits
 from qsession_sim.testing.qpu_identities import (
     check_foreign_starts,
     check_no_idling,
     check_one_job_at_a_time,
     check_tiling,
 )
+from qsession_sim.testing.routing_identities import check_routing, check_simulators
 from qsession_sim.testing.session_identities import check_idle_stretches, check_session_life
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from qsession_sim.results.provenance import ScenarioLike
+from qsession_sim.testing.usage_identities import check_usage
+from qsession_sim.testing.window_identities import check_windows
 
 CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
+    "S22": check_simulators,
+    "S42": check_lanes,
+    "S52": check_windows,
+    "S54": check_routing,
+    "S60": check_limits,
+    "S62": check_usage,
     "S70": check_one_job_at_a_time,
     "S71": check_outcomes,
     "S72": check_tiling,
@@ -44,28 +49,8 @@ CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
 """What checks each rule, in order of the rules."""
 
 
-class CheckedRun(Protocol):
-    """What the checks need of a run."""
-
-    @property
-    def record(self) -> Record:
-        """What happened."""
-
-    @property
-    def scenario(self) -> ScenarioLike:
-        """What was simulated."""
-
-    @property
-    def intervals(self) -> pl.DataFrame:
-        """See `Run.intervals`."""
-
-    @property
-    def queue_length(self) -> pl.DataFrame:
-        """See `Run.queue_length`."""
-
-
 def check_invariants(run: CheckedRun) -> None:
-    """Check that a finished run obeys S70 to S79 (S79 only where it applies).
+    """Check that a finished run obeys S22, S42, S52, S54, S60, S62 and S70 to S79, where they apply.
 
     Args:
         run: as `simulate` returns it. What `load` returns has the tables, but not the record that is checked.
@@ -80,7 +65,7 @@ def check_invariants(run: CheckedRun) -> None:
             f"{run.directory} cannot be checked: a bundle holds tables, and the checks need the record of "
             f"what happened; simulate its {SCENARIO} again and check that run"
         )
-    facts = Facts.of(run.record, run.scenario.resolved, run.intervals, run.queue_length)
+    facts = Facts.of(run)
     violations = [(violation, rule) for rule, check in CHECKS.items() for violation in check(facts)]
     if violations:
         earliest, rule = min(violations, key=lambda found: found[0].time_us)

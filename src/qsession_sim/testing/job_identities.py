@@ -10,24 +10,38 @@ import numpy as np
 from qsession_sim.queueing.recursions import lindley
 from qsession_sim.queueing.statistics import exact_sum
 from qsession_sim.queueing.step_functions import StepFunction, integral
-from qsession_sim.results.intervals import accepted_jobs, queue_length, queue_stays
+from qsession_sim.results.intervals import queue_length
 from qsession_sim.results.record import Record
-from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
-from qsession_sim.testing.facts import BoolArray, Facts, Violation, first
+from qsession_sim.results.stays import (
+    JOB,
+    STARTED,
+    accepted_jobs,
+    has_stay,
+    is_accepted,
+    is_of_qpu,
+    over_us,
+    queue_stays,
+)
+from qsession_sim.scheduler.vocabulary import NEVER, JobStage, JobStatus, Reason
+from qsession_sim.testing.facts import BoolArray, Facts, QpuFacts, Violation, first
 from qsession_sim.workload.columns import Int64Array
 
 _REASONS: Final = {
-    JobStatus.QUEUED: {Reason.NONE},
-    JobStatus.RUNNING: {Reason.NONE},
-    JobStatus.DONE: {Reason.NONE},
-    JobStatus.CANCELLED: {Reason.MAX_TIME, Reason.SESSION_CANCELLED, Reason.JOB_CANCELLED},  # S16, S18, S25
-    JobStatus.ERROR: {Reason.MAX_TIME, Reason.RAN_TOO_LONG},  # S16, S44
-    JobStatus.REJECTED: {  # S20
+    JobStage.DONE: {Reason.NONE},
+    JobStage.CANCELLED: {Reason.MAX_TIME, Reason.SESSION_CANCELLED, Reason.JOB_CANCELLED},  # S16, S18, S25
+    JobStage.ERROR: {Reason.MAX_TIME, Reason.RAN_TOO_LONG, Reason.QPU_FAILED},  # S16, S44, S52
+    JobStage.REJECTED: {  # S20
         Reason.SESSION_NOT_CREATED,
+        Reason.CLIENT_TOO_OLD,
+        Reason.SESSIONS_NOT_IN_PLAN,
         Reason.SESSION_CLOSED,
         Reason.EXECUTION_TIME_EXCEEDS_SESSION,
+        Reason.QUOTA_EXCEEDED,
+        Reason.TOO_MANY_PENDING,
+        Reason.RATE_LIMITED,
     },
 }
+_UNFINISHED: Final = {Reason.NONE}
 
 
 def check_outcomes(facts: Facts) -> Iterator[Violation]:
@@ -36,9 +50,11 @@ def check_outcomes(facts: Facts) -> Iterator[Violation]:
     submitted_us = record.submitted_us
     fits = (submitted_us < 0) & (record.status < 0) & (record.reason == Reason.NONE)
     fits &= (record.started_us < 0) & (record.ended_us < 0)
-    for status, reasons in _REASONS.items():
+    in_order = _phases_in_order(record)
+    for stage in JobStage:
+        reasons = _REASONS.get(stage, _UNFINISHED)
         has_reason = np.isin(record.reason, [int(reason) for reason in reasons])
-        fits |= (record.status == status) & has_reason & _instants_fit(record, status)
+        fits |= (record.status == stage) & has_reason & in_order & _instants_fit(record, stage)
     index = first(submitted_us, ~fits)
     if index is not None:
         message = (
@@ -52,7 +68,7 @@ def check_failures_after_close(facts: Facts) -> Iterator[Violation]:
     """S77: a queued job fails by max_time or cancel of its session or by its own cancel only."""
     record = facts.record
     failed = (record.status == JobStatus.ERROR) | (record.status == JobStatus.CANCELLED)
-    job = np.flatnonzero(failed & (record.started_us < 0))
+    job = np.flatnonzero(failed & ~has_stay(record))
     session, reason, ended_us = record.job_session[job], record.reason[job], record.ended_us[job]
     justified = reason == Reason.JOB_CANCELLED
     of_session = np.flatnonzero(session >= 0)
@@ -75,25 +91,44 @@ def check_failures_after_close(facts: Facts) -> Iterator[Violation]:
 
 def check_little(facts: Facts) -> Iterator[Violation]:
     """S78: time integrals of the numbers in the queue and in the system equal the sums over jobs, exactly."""
-    record = facts.record
-    entered_us, left_us = queue_stays(record)
-    left_us[left_us < 0] = record.end_us
-    gone_us = record.ended_us[accepted_jobs(record)]
-    gone_us[gone_us < 0] = record.end_us
-    waited_us = exact_sum(np.minimum(left_us, record.end_us) - entered_us)
-    stayed_us = exact_sum(np.minimum(gone_us, record.end_us) - entered_us)
-    table = facts.queue_length
+    for qpu in facts.qpus:
+        yield from _check_little_of(facts.record, qpu)
+
+
+def _check_little_of(record: Record, qpu: QpuFacts) -> Iterator[Violation]:
+    entered_us, left_us = queue_stays(record, qpu.number)
+    waited_us = exact_sum(_cut(left_us, record.end_us) - entered_us)
+    job = np.flatnonzero(is_of_qpu(record, is_accepted(record), qpu.number))
+    stayed_us = exact_sum(_cut(record.ended_us[job], record.end_us) - record.submitted_us[job])
+    processed_us = exact_sum(_post_processing_us(record, job))
+    table = qpu.queue_length
     # a table that is wrong may hold nulls, which are no integers in NumPy
     queued = StepFunction(table["time_us"].to_numpy(), table["queued"].fill_null(NEVER).to_numpy())
-    busy = facts.intervals.filter(facts.intervals["kind"] == "busy")
+    busy = qpu.intervals.filter(qpu.intervals["kind"] == "busy")
     queued_us = integral(queued, 0, record.end_us)
     busy_us = exact_sum((busy["end_us"] - busy["start_us"]).to_numpy())
+    message = None
     if queued_us != waited_us:
         message = f"the integral of the queue length is {queued_us} us, its jobs waited {waited_us} us"
-        yield Violation(_first_difference(queued, queue_length(record), record.end_us), message)
-    elif queued_us + busy_us != stayed_us:
-        message = f"queue and QPU hold jobs for {queued_us + busy_us} us, the jobs stayed {stayed_us} us"
-        yield Violation(_first_difference(queued, queue_length(record), record.end_us), message)
+    elif queued_us + busy_us + processed_us != stayed_us:
+        held_us = queued_us + busy_us + processed_us
+        message = f"queue and QPU hold jobs for {held_us} us, the jobs stayed {stayed_us} us"
+    if message is not None:
+        expected = queue_length(record, qpu.number)
+        yield Violation(_first_difference(queued, expected, record.end_us), message)
+
+
+def _cut(time_us: Int64Array, end_us: int) -> Int64Array:
+    """Times up to the end of the run, which is where what has not ended is cut."""
+    return np.where(time_us < 0, end_us, np.minimum(time_us, end_us))
+
+
+def _post_processing_us(record: Record, job: Int64Array) -> Int64Array:
+    """How long each of the jobs was post-processed up to the end of the run (S40)."""
+    if record.left_us is None:
+        return np.zeros(len(job), dtype=np.int64)
+    since_us, until_us = record.left_us[job], _cut(record.ended_us[job], record.end_us)
+    return np.where(has_stay(record)[job] & (since_us >= 0), until_us - since_us, 0)
 
 
 def check_lindley(facts: Facts) -> Iterator[Violation]:
@@ -101,7 +136,10 @@ def check_lindley(facts: Facts) -> Iterator[Violation]:
     record = facts.record
     job = accepted_jobs(record)
     applies = (
-        facts.resolved.policies.queue.name == "fifo"
+        len(record.qpus) == 1
+        and len(record.windows) == 0
+        and record.ready_us is None
+        and facts.resolved.policies.queue.name == "fifo"
         and facts.resolved.horizon is None
         and np.all(record.job_session[record.submitted_us >= 0] < 0)
         and np.all(_ran(record)[job])
@@ -110,7 +148,7 @@ def check_lindley(facts: Facts) -> Iterator[Violation]:
         return
     job = job[np.argsort(record.submitted_us[job], kind="stable")]
     submitted_us, started_us = record.submitted_us[job], record.started_us[job]
-    expected_us = lindley(submitted_us, record.ended_us[job] - started_us)
+    expected_us = lindley(submitted_us, over_us(record)[job] - started_us)
     found_us = started_us - submitted_us
     index = first(submitted_us + np.minimum(expected_us, found_us), expected_us != found_us)
     if index is not None:
@@ -119,26 +157,43 @@ def check_lindley(facts: Facts) -> Iterator[Violation]:
         yield Violation(time_us, message)
 
 
-def _instants_fit(record: Record, status: JobStatus) -> BoolArray:
-    """Whether a job of this status was submitted, started and ended in a possible order."""
+def _instants_fit(record: Record, stage: JobStage) -> BoolArray:
+    """Whether a job of this stage was submitted, started and ended in a possible order."""
     submitted_us, started_us, ended_us = record.submitted_us, record.started_us, record.ended_us
     in_time: BoolArray = (submitted_us >= 0) & (np.maximum(started_us, ended_us) <= record.end_us)
     in_time &= submitted_us <= record.end_us
     waited: BoolArray = started_us < 0
     started: BoolArray = started_us >= submitted_us
-    done: BoolArray = ended_us > started_us  # S2
     ended: BoolArray
-    if status is JobStatus.QUEUED:
+    if stage in (JobStage.QUEUED, JobStage.PREPARING, JobStage.READY):
         return in_time & waited & (ended_us < 0)
-    if status is JobStatus.RUNNING:
-        return in_time & started & (ended_us < 0)
-    if status is JobStatus.DONE:
-        return in_time & started & done
-    if status is JobStatus.REJECTED:
+    if stage in (JobStage.RUNNING, JobStage.POST_PROCESSING):
+        return in_time & started & has_stay(record) & (ended_us < 0)
+    if stage is JobStage.REQUEUED:  # S52
+        return in_time & started & ~has_stay(record) & (ended_us < 0)
+    if stage is JobStage.DONE:
+        return in_time & started & has_stay(record) & (over_us(record) > started_us)  # S2
+    if stage is JobStage.REJECTED:
         ended = ended_us == submitted_us  # S5
         return in_time & waited & ended
     ended = ended_us >= np.maximum(started_us, submitted_us)
     return in_time & (waited | started) & ended
+
+
+def _phases_in_order(record: Record) -> BoolArray:
+    """Whether the phases of each job that have happened did so in their order (S40)."""
+    fits = np.ones(len(record.status), dtype=np.bool_)
+    latest_us = record.submitted_us
+    first_start_us = record.started_us.copy()
+    lost = record.lost_runs
+    np.minimum.at(first_start_us, lost[:, JOB], lost[:, STARTED])
+    phases = (record.preparing_us, record.ready_us, first_start_us, record.left_us, record.ended_us)
+    for instant_us in phases:
+        if instant_us is not None:
+            happened = instant_us >= 0
+            fits &= ~happened | (instant_us >= latest_us)
+            latest_us = np.where(happened, instant_us, latest_us)
+    return fits
 
 
 def _ran(record: Record) -> BoolArray:

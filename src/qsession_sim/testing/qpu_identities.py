@@ -6,133 +6,155 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from qsession_sim.results.intervals import accepted_jobs, queue_stays
 from qsession_sim.results.names import name_series
-from qsession_sim.results.periods import Periods, find_period, look_up
+from qsession_sim.results.periods import Periods, chosen, cut_at, find_period, look_up
+from qsession_sim.results.stays import ready_stays
 from qsession_sim.scheduler.vocabulary import NEVER
-from qsession_sim.testing.facts import Facts, GroupedTimes, Violation, first
+from qsession_sim.testing.facts import Facts, GroupedTimes, QpuFacts, Violation, first
 from qsession_sim.workload.columns import Int64Array
 
 
 def check_one_job_at_a_time(facts: Facts) -> Iterator[Violation]:
-    """S70: no two jobs are on the QPU at once."""
-    record = facts.record
-    job = np.flatnonzero(record.started_us >= 0)
-    start_us, end_us = record.started_us[job], record.ended_us[job]
-    end_us[end_us < 0] = record.end_us
-    order = np.lexsort((end_us, start_us))
-    job, start_us, end_us = job[order], start_us[order], end_us[order]
-    # the first start that comes too early does so during the job before it
-    index = first(start_us[1:], start_us[1:] < end_us[:-1])
-    if index is not None:
-        message = f"{facts.job(job[index + 1])} starts while {facts.job(job[index])} is on QPU {record.qpu!r}"
-        yield Violation(int(start_us[index + 1]), message)
+    """S70: no two jobs are on a QPU at once."""
+    for qpu in facts.qpus:
+        job, start_us, end_us = qpu.stays.owner, qpu.stays.start_us, qpu.stays.end_us
+        # the first start that comes too early does so during the job before it
+        index = first(start_us[1:], start_us[1:] < end_us[:-1])
+        if index is not None:
+            message = (
+                f"{facts.job(job[index + 1])} starts while {facts.job(job[index])} is on QPU {qpu.name!r}"
+            )
+            yield Violation(int(start_us[index + 1]), message)
 
 
 def check_tiling(facts: Facts) -> Iterator[Violation]:
-    """S72: intervals tile the run, and each is of the kind that jobs and sessions give it."""
-    yield from _check_edges(facts)
-    yield from _check_busy(facts)
-    yield from _check_idle(facts)
+    """S72: intervals tile the run, and each is of the kind that jobs, windows and sessions give it."""
+    for qpu in facts.qpus:
+        yield from _check_edges(facts, qpu)
+        yield from _check_busy(facts, qpu)
+        yield from _check_down(facts, qpu)
+        yield from _check_idle(facts, qpu)
+    if sum(qpu.intervals.height for qpu in facts.qpus) != facts.intervals.height:
+        yield Violation(0, "there are intervals of a QPU that has none")
 
 
 def check_foreign_starts(facts: Facts) -> Iterator[Violation]:
     """S73: who may start while a session is active."""
-    record, active = facts.record, facts.active
-    job = np.flatnonzero(record.started_us >= 0)
-    start_us = record.started_us[job]
-    # strictly inside: at its activation the session's own job starts, at its release others may
-    before = np.searchsorted(active.start_us, start_us, side="left") - 1
-    inside = before >= 0
-    inside[inside] = start_us[inside] < active.end_us[before[inside]]
-    job, start_us, holder = job[inside], start_us[inside], active.owner[before[inside]]
-    session = record.job_session[job]
-    foreign = (session != holder) & ((session >= 0) | ~facts.lets_job_mode_in(holder))
-    index = first(start_us, foreign)
-    if index is not None:
-        message = f"{facts.job(job[index])} starts while {facts.session(holder[index])} is active"
-        yield Violation(int(start_us[index]), message)
+    for qpu in facts.qpus:
+        active, job, start_us = qpu.active, qpu.stays.owner, qpu.stays.start_us
+        # strictly inside: at its activation the session's own job starts, at its release others may
+        before = np.searchsorted(active.start_us, start_us, side="left") - 1
+        inside = before >= 0
+        inside[inside] = start_us[inside] < active.end_us[before[inside]]
+        job, start_us, holder = job[inside], start_us[inside], active.owner[before[inside]]
+        session = facts.record.job_session[job]
+        may_run = facts.lets_job_mode_in(holder) | facts.rules.hold.fills_gaps
+        foreign = (session != holder) & ((session >= 0) | ~may_run)
+        index = first(start_us, foreign)
+        if index is not None:
+            message = f"{facts.job(job[index])} starts while {facts.session(holder[index])} is active"
+            yield Violation(int(start_us[index]), message)
 
 
 def check_no_idling(facts: Facts) -> Iterator[Violation]:
-    """S74: the QPU never waits while a job may start: any if it is free, the holder's own if held."""
-    record, active = facts.record, facts.active
-    session = record.job_session[accepted_jobs(record)]
-    anyone = np.zeros(len(session), dtype=np.int64)
-    free = _idle(facts, "free")
-    yield from _check_nobody_queued(facts, free, anyone, "is free")
-    held = _idle(facts, "held")
-    period = find_period(active, held.start_us)
-    known = period >= 0
-    holder = active.owner[period[known]]
-    held = Periods(holder, held.start_us[known], held.end_us[known])
-    yield from _check_nobody_queued(facts, held, session, "is held by its session")
-    lets_in = facts.lets_job_mode_in(holder)
-    group = np.zeros(int(lets_in.sum()), dtype=np.int64)
-    open_to_all = Periods(group, held.start_us[lets_in], held.end_us[lets_in])
-    job_mode = np.where(session < 0, 0, NEVER)
-    yield from _check_nobody_queued(facts, open_to_all, job_mode, "is held but open to job mode")
+    """S74: no QPU waits while a ready job may start: any if it is free, the holder's own if held."""
+    for qpu in facts.qpus:
+        job, since_us, until_us = ready_stays(facts.record, qpu.number)
+        ready = Periods(job, since_us, until_us)
+        session = facts.record.job_session[job]
+        free = _idle(qpu, "free")
+        yield from _check_nobody_ready(facts, qpu, free, ready, np.zeros_like(job), "is free")
+        held = _idle(qpu, "held")
+        period = find_period(qpu.active, held.start_us)
+        known = period >= 0
+        holder = qpu.active.owner[period[known]]
+        held = Periods(holder, held.start_us[known], held.end_us[known])
+        yield from _check_nobody_ready(facts, qpu, held, ready, session, "is held by its session")
+        lets_in = facts.lets_job_mode_in(holder)
+        group = np.zeros(int(lets_in.sum()), dtype=np.int64)
+        open_to_all = Periods(group, held.start_us[lets_in], held.end_us[lets_in])
+        job_mode = np.where(session < 0, 0, NEVER)
+        words = "is held but open to job mode"
+        yield from _check_nobody_ready(facts, qpu, open_to_all, ready, job_mode, words)
 
 
-def _idle(facts: Facts, kind: str) -> Periods:
+def _idle(qpu: QpuFacts, kind: str) -> Periods:
     """The intervals of a kind, all of group 0."""
-    rows = facts.intervals.filter(facts.intervals["kind"] == kind)
+    rows = qpu.intervals.filter(qpu.intervals["kind"] == kind)
     start_us, end_us = rows["start_us"].to_numpy(), rows["end_us"].to_numpy()
     return Periods(np.zeros(len(start_us), dtype=np.int64), start_us, end_us)
 
 
-def _check_nobody_queued(facts: Facts, idle: Periods, group: Int64Array, words: str) -> Iterator[Violation]:
-    """No accepted job is queued, for any time, within an idle interval of its group; NEVER is no group."""
-    record = facts.record
-    entered_us, left_us = queue_stays(record)
-    left_us[left_us < 0] = record.end_us
-    waits = np.flatnonzero((group >= 0) & (left_us > entered_us))
-    group, entered_us, left_us = group[waits], entered_us[waits], left_us[waits]
+def _check_nobody_ready(
+    facts: Facts, qpu: QpuFacts, idle: Periods, ready: Periods, group: Int64Array, words: str
+) -> Iterator[Violation]:
+    """No job is ready, for any time, within an idle interval of its group; NEVER is no group.
+
+    In a reservation that only counts for the jobs of its account (S52).
+    """
+    reserved = facts.reservations(qpu.number)
+    if len(reserved.owner):
+        idle = cut_at(idle, np.append(reserved.start_us, reserved.end_us))
+        account = look_up(reserved.owner, find_period(reserved, idle.start_us))
+        theirs, groups = account >= 0, int(group.max(initial=0)) + 1
+        for_account = Periods(account * groups + idle.owner, idle.start_us, idle.end_us)
+        job_account = facts.record.workload.jobs.account[ready.owner]
+        of_account = np.where(group >= 0, job_account * groups + group, NEVER)
+        yield from _check_nobody_of(facts, qpu, chosen(for_account, theirs), ready, of_account, words)
+        idle = chosen(idle, ~theirs)
+    yield from _check_nobody_of(facts, qpu, idle, ready, group, words)
+
+
+def _check_nobody_of(
+    facts: Facts, qpu: QpuFacts, idle: Periods, ready: Periods, group: Int64Array, words: str
+) -> Iterator[Violation]:
+    waits = np.flatnonzero(group >= 0)
+    group, since_us, until_us = group[waits], ready.start_us[waits], ready.end_us[waits]
     ends = GroupedTimes.of(idle.owner, idle.end_us)
-    # the first idle interval of the group that ends after the job came
-    index = look_up(np.append(ends.order, NEVER), ends.count_not_after(group, entered_us))
+    # the first idle interval of the group that ends after the job was ready
+    index = look_up(np.append(ends.order, NEVER), ends.count_not_after(group, since_us))
     known = np.flatnonzero(index >= 0)
     index = index[known]
-    overlaps = (idle.owner[index] == group[known]) & (idle.start_us[index] < left_us[known])
-    since_us = np.maximum(entered_us[known], idle.start_us[index])
-    offender = first(since_us, overlaps)
+    overlaps = (idle.owner[index] == group[known]) & (idle.start_us[index] < until_us[known])
+    from_us = np.maximum(since_us[known], idle.start_us[index])
+    offender = first(from_us, overlaps)
     if offender is not None:
-        job = accepted_jobs(record)[waits[known[offender]]]
-        message = f"QPU {record.qpu!r} {words} while {facts.job(job)} is queued"
-        yield Violation(int(since_us[offender]), message)
+        job = ready.owner[waits[known[offender]]]
+        message = f"QPU {qpu.name!r} {words} while {facts.job(job)} is queued"
+        yield Violation(int(from_us[offender]), message)
 
 
-def _check_edges(facts: Facts) -> Iterator[Violation]:
+def _check_edges(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     record, horizon_us = facts.record, facts.resolved.horizon
-    start_us = facts.intervals["start_us"].to_numpy()
-    end_us = facts.intervals["end_us"].to_numpy()
+    start_us = qpu.intervals["start_us"].to_numpy()
+    end_us = qpu.intervals["end_us"].to_numpy()
     if horizon_us is not None and record.end_us != horizon_us:
         yield Violation(record.end_us, f"the run ends there, and not at its horizon of {horizon_us} us")
     expected_us = np.concatenate((np.zeros(1, dtype=np.int64), end_us))
     found_us = np.append(start_us, record.end_us)
     index = first(np.minimum(expected_us, found_us), expected_us != found_us)
     if index is not None:
-        message = f"an interval of QPU {record.qpu!r} ends at {expected_us[index]} us, the next begins at "
+        message = f"an interval of QPU {qpu.name!r} ends at {expected_us[index]} us, the next begins at "
         time_us = int(min(expected_us[index], found_us[index]))
         yield Violation(time_us, f"{message}{found_us[index]} us")
     index = first(start_us, end_us <= start_us)
     if index is not None:
-        yield Violation(int(start_us[index]), f"an interval of QPU {record.qpu!r} has no positive length")
+        yield Violation(int(start_us[index]), f"an interval of QPU {qpu.name!r} has no positive length")
     repeats = np.ones(len(start_us) - 1 if len(start_us) else 0, dtype=np.bool_)
     for name in ("kind", "job", "session"):
-        column = facts.intervals[name]
+        column = qpu.intervals[name]
         repeats &= column.slice(1).eq_missing(column.slice(0, len(repeats))).to_numpy()
     index = first(start_us[1:], repeats)
     if index is not None:
-        message = f"an interval of QPU {record.qpu!r} is like the one before it and not merged with it"
+        message = f"an interval of QPU {qpu.name!r} is like the one before it and not merged with it"
         yield Violation(int(start_us[index + 1]), message)
 
 
-def _check_busy(facts: Facts) -> Iterator[Violation]:
+def _check_busy(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     """The busy intervals are the jobs' stays on the QPU."""
-    rows = facts.intervals.filter(facts.intervals["kind"] == "busy")
+    rows = qpu.intervals.filter(qpu.intervals["kind"] == "busy")
     start_us, end_us = rows["start_us"].to_numpy(), rows["end_us"].to_numpy()
-    busy = facts.busy
+    busy = qpu.busy
     shared = min(len(start_us), len(busy.owner))
     if len(start_us) != len(busy.owner):
         longer_us = start_us if len(start_us) > shared else busy.start_us
@@ -154,10 +176,27 @@ def _check_busy(facts: Facts) -> Iterator[Violation]:
         yield Violation(int(differ_us[index]), message)
 
 
-def _check_idle(facts: Facts) -> Iterator[Violation]:
+def _check_down(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
+    """A QPU is down in its windows, and neither held nor free there (S52)."""
+    rows = qpu.intervals.filter(qpu.intervals["kind"] == "down")
+    start_us, end_us = rows["start_us"].to_numpy(), rows["end_us"].to_numpy()
+    until_us = look_up(qpu.down.end_us, find_period(qpu.down, start_us))
+    index = first(start_us, until_us < end_us)
+    if index is not None:
+        yield Violation(int(start_us[index]), f"QPU {qpu.name!r} is down outside its windows")
+    rows = qpu.intervals.filter(qpu.intervals["kind"].is_in(["held", "free"]))
+    start_us, end_us = rows["start_us"].to_numpy(), rows["end_us"].to_numpy()
+    following = np.searchsorted(qpu.down.end_us, start_us, side="right")
+    down_us = np.maximum(np.append(qpu.down.start_us, facts.record.end_us)[following], start_us)
+    index = first(down_us, down_us < end_us)
+    if index is not None:
+        yield Violation(int(down_us[index]), f"QPU {qpu.name!r} is {rows['kind'][index]} while it is down")
+
+
+def _check_idle(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     """A held interval lies in an active period of its session, a free one in none."""
-    active = facts.active
-    rows = facts.intervals.filter(facts.intervals["kind"] == "held")
+    active = qpu.active
+    rows = qpu.intervals.filter(qpu.intervals["kind"] == "held")
     start_us, end_us = rows["start_us"].to_numpy(), rows["end_us"].to_numpy()
     period = find_period(active, start_us)
     names = name_series(facts.record.workload.session_names).gather(look_up(active.owner, period).clip(0))
@@ -167,7 +206,7 @@ def _check_idle(facts: Facts) -> Iterator[Violation]:
     if index is not None:
         message = f"the QPU is held by {rows['session'][index]!r}, which is not active"
         yield Violation(int(until_us[index]), message)
-    free = _idle(facts, "free")
+    free = _idle(qpu, "free")
     following = np.searchsorted(active.end_us, free.start_us, side="right")
     holder_start_us = np.append(active.start_us, facts.record.end_us)[following]
     since_us = np.maximum(free.start_us, holder_start_us)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from qsession_sim.results.intervals import accepted_jobs
 from qsession_sim.results.periods import FROM, PUBLIC_STATE, SESSION, TIME, TO, look_up
+from qsession_sim.results.stays import accepted_jobs, over_us
 from qsession_sim.scheduler.transitions import ACCEPTS, Phase
 from qsession_sim.scheduler.vocabulary import Mode, Reason, SessionState
 from qsession_sim.testing.facts import Facts, Violation, first
@@ -28,9 +28,11 @@ def check_idle_stretches(facts: Facts) -> Iterator[Violation]:
     session, emptied_us, refilled_us = _empty_stretches(facts)
     period = facts.own_period(session, emptied_us)
     sessions = record.workload.sessions
-    counts = (sessions.mode[session] == Mode.BATCH) | (facts.hold != "none")
+    counts = (sessions.mode[session] == Mode.BATCH) | facts.rules.hold.ittl_counts
     ittl_us = np.where(counts, sessions.interactive_timeout_us[session], 0)  # S51
     end_us = np.minimum(look_up(active.end_us, period), refilled_us)
+    # S13: the clock is that of a session that accepts jobs; a closing one may wait for post-processing
+    end_us = np.minimum(end_us, _stops_accepting_us(facts)[session])
     index = first(emptied_us + ittl_us, (period >= 0) & (end_us - emptied_us > ittl_us))
     if index is not None:
         message = (
@@ -42,8 +44,11 @@ def check_idle_stretches(facts: Facts) -> Iterator[Violation]:
 
 def _check_starts(facts: Facts) -> Iterator[Violation]:
     record = facts.record
-    job = np.flatnonzero((record.job_session >= 0) & (record.started_us >= 0))
-    session, start_us = record.job_session[job], record.started_us[job]
+    job = np.concatenate([qpu.stays.owner for qpu in facts.qpus])
+    start_us = np.concatenate([qpu.stays.start_us for qpu in facts.qpus])
+    of_session = record.job_session[job] >= 0
+    job, start_us = job[of_session], start_us[of_session]
+    session = record.job_session[job]
     closed_us = facts.closed_us[session]
     # S3: a start in the instant of the close comes before it, except at the end of a max_time above 0
     max_time_is_over = (facts.closed_by[session] == Reason.MAX_TIME) & (
@@ -86,16 +91,33 @@ def _check_chain(facts: Facts) -> Iterator[Violation]:
         yield Violation(int(rows[index, TIME]), message)
 
 
+def _stops_accepting_us(facts: Facts) -> Int64Array:
+    """When each session first accepted no more jobs, after the end of the run if it always did."""
+    rows = facts.record.transitions
+    stops = rows[_ACCEPTS[rows[:, FROM]] & ~_ACCEPTS[rows[:, TO]]]
+    stops_us = np.full(len(facts.closed_us), facts.record.end_us + 1, dtype=np.int64)
+    np.minimum.at(stops_us, stops[:, SESSION], stops[:, TIME])
+    return stops_us
+
+
 def _empty_stretches(facts: Facts) -> tuple[Int64Array, Int64Array, Int64Array]:
-    """Session, begin and end of each stretch after its first job in which it has none queued or running."""
+    """Session, begin and end of each stretch after its first job in which the ITTL clock may run.
+
+    Then it has no job that stops the clock: none queued or running or, where the rules ask for a ready one,
+    none ready or running (S13, S43).
+    """
     record = facts.record
     job = accepted_jobs(record)
     job = job[record.job_session[job] >= 0]
     never_us = record.end_us + 1
-    left_us = record.ended_us[job]
-    left_us[left_us < 0] = never_us
+    since_us = record.submitted_us[job]
+    left_us = over_us(record)[job]
+    if facts.rules.ittl_asks_for_ready and record.ready_us is not None:
+        is_ready = record.ready_us[job] >= 0
+        job, since_us, left_us = job[is_ready], record.ready_us[job[is_ready]], left_us[is_ready]
+    left_us = np.where(left_us < 0, never_us, left_us)
     session = np.tile(record.job_session[job], 2)
-    time_us = np.concatenate((record.submitted_us[job], left_us))
+    time_us = np.concatenate((since_us, left_us))
     change = np.repeat(np.array([1, -1]), len(job))
     order = np.lexsort((time_us, session))
     session, time_us = session[order], time_us[order]

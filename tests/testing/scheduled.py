@@ -1,0 +1,65 @@
+"""Runs of the scheduler as results see them, from single entities. Times are microseconds."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from types import SimpleNamespace
+
+from qsession_sim.results.record import Setting
+from qsession_sim.results.run import Run
+from qsession_sim.scheduler.plan import JobSpec, Plan, SessionSpec
+from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.scheduler import Scheduler
+from qsession_sim.simulation.entities import Entities
+from qsession_sim.workload.columns import (
+    ClientColumns,
+    JobColumns,
+    ListedNames,
+    SessionColumns,
+    Workload,
+)
+
+ACCOUNTS = ("lab-a", "lab-b", "lab-c")
+
+
+def scheduled_run(jobs, sessions=(), *, rules=None, horizon=None, **plan) -> Run:
+    """The run of a plan; jobs are named j0, j1 and so on, sessions s0, QPUs q0."""
+    plan = Plan.of(jobs, sessions, accounts=ACCOUNTS, **plan)
+    scheduler = Scheduler(plan, rules)
+    if horizon is None:
+        assert scheduler.advance_while_needed()
+    else:
+        assert scheduler.advance(horizon - 1)
+        scheduler.finish_at(horizon)
+    qpus = tuple(f"q{number}" for number in range(len(plan.qpus)))
+    setting = Setting(rules or Rules(), plan.qpus, plan.windows, plan.account_specs)
+    record = Entities(_workload(jobs, sessions)).record(scheduler, qpus, setting)
+    resolved = SimpleNamespace(
+        seed=1,
+        warm_up=0,
+        horizon=horizon,
+        policies=SimpleNamespace(queue=SimpleNamespace(name="fifo")),
+    )
+    scenario = SimpleNamespace(resolved=resolved, text="seed: 1\n", to_json=lambda: "{}\n")
+    return Run(record, scenario, {})
+
+
+def _workload(jobs, sessions) -> Workload:
+    return Workload(
+        jobs=JobColumns(**_columns(JobColumns, JobSpec, jobs)),
+        sessions=SessionColumns(**_columns(SessionColumns, SessionSpec, sessions)),
+        clients=ClientColumns(*[[]] * 6),
+        accounts=ACCOUNTS,
+        streams=("explicit",),
+        job_names=(ListedNames(tuple(f"j{number}" for number in range(len(jobs)))),),
+        session_names=(ListedNames(tuple(f"s{number}" for number in range(len(sessions)))),),
+    )
+
+
+def _columns(target, spec, rows) -> dict[str, list[int]]:
+    known = {field.name for field in fields(spec)}
+    missing = {"stream": 0, "client": -1}
+    return {
+        field.name: [getattr(row, field.name) if field.name in known else missing[field.name] for row in rows]
+        for field in fields(target)
+    }
