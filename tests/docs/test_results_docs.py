@@ -12,7 +12,7 @@ import pytest
 import qsession_sim as qs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8")
-TABLES = ["jobs", "sessions", "intervals", "transitions", "queue_length"]
+TABLES = ["jobs", "sessions", "intervals", "transitions", "queue_length", "accounts"]
 FIRST_CELL = re.compile(r"^\| (`[^|]*) \|", re.MULTILINE)
 
 
@@ -40,7 +40,7 @@ def words_of_first_cells(text: str) -> list[str]:
 def keys_of(document: Mapping[str, Any], parents: tuple[str, ...] = ()) -> Iterator[str]:
     """The keys that are words of ours: not names of accounts, streams, QPUs, statuses or kinds of time."""
     for key, value in document.items():
-        if parents and parents[-1] in {"by_mode", "by_account", "by_stream", "qpus"}:
+        if parents and parents[-1] in {"by_mode", "by_account", "by_stream", "qpus", "accounts"}:
             yield from keys_of(value, (*parents, key))
             continue
         yield key

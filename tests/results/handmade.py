@@ -81,7 +81,16 @@ def make_record(jobs=JOBS, sessions=SESSIONS, transitions=TRANSITIONS, end_us=HO
     )
 
 
-def make_run(record=None, *, hold="exclusive", queue="fifo", horizon=HORIZON, warm_up=0) -> Run:
+def make_run(
+    record=None,
+    *,
+    hold="exclusive",
+    queue="fifo",
+    horizon=HORIZON,
+    warm_up=0,
+    plans=None,
+    accounts=None,
+) -> Run:
     """A run of a record, with as much of a scenario as results need."""
     record = make_record() if record is None else record
     rules = replace(record.setting.rules, hold=HOLDS[hold])
@@ -90,6 +99,9 @@ def make_run(record=None, *, hold="exclusive", queue="fifo", horizon=HORIZON, wa
         seed=7,
         warm_up=warm_up,
         horizon=horizon,
+        plans=plans,
+        accounts=accounts,
+        workload=(),
         policies=SimpleNamespace(hold=SimpleNamespace(name=hold), queue=SimpleNamespace(name=queue)),
     )
     scenario = SimpleNamespace(resolved=resolved, text="seed: 7\n", to_json=lambda: '{"seed": 7}\n')

@@ -13,7 +13,7 @@ from qsession_sim.simulation.programs import JobResult
 
 SECOND = 1_000_000
 NOTHING: dict[str, Any] = {"workload": []}
-TABLES = ("jobs", "sessions", "intervals", "transitions", "queue_length")
+TABLES = ("jobs", "sessions", "intervals", "transitions", "queue_length", "accounts")
 
 
 def tables(run: qs.Run) -> dict[str, list[dict[str, Any]]]:

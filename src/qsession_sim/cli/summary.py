@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from rich.console import Console
 
+from qsession_sim.cli.accounts import print_accounts
 from qsession_sim.cli.columns import Column, print_columns
 from qsession_sim.cli.console import print_line, uses_unicode
 from qsession_sim.cli.readable import (
@@ -55,6 +56,7 @@ def print_summary(console: Console, run: Run) -> None:
         for name, qpu in summary["qpus"].items():
             _print_qpu(console, name, qpu)
     _print_sessions(console, run)
+    print_accounts(console, summary["accounts"])
     print_timeline(console, run.record)
 
 

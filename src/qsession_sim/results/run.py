@@ -27,6 +27,7 @@ from qsession_sim.results.provenance import ScenarioLike, describe
 from qsession_sim.results.record import Record
 from qsession_sim.results.summary import summarize
 from qsession_sim.results.tables import TABLES, Tables
+from qsession_sim.results.usage import account_frame, terms_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,6 +75,11 @@ class Run:
         return self._tables.queue_length
 
     @cached_property
+    def accounts(self) -> pl.DataFrame:
+        """What each account used and is charged for, by account number (S62)."""
+        return account_frame(self.record, terms_of(self.scenario.resolved))
+
+    @cached_property
     def provenance(self) -> dict[str, Any]:
         """Versions, seed, engine and digests; equal runs have equal provenance (S7)."""
         return describe(self.record, self.scenario, self._given)
@@ -84,7 +90,8 @@ class Run:
 
     def _summarized(self, queued: QueueLengths | None = None) -> dict[str, Any]:
         if self._summary is None:
-            self._summary = summarize(self.record, self.scenario.resolved.warm_up, queued)
+            resolved = self.scenario.resolved
+            self._summary = summarize(self.record, resolved.warm_up, terms_of(resolved), queued)
         return self._summary
 
     def save(self, directory: str | os.PathLike[str]) -> Path:
@@ -103,6 +110,8 @@ class Run:
             kept: pl.DataFrame | None = vars(self._tables).get(table)
             if kept is not None:
                 return kept
+            if table == "accounts":
+                return account_frame(self.record, terms_of(self.scenario.resolved))
             if table == "queue_length":
                 return made.frame(table, queue_length_columns(queued))
             return made.build(table)
@@ -161,6 +170,11 @@ class SavedRun:
     def queue_length(self) -> pl.DataFrame:
         """See `Run.queue_length`."""
         return read_frame(self.directory, "queue_length")
+
+    @cached_property
+    def accounts(self) -> pl.DataFrame:
+        """See `Run.accounts`."""
+        return read_frame(self.directory, "accounts")
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

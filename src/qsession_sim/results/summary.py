@@ -42,6 +42,7 @@ from qsession_sim.results.stays import (
     rows_where,
     used_qpu_time_us,
 )
+from qsession_sim.results.usage import Terms, account_usage
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
 from qsession_sim.units import HOUR, SECOND
 from qsession_sim.workload.columns import Int64Array
@@ -57,7 +58,12 @@ Group = dict[str, Any]
 _NOTHING: Final = np.zeros(0, dtype=np.int64)
 
 
-def summarize(record: Record, warm_up_us: int, queued: QueueLengths | None = None) -> dict[str, Any]:
+def summarize(
+    record: Record,
+    warm_up_us: int,
+    terms: Mapping[str, Terms] | None = None,
+    queued: QueueLengths | None = None,
+) -> dict[str, Any]:
     """Counts, distributions and shares of a run, in integers, floats and None.
 
     Jobs count if they were submitted, and sessions if they were created, at `warm_up_us` or later; intervals
@@ -75,6 +81,7 @@ def summarize(record: Record, warm_up_us: int, queued: QueueLengths | None = Non
       part that was held.
     - `preparation_us`: of jobs that were prepared to the end; the wait for a lane comes before it (S42).
     - `delayed_us` of a session: while it is active and has a job ready, a foreign one is on its QPU (S51).
+    - `accounts`: see `results.usage.account_usage`; `terms` are those of accounts with a plan, by name.
     - `qpus` has no simulators, which nothing waits for (S22).
     - `throughput_per_hour`: jobs done after the warm-up, by its length.
     - `jain_index`: over accounts with jobs that left the QPU. An account's share is the QPU time that
@@ -88,6 +95,7 @@ def summarize(record: Record, warm_up_us: int, queued: QueueLengths | None = Non
         "never_submitted": int((record.submitted_us < 0).sum()),
         "never_created": int((created_us(record) < 0).sum()),
         **groups,
+        "accounts": account_usage(record, terms or {}, warm_up_us),
         "sessions": _session_groups(record, warm_up_us),
         "qpus": {record.qpus[qpu]: _qpu(record, warm_up_us, qpu, queued) for qpu, queued in lengths.items()},
         "jain_index": jain,

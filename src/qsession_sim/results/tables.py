@@ -19,13 +19,14 @@ from qsession_sim.results.jobs import Column, job_columns
 from qsession_sim.results.names import name_series
 from qsession_sim.results.record import NOTHING, Record
 from qsession_sim.results.sessions import session_columns, transition_columns
+from qsession_sim.results.usage import COLUMNS as ACCOUNT_COLUMNS
 from qsession_sim.scheduler.transitions import SessionEvent
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Reason, SessionState
 
 if TYPE_CHECKING:
     import polars as pl
 
-TABLES: Final = ("jobs", "sessions", "intervals", "transitions", "queue_length")
+TABLES: Final = ("jobs", "sessions", "intervals", "transitions", "queue_length", "accounts")
 
 MODES: Final = tuple(mode.name.lower() for mode in Mode)
 STATES: Final = tuple(state.name.lower() for state in SessionState)
@@ -50,12 +51,12 @@ def column_names(table: str) -> tuple[str, ...]:
         >>> column_names("queue_length")
         ('qpu', 'time_us', 'queued')
     """
-    return tuple(_COLUMNS[table](NOTHING))
+    return ACCOUNT_COLUMNS if table == "accounts" else tuple(_COLUMNS[table](NOTHING))
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The five tables of a run, each built when first read."""
+    """The tables of a run that its record is enough for, each built when first read."""
 
     record: Record
 

@@ -1,0 +1,170 @@
+"""What each account is charged for (S62), in times, money and shares of quotas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from qsession_sim.results.jobs import job_modes
+from qsession_sim.results.periods import FROM, SESSION, TIME, TO, Periods, active_periods, chosen, clip
+from qsession_sim.results.record import Record
+from qsession_sim.results.stays import has_stay, left_qpu_us
+from qsession_sim.scheduler.transitions import Phase
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason
+from qsession_sim.units import SECOND
+from qsession_sim.workload.columns import Int64Array
+from qsession_sim.workload.user_accounts import every_account, plan_of_each
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from qsession_sim.scenario.resolved import ResolvedScenario
+
+Modes = npt.NDArray[np.int8]
+
+COLUMNS: Final = ("account", "plan", "usage_us", "price", "quota_share")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The name of an account's plan, and what it asks for a second of usage."""
+
+    plan: str | None = None
+    price_per_second: float | None = None
+
+
+def terms_of(scenario: ResolvedScenario) -> dict[str, Terms]:
+    """The terms of each account with a plan, by name."""
+    plans = plan_of_each(scenario)
+    accounts = every_account(scenario)
+    return {name: Terms(accounts[name].plan, plan.price_per_second) for name, plan in plans.items()}
+
+
+def account_usage(record: Record, terms: Mapping[str, Terms], since_us: int = 0) -> dict[str, dict[str, Any]]:
+    """What each account used, by name, in the order of the accounts.
+
+    - `usage_us`: of its sessions, batches and jobs (S62), from `since_us` to the end of the run.
+    - `price`: of that usage; None without a price.
+    - `quota_share`: the largest usage in a window of the quota (S60) that ends at `since_us` or later, by the
+      quota; None without a quota.
+    """
+    periods = charged_periods(record)
+    used_us = _by_account(clip(periods, since_us), len(record.workload.accounts))
+    shares = _quota_shares(record, periods, since_us)
+    usage: dict[str, dict[str, Any]] = {}
+    for number, name in enumerate(record.workload.accounts):
+        of_account = terms.get(name, Terms())
+        price = of_account.price_per_second
+        usage[name] = {
+            "plan": of_account.plan,
+            "usage_us": int(used_us[number]),
+            "price": None if price is None else int(used_us[number]) * price / SECOND,
+            "quota_share": shares.get(number),
+        }
+    return usage
+
+
+def account_frame(record: Record, terms: Mapping[str, Terms]) -> pl.DataFrame:
+    """The table of accounts: one row an account, over the whole run."""
+    import polars as pl
+
+    names = record.workload.accounts
+    rows = [{"account": name, **usage} for name, usage in account_usage(record, terms).items()]
+    kinds = (pl.Enum(names), pl.String, pl.Int64, pl.Float64, pl.Float64)
+    return pl.DataFrame(rows, schema=dict(zip(COLUMNS, kinds, strict=True)), orient="row")
+
+
+def charged_periods(record: Record) -> Periods:
+    """The stretches of time that are charged, owned by accounts; they may overlap on several QPUs (S62).
+
+    Sessions: from each activation to its end, and on to the end of the job that is then on the QPU, which
+    happens only at the close. Batches and jobs: their stays on a QPU, but for those that an outage ended.
+    """
+    mode = job_modes(record, slice(None))
+    parts = (_activations(record), _overruns(record, mode), _stays(record, mode))
+    return Periods(
+        np.concatenate([part.owner for part in parts]),
+        np.concatenate([part.start_us for part in parts]),
+        np.concatenate([part.end_us for part in parts]),
+    )
+
+
+def _activations(record: Record) -> Periods:
+    sessions, active = record.workload.sessions, active_periods(record)
+    active = chosen(active, sessions.mode[active.owner] == Mode.SESSION)
+    return Periods(sessions.account[active.owner], active.start_us, active.end_us)
+
+
+def _overruns(record: Record, mode: Modes) -> Periods:
+    """From the close of a session to the end of its job that was on the QPU (S16, S18)."""
+    rows = record.transitions
+    closing = rows[(rows[:, TO] == Phase.CLOSED) & (rows[:, FROM] != Phase.CLOSED)]
+    closed_us = np.full(len(record.workload.sessions), NEVER, dtype=np.int64)
+    closed_us[closing[:, SESSION]] = closing[:, TIME]
+    job = np.flatnonzero((mode == Mode.SESSION) & has_stay(record))
+    since_us, left_us = closed_us[record.job_session[job]], left_qpu_us(record, job)
+    over = (since_us >= 0) & (left_us > since_us)
+    return Periods(record.workload.jobs.account[job[over]], since_us[over], left_us[over])
+
+
+def _stays(record: Record, mode: Modes) -> Periods:
+    job = np.flatnonzero((mode != Mode.SESSION) & (record.reason != Reason.QPU_FAILED) & has_stay(record))
+    return Periods(record.workload.jobs.account[job], record.started_us[job], left_qpu_us(record, job))
+
+
+def _by_account(periods: Periods, accounts: int) -> Int64Array:
+    used_us = np.zeros(accounts, dtype=np.int64)
+    np.add.at(used_us, periods.owner, periods.end_us - periods.start_us)
+    return used_us
+
+
+def _quota_shares(record: Record, periods: Periods, since_us: int) -> dict[int, float]:
+    """Of each account with a quota, by number, how much of it the fullest window had."""
+    quotas = {
+        number: spec.quota for number, spec in record.setting.accounts.items() if spec.quota is not None
+    }
+    if not quotas:
+        return {}
+    by_owner = np.argsort(periods.owner, kind="stable")  # sorted once: there may be many accounts
+    owners = periods.owner[by_owner]
+    shares: dict[int, float] = {}
+    for number, quota in quotas.items():
+        first, last = np.searchsorted(owners, (number, number + 1)).tolist()
+        rows = by_owner[first:last]
+        charged = Periods(periods.owner[rows], periods.start_us[rows], periods.end_us[rows])
+        shares[number] = most_in_window(charged, quota.window_us, since_us, record.end_us) / quota.amount
+    return shares
+
+
+def most_in_window(periods: Periods, window_us: int, since_us: int, until_us: int) -> int:
+    """The most that any (t - window, t] with t from `since_us` to `until_us` has of the periods.
+
+    What a window has grows and shrinks in straight lines, so the most is at one of their ends.
+
+    Example:
+        >>> periods = Periods(np.zeros(2, dtype=np.int64), np.array([0, 12]), np.array([10, 15]))
+        >>> most_in_window(periods, 8, 0, 20), most_in_window(periods, 20, 0, 20)
+        (8, 13)
+    """
+    edges_us = np.concatenate([periods.start_us, periods.end_us])
+    ends_us = np.concatenate([edges_us, edges_us + window_us, [since_us, until_us]])
+    ends_us = ends_us[(ends_us >= since_us) & (ends_us <= until_us)]
+    inside = _elapsed_us(periods, ends_us) - _elapsed_us(periods, ends_us - window_us)
+    return int(inside.max(initial=0))
+
+
+def _elapsed_us(periods: Periods, at_us: Int64Array) -> Int64Array:
+    """How much of the periods lies before each instant; overlapping ones count each."""
+    edges_us = np.concatenate([periods.start_us, periods.end_us])
+    order = np.argsort(edges_us, kind="stable")
+    edges_us = np.append(0, edges_us[order])  # nothing is before time 0
+    open_periods = np.append(0, np.cumsum(np.where(order < len(periods.owner), 1, -1)))
+    elapsed_us = np.append(0, np.cumsum(open_periods[:-1] * np.diff(edges_us)))
+    index = np.searchsorted(edges_us, np.maximum(at_us, 0), side="right") - 1
+    since_edge_us = np.maximum(at_us, 0) - edges_us[index]
+    result: Int64Array = elapsed_us[index] + open_periods[index] * since_edge_us
+    return result
