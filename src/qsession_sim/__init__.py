@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qsession_sim.errors import ScenarioError as ScenarioError
     from qsession_sim.errors import WorkloadFileError as WorkloadFileError
     from qsession_sim.experiment.simulate import simulate as simulate
+    from qsession_sim.policies.user import policy as policy
     from qsession_sim.results.run import Run as Run
     from qsession_sim.results.run import load as load
     from qsession_sim.scenario.load import Scenario as Scenario
@@ -56,6 +57,7 @@ _HOME: Final = {
     "load": "results.run",
     "load_scenario": "scenario.load",
     "parse_duration": "units",
+    "policy": "policies.user",
     "simulate": "experiment.simulate",
     "write_workload": "workload.export",
 }

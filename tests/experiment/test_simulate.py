@@ -102,8 +102,8 @@ def test_another_seed_gives_another_workload_and_the_same_seed_the_same() -> Non
 
 def test_another_policy_sees_the_same_workload() -> None:
     """Common random numbers: everything random is drawn before the run."""
-    fifo, priority = (qs.draw(qs.simulate(BUSY, policy=name).scenario.resolved) for name in QUEUE_POLICIES)
-    assert fifo.digest() == priority.digest()
+    digests = {qs.draw(qs.simulate(BUSY, policy=name).scenario.resolved).digest() for name in QUEUE_POLICIES}
+    assert len(digests) == 1
 
 
 def test_a_function_is_a_queue_policy() -> None:
@@ -133,7 +133,10 @@ def test_an_unknown_policy_is_an_error_that_helps(given: dict[str, str]) -> None
     [
         (
             {"policy": 3},
-            "a queue policy must be a name (fifo, priority) or a function from a job to a tuple of ints, not 3",
+            (
+                f"a queue policy must be a name ({', '.join(QUEUE_POLICIES)}), a mapping with a name and "
+                "parameters, or a function from a job to a tuple of ints, not 3"
+            ),
         ),
         (
             {"hold": len},

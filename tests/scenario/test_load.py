@@ -256,7 +256,11 @@ def test_further_policies_can_be_known():
 
     assert load_scenario(scenario, queue_policies=["fifo", "mine"]).resolved.policies.queue.name == "mine"
     assert problems_of(scenario) == [
-        "scenario: policies.queue: no queue policy has this name (got 'mine'; known: fifo, priority)"
+        (
+            "scenario: policies.queue: no queue policy has this name (got 'mine'; known: fifo, lifo, "
+            "priority, shortest_job_first, longest_job_first, earliest_deadline, fair_share, round_robin, "
+            "weighted_fair_queueing, least_attained_service, multilevel, wfp3, …)"
+        )
     ]
 
 

@@ -10,12 +10,18 @@ def policies() -> None:
     from rich.text import Text
 
     from qsession_sim.cli.console import output
-    from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES, ROUTING_POLICIES
+    from qsession_sim.policies.registry import (
+        HOLD_POLICIES,
+        QUEUE_POLICIES,
+        ROUTING_POLICIES,
+        user_policies,
+    )
 
     console = output()
     kinds = {
         "Queue policies: which job of the normal queue goes first": [
-            (policy.name, policy.summary) for policy in QUEUE_POLICIES.values()
+            *((policy.name, policy.summary) for policy in QUEUE_POLICIES.values()),
+            *((policy.name, policy.summary) for policy in user_policies()),
         ],
         "Hold policies: what the QPU does while a session holds it with nothing to run": [
             (policy.name, policy.summary) for policy in HOLD_POLICIES.values()

@@ -35,7 +35,10 @@ def run(
     settings: Settings = None,
     skip_bad_lines: SkipBadLines = False,
     policy: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Queue policy, instead of the scenario's.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Queue policy, instead of the scenario's: a name, or FILE.py:FUNCTION."
+        ),
     ] = None,
     hold: Annotated[
         str | None, typer.Option(metavar="NAME", help="Hold policy, instead of the scenario's.")
@@ -61,9 +64,16 @@ def run(
         _check_place(output)
     from qsession_sim.cli.progress import progress_bar
     from qsession_sim.cli.readable import one_line
+    from qsession_sim.policies.registry import QUEUE_POLICY_NAMES
     from qsession_sim.scenario.load import load_scenario
 
-    loaded = load_scenario(scenario, settings_of(settings), seed, skip_bad_lines=skip_bad_lines)
+    loaded = load_scenario(
+        scenario,
+        settings_of(settings),
+        seed,
+        queue_policies=QUEUE_POLICY_NAMES,
+        skip_bad_lines=skip_bad_lines,
+    )
     if not quiet:
         from qsession_sim.cli.notes import print_warnings
 

@@ -18,9 +18,11 @@ def validate(scenario: ScenarioFile, seed: Seed = None, settings: Settings = Non
     """Check a scenario; one line for every problem."""
     from qsession_sim.cli.notes import print_warnings
     from qsession_sim.cli.readable import one_line
+    from qsession_sim.policies.registry import QUEUE_POLICY_NAMES
     from qsession_sim.scenario.load import load_scenario
 
-    print_warnings(load_scenario(scenario, settings_of(settings), seed))
+    loaded = load_scenario(scenario, settings_of(settings), seed, queue_policies=QUEUE_POLICY_NAMES)
+    print_warnings(loaded)
     typer.echo(f"{one_line(scenario)}: ok")
 
 
@@ -30,9 +32,11 @@ def resolve(scenario: ScenarioFile, seed: Seed = None, settings: Settings = None
     This form is a scenario, too, and can be run.
     """
     from qsession_sim.cli.documents import print_json
+    from qsession_sim.policies.registry import QUEUE_POLICY_NAMES
     from qsession_sim.scenario.load import load_scenario
 
-    print_json(load_scenario(scenario, settings_of(settings), seed).to_json())
+    loaded = load_scenario(scenario, settings_of(settings), seed, queue_policies=QUEUE_POLICY_NAMES)
+    print_json(loaded.to_json())
 
 
 def schema() -> None:

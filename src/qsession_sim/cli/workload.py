@@ -82,10 +82,17 @@ def export(
 
 
 def _drawn(name: str, seed: int | None, settings: list[str] | None, skip_bad_lines: bool) -> Workload:
+    from qsession_sim.policies.registry import QUEUE_POLICY_NAMES
     from qsession_sim.scenario.load import load_scenario
     from qsession_sim.workload.draw import draw
 
-    scenario = load_scenario(name, settings_of(settings), seed, skip_bad_lines=skip_bad_lines)
+    scenario = load_scenario(
+        name,
+        settings_of(settings),
+        seed,
+        queue_policies=QUEUE_POLICY_NAMES,
+        skip_bad_lines=skip_bad_lines,
+    )
     with scenario.placing_problems():
         return draw(scenario.resolved, scenario.directory)
 

@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from qsession_sim.errors import SchedulerUsageError
-from qsession_sim.policies.registry import QueuePolicy, hold_policy, queue_policy, routing_policy
+from qsession_sim.policies.registry import (
+    QUEUE_POLICY_NAMES,
+    hold_policy,
+    queue_policy,
+    queue_settings,
+    routing_policy,
+)
+from qsession_sim.policies.user import PolicyFunction
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, load_scenario
+from qsession_sim.scenario.queue_policies import QueuePolicySettings
 from qsession_sim.scenario.resolved import NamedPolicy, ResolvedPolicies, ResolvedRules, ResolvedScenario
 from qsession_sim.scenario.service_models import FittedModel
+from qsession_sim.scheduler.queue_policy import QueuePolicy
 from qsession_sim.scheduler.rules import HoldPolicy, Routing, Rules
-from qsession_sim.scheduler.view import JobView
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
 from qsession_sim.simulation.account_specs import account_specs
 from qsession_sim.simulation.service import Program, Progress, Service
@@ -25,7 +33,7 @@ from qsession_sim.workload.user_accounts import plan_of_each
 def simulate(
     source: str | Path | Mapping[str, Any] | Scenario,
     *,
-    policy: str | Callable[[JobView], tuple[int, ...]] | None = None,
+    policy: str | Mapping[str, Any] | PolicyFunction | None = None,
     hold: str | None = None,
     routing: str | None = None,
     seed: int | None = None,
@@ -37,8 +45,9 @@ def simulate(
 
     Args:
         source: path of a YAML file, a mapping of the same shape, or a loaded scenario.
-        policy: queue policy: a name, or a function from a job to a tuple of ints, the smallest first; by
-            default the scenario's.
+        policy: queue policy: a name, `file.py:function`, a mapping with a name and parameters, or a function
+            from a job, or a job and a view, to a tuple of ints, the smallest first; by default the
+            scenario's.
         hold: name of the hold policy; by default the scenario's.
         routing: name of the routing policy; by default the scenario's.
         seed: by default the scenario's.
@@ -58,16 +67,17 @@ def simulate(
         [5000000]
     """
     _refuse_single(programs)
-    scenario = load_scenario(source, overrides=overrides, seed=seed)
+    scenario = load_scenario(source, overrides, seed, queue_policies=QUEUE_POLICY_NAMES)
     named = scenario.resolved.policies
-    queue = queue_policy(named.queue.name if policy is None else policy)
+    settings = queue_settings(named.queue if policy is None else policy)
+    queue = queue_policy(settings if policy is None else policy, seed=scenario.resolved.seed)
     hold_name = named.hold.name if hold is None else hold
     routing_name = named.routing.name if routing is None else routing
     rules = _rules(scenario.resolved.rules, hold_policy(hold_name), routing_policy(routing_name))
     service = _service(scenario, rules, queue, progress)
     for program in programs:
         service.start(program)
-    scenario = _with_policies(scenario, queue.name, hold_name, routing_name)
+    scenario = _with_policies(scenario, settings, hold_name, routing_name)
     with scenario.placing_problems():
         record = service.run()
     return Run(record, scenario, {"engine": "simpy", **_fits(scenario.resolved)})
@@ -88,7 +98,7 @@ def _service(
     return Service(
         workload,
         rules=rules,
-        queue_key=queue.key,
+        queue_policy=queue,
         accounts=None if resolved.accounts is None else workload.accounts,
         profile=resolved.profile,
         plans=plan_of_each(resolved),
@@ -98,11 +108,9 @@ def _service(
     )
 
 
-def _with_policies(scenario: Scenario, queue: str, hold: str, routing: str) -> Scenario:
+def _with_policies(scenario: Scenario, queue: QueuePolicySettings, hold: str, routing: str) -> Scenario:
     """The scenario with the policies that the run has."""
-    policies = ResolvedPolicies(
-        queue=NamedPolicy(name=queue), hold=NamedPolicy(name=hold), routing=NamedPolicy(name=routing)
-    )
+    policies = ResolvedPolicies(queue=queue, hold=NamedPolicy(name=hold), routing=NamedPolicy(name=routing))
     return replace(scenario, resolved=scenario.resolved.model_copy(update={"policies": policies}))
 
 

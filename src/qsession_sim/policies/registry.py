@@ -3,26 +3,31 @@ while a session holds it with nothing to run (S51); a routing policy finds a QPU
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, overload
+
+from pydantic import ValidationError
 
 from qsession_sim.errors import PolicyError
+from qsession_sim.policies.builtin import BUILT_IN
+from qsession_sim.policies.names import hint
+from qsession_sim.policies.user import (
+    PolicyFunction,
+    UserPolicy,
+    find_user_policy,
+    of_function,
+    user_policy_names,
+)
+from qsession_sim.scenario.queue_policies import PARAMETERS, QueuePolicySettings, with_defaults
+from qsession_sim.scheduler.queue_policy import QueuePolicy
 from qsession_sim.scheduler.rules import ADAPTIVE, EXCLUSIVE, GAP_FILL, NONE, SHARED, HoldPolicy, Routing
-from qsession_sim.scheduler.view import JobView, QueueKey
 
 P = TypeVar("P")
 
-
-@dataclass(frozen=True)
-class QueuePolicy:
-    """A named order of the normal queue. `key` None: by submission and job number alone."""
-
-    name: str
-    summary: str
-    key: QueueKey | None
+QUEUE_POLICIES: Final = BUILT_IN
+"""The built-in queue policies, by name."""
 
 
 @dataclass(frozen=True)
@@ -42,24 +47,6 @@ class NamedRouting:
     summary: str
     routing: Routing
 
-
-def _most_urgent_first(job: JobView) -> tuple[int, ...]:
-    return (-job.priority,)
-
-
-QUEUE_POLICIES: Final = MappingProxyType(
-    {
-        policy.name: policy
-        for policy in (
-            QueuePolicy("fifo", "First in, first out: by submission, then by job number.", None),
-            QueuePolicy(
-                "priority",
-                "Strict priority: the largest priority first, then first in, first out.",
-                _most_urgent_first,
-            ),
-        )
-    }
-)
 
 HOLD_POLICIES: Final = MappingProxyType(
     {
@@ -103,51 +90,112 @@ ROUTING_POLICIES: Final = MappingProxyType(
 )
 
 
-def queue_policy(policy: str | Callable[[JobView], tuple[int, ...]]) -> QueuePolicy:
-    """Find a queue policy by name, or wrap a function from a job to a tuple of ints, smallest first.
+def queue_policy(
+    policy: str | Mapping[str, Any] | QueuePolicySettings | PolicyFunction, *, seed: int = 0
+) -> QueuePolicy:
+    """Find a queue policy.
+
+    Args:
+        policy: the name of a built-in or registered policy or of one that an installed package offers;
+            `file.py:function`; a mapping with a name and parameters; or a function from a job, or from a job
+            and a view, to a tuple of ints, of which the smallest goes first.
+        seed: of the run, for the policy `random`.
 
     Raises:
-        PolicyError: if there is no policy of that name, or it is neither a name nor a function; during the
-            run, if the function answers with anything but tuples of ints of one length.
+        PolicyError: if there is no such policy, or it has no such parameters; during the run, if a function
+            answers with anything but tuples of ints of one length.
 
     Example:
-        >>> queue_policy("priority").summary
-        'Strict priority: the largest priority first, then first in, first out.'
+        >>> queue_policy("fair_share").usage_window_us == 28 * 24 * 3_600_000_000
+        True
+        >>> queue_policy({"name": "fair_share", "window": "7d"}).usage_window_us == 7 * 24 * 3_600_000_000
+        True
         >>> queue_policy(lambda job: (job.number % 2,)).name
         '<lambda>'
     """
+    settings = queue_settings(policy)
+    if callable(policy):
+        return of_function(policy)
+    built_in = BUILT_IN.get(settings.name)
+    if built_in is not None:
+        return built_in.make(built_in, settings, seed)
+    found = find_user_policy(settings.name)
+    if found is None:
+        raise _unknown(settings.name, QUEUE_POLICY_NAMES, "queue")
+    return found
+
+
+def queue_settings(
+    policy: str | Mapping[str, Any] | QueuePolicySettings | PolicyFunction,
+) -> QueuePolicySettings:
+    """What the resolved scenario says of a queue policy: its name and all its parameters.
+
+    Raises:
+        PolicyError: if it is none of what `queue_policy` takes, or has no such parameters.
+
+    Example:
+        >>> queue_settings("multilevel").thresholds
+        (600000000, 3600000000, 36000000000)
+    """
     if isinstance(policy, str):
-        return _find(policy, QUEUE_POLICIES, "queue")
-    if not callable(policy):
+        policy = QueuePolicySettings(name=policy)
+    elif isinstance(policy, Mapping):
+        policy = _settings(policy)
+    elif callable(policy):
+        policy = QueuePolicySettings(name=of_function(policy).name)
+    if not isinstance(policy, QueuePolicySettings):
         raise PolicyError(
-            f"a queue policy must be a name ({', '.join(QUEUE_POLICIES)}) or a function from a job to a "
-            f"tuple of ints, not {policy!r}"
+            f"a queue policy must be a name ({', '.join(BUILT_IN)}), a mapping with a name and parameters, "
+            f"or a function from a job to a tuple of ints, not {policy!r}"
         )
-    name = getattr(policy, "__name__", type(policy).__name__)
-    summary = (policy.__doc__ or "").strip().partition("\n")[0]
-    return QueuePolicy(name, summary, _checked(name, policy))
+    return with_defaults(policy)
 
 
-def _checked(name: str, key: Callable[[JobView], Any]) -> QueueKey:
-    """The key of a user's policy, refused unless it is a tuple of ints of one length."""
-    lengths: set[int] = set()
+def _settings(written: Mapping[str, Any]) -> QueuePolicySettings:
+    try:
+        settings = QueuePolicySettings.model_validate(dict(written))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise PolicyError(f"queue policy {dict(written)!r}: {where}: {first['msg']}") from None
+    own = PARAMETERS.get(settings.name, {})
+    for name in settings.model_fields_set - {"name", *own}:
+        raise PolicyError(f"queue policy {settings.name!r} has no parameter {name!r}; {hint(name, own)}")
+    return settings
 
-    def checked_key(job: JobView) -> tuple[int, ...]:
-        answer = key(job)
-        if not isinstance(answer, tuple) or not all(isinstance(part, int) for part in answer):
-            raise PolicyError(
-                f"queue policy {name!r} must answer with a tuple of ints; "
-                f"for job {job.number}, submitted at {job.submitted_us} us, it gave {answer!r}"
-            )
-        lengths.add(len(answer))
-        if len(lengths) > 1:
-            raise PolicyError(
-                f"queue policy {name!r} must answer with tuples of one length; "
-                f"for job {job.number}, submitted at {job.submitted_us} us, it gave {answer!r}"
-            )
-        return answer
 
-    return checked_key
+class _QueuePolicyNames(Sequence[str]):
+    """All names that `policies.queue` may have; installed packages are asked only when it matters."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in BUILT_IN or name in user_policy_names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*BUILT_IN, *user_policy_names()))
+
+    def __len__(self) -> int:
+        return len(BUILT_IN) + len(user_policy_names())
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        return tuple(self)[index]
+
+
+QUEUE_POLICY_NAMES: Final[Sequence[str]] = _QueuePolicyNames()
+"""The names of all queue policies that can be found now, built-in ones first."""
+
+
+def user_policies() -> list[UserPolicy]:
+    """Registered policies and those that installed packages offer, by name.
+
+    Raises:
+        PolicyError: if one cannot be loaded.
+    """
+    found = (find_user_policy(name) for name in user_policy_names())
+    return [policy for policy in found if policy is not None]
 
 
 def hold_policy(name: str) -> HoldPolicy:
@@ -177,8 +225,10 @@ def routing_policy(name: str) -> Routing:
 
 
 def _find(name: str, policies: Mapping[str, P], kind: str) -> P:
-    if name in policies:
-        return policies[name]
-    close = get_close_matches(name, policies, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(policies)}"
-    raise PolicyError(f"no {kind} policy is called {name!r}; {hint}")
+    if name not in policies:
+        raise _unknown(name, tuple(policies), kind)
+    return policies[name]
+
+
+def _unknown(name: str, known: Sequence[str], kind: str) -> PolicyError:
+    return PolicyError(f"no {kind} policy is called {name!r}; {hint(name, known)}")

@@ -12,6 +12,7 @@ from qsession_sim.scenario.explicit_contradictions import explicit_contradiction
 from qsession_sim.scenario.plan_contradictions import plan_contradictions
 from qsession_sim.scenario.problems import Problem, unknown_name
 from qsession_sim.scenario.qpu_contradictions import qpu_contradictions
+from qsession_sim.scenario.queue_policies import parameter_problems
 from qsession_sim.scenario.reading import Part, duration, given, part, parts, text
 from qsession_sim.scenario.service_contradictions import service_contradictions
 from qsession_sim.scenario.start_contradictions import client_starts, starts
@@ -52,6 +53,7 @@ def contradictions(
     yield from window_contradictions(data)
     yield from estimate_contradictions(data)
     yield from _policies(data, "queue", queue_policies)
+    yield from parameter_problems(data)
     yield from _policies(data, "hold", hold_policies)
     yield from _policies(data, "routing", routing_policies)
     yield from _warm_up(data)

@@ -19,6 +19,7 @@ from qsession_sim.scenario.human_service import HumanServiceTime
 from qsession_sim.scenario.human_trace import HumanTrace
 from qsession_sim.scenario.profiles import DEFAULT_PROFILE
 from qsession_sim.scenario.quantities import Count, Duration, Model, PositiveDuration, PositiveFloat
+from qsession_sim.scenario.queue_policies import QueuePolicySettings
 from qsession_sim.scenario.resolved import NamedPolicy
 from qsession_sim.scenario.spellings import (
     CountSpelling,
@@ -31,6 +32,7 @@ from qsession_sim.scenario.spellings import (
     PositiveDurationSpelling,
     Priority,
     ProfileSpelling,
+    QueuePolicySpelling,
     RowCount,
     SchemaVersion,
     Seed,
@@ -87,8 +89,8 @@ class HumanQPU(Model):
 class HumanPolicies(Model):
     """Who runs next."""
 
-    queue: Annotated[PolicySpelling, Field(description="the order of the normal queue")] = NamedPolicy(
-        name="fifo"
+    queue: Annotated[QueuePolicySpelling, Field(description="the order of the normal queue")] = (
+        QueuePolicySettings(name="fifo")
     )
     hold: Annotated[PolicySpelling, Field(description="what an idle session lets the QPU do (S51)")] = (
         NamedPolicy(name="exclusive")

@@ -26,6 +26,7 @@ from qsession_sim.scenario.problems import (
     scenario_error,
     show_value,
 )
+from qsession_sim.scenario.queue_policies import PARAMETERS
 from qsession_sim.scenario.resolve import resolve, write_resolved
 from qsession_sim.scenario.resolved import ResolvedScenario
 from qsession_sim.scenario.row_limits import too_many_rows
@@ -35,7 +36,7 @@ from qsession_sim.scenario.translation import problems_of
 from qsession_sim.scenario.value_files import inline_value_files, name_value_files
 from qsession_sim.scenario.yaml_source import read_yaml
 
-QUEUE_POLICIES: Final = ("fifo", "priority")
+QUEUE_POLICIES: Final = tuple(PARAMETERS)
 HOLD_POLICIES: Final = ("exclusive", "shared", "gap_fill", "none", "adaptive")
 ROUTING_POLICIES: Final = ("least_busy", "shortest_expected_wait", "round_robin", "random")
 

@@ -13,6 +13,7 @@ from qsession_sim.scenario.human_clients import resolve_pauses, resolve_users
 from qsession_sim.scenario.human_trace import HumanTrace, resolve_trace
 from qsession_sim.scenario.profiles import PROFILES, Profile
 from qsession_sim.scenario.quantities import Constant, Count, Duration
+from qsession_sim.scenario.queue_policies import with_defaults
 from qsession_sim.scenario.resolve_accounts import (
     DefaultClocks,
     default_clocks,
@@ -63,7 +64,7 @@ def resolve(scenario: human.HumanScenario) -> resolved.ResolvedScenario:
         rules=_rules(scenario.rules, profile),
         qpus=tuple(_qpu(qpu) for qpu in scenario.qpus),
         policies=resolved.ResolvedPolicies.model_construct(
-            queue=scenario.policies.queue,
+            queue=with_defaults(scenario.policies.queue),
             hold=scenario.policies.hold,
             routing=scenario.policies.routing,
         ),

@@ -19,6 +19,7 @@ from qsession_sim.scenario.quantities import (
     Model,
     PositiveDuration,
 )
+from qsession_sim.scenario.queue_policies import QueuePolicySettings
 from qsession_sim.scenario.resolved_accounts import ResolvedAccount, ResolvedPlan
 from qsession_sim.scenario.resolved_qpus import ResolvedPhases, ResolvedWindow
 from qsession_sim.scenario.resolved_trace import ResolvedTrace
@@ -60,7 +61,7 @@ class NamedPolicy(Model):
 class ResolvedPolicies(Model):
     """Who runs next."""
 
-    queue: NamedPolicy
+    queue: QueuePolicySettings
     hold: NamedPolicy
     routing: NamedPolicy = NamedPolicy(name="least_busy")
 

@@ -34,6 +34,7 @@ from qsession_sim.scenario.quantities import (
     PositiveDuration,
     Uniform,
 )
+from qsession_sim.scenario.queue_policies import QueuePolicySettings
 from qsession_sim.scenario.resolved import NamedPolicy
 from qsession_sim.scenario.service_models import EmpiricalNoise, LognormalNoise, NoNoise
 from qsession_sim.scenario.user_populations import Activity
@@ -246,3 +247,7 @@ def _spell_out_policy(value: Any) -> Any:
 
 
 PolicySpelling = Annotated[NamedPolicy, BeforeValidator(_spell_out_policy), ShortForm({"type": "string"})]
+
+QueuePolicySpelling = Annotated[
+    QueuePolicySettings, BeforeValidator(_spell_out_policy), ShortForm({"type": "string"})
+]

@@ -54,6 +54,47 @@ class NormalQueue(Protocol):
         """End a reservation."""
 
 
+class Requeued:
+    """The jobs that an outage threw off the QPU: they go before all others, whatever the policy says (S52).
+
+    Args:
+        stage: the growing column of all jobs' stages, by number.
+        account: the same of accounts.
+    """
+
+    __slots__ = ("_account", "_entries", "_stage")
+
+    def __init__(self, stage: Sequence[int], account: array[int]) -> None:
+        self._stage = stage
+        self._account = account
+        self._entries: list[tuple[int, int, bool]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    def push(self, submitted_us: int, job: int, *, of_session: bool) -> None:
+        """Add a job."""
+        self._entries.append((submitted_us, job, of_session))
+        self._entries.sort()
+
+    def pop(
+        self, reserved_for: int, *, job_mode: bool = False, fits: Callable[[int], bool] | None = None
+    ) -> int | None:
+        """Take the first job that may run now, or None."""
+        for entry in tuple(self._entries):
+            _, job, of_session = entry
+            if self._stage[job] != JobStage.REQUEUED:
+                self._entries.remove(entry)
+            elif (
+                not (job_mode and of_session)
+                and reserved_for in (NEVER, self._account[job])
+                and (fits is None or fits(job))
+            ):
+                self._entries.remove(entry)
+                return job
+        return None
+
+
 class StaticQueue:
     """A normal queue whose policy gives each job a place that never changes: two heaps.
 
@@ -71,10 +112,10 @@ class StaticQueue:
         "_account",
         "_entry_of",
         "_estimate_us",
-        "_first",
         "_job_mode",
         "_of_sessions",
         "_parked",
+        "_requeued",
         "_reserved_for",
         "_stage",
         "_waits",
@@ -95,7 +136,7 @@ class StaticQueue:
         self._waits = waits
         self._job_mode: list[Entry] = []
         self._of_sessions: list[Entry] = []
-        self._first: list[tuple[int, int, bool]] = []
+        self._requeued = Requeued(stage, account)
         self._reserved_for = NEVER
         self._parked: list[tuple[Entry, bool]] = []  # entries of other accounts during a reservation
 
@@ -109,12 +150,12 @@ class StaticQueue:
 
     def push_first(self, submitted_us: int, job: int, *, of_session: bool) -> None:
         """Put a job before all others, whatever the policy says (S52)."""
-        heappush(self._first, (submitted_us, job, of_session))
+        self._requeued.push(submitted_us, job, of_session=of_session)
 
     def pop(self, now_us: int) -> int | None:
         """Take the job that goes first among all, or None."""
-        if self._first:
-            job = self._pop_first(job_mode=False)
+        if self._requeued:
+            job = self._requeued.pop(self._reserved_for)
             if job is not None:
                 return job
         of_sessions = self._of_sessions
@@ -126,8 +167,8 @@ class StaticQueue:
 
     def pop_job_mode(self, now_us: int) -> int | None:  # noqa: ARG002 - the place of a job never changes here
         """Take the job-mode job that goes first among its kind, or None (S32)."""
-        if self._first:
-            first = self._pop_first(job_mode=True)
+        if self._requeued:
+            first = self._requeued.pop(self._reserved_for, job_mode=True)
             if first is not None:
                 return first
         job_mode, stage, waits = self._job_mode, self._stage, self._waits
@@ -142,8 +183,10 @@ class StaticQueue:
 
         Entries are looked at in order of the policy, from the top of the heap down.
         """
-        if self._first:
-            job = self._pop_first(job_mode=True, at_most_us=left_us)
+        if self._requeued:
+            job = self._requeued.pop(
+                self._reserved_for, job_mode=True, fits=lambda job: self._estimate_us(job) <= left_us
+            )
             if job is not None:
                 return job
         heap = self._job_mode
@@ -177,21 +220,6 @@ class StaticQueue:
         for entry, of_session in self._parked:
             heappush(self._of_sessions if of_session else self._job_mode, entry)
         self._parked.clear()
-
-    def _pop_first(self, *, job_mode: bool, at_most_us: int | None = None) -> int | None:
-        """Take the first job that an outage threw off the QPU and that may run now, or None."""
-        for entry in sorted(self._first):
-            _, job, of_session = entry
-            if self._stage[job] != JobStage.REQUEUED:
-                self._first.remove(entry)
-            elif (
-                not (job_mode and of_session)
-                and self._reserved_for in (NEVER, self._account[job])
-                and (at_most_us is None or self._estimate_us(job) <= at_most_us)
-            ):
-                self._first.remove(entry)
-                return job
-        return None
 
     def _drop_gone(self, heap: list[Entry]) -> bool:
         """Make the head of `heap` a job that still waits; False if there is none."""

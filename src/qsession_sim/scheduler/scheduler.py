@@ -16,14 +16,15 @@ from qsession_sim.scheduler.lanes import Lanes
 from qsession_sim.scheduler.limits import Limits
 from qsession_sim.scheduler.plan import JobSpec, Plan, QpuSpec, SessionSpec, growing, submission_deadlines
 from qsession_sim.scheduler.qpu import Qpu
-from qsession_sim.scheduler.queue import CAN_PREPARE, CAN_START, Entry, StaticQueue
+from qsession_sim.scheduler.queue import CAN_PREPARE, CAN_START
+from qsession_sim.scheduler.queue_policy import QueueInputs, QueuePolicy, ordered_by
 from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.rules import Routing, Rules
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
 from qsession_sim.scheduler.transitions import Phase
 from qsession_sim.scheduler.usage import Usage
-from qsession_sim.scheduler.view import Columns, JobView, QueueKey
+from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, OnFinish, Rank, Reason
 from qsession_sim.scheduler.windows import Windows
 from qsession_sim.units import LONGEST_US
@@ -51,6 +52,7 @@ class Scheduler:
         queue_key: key of the queue policy, the smallest goes first; None is first in, first out.
         on_program_job_end: called with the number of each job of a live program when it has ended;
             `advance` returns then, so that the program can act before later events (S4).
+        queue_policy: orders the normal queues; takes the place of `queue_key`.
 
     Example:
         >>> jobs = [JobSpec(at_us=3, qpu_time_us=5), JobSpec(at_us=4, qpu_time_us=1)]
@@ -67,6 +69,7 @@ class Scheduler:
         rules: Rules | None = None,
         queue_key: QueueKey | None = None,
         on_program_job_end: Callable[[int], None] = lambda _job: None,
+        queue_policy: QueuePolicy | None = None,
     ) -> None:
         self.rules = rules if rules is not None else Rules()
         self.now_us = 0
@@ -78,13 +81,19 @@ class Scheduler:
         self.journal = journal = Journal(growing(plan.jobs.session))
         self._agenda = agenda = Agenda(submission_deadlines(plan))
         self._calls: list[int] = []  # numbers of QPUs that have to look for work at the end of the instant
-        self._entry_of = _entry_of(queue_key, columns, journal, plan)
+        policy = ordered_by(queue_key) if queue_policy is None else queue_policy
+        windows_us = [spec.quota.window_us for spec in plan.account_specs.values() if spec.quota is not None]
+        if policy.usage_window_us is not None:
+            windows_us.append(policy.usage_window_us)
+        usage = Usage(max(windows_us)) if windows_us else None
+        self._queue_policy = policy
+        self._queue_inputs = QueueInputs(
+            columns, journal.status, journal.session, plan.accounts, plan.account_specs, self._phase_of, usage
+        )
         self._qpus = [self._make_qpu(number, spec) for number, spec in enumerate(plan.qpus)]
         if len(plan.qpus) > 1:
             journal.keep_qpus()
         router = Router(self._qpus, self.rules.routing, columns, journal)
-        quotas = [spec.quota.window_us for spec in plan.account_specs.values() if spec.quota is not None]
-        usage = Usage(max(quotas)) if quotas else None
         limits = Limits(plan.account_specs, usage) if plan.account_specs else None
         self._jobs = Jobs(
             columns, self.rules, journal, agenda, self._qpus, router, limits, usage, self._on_job_end
@@ -105,10 +114,9 @@ class Scheduler:
         self._handlers = self._make_handlers(windows)
 
     def _make_qpu(self, number: int, spec: QpuSpec) -> Qpu:
-        stage, columns = self.journal.status, self._columns
+        stage = self.journal.status
         queue, unprepared = (
-            StaticQueue(stage, columns.account, self._entry_of, columns.estimated_us, waits)
-            for waits in (CAN_START, CAN_PREPARE)
+            self._queue_policy.make_queue(self._queue_inputs, waits) for waits in (CAN_START, CAN_PREPARE)
         )
         lanes = Lanes(spec.lanes, unprepared, stage, self._agenda)
         weighs = self.rules.routing is Routing.SHORTEST_EXPECTED_WAIT
@@ -121,6 +129,9 @@ class Scheduler:
             stage=stage,
             weighs=weighs,
         )
+
+    def _phase_of(self, session: int) -> Phase:
+        return self._sessions.all[session].phase
 
     def _keep_stages(self, columns: JobColumns) -> None:
         """Begin to write down the stages that some job has (S40)."""
@@ -341,17 +352,3 @@ class Scheduler:
     def _append_job(self, spec: JobSpec, repeats: int) -> int:
         self.journal.add_job(spec.session, repeats)
         return self._columns.append(spec, repeats)
-
-
-def _entry_of(
-    key: QueueKey | None, columns: JobColumns, journal: Journal, plan: Plan
-) -> Callable[[int, int], Entry] | None:
-    """The places that a queue policy gives; None: first in, first out."""
-    if key is None:
-        return None
-    seen = Columns(columns.account, columns.priority, journal.session, plan.accounts)
-
-    def entry_of(submitted_us: int, job: int) -> Entry:
-        return (*key(JobView(seen, job, submitted_us)), submitted_us, job)
-
-    return entry_of

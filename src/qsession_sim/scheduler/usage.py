@@ -10,11 +10,13 @@ from qsession_sim.scheduler.vocabulary import NEVER
 class _Account:
     """The stretches of one account: those that last, and those that are over, by their end."""
 
-    __slots__ = ("longest_us", "over", "running", "total_us")
+    __slots__ = ("attained_us", "earliest", "longest_us", "over", "running", "total_us")
 
     def __init__(self) -> None:
         self.running: dict[int, int] = {}  # start by key
         self.over: deque[tuple[int, int]] = deque()  # (end, start)
+        self.earliest: deque[tuple[int, int]] = deque()  # those of them that began before all later ones
+        self.attained_us = 0  # of all that are over, however long ago
         self.total_us = 0  # of those in `over`
         self.longest_us = 0
 
@@ -29,9 +31,10 @@ class Usage:
         longest_window_us: how far back anybody looks; what is older is forgotten.
     """
 
-    __slots__ = ("_accounts", "_lingering", "_owner", "_window_us")
+    __slots__ = ("_accounts", "_lingering", "_owner", "_window_us", "taken_back")
 
     def __init__(self, longest_window_us: int) -> None:
+        self.taken_back = 0  # how often an outage took a stay back
         self._window_us = longest_window_us
         self._accounts: dict[int, _Account] = {}
         self._owner: dict[int, int] = {}  # account by key of what lasts
@@ -43,7 +46,9 @@ class Usage:
         if found is None:
             return 0
         since_us = now_us - window_us
-        used_us = found.total_us + sum(now_us - max(start, since_us) for start in found.running.values())
+        used_us = found.total_us
+        if found.running:
+            used_us += sum(now_us - max(start, since_us) for start in found.running.values())
         over = found.over
         while over and over[0][0] <= now_us - self._window_us:
             end_us, start_us = over.popleft()
@@ -55,6 +60,28 @@ class Usage:
             if start_us < since_us:
                 used_us -= min(end_us, since_us) - start_us
         return used_us
+
+    def attained_us(self, now_us: int, account: int) -> int:
+        """What an account used in (0, now], in microseconds."""
+        found = self._accounts.get(account)
+        if found is None:
+            return 0
+        return found.attained_us + sum(now_us - start for start in found.running.values())
+
+    def falls_from_us(self, now_us: int, account: int, window_us: int) -> int | None:
+        """From when on what an account used in the window may become less, if it uses nothing more.
+
+        None: never. What an outage takes back is not foreseen; it is counted in `taken_back`.
+        """
+        found = self._accounts.get(account)
+        if found is None:
+            return None
+        earliest = found.earliest
+        while earliest and earliest[0][0] <= now_us - self._window_us:
+            earliest.popleft()
+        starts = list(found.running.values())
+        starts += next(([start] for end, start in earliest if end > now_us - window_us), [])
+        return min(starts) + window_us if starts else None
 
     def begin_job(self, now_us: int, account: int, job: int) -> None:
         """A job in job mode or of a batch goes on the QPU."""
@@ -71,6 +98,7 @@ class Usage:
         """An outage threw a job off the QPU: its stay costs nothing (S62)."""
         if job in self._owner:
             del self._accounts[self._owner.pop(job)].running[job]
+            self.taken_back += 1
         else:
             self.end_job(now_us, job)
 
@@ -94,6 +122,10 @@ class Usage:
         start_us = found.running.pop(key)
         if now_us > start_us:
             found.over.append((now_us, start_us))
+            while found.earliest and found.earliest[-1][1] >= start_us:
+                found.earliest.pop()
+            found.earliest.append((now_us, start_us))
+            found.attained_us += now_us - start_us
             found.total_us += now_us - start_us
             found.longest_us = max(found.longest_us, now_us - start_us)
 

@@ -17,6 +17,7 @@ from qsession_sim.scenario.profiles import DEFAULT_PROFILE, PROFILES, ProfileNam
 from qsession_sim.scenario.resolve_accounts import DefaultClocks
 from qsession_sim.scenario.resolved_accounts import ResolvedPlan
 from qsession_sim.scheduler.plan import AccountSpec
+from qsession_sim.scheduler.queue_policy import QueuePolicy
 from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.view import QueueKey
@@ -56,6 +57,7 @@ class Service:
         workload: everything known before the run.
         rules: settings of the service.
         queue_key: key of the queue policy; None is first in, first out.
+        queue_policy: takes the place of `queue_key`.
         qpu: name of the QPU in the tables; None: as in the workload.
         accounts: the accounts that programs may use; None: any.
         profile: whose clocks a program's sessions have by default.
@@ -84,6 +86,7 @@ class Service:
         *,
         rules: Rules | None = None,
         queue_key: QueueKey | None = None,
+        queue_policy: QueuePolicy | None = None,
         qpu: str | None = None,
         accounts: Collection[str] | None = None,
         profile: ProfileName = DEFAULT_PROFILE,
@@ -101,7 +104,7 @@ class Service:
         self._jobs = len(workload.jobs)
         self._unfinished: dict[int, ProgramJob] = {}
         self._plan = plan_of(workload, self._entities.accounts, account_specs)
-        self._scheduler = Scheduler(self._plan, rules, queue_key, self._end_program_job)
+        self._scheduler = Scheduler(self._plan, rules, queue_key, self._end_program_job, queue_policy)
         self._started = False
         self._is_over = False
         self._events_reported = 0

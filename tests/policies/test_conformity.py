@@ -1,0 +1,126 @@
+"""What every built-in queue policy keeps: a total order, the same answers, estimates only, and copies."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from qsession_sim.policies.registry import QUEUE_POLICIES, queue_policy
+from qsession_sim.scheduler.plan import AccountSpec, JobSpec, Plan, SessionSpec
+from qsession_sim.scheduler.rules import SHARED, Rules
+from qsession_sim.scheduler.scheduler import Scheduler
+from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode
+
+WITH_PARAMETERS = [
+    *QUEUE_POLICIES,
+    {"name": "priority", "aging": "7us"},
+    {"name": "fair_share", "window": "30us"},
+    {"name": "multilevel", "thresholds": ["9us", "30us"]},
+]
+
+POLICIES = pytest.mark.parametrize(
+    "policy", WITH_PARAMETERS, ids=[str(policy).translate({39: None}) for policy in WITH_PARAMETERS]
+)
+
+
+def plan_of(jobs):
+    sessions = [SessionSpec(interactive_timeout_us=3), SessionSpec(mode=Mode.BATCH, interactive_timeout_us=2)]
+    specs = {0: AccountSpec(allocation_us=9), 1: AccountSpec(allocation_us=30)}
+    return Plan.of(jobs, sessions, accounts="ABC", account_specs=specs)
+
+
+def some_jobs(seed, count=40):
+    random = Random(seed)
+    return [
+        JobSpec(
+            at_us=random.randrange(60),
+            qpu_time_us=random.randrange(1, 9),
+            account=random.randrange(3),
+            session=random.choice([NEVER, NEVER, NEVER, 0, 1]),
+            priority=random.randrange(-2, 3),
+            estimate_us=random.randrange(1, 9),
+        )
+        for _ in range(count)
+    ]
+
+
+def starts(jobs, policy, rules=None):
+    scheduler = Scheduler(plan_of(jobs), rules, queue_policy=policy)
+    assert scheduler.advance_while_needed()
+    assert set(scheduler.journal.status) <= {JobStatus.DONE}
+    return list(scheduler.journal.started_us)
+
+
+@POLICIES
+def test_no_job_and_one_job(policy):
+    found = queue_policy(policy)
+    assert starts([], found) == []
+    assert starts([JobSpec(at_us=3, qpu_time_us=5)], found) == [3]
+
+
+@POLICIES
+def test_every_job_runs_once_and_the_same_each_time(policy):
+    """One policy object orders two runs, which do not know of each other."""
+    found = queue_policy(policy)
+    for seed in range(10):
+        jobs = some_jobs(seed)
+        first = starts(jobs, found, Rules(hold=SHARED))
+        assert len(set(first)) == len(jobs)
+        assert starts(jobs, found, Rules(hold=SHARED)) == first
+
+
+@POLICIES
+def test_a_copy_of_a_policy_orders_alike(policy):
+    found = queue_policy(policy, seed=5)
+    copy = pickle.loads(pickle.dumps(found))
+    for seed in range(5):
+        assert starts(some_jobs(seed), copy) == starts(some_jobs(seed), found)
+
+
+@POLICIES
+def test_jobs_that_are_equal_go_by_submission_and_number(policy):
+    """Equal but for the submission: only lifo and random turn them round. All wait for the job of time 0."""
+    jobs = [JobSpec(at_us=0, qpu_time_us=50)] + [JobSpec(at_us=at, qpu_time_us=5) for at in (4, 2, 4, 4, 2)]
+    order = sorted(range(6), key=starts(jobs, queue_policy(policy)).__getitem__)
+    assert sorted(order) == list(range(6))
+    if policy == "lifo":
+        assert order == [0, 1, 3, 4, 2, 5]
+    elif policy != "random":
+        assert order == [0, 2, 5, 1, 3, 4]
+
+
+@POLICIES
+def test_policies_see_estimates_and_never_the_qpu_time(policy):
+    """All wait for the first job. Longer QPU times of the others, with the same estimates: the same first pick.
+
+    Accounts differ, and nothing that waits has used anything, so that the pick depends on nothing else.
+    """
+    waiting = [
+        JobSpec(at_us=1 + number, qpu_time_us=5, account=number % 3, estimate_us=(7 * number) % 11 + 1)
+        for number in range(9)
+    ]
+    for factor in (2, 30):
+        other = [replace(job, qpu_time_us=job.qpu_time_us * factor + job.at_us) for job in waiting]
+        picks = []
+        for jobs in (waiting, other):
+            started = starts([JobSpec(at_us=0, qpu_time_us=50), *jobs], queue_policy(policy))
+            picks.append(started.index(50))
+        assert picks[0] == picks[1]
+
+
+def test_the_seed_decides_the_random_order():
+    jobs = [JobSpec(at_us=0, qpu_time_us=1) for _ in range(20)]
+    orders = [starts(jobs, queue_policy("random", seed=seed)) for seed in (1, 2, 1)]
+    assert orders[0] == orders[2] != orders[1]
+
+
+def test_the_sum_of_what_is_served_does_not_depend_on_the_policy():
+    """Job mode alone, never idle: whatever the order, the QPU is busy for the sum of all QPU times."""
+    jobs = [replace(job, session=NEVER, at_us=job.at_us % 3) for job in some_jobs(1)]
+    for policy in WITH_PARAMETERS:
+        started = starts(jobs, queue_policy(policy))
+        ends = [start + job.qpu_time_us for start, job in zip(started, jobs, strict=True)]
+        assert max(ends) - min(started) == sum(job.qpu_time_us for job in jobs)
