@@ -30,6 +30,7 @@ from qsession_sim.results.periods import (
 )
 from qsession_sim.results.record import Record
 from qsession_sim.results.sessions import created_us, session_columns
+from qsession_sim.results.starvation import starvation
 from qsession_sim.results.stays import (
     JOB,
     LEFT,
@@ -86,6 +87,7 @@ def summarize(
     - `throughput_per_hour`: jobs done after the warm-up, by its length.
     - `jain_index`: over accounts with jobs that left the QPU. An account's share is the QPU time that
       these jobs used over their total turnaround: 1 if none waited.
+    - `starvation`: who waited much longer than the mean; see `results.starvation`.
     """
     groups, jain = _job_groups(record, warm_up_us)
     lengths = queue_lengths(record) if queued is None else queued
@@ -99,6 +101,7 @@ def summarize(
         "sessions": _session_groups(record, warm_up_us),
         "qpus": {record.qpus[qpu]: _qpu(record, warm_up_us, qpu, queued) for qpu, queued in lengths.items()},
         "jain_index": jain,
+        "starvation": starvation(record, warm_up_us),
     }
 
 
