@@ -40,3 +40,12 @@ def iterative(clients: int, iterations: int) -> dict[str, Any]:
             }
         ],
     }
+
+
+def many_accounts(load: float, jobs: int, accounts: int) -> dict[str, Any]:
+    """M/M/1 in job mode, of users with allocations, which submit equally often."""
+    scenario = job_mode(load, jobs)
+    (source,) = scenario["workload"]
+    source["users"] = {"count": accounts}
+    scenario["accounts"] = [{"name": "everyone", "allocation": "10h"}]
+    return scenario

@@ -23,7 +23,6 @@ class FairQueue:
     def __init__(self, inputs: QueueInputs, waits: bytes) -> None:
         self._account = inputs.jobs.account
         self._estimated_us = inputs.jobs.estimated_us
-        self._queue = static_queue(inputs, self._entry_of, waits)
         weights = {
             account: spec.allocation_us
             for account, spec in inputs.account_specs.items()
@@ -32,17 +31,16 @@ class FairQueue:
         self._weights = weights
         self._largest = max(weights.values(), default=1)
         self._smallest = min(weights.values(), default=1)  # of an account that has no allocation
+        self._weighs = self._largest > self._smallest
         self._virtual_us = 0
         self._last_tags_us: dict[int, int] = {}  # by account
         self._tags_us: dict[int, int] = {}  # of waiting jobs
-
-    def push(self, submitted_us: int, job: int, *, of_session: bool) -> None:
-        """Add a waiting job."""
-        self._queue.push(submitted_us, job, of_session=of_session)
-
-    def push_first(self, submitted_us: int, job: int, *, of_session: bool) -> None:
-        """Put a job before all others, whatever the policy says (S52)."""
-        self._queue.push_first(submitted_us, job, of_session=of_session)
+        queue = static_queue(inputs, self._entry_of, waits)
+        self._queue = queue
+        self.push = queue.push
+        self.push_first = queue.push_first
+        self.reserve = queue.reserve
+        self.open_to_all = queue.open_to_all
 
     def pop(self, now_us: int) -> int | None:
         """Take the job that goes first among all, or None."""
@@ -56,22 +54,19 @@ class FairQueue:
         """Take the first job-mode job that is estimated to need no more than `left_us`, or None (S51)."""
         return self._serve(self._queue.pop_fitting(now_us, left_us))
 
-    def reserve(self, account: int) -> None:
-        """Let only jobs of one account be taken, until `open_to_all` (S52)."""
-        self._queue.reserve(account)
-
-    def open_to_all(self) -> None:
-        """End a reservation."""
-        self._queue.open_to_all()
-
     def _entry_of(self, submitted_us: int, job: int) -> Entry:
-        tag_us = self._tags_us.get(job)
-        if tag_us is None:
-            account = self._account[job]
+        tags_us = self._tags_us
+        if job in tags_us:
+            return (tags_us[job], submitted_us, job)
+        account = self._account[job]
+        tag_us = self._last_tags_us.get(account, 0)
+        tag_us = max(tag_us, self._virtual_us)
+        if self._weighs:
             weight = self._weights.get(account, self._smallest)
-            cost_us = self._estimated_us(job) * self._largest // weight
-            tag_us = max(self._virtual_us, self._last_tags_us.get(account, 0)) + cost_us
-            self._tags_us[job] = self._last_tags_us[account] = tag_us
+            tag_us += self._estimated_us(job) * self._largest // weight
+        else:
+            tag_us += self._estimated_us(job)
+        tags_us[job] = self._last_tags_us[account] = tag_us
         return (tag_us, submitted_us, job)
 
     def _serve(self, job: int | None) -> int | None:

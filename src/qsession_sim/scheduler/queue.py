@@ -62,35 +62,32 @@ class Requeued:
         account: the same of accounts.
     """
 
-    __slots__ = ("_account", "_entries", "_stage")
+    __slots__ = ("_account", "_stage", "entries")
 
     def __init__(self, stage: Sequence[int], account: array[int]) -> None:
         self._stage = stage
         self._account = account
-        self._entries: list[tuple[int, int, bool]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._entries)
+        self.entries: list[tuple[int, int, bool]] = []  # this very list, as long as the queue lives
 
     def push(self, submitted_us: int, job: int, *, of_session: bool) -> None:
         """Add a job."""
-        self._entries.append((submitted_us, job, of_session))
-        self._entries.sort()
+        self.entries.append((submitted_us, job, of_session))
+        self.entries.sort()
 
     def pop(
         self, reserved_for: int, *, job_mode: bool = False, fits: Callable[[int], bool] | None = None
     ) -> int | None:
         """Take the first job that may run now, or None."""
-        for entry in tuple(self._entries):
+        for entry in tuple(self.entries):
             _, job, of_session = entry
             if self._stage[job] != JobStage.REQUEUED:
-                self._entries.remove(entry)
+                self.entries.remove(entry)
             elif (
                 not (job_mode and of_session)
                 and reserved_for in (NEVER, self._account[job])
                 and (fits is None or fits(job))
             ):
-                self._entries.remove(entry)
+                self.entries.remove(entry)
                 return job
         return None
 
@@ -112,6 +109,7 @@ class StaticQueue:
         "_account",
         "_entry_of",
         "_estimate_us",
+        "_first",
         "_job_mode",
         "_of_sessions",
         "_parked",
@@ -137,6 +135,7 @@ class StaticQueue:
         self._job_mode: list[Entry] = []
         self._of_sessions: list[Entry] = []
         self._requeued = Requeued(stage, account)
+        self._first = self._requeued.entries  # looked at with every pop, so without a call
         self._reserved_for = NEVER
         self._parked: list[tuple[Entry, bool]] = []  # entries of other accounts during a reservation
 
@@ -154,7 +153,7 @@ class StaticQueue:
 
     def pop(self, now_us: int) -> int | None:
         """Take the job that goes first among all, or None."""
-        if self._requeued:
+        if self._first:
             job = self._requeued.pop(self._reserved_for)
             if job is not None:
                 return job
@@ -167,7 +166,7 @@ class StaticQueue:
 
     def pop_job_mode(self, now_us: int) -> int | None:  # noqa: ARG002 - the place of a job never changes here
         """Take the job-mode job that goes first among its kind, or None (S32)."""
-        if self._requeued:
+        if self._first:
             first = self._requeued.pop(self._reserved_for, job_mode=True)
             if first is not None:
                 return first
@@ -183,7 +182,7 @@ class StaticQueue:
 
         Entries are looked at in order of the policy, from the top of the heap down.
         """
-        if self._requeued:
+        if self._first:
             job = self._requeued.pop(
                 self._reserved_for, job_mode=True, fits=lambda job: self._estimate_us(job) <= left_us
             )
