@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.policies.static_orders import random_number
-from qsession_sim.scheduler.plan import AccountSpec, JobSpec, Plan, SessionSpec
+from qsession_sim.scheduler.plan import AccountSpec, JobSpec, Plan, SessionSpec, WindowSpec
 from qsession_sim.scheduler.scheduler import Scheduler
-from qsession_sim.scheduler.vocabulary import Mode
+from qsession_sim.scheduler.vocabulary import Mode, WindowKind
 
 A, B, C = 0, 1, 2
 
@@ -171,6 +171,38 @@ def test_weighted_fair_queueing_lets_nobody_save_up():
         (50, 4),
         (60, 6),
     ]
+
+
+def reserved(account, start_us, duration_us):
+    return (WindowSpec(WindowKind.RESERVATION, start_us, duration_us, account=account),)
+
+
+def test_weighted_fair_queueing_has_a_virtual_time_that_never_runs_back():
+    """Tags: A's jobs 10, 20, 60; B's 10 + 100 = 110, taken at 10, since the QPU is reserved for B until 25.
+
+    So the virtual time is 110 also after job 1 with the tag 20 started at 25. C's job of 26 gets 120 and
+    follows job 3, which has 60.
+    """
+    jobs = [job(0), job(1), job(1, 5, B, estimate_us=100), job(2, estimate_us=40), job(26, account=C)]
+    expected = [(0, 0), (10, 2), (25, 1), (35, 3), (45, 4)]
+    assert schedule("weighted_fair_queueing", jobs, windows=reserved(B, 5, 20)) == expected
+
+
+def test_weighted_fair_queueing_gives_a_job_one_tag():
+    """Tags: the session's jobs 10, 20, 30; B's 10 + 10 = 20. At 10 the QPU is reserved for B, until 25.
+
+    The session is inactive then, and its jobs 1 and 2 enter the queue again with the tags they have. So A's
+    job of 12 gets 40, and C's of 13 gets 20 + 25 = 45. At 25 job 1 starts, job 2 follows it (S12), then A, C.
+    """
+    jobs = [
+        *(job(0, session=0) for _ in range(3)),
+        job(1, account=B),
+        job(12),
+        job(13, account=C, estimate_us=25),
+    ]
+    sessions = [SessionSpec(interactive_timeout_us=0)]
+    expected = [(0, 0), (10, 3), (25, 1), (35, 2), (45, 4), (55, 5)]
+    assert schedule("weighted_fair_queueing", jobs, sessions, windows=reserved(B, 5, 20)) == expected
 
 
 ATTAINED = [job(0), job(1), job(2, 30, B), job(3, account=B), job(4)]

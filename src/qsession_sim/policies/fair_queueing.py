@@ -2,8 +2,8 @@
 
 Self-clocked fair queueing: S. J. Golestani, "A self-clocked fair queueing scheme for broadband
 applications", INFOCOM 1994. A job's tag is max(virtual time, last tag of its account) + cost, and the
-smallest tag goes first. The virtual time is the tag of the job taken last. The cost is the estimate, times
-the largest allocation over that of the account, rounded down.
+smallest tag goes first. The virtual time is the largest tag of a job that was taken. The cost is the
+estimate, times the largest allocation over that of the account, rounded down.
 """
 
 from __future__ import annotations
@@ -72,5 +72,5 @@ class FairQueue:
     def _serve(self, job: int | None) -> int | None:
         # a job that an outage threw off the QPU has no tag any more
         if job is not None and job in self._tags_us:
-            self._virtual_us = self._tags_us.pop(job)
+            self._virtual_us = max(self._virtual_us, self._tags_us.pop(job))
         return job

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from qsession_sim.errors import PolicyError
 from qsession_sim.scheduler.queue import Requeued
 from qsession_sim.scheduler.queue_policy import QueueInputs
-from qsession_sim.scheduler.transitions import ACTIVE
 from qsession_sim.scheduler.view import DynamicKey, JobView, ServiceView
 from qsession_sim.scheduler.vocabulary import NEVER
 
@@ -115,11 +114,8 @@ class ScannedQueue:
                 del kind[job]
 
     def _view(self, now_us: int) -> ServiceView:
-        inputs = self._inputs
-        of_sessions = (
-            job for job in self._of_sessions if inputs.phase_of(inputs.session[job]) not in ACTIVE
-        )  # S12: the jobs of an active session do not stand in the normal queue
-        waiting = (*self._job_mode, *of_sessions)
+        # S12: whenever a job is taken here, nothing of an active session stands in the queue
+        waiting = (*self._job_mode, *self._of_sessions)
         return ServiceView(self._inputs, now_us, self._window_us, waiting, self._numbers)
 
     def _check_same(self, first: tuple[int, ...], second: tuple[int, ...], job: JobView, now_us: int) -> None:
