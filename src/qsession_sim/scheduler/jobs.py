@@ -13,7 +13,7 @@ from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.session import BEFORE_ALL, Session
 from qsession_sim.scheduler.sessions import Sessions
-from qsession_sim.scheduler.transitions import ACCEPTS, ACTIVE, Phase, SessionEvent
+from qsession_sim.scheduler.transitions import IS_ACCEPTING, IS_ACTIVE, Phase, SessionEvent
 from qsession_sim.scheduler.usage import Usage
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Entity, JobStage, JobStatus, Rank, Reason
 from qsession_sim.scheduler.windows import Windows
@@ -22,6 +22,7 @@ from qsession_sim.units import LONGEST_US
 # Looking up an enum member costs more than most lines below; the hot path uses these names.
 _QUEUED, _RUNNING, _DONE = JobStage.QUEUED, JobStage.RUNNING, JobStatus.DONE
 _PREPARING, _READY, _REQUEUED = JobStage.PREPARING, JobStage.READY, JobStage.REQUEUED
+_POST_PROCESSING = JobStage.POST_PROCESSING
 _REJECTED, _NO_REASON = JobStatus.REJECTED, Reason.NONE
 _START, _SUBMIT, _END, _END_LAST, _LEAVE_LAST = (
     SessionEvent.START,
@@ -123,7 +124,7 @@ class Jobs:
                 reason = limits.why_mode_rejected(now_us, account, session.spec.mode)
                 if reason:
                     return reason
-            if session.phase not in ACCEPTS:
+            if not IS_ACCEPTING[session.phase]:
                 return Reason.SESSION_CLOSED
             if self._columns.max_execution_time_us[job] > session.spec.max_time_us:
                 return Reason.EXECUTION_TIME_EXCEEDS_SESSION  # S24
@@ -172,7 +173,7 @@ class Jobs:
     def _wait_for_lane(self, now_us: int, job: int, session: Session | None, qpu: Qpu) -> None:
         if session is not None:
             session.add_unprepared(now_us, job)
-            if session.phase in ACTIVE:
+            if IS_ACTIVE[session.phase]:
                 return
         qpu.lanes.unprepared.push(now_us, job, of_session=session is not None)
 
@@ -183,7 +184,7 @@ class Jobs:
             qpu.queue.push(submitted_us, job, of_session=False)
             return
         session.add_ready(now_us if session.is_batch else submitted_us, job)  # S33, S12
-        if session.phase not in ACTIVE:  # S10, S12, S15
+        if not IS_ACTIVE[session.phase]:  # S10, S12, S15
             qpu.queue.push(submitted_us, job, of_session=True)
 
     def dispatch(self, now_us: int, qpu: Qpu) -> None:
@@ -254,7 +255,7 @@ class Jobs:
         if not is_done:
             self.end(now_us, job, JobStatus.ERROR, Reason.RAN_TOO_LONG)
         elif post_processing_us:
-            journal.status[job] = JobStage.POST_PROCESSING
+            journal.status[job] = _POST_PROCESSING
             self._agenda.arm(now_us + post_processing_us, Rank.POST_DONE, _JOB, job)
             session = self._session_of(job)
             if session is not None:  # S41: for the clocks it is over
@@ -342,7 +343,7 @@ class Jobs:
 
     def _tell_ended(self, now_us: int, job: int, stage: int, session: Session) -> None:
         session.jobs -= 1
-        counted = stage != JobStage.POST_PROCESSING
+        counted = stage != _POST_PROCESSING
         if counted and self._ittl_asks_for_ready and stage in (_QUEUED, _PREPARING):
             counted = not self._columns.preparation_us or not self._columns.preparation_us[job]
         if counted:
@@ -363,7 +364,7 @@ class Jobs:
         if (
             qpu is not None
             and qpu.reserved_for not in (NEVER, session.spec.account)
-            and session.phase in ACTIVE
+            and IS_ACTIVE[session.phase]
         ):
             self.sessions.reserve(now_us, session)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qsession_sim.scheduler.agenda import Agenda, Deadline
 from qsession_sim.scheduler.queue import NormalQueue
 from qsession_sim.scheduler.session import Session
-from qsession_sim.scheduler.transitions import ACTIVE
+from qsession_sim.scheduler.transitions import IS_ACTIVE
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, Rank
 
 
@@ -99,5 +99,5 @@ class Lanes:
             self._of_job_mode += change
             return
         session.prepared += change
-        if session.phase not in ACTIVE:
+        if not IS_ACTIVE[session.phase]:
             self._of_sessions += change

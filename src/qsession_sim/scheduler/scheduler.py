@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from heapq import heappop
+from typing import cast
 
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scheduler.agenda import Agenda
@@ -143,9 +144,10 @@ class Scheduler:
         if columns.post_processing_us:
             self.journal.keep_departures()
 
-    def _make_handlers(self, windows: Windows) -> dict[int, dict[int, Handler]]:
+    def _make_handlers(self, windows: Windows) -> list[list[Handler]]:
+        """By the numbers of rank and entity; a pair that is never armed has none."""
         sessions, jobs = self._sessions, self._jobs
-        return {
+        handlers: dict[Rank, dict[Entity, Handler]] = {
             Rank.CREATE: {Entity.SESSION: sessions.create},
             Rank.FINISH: {Entity.JOB: jobs.on_finish},
             Rank.POST_DONE: {Entity.JOB: jobs.on_post_done},
@@ -156,7 +158,9 @@ class Scheduler:
             Rank.MAX_TIME: {Entity.SESSION: sessions.on_life_end},
             Rank.ITTL: {Entity.SESSION: sessions.on_ittl},
             Rank.AVAILABILITY: {Entity.QPU: windows.on_change},
+            Rank.DISPATCH: {},
         }
+        return [[cast("Handler", handlers[rank].get(entity)) for entity in Entity] for rank in Rank]
 
     # ---------------------------------------------------------------- driving
 

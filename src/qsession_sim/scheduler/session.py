@@ -11,12 +11,7 @@ from qsession_sim.scheduler.agenda import Deadline
 from qsession_sim.scheduler.plan import SessionSpec
 from qsession_sim.scheduler.queue import CAN_PREPARE, CAN_START
 from qsession_sim.scheduler.rules import HoldPolicy
-from qsession_sim.scheduler.transitions import (
-    TABLE,
-    Action,
-    Phase,
-    SessionEvent,
-)
+from qsession_sim.scheduler.transitions import ROWS, Action, Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
 
 if TYPE_CHECKING:
@@ -80,7 +75,7 @@ class Session:
         Raises:
             IllegalTransitionError: if the table has no entry; nothing was changed.
         """
-        transition = TABLE[self.phase].get(event)
+        transition = ROWS[self.phase][event]
         if transition is None:
             raise IllegalTransitionError(
                 f"session {self.number}: no transition for event {event.name} in phase {self.phase.name}"

@@ -14,7 +14,7 @@ from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.transitions import (
     END_REASON,
-    VISIBLE_CHANGES,
+    IS_VISIBLE,
     Action,
     Phase,
     SessionEvent,
@@ -60,7 +60,7 @@ class Sessions:
         self._usage = usage
         self._end_job = end_job
         self.all: list[Session] = []  # by number
-        self._takes: dict[Action, Callable[[int, Session, SessionEvent], None]] = {
+        takes: dict[Action, Callable[[int, Session, SessionEvent], None]] = {
             Action.START_UNUSED: self._start_unused,
             Action.STOP_UNUSED: self._stop_life,
             Action.START_MAX_TIME: self._start_max_time,
@@ -72,6 +72,7 @@ class Sessions:
             Action.END_QUEUED_JOBS: self._end_queued_jobs,
             Action.REQUEUE_JOBS: self._requeue_jobs,
         }
+        self._takes = [takes[action] for action in Action]  # hashing a member costs more than a call
         for spec in specs:
             self.add(spec)
 
@@ -163,7 +164,7 @@ class Sessions:
         before = session.phase
         actions = session.apply(event)
         after = session.phase
-        if before is not after and (before, after) in VISIBLE_CHANGES:
+        if before is not after and IS_VISIBLE[before][after]:
             if after is Phase.CLOSED:
                 reason = END_REASON[event]
                 self.commands_to_come -= session.commands

@@ -218,3 +218,17 @@ VISIBLE_CHANGES: Final = frozenset(
     if STATE_OF[before] is not STATE_OF[after] or (before in ACCEPTS) is not (after in ACCEPTS)
 )
 """Changes of phase that change the public state or `accepting_jobs`."""
+
+# The same as sequences by number: looking a member up in a dictionary or a set hashes its name each time.
+
+ROWS: Final = tuple(tuple(TABLE[phase].get(event) for event in SessionEvent) for phase in Phase)
+"""`TABLE` by the numbers of phase and event; None for an illegal pair."""
+
+IS_ACCEPTING: Final = tuple(phase in ACCEPTS for phase in Phase)
+"""Whether a phase is in `ACCEPTS`, by its number."""
+
+IS_ACTIVE: Final = tuple(phase in ACTIVE for phase in Phase)
+"""Whether a phase is in `ACTIVE`, by its number."""
+
+IS_VISIBLE: Final = tuple(tuple((before, after) in VISIBLE_CHANGES for after in Phase) for before in Phase)
+"""Whether a change is in `VISIBLE_CHANGES`, by the numbers of the phases before and after."""
