@@ -54,6 +54,7 @@ class Service:
         accounts: Mapping[int, AccountSpec] | None = None,
         qpu_times: Drawn = (),
         estimates: Drawn = (),
+        share_window: int = 10,
     ) -> None:
         self.rules = rules or Rules()
         self.policy = policy
@@ -61,6 +62,7 @@ class Service:
         self.accounts = accounts or {}
         self.qpu_times = qpu_times
         self.estimates = estimates
+        self.share_window = share_window
         self.now = 0
         self.last_event = 0
         self.routed = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from qsession_sim.scheduler.plan import AccountSpec, SlidingLimit
+from qsession_sim.scheduler.plan import AccountSpec
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason
 
 from .histories import Job
@@ -19,6 +19,11 @@ class Policy(Enum):
 
     FIFO = "fifo"
     URGENT = "strict priority"
+    FAIR_SHARE = "fair share"
+
+
+WITHOUT_ACCOUNTS = (Policy.FIFO, Policy.URGENT)
+"""The policies that ask nothing about accounts."""
 
 
 def policy_key(service: Service, job: Job) -> tuple[int, ...]:
@@ -28,6 +33,17 @@ def policy_key(service: Service, job: Job) -> tuple[int, ...]:
             return ()
         case Policy.URGENT:
             return (-job.spec.priority,)
+        case Policy.FAIR_SHARE:
+            return share_of(service, job.spec.account)
+
+
+def share_of(service: Service, account: int) -> tuple[int, int]:
+    """S63: what an account consumed over what it was allocated, in billionths; last without an allocation."""
+    allocated = service.accounts.get(account, AccountSpec()).allocation_us
+    if allocated == 0:
+        return (1, 0)
+    consumed = usage_in(service, account, service.share_window)
+    return (0, consumed * 10**9 // allocated)
 
 
 def why_rejected(service: Service, number: int) -> Reason:
@@ -39,7 +55,7 @@ def why_rejected(service: Service, number: int) -> Reason:
         reason = why_session_rejects(service, job, plan)
         if reason != Reason.NONE:
             return reason
-    if plan.quota is not None and usage_in(service, account, plan.quota) >= plan.quota.amount:
+    if plan.quota is not None and usage_in(service, account, plan.quota.window_us) >= plan.quota.amount:
         return Reason.QUOTA_EXCEEDED
     accepted = [job for job in service.jobs if job.spec.account == account and job.accepted]
     accepted = [other for other in accepted if other is not job]
@@ -69,9 +85,9 @@ def why_session_rejects(service: Service, job: Job, plan: AccountSpec) -> Reason
     return Reason.NONE
 
 
-def usage_in(service: Service, account: int, limit: SlidingLimit) -> int:
+def usage_in(service: Service, account: int, window: int) -> int:
     """S60, S62: what an account used in (t - w, t]."""
-    since = service.now - limit.window_us
+    since = service.now - window
     return sum(
         max(0, end - max(start, since))
         for start, end in (*charged_sessions(service, account), *charged_jobs(service, account))

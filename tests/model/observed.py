@@ -5,6 +5,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 
+from qsession_sim.scheduler.queue_policy import QueuePolicy, ordered_by
+
+from qsession_sim.policies.registry import queue_policy
 from qsession_sim.scheduler.journal import LOST_RUN_FIELDS, TRANSITION_FIELDS, WINDOW_FIELDS, Journal
 from qsession_sim.scheduler.plan import Plan
 from qsession_sim.scheduler.scheduler import Scheduler
@@ -23,7 +26,15 @@ def most_urgent_first(job: JobView) -> tuple[int, ...]:
     return (-job.priority,)
 
 
-KEYS = {Policy.FIFO: None, Policy.URGENT: most_urgent_first}
+def policy_of(workload: Workload) -> QueuePolicy:
+    """What orders the normal queues of `workload`."""
+    match workload.policy:
+        case Policy.FIFO:
+            return ordered_by(None)
+        case Policy.URGENT:
+            return ordered_by(most_urgent_first)
+        case Policy.FAIR_SHARE:
+            return queue_policy({"name": "fair_share", "window": f"{workload.share_window_us}us"})
 
 
 def scheduler_for(
@@ -41,7 +52,7 @@ def scheduler_for(
         qpu_times_us=workload.qpu_times_us,
         estimates_us=workload.estimates_us,
     )
-    return Scheduler(plan, workload.rules, KEYS[workload.policy], on_program_job_end)
+    return Scheduler(plan, workload.rules, None, on_program_job_end, policy_of(workload))
 
 
 def model_for(workload: Workload) -> Service:
@@ -57,6 +68,7 @@ def model_for(workload: Workload) -> Service:
         workload.accounts,
         workload.qpu_times_us,
         workload.estimates_us,
+        workload.share_window_us,
     )
 
 

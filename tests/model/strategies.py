@@ -12,7 +12,7 @@ from qsession_sim.scheduler.plan import AccountSpec, ClientSpec, JobSpec, QpuSpe
 from qsession_sim.scheduler.rules import EXCLUSIVE, NONE, SHARED, Rules
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, JobStatus, Mode, OnError, OnFinish, OnRejection
 
-from .naive_limits import Policy
+from .naive_limits import WITHOUT_ACCOUNTS, Policy
 
 
 def in_short(spec: object) -> str:
@@ -40,6 +40,7 @@ class Workload:
     accounts: Mapping[int, AccountSpec] = field(default_factory=dict)
     qpu_times_us: tuple[Sequence[int], ...] = ()
     estimates_us: tuple[Sequence[int], ...] = ()
+    share_window_us: int = 10  # S63
 
     def __repr__(self) -> str:
         specs = (*self.jobs, *self.sessions, *self.clients, *self.qpus, *self.windows, self.rules)
@@ -205,6 +206,6 @@ def workloads(draw: st.DrawFn, most_clients: int) -> Workload:
         sessions=specs,
         clients=clients,
         rules=draw(rules),
-        policy=draw(st.sampled_from(Policy)),
+        policy=draw(st.sampled_from(WITHOUT_ACCOUNTS)),
         horizon_us=draw(horizons if endless else st.one_of(st.none(), st.none(), horizons)),
     )

@@ -22,6 +22,7 @@ from qsession_sim.scheduler.plan import (
 from qsession_sim.scheduler.rules import ADAPTIVE, EXCLUSIVE, GAP_FILL, NONE, SHARED, Routing, Rules
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 
+from .naive_limits import Policy
 from .strategies import ACCOUNTS, Workload, instants, qpu_times, workloads
 
 Spec = TypeVar("Spec", JobSpec, SessionSpec, WindowSpec, Rules, AccountSpec)
@@ -58,6 +59,7 @@ any_plans = st.builds(
     submissions=st.one_of(st.none(), st.none(), limits_of_submissions),
     quota=st.one_of(st.none(), quotas, quotas),
     client_too_old_from_us=st.sampled_from([NEVER, NEVER, NEVER, 0, 5]),
+    allocation_us=st.sampled_from([5, 20, 0]),
 )
 plans = st.one_of(st.builds(AccountSpec, quota=quotas), any_plans)
 
@@ -194,13 +196,14 @@ def whole_workloads(draw: st.DrawFn, most_clients: int) -> Workload:
         horizon_us = draw(st.integers(1, 30))  # S52: a QPU that is hardly ever up may never get through
     workload = replace(
         plain,
+        policy=draw(st.sampled_from(Policy)) if has.limits else plain.policy,
         jobs=jobs,
         sessions=sessions,
         rules=draw(whole_rules(plain.rules, has)),
         horizon_us=horizon_us,
         qpus=qpus,
         windows=windows,
-        accounts=draw(st.dictionaries(accounts, plans, max_size=2)) if has.limits else {},
+        accounts=draw(st.dictionaries(accounts, plans, max_size=3)) if has.limits else {},
         qpu_times_us=tuple(draw(columns) for _ in qpus) if differ else (),
         estimates_us=tuple(draw(columns) for _ in qpus) if differ and has.estimates else (),
     )
@@ -230,6 +233,7 @@ def scaled(workload: Workload, factor: int) -> Workload:
         horizon_us=None if workload.horizon_us is None else workload.horizon_us * factor,
         qpu_times_us=tuple([time * factor for time in column] for column in workload.qpu_times_us),
         estimates_us=tuple([time * factor for time in column] for column in workload.estimates_us),
+        share_window_us=workload.share_window_us * factor,
     )
 
 
