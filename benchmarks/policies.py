@@ -1,4 +1,4 @@
-"""Print the cost of queue policies: `python benchmarks/policies.py`.
+"""Print the cost of queue policies and of routing: `python benchmarks/policies.py`.
 
 Each policy and `fifo` run the same workload in turn, drawing and tables included, and the median of the
 pairwise ratios of processor time is printed.
@@ -19,13 +19,19 @@ STATIC = (
     "shortest_job_first",
     "longest_job_first",
     "earliest_deadline",
-    "weighted_fair_queueing",
     "random",
     "session_first",
 )
-OF_ACCOUNTS = ("fair_share", "round_robin", "least_attained_service", "multilevel")
+OF_ACCOUNTS = (
+    "fair_share",
+    "round_robin",
+    "weighted_fair_queueing",
+    "least_attained_service",
+    "multilevel",
+)
 JOBS = 40_000
 ACCOUNTS = 500
+QPUS = 20
 
 
 def ordered(policy: str, *, crowded: bool) -> Callable[[], object]:
@@ -35,8 +41,16 @@ def ordered(policy: str, *, crowded: bool) -> Callable[[], object]:
     return lambda: run_with_tables(scenario)
 
 
+def routed(qpus: int) -> Callable[[], object]:
+    """A run at 80 % load on so many QPUs."""
+    scenario = scenarios.many_qpus(0.8, JOBS, qpus)
+    return lambda: run_with_tables(scenario)
+
+
 def main() -> None:
     """Measure and print everything."""
+    cost, _, _ = ratio(routed(QPUS), routed(1))
+    print(f"least_busy, {QPUS} QPUs at 80 % load: {cost:.2f} times the time per job (wanted: 1.5 or less)")
     for policy in STATIC:
         cost, _, _ = ratio(ordered(policy, crowded=False), ordered("fifo", crowded=False))
         print(f"{policy}, 200 % load, {JOBS} jobs: {cost:.2f} times fifo (wanted: 1.3 or less)")

@@ -49,3 +49,11 @@ def many_accounts(load: float, jobs: int, accounts: int) -> dict[str, Any]:
     source["users"] = {"count": accounts}
     scenario["accounts"] = [{"name": "everyone", "allocation": "10h"}]
     return scenario
+
+
+def many_qpus(load: float, jobs: int, qpus: int) -> dict[str, Any]:
+    """M/M/1 in job mode on so many QPUs as have that load together, each job routed when it is submitted."""
+    scenario = job_mode(load * qpus, jobs)
+    scenario["qpus"] = [{"name": f"qpu-{number}"} for number in range(1, qpus + 1)]
+    scenario["policies"] = {"routing": "least_busy"}
+    return scenario

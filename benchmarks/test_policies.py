@@ -20,3 +20,10 @@ def test_many_accounts_at_twice_the_load(benchmark: Any, policy: str) -> None:
     summary = run.summary()
     assert summary["all"]["status"]["DONE"] == 10_000
     assert len(summary["by_account"]) == 500
+
+
+def test_many_qpus(benchmark: Any) -> None:
+    run = benchmark.pedantic(run_with_tables, (scenarios.many_qpus(0.8, 10_000, 20),), rounds=1)
+    summary = run.summary()
+    assert summary["all"]["status"]["DONE"] == 10_000
+    assert len(summary["qpus"]) == 20
