@@ -52,7 +52,7 @@ def finished(jobs: int) -> Record:
     ended_us = started_us + qpu_time_us
     return Record(
         workload=workload,
-        qpu="qpu",
+        qpus=("qpu",),
         job_session=np.full(jobs, NEVER),
         submitted_us=at_us.copy(),
         started_us=started_us,
