@@ -33,6 +33,20 @@ def test_lindley_is_exact_for_large_times():
     assert lindley(np.array([start, start + 1]), np.array([2**59 + 1, 1])).tolist() == [0, 2**59]
 
 
+def test_times_beyond_int64_are_an_error_and_no_number():
+    service = np.full(3, 2**62)
+    for function in (lindley, departure_times):
+        with pytest.raises(OverflowError, match="arrivals or services together are longer than int64 holds"):
+            function(np.array([0, 1, 2]), service)
+        with pytest.raises(OverflowError, match="arrivals or services together"):
+            function(np.array([-(2**63), 2**62]), np.array([1, 1]))
+    assert lindley(np.array([0, 1]), np.array([2**63 - 2, 1])).tolist() == [0, 2**63 - 3]
+    assert departure_times(np.array([0, 1]), np.array([2**63 - 2, 1])).tolist() == [2**63 - 2, 2**63 - 1]
+    for servers in (1, 2):
+        with pytest.raises(OverflowError, match="a job leaves later than int64 holds"):
+            departure_times(np.array([2**62]), np.array([2**62]), servers)
+
+
 def test_lindley_refuses_what_is_no_arrival_process():
     with pytest.raises(ValueError, match="must not decrease"):
         lindley(np.array([3, 2]), np.array([1, 1]))

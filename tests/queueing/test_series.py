@@ -61,6 +61,8 @@ def test_mser5_says_when_a_run_is_too_short():
     assert (found.drop, found.settled) == (50, False)
     with pytest.raises(ValueError, match="at least 50 observations, got 49"):
         mser5(np.arange(49))
+    with pytest.raises(ValueError, match="MSER-5 takes finite observations"):
+        mser5(np.array([1.0] * 59 + [np.nan]))
 
 
 @given(st.lists(st.integers(-9, 9), min_size=2, max_size=30).filter(lambda values: len(set(values)) > 1))

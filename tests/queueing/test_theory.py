@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import reduce
+from operator import add
 
 import numpy as np
 import pytest
@@ -74,6 +76,14 @@ def test_priorities_only_share_the_waiting_out(classes, load):
     residual = sum(r * (v + s * s) for r, s, v in zip(rates, services, variances, strict=True)) / 2
     shared = sum(queue.utilization * queue.mean_waiting for queue in queues)
     assert shared == pytest.approx(load * residual / (1 - load), rel=1e-9)
+    assert [queue.mean_waiting for queue in queues] == sorted(queue.mean_waiting for queue in queues)
+
+
+def test_priorities_that_leave_the_server_a_rounding_error_of_rest_have_finite_waits():
+    """Summed one by one these loads are at least 1 in floats, but 49 × (1/49 as a float) is below 1."""
+    loads = [1 / 49] * 49
+    assert reduce(add, loads) >= 1.0 > math.fsum(loads)
+    queues = theory.m_g_1_priorities(loads, [1.0] * 49, [0.0] * 49)
     assert [queue.mean_waiting for queue in queues] == sorted(queue.mean_waiting for queue in queues)
 
 
@@ -218,6 +228,21 @@ def test_many_clients_saturate_the_server_without_overflow(model):
     queue = model(2_000, 100.0, 1.0)
     assert queue.utilization == pytest.approx(1.0, rel=1e-12)
     assert queue.mean_response == pytest.approx(1900.0, rel=1e-12)
+
+
+def test_two_clients_of_constant_service_that_think_for_very_long():
+    """B = s exp(s / Z), so R = 2 s - Z (1 - exp(-s / Z)), which is s + s² / 2 Z up to s³ / 6 Z²."""
+    for think in (1e6, 1e9, 1e15, 1e300):
+        queue = closed_theory.constant_service(2, think, 1.0)
+        assert queue.mean_response == pytest.approx(1 + 0.5 / think, abs=1e-12)
+
+
+def test_closed_models_beyond_the_floats_are_an_error_and_no_number():
+    for arguments in ((3, 1.0, 1e308), (3, 1e-320, 1.0)):
+        with pytest.raises(ValueError, match="beyond the floats"):
+            closed_theory.constant_service(*arguments)
+    with pytest.raises(ValueError, match="beyond the floats"):
+        closed_theory.exponential_service(3, 1.0, 1e308)
 
 
 @pytest.mark.parametrize("model", [closed_theory.exponential_service, closed_theory.constant_service])

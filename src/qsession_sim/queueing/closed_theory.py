@@ -26,7 +26,7 @@ def exponential_service(clients: int, mean_think: float, mean_service: float) ->
         mean_service: s, above 0.
 
     Raises:
-        ValueError: outside of these.
+        ValueError: outside of these, or if a mean is beyond the floats.
 
     Example:
         >>> one, two = exponential_service(1, 1.0, 1.0), exponential_service(2, 1.0, 1.0)
@@ -52,7 +52,8 @@ def constant_service(clients: int, mean_think: float, service: float) -> LongRun
     times the product over i from 1 to k of exp(i s / Z) - 1, and then waits Z / N for the first request: H.
     Ashcroft, "The productivity of several machines under the care of one operator", Journal of the Royal
     Statistical Society B 12 (1950); as a case of any service L. Takács, "Introduction to the Theory of
-    Queues" (1962). Summed in logarithms, since the terms grow beyond all floats.
+    Queues" (1962). Summed in logarithms, since the terms grow beyond all floats. With B = s (1 + t), Little's
+    formula makes the mean response N s - Z t / (1 + t).
 
     Args:
         clients: N, at least 1.
@@ -60,7 +61,7 @@ def constant_service(clients: int, mean_think: float, service: float) -> LongRun
         service: s, above 0.
 
     Raises:
-        ValueError: outside of these.
+        ValueError: outside of these, or if a mean is beyond the floats.
 
     Example:
         >>> import math
@@ -71,22 +72,33 @@ def constant_service(clients: int, mean_think: float, service: float) -> LongRun
     _check(clients, mean_think, service)
     if mean_think == 0:
         return _long_run(1 / service, clients * service, service)
-    terms = [0.0]
+    terms = [0.0]  # logarithms of the terms of the sum
     for number in range(1, clients):
         growth = number * service / mean_think
         # the logarithm of exp(growth) - 1 without overflow
         factor = growth + math.log(-math.expm1(-growth))
         terms.append(terms[-1] + math.log((clients - number) / number) + factor)
-    largest = max(terms)
-    # the logarithm of B over the mean pause
-    odds = largest + math.log(math.fsum(math.exp(term - largest) for term in terms))
-    odds += math.log(service * clients / mean_think)
-    utilization = 1 / (1 + math.exp(-odds)) if odds > 0 else math.exp(odds) / (1 + math.exp(odds))
-    throughput = utilization / service
-    return _long_run(throughput, clients / throughput - mean_think, service)
+    # B over the mean pause
+    utilization = _share(_log_sum(terms) + math.log(service * clients / mean_think))
+    # clients / throughput - mean_think would lose all digits where clients think for very long
+    response = clients * service - mean_think * (_share(_log_sum(terms[1:])) if clients > 1 else 0.0)
+    return _long_run(utilization / service, response, service)
+
+
+def _log_sum(logarithms: list[float]) -> float:
+    """The logarithm of a sum, from those of its terms."""
+    largest = max(logarithms)
+    return largest + math.log(math.fsum(math.exp(term - largest) for term in logarithms))
+
+
+def _share(log_odds: float) -> float:
+    """The value x / (1 + x) of the x with this logarithm, without overflow."""
+    return 1 / (1 + math.exp(-log_odds)) if log_odds > 0 else math.exp(log_odds) / (1 + math.exp(log_odds))
 
 
 def _long_run(throughput: float, response: float, mean_service: float) -> LongRun:
+    if not (math.isfinite(throughput) and math.isfinite(response)):
+        raise ValueError("a mean is beyond the floats: take a larger or smaller unit of time")
     waiting = max(response - mean_service, 0.0)  # a difference of rounded numbers may be below 0
     return LongRun(
         throughput=throughput,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from heapq import heapreplace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 Int64Array = npt.NDArray[np.int64]
+
+_LARGEST: Final = 2**63 - 1
 
 
 def lindley(arrival_us: Int64Array, service_us: Int64Array) -> Int64Array:
@@ -26,12 +29,17 @@ def lindley(arrival_us: Int64Array, service_us: Int64Array) -> Int64Array:
 
     Raises:
         ValueError: if the shapes differ, arrivals decrease or a service time is negative.
+        OverflowError: if all arrivals or all services together span more than int64 holds.
 
     Example:
         >>> lindley(np.array([0, 3, 4, 30]), np.array([10, 5, 1, 7])).tolist()
         [0, 7, 11, 0]
     """
     _check(arrival_us, service_us)
+    span_us = int(arrival_us[-1]) - int(arrival_us[0]) if len(arrival_us) else 0
+    served_us = np.cumsum(service_us)
+    if span_us > _LARGEST or np.any(served_us[1:] < served_us[:-1]):  # a sum that wraps around falls
+        raise OverflowError("arrivals or services together are longer than int64 holds")
     sums = np.zeros(len(arrival_us), dtype=np.int64)
     np.cumsum(service_us[:-1] - np.diff(arrival_us), out=sums[1:])
     return sums - np.minimum.accumulate(sums)
@@ -87,6 +95,7 @@ def departure_times(arrival_us: Int64Array, service_us: Int64Array, servers: int
 
     Raises:
         ValueError: as `lindley` and `kiefer_wolfowitz`.
+        OverflowError: as these, or if a job leaves later than int64 holds.
 
     Example:
         >>> arrivals, services = np.array([0, 3, 4, 30]), np.array([10, 5, 1, 7])
@@ -95,9 +104,12 @@ def departure_times(arrival_us: Int64Array, service_us: Int64Array, servers: int
         >>> departure_times(arrivals, services, servers=2).tolist()
         [10, 8, 9, 37]
     """
-    if servers == 1:
-        return arrival_us + lindley(arrival_us, service_us) + service_us
-    return arrival_us + kiefer_wolfowitz(arrival_us, service_us, servers) + service_us
+    waiting_us = (
+        lindley(arrival_us, service_us) if servers == 1 else kiefer_wolfowitz(arrival_us, service_us, servers)
+    )
+    if np.any(waiting_us > _LARGEST - service_us) or np.any(arrival_us > _LARGEST - service_us - waiting_us):
+        raise OverflowError("a job leaves later than int64 holds")
+    return arrival_us + waiting_us + service_us
 
 
 def _check(arrival_us: Int64Array, service_us: Int64Array) -> None:

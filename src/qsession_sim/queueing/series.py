@@ -70,10 +70,10 @@ def mser5(values: Observations) -> WarmUp:
     begin with the first observation, and what does not fill the last one is not looked at.
 
     Args:
-        values: shape (n,), n at least 50.
+        values: shape (n,), n at least 50, finite.
 
     Raises:
-        ValueError: if there are fewer than 50 observations: 10 batches.
+        ValueError: if there are fewer than 50 observations: 10 batches; or if one is not finite.
 
     Example:
         >>> mser5(np.array([90] * 10 + [1, 2, 3, 2, 1] * 20)).drop
@@ -82,6 +82,8 @@ def mser5(values: Observations) -> WarmUp:
     count = len(values) // _MSER_BATCH
     if count < _FEWEST_BATCHES:
         raise ValueError(f"MSER-5 takes at least 50 observations, got {len(values)}")
+    if not np.all(np.isfinite(values)):
+        raise ValueError("MSER-5 takes finite observations")
     means = batch_means(values[: count * _MSER_BATCH], _MSER_BATCH)
     from_end = (means - means[-1])[::-1]  # differences keep what is small beside a large mean
     kept = np.arange(1, count + 1)

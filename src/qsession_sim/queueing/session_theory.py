@@ -54,5 +54,5 @@ def exponential_think(mean_think: float, timeout: float, mean_service: float) ->
         raise ValueError(f"mean_service must be above 0 and finite, got {mean_service}")
     if mean_think == 0:
         return IdleTimeout(0.0, 0.0, 0.0)
-    held = -mean_think * math.expm1(-timeout / mean_think)
+    held = mean_think * -math.expm1(-timeout / mean_think)
     return IdleTimeout(math.exp(-timeout / mean_think), held, held / (mean_think + mean_service))

@@ -192,16 +192,20 @@ def m_g_1_priorities(
     for arrival_rate, mean_service, service_variance in classes:
         _check_positive(arrival_rate=arrival_rate, mean_service=mean_service)
         _check_not_negative(service_variance=service_variance)
-    _stable(math.fsum(arrival_rate * mean_service for arrival_rate, mean_service, _ in classes))
+    loads = [arrival_rate * mean_service for arrival_rate, mean_service, _ in classes]
+    # each sum rounded once, so that none is larger than that of all classes, which is below 1
+    upto = [math.fsum(loads[:number]) for number in range(len(loads) + 1)]
+    _stable(upto[-1])
     residual = math.fsum(_residual_work(*numbers) for numbers in classes)
-    results = []
-    before = 0.0
-    for arrival_rate, mean_service, _ in classes:
-        upto = before + arrival_rate * mean_service
-        waiting = residual / ((1 - before) * (1 - upto))
-        results.append(_long_run(arrival_rate, arrival_rate * mean_service, waiting, mean_service))
-        before = upto
-    return tuple(results)
+    return tuple(
+        _long_run(
+            arrival_rate,
+            loads[number],
+            residual / ((1 - upto[number]) * (1 - upto[number + 1])),
+            mean_service,
+        )
+        for number, (arrival_rate, mean_service, _) in enumerate(classes)
+    )
 
 
 def erlang_c(servers: int, offered: float) -> float:
