@@ -23,6 +23,7 @@ from qsession_sim.workload.columns import (
 )
 
 optional_times = st.one_of(st.just(NEVER), st.integers(0, 2**40))
+SWF_USERS = ("user-unknown", "user-0", "user-7")
 WORDS = ("plain", 'with "quotes", commas', "ü\u2003x")
 
 
@@ -85,7 +86,7 @@ def workloads(draw, *, swf=False):
             **{name: column(values) for name, values in session_times.items()},
         ),
         clients=EMPTY_WORKLOAD.clients,
-        accounts=tuple(f"user-{number}" if swf else WORDS[number] for number in known),
+        accounts=tuple((SWF_USERS if swf else WORDS)[number] for number in known),
         streams=("trace",),
         job_names=(NumberedNames("trace", count),),
         session_names=(ListedNames(tuple(f"s{number}" for number in range(sessions))),),
@@ -94,6 +95,10 @@ def workloads(draw, *, swf=False):
 
 def read_back(workload, file):
     assert qs.write_workload(workload, file) == ()
+    return drawn_from(file)
+
+
+def drawn_from(file):
     scenario = qs.load_scenario(file)
     return qs.draw(scenario.resolved, scenario.directory)
 
@@ -112,6 +117,20 @@ def test_tables_hold_every_column(ending, workload):
 def test_swf_holds_times_users_and_chains(ending, workload):
     with tempfile.TemporaryDirectory() as folder:
         assert read_back(workload, f"{folder}/a.{ending}").digest() == workload.digest()
+
+
+def test_swf_keeps_the_numbers_of_users_and_who_is_unknown(tmp_path):
+    users = [7, -1, 3]
+    text = "".join(
+        f"{job} 0 -1 5 1 -1 -1 1 -1 -1 1 {user} -1 -1 -1 -1 -1 -1\n" for job, user in enumerate(users, 1)
+    )
+    (tmp_path / "a.swf").write_text(text)
+
+    lost = qs.write_workload(drawn_from(tmp_path / "a.swf"), tmp_path / "b.swf")
+
+    assert lost == ()
+    written = (tmp_path / "b.swf").read_text().splitlines()
+    assert [line.split()[11] for line in written if not line.startswith(";")] == ["7", "-1", "3"]
 
 
 def test_swf_lines_are_those_of_the_standard(tmp_path):

@@ -97,13 +97,13 @@ def test_malformed_swf_lines_are_told_with_number_and_reason(tmp_path):
 
     assert problems(tmp_path, "a.swf", text) == [
         "workload.trace: a.swf, line 3: has 2 fields, not 18",
-        "workload.trace: a.swf, line 4: field 2, submit time: not a number (got 'x')",
+        "workload.trace: a.swf, line 4: field 2, submit time: not a number that can be used (got 'x')",
         "workload.trace: a.swf, line 5: field 1, job number: 1 is also an earlier line",
         "workload.trace: a.swf, line 6: field 2, submit time: is unknown (-1)",
         "workload.trace: a.swf, line 7: field 17, preceding job: 99 is not in the file",
         "workload.trace: a.swf, line 8: follows a line that cannot be used, directly or through others",
         "workload.trace: a.swf, line 9: waits for itself, directly or through other jobs",
-        "workload.trace: a.swf: 7 malformed lines; correct the file, or leave them out with skip_bad_lines: true",
+        "workload.trace: a.swf: 7 malformed lines; correct the file, or leave them out with --skip-bad-lines (skip_bad_lines: true)",
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -13,16 +14,19 @@ from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.units import SECOND
 from qsession_sim.workload.columns import Int64Array, Workload
 from qsession_sim.workload.export_table import not_in_table
+from qsession_sim.workload.trace_rows import UNKNOWN_USER
 
 _USER: Final = "user-"
+_NUMBERED_USER: Final = re.compile(r"user-(0|[1-9][0-9]{0,17})")  # what a reader takes as a number
+_UNKNOWN: Final = -1
 
 
 def write_swf(workload: Workload, file: Path) -> list[str]:
     """Write a line for each job; returns what the format cannot hold.
 
     Times that are no whole seconds are written as decimal fractions, which other programs may not read.
-    Jobs are numbered from 1. Users are those of accounts `user-<n>`; if there is any other account, they
-    are numbered from 1.
+    Jobs are numbered from 1. Users are those of accounts `user-<n>`; if there is any other account but
+    `user-unknown`, which is -1, they are numbered from 1.
 
     Raises:
         OSError: if the file cannot be written.
@@ -76,9 +80,9 @@ def _seconds(time_us: int) -> str:
 
 
 def _users(accounts: tuple[str, ...]) -> list[int]:
-    numbers = [name.removeprefix(_USER) for name in accounts]
-    if all(f"{_USER}{text}" == name for text, name in zip(numbers, accounts, strict=True)) and all(
-        text.isascii() and text.isdigit() and str(int(text)) == text for text in numbers
-    ):
-        return [int(text) for text in numbers]
-    return list(range(1, len(accounts) + 1))
+    known = [name for name in accounts if name != UNKNOWN_USER]
+    numbered = all(_NUMBERED_USER.fullmatch(name) for name in known)
+    numbers = {
+        name: int(name.removeprefix(_USER)) if numbered else number for number, name in enumerate(known, 1)
+    }
+    return [numbers.get(name, _UNKNOWN) for name in accounts]

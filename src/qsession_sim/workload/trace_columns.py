@@ -22,7 +22,7 @@ from qsession_sim.workload.columns import (
 )
 from qsession_sim.workload.part import filled
 from qsession_sim.workload.trace_numbers import Numbers, numbers_of
-from qsession_sim.workload.trace_rows import FROM_SOURCE, BadRows, BooleanArray, Rows
+from qsession_sim.workload.trace_rows import FROM_SOURCE, UNKNOWN_USER, BadRows, BooleanArray, Rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,7 +54,6 @@ SESSION_TIMES: Final = (
 
 _WORDS: Final = ("job", "account", "session", "mode", "after")
 _MODES: Final = {mode.name.lower(): mode for mode in Mode}
-_NOBODY: Final = "user-unknown"
 _MOST_URGENT: Final = 2**62
 
 
@@ -235,8 +234,8 @@ def _users(table: _Table) -> tuple[tuple[str, ...], Int64Array]:
 
     accounts = table.texts("account")
     if accounts is None:
-        return (_NOBODY,), constant(table.frame.height, 0)
-    return _numbered(accounts.cast(pl.String).fill_null(_NOBODY))
+        return (UNKNOWN_USER,), constant(table.frame.height, 0)
+    return _numbered(accounts.cast(pl.String).fill_null(UNKNOWN_USER))
 
 
 def _numbered(words: pl.Series) -> tuple[tuple[str, ...], Int64Array]:

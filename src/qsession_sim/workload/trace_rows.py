@@ -21,6 +21,9 @@ BooleanArray = npt.NDArray[np.bool_]
 FROM_SOURCE: Final = -2
 """As the limit of a row: the row does not say, so the source does."""
 
+UNKNOWN_USER: Final = "user-unknown"
+"""The account of jobs whose user the file does not tell."""
+
 MOST_SHOWN: Final = 20
 
 _LONGEST_US: Final = 2**62
@@ -134,7 +137,7 @@ def refuse(rows: Rows, stream: str, file: str) -> None:
     ]
     what = f"1 malformed {rows.place}" if total == 1 else f"{total} malformed {rows.place}s"
     shown = f", the first {MOST_SHOWN} of which are shown" if total > MOST_SHOWN else ""
-    remedy = "; correct the file, or leave them out with skip_bad_lines: true"
+    remedy = "; correct the file, or leave them out with --skip-bad-lines (skip_bad_lines: true)"
     raise ScenarioError((*problems, f"workload.{stream}: {file}: {what}{shown}{remedy}"))
 
 

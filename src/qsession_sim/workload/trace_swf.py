@@ -19,13 +19,12 @@ from qsession_sim.units import SECOND
 from qsession_sim.workload.columns import EMPTY_WORKLOAD, Int64Array, KeyedNames, NumberedNames, constant
 from qsession_sim.workload.part import filled
 from qsession_sim.workload.trace_numbers import Numbers, numbers_of
-from qsession_sim.workload.trace_rows import FROM_SOURCE, BadRows, BooleanArray, Rows
+from qsession_sim.workload.trace_rows import FROM_SOURCE, UNKNOWN_USER, BadRows, BooleanArray, Rows
 
 if TYPE_CHECKING:
     import polars as pl
 
 FIELDS: Final = 18
-UNKNOWN_USER: Final = "user-unknown"
 
 _JOB, _SUBMITTED, _RUN_TIME, _STATUS, _USER, _PRECEDING, _THINK = 1, 2, 4, 11, 12, 17, 18
 _WORDS: Final = {
@@ -104,7 +103,7 @@ def _collect(
             seconds[field].append(values)
         wrong = values.wrong if field in _WORDS else values.wrong & ~_numeric(column)
         for row in np.flatnonzero(wrong).tolist():
-            reasons[read + row] = f"{_called(field)}: not a number (got {column[row]!r})"
+            reasons[read + row] = f"{_called(field)}: not a number that can be used (got {column[row]!r})"
     count = frame["fields"].to_numpy()
     for row in np.flatnonzero(count != FIELDS).tolist():
         reasons[read + row] = f"has {count[row]} fields, not {FIELDS}"
