@@ -82,6 +82,16 @@ def test_skipped_lines_are_counted_aloud(tmp_path, capsys):
     assert "left_out.trace.bad_lines                1\n" in capsys.readouterr().out
 
 
+def test_jobs_that_never_ran_are_counted_aloud(tmp_path, capsys):
+    """The second job has a run time of 0."""
+    trace = str(tmp_path / "a.swf")
+    (tmp_path / "a.swf").write_text(LINE + "2 0 -1 0 1 -1 -1 -1 -1 -1 0 1 1 1 1 1 -1 -1\n")
+
+    for command in (["run", trace], ["workload", "export", trace, str(tmp_path / "b.csv")]):
+        assert main(command) == 0
+        assert capsys.readouterr().err == "trace: 1 line left out: jobs that never ran, or parts of jobs\n"
+
+
 def test_skipped_lines_without_a_trace_are_a_slip(scenario_file, capsys):
     name = scenario_file("workload: []\n")
 

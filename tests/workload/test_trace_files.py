@@ -115,6 +115,14 @@ def test_at_most_twenty_malformed_lines_are_shown(tmp_path):
     assert found[20].startswith("workload.trace: a.swf: 30 malformed lines, the first 20 of which are shown;")
 
 
+@pytest.mark.parametrize("row", ["a,0,1,5", "a,0,1,5,9"])
+def test_a_column_that_is_there_twice_is_an_error(tmp_path, row):
+    assert problems(tmp_path, "a.csv", f"job,submitted_us,submitted_us,qpu_time_us\n{row}\n") == [
+        "workload.trace: a.csv: has more than one column 'submitted_us'; rename all but one"
+    ]
+    assert draw(tmp_path, "b.csv", "x,submitted_us,x,qpu_time_us\n1,0,2,5\n").jobs.at_us.tolist() == [0]
+
+
 def test_skipped_lines_are_counted_in_the_provenance(tmp_path):
     file = written(tmp_path / "a.swf", swf(1, 0, 5) + "oops\n" + swf(3, 1, 5))
 

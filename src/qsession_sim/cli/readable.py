@@ -100,8 +100,12 @@ def shortened(text: str, width: int, ellipsis: str = "…") -> str:
     return set_cell_size(text, width - cell_len(ellipsis)).rstrip() + ellipsis
 
 
-def skipped_lines(workload: Workload) -> Iterator[str]:
-    """Sentences that say of each trace how many of its lines were malformed and left out."""
+def left_out(workload: Workload) -> Iterator[str]:
+    """Sentences that say what was left out of each trace."""
     for left in workload.left_out:
+        stream = workload.streams[left.stream]
         if left.bad_lines:
-            yield f"{workload.streams[left.stream]}: {counted(left.bad_lines, 'malformed line')} skipped"
+            yield f"{stream}: {counted(left.bad_lines, 'malformed line')} skipped"
+        if left.unrun_jobs:
+            lines = counted(left.unrun_jobs, "line")
+            yield f"{stream}: {lines} left out: jobs that never ran, or parts of jobs"

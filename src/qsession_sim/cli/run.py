@@ -111,13 +111,13 @@ def _print(finished: Run, output_format: OutputFormat) -> None:
 
 
 def _print_notes(finished: Run, output: str | None) -> None:
-    from qsession_sim.cli.readable import one_line, readable_duration, skipped_lines
+    from qsession_sim.cli.readable import left_out, one_line, readable_duration
 
     summary = finished.summary()
     if summary["warm_up_us"] > summary["end_us"]:
         warm_up, end = (readable_duration(summary[name]) for name in ("warm_up_us", "end_us"))
         typer.echo(f"nothing was counted: the warm-up of {warm_up} is longer than the run of {end}", err=True)
-    for note in skipped_lines(finished.record.workload):
+    for note in left_out(finished.record.workload):
         typer.echo(one_line(note), err=True)
     if output is not None:
         typer.echo(one_line(f"saved in {output}"), err=True)

@@ -69,15 +69,15 @@ def export(
 ) -> None:
     """Write the jobs of a workload to a file that can be replayed.
 
-    What the format cannot hold is said, and how many lines of a trace were skipped.
+    What the format cannot hold is said, and how many lines of a trace were left out.
     """
-    from qsession_sim.cli.readable import one_line, skipped_lines
+    from qsession_sim.cli.readable import left_out, one_line
     from qsession_sim.workload.export import write_workload
 
     drawn = _drawn(workload, seed, settings, skip_bad_lines)
     for lost in write_workload(drawn, file):
         typer.echo(one_line(f"{file}: {lost}"), err=True)
-    for note in skipped_lines(drawn):
+    for note in left_out(drawn):
         typer.echo(one_line(note), err=True)
 
 

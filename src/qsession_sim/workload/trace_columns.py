@@ -58,7 +58,7 @@ _MOST_URGENT: Final = 2**62
 
 
 class ColumnError(ValueError):
-    """A file lacks a column that it must have."""
+    """A file lacks a column that it must have, or has it twice."""
 
 
 def wanted_columns(columns: TraceColumns | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TextIO, cast
 import numpy as np
 
 from qsession_sim.workload.columns import Int64Array
+from qsession_sim.workload.trace_columns import ColumnError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,17 +24,25 @@ def read_csv(file: Path, wanted: Sequence[str]) -> pl.DataFrame:
     """Read those of the wanted columns that there are, as texts; for a file that `is_even`.
 
     Raises:
+        ColumnError: if one of them is there twice.
         OSError, polars.exceptions.PolarsError: if the file cannot be read, or its lines differ in length.
     """
     import polars as pl
 
     # a look at the heading first: columns that are not wanted are not kept
     with _open(file) as source:
-        heading = next(csv.reader(source), [])
-    chosen = [name for name in dict.fromkeys(wanted) if name in heading]
+        chosen = _places(next(csv.reader(source), []), wanted)
     if not chosen:
         return pl.DataFrame()
-    return pl.read_csv(file, columns=chosen, infer_schema=False)
+    return pl.read_csv(file, columns=list(chosen), infer_schema=False)
+
+
+def _places(heading: list[str], wanted: Sequence[str]) -> dict[str, int]:
+    """Where in the heading each of the wanted columns is, of those that are there."""
+    twice = [name for name in dict.fromkeys(wanted) if heading.count(name) > 1]
+    if twice:
+        raise ColumnError(f"has more than one column {', '.join(map(repr, twice))}; rename all but one")
+    return {name: heading.index(name) for name in wanted if name in heading}
 
 
 def is_even(file: Path) -> bool:
@@ -56,6 +65,7 @@ def read_csv_slowly(file: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, In
         The columns, the line on which each row ends, and by row what is wrong with its shape.
 
     Raises:
+        ColumnError: if a wanted column is there twice.
         OSError, csv.Error: if the file cannot be read.
     """
     import polars as pl
@@ -66,7 +76,7 @@ def read_csv_slowly(file: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, In
     with _open(file) as source:
         reader = csv.reader(source)
         heading = next(reader, [])
-        chosen = {name: heading.index(name) for name in wanted if name in heading}
+        chosen = _places(heading, wanted)
         columns = {name: [] for name in chosen}
         for fields in reader:
             if not fields:
