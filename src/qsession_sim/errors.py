@@ -11,6 +11,10 @@ class DurationError(QSessionError, ValueError):
     """A text that should be a duration is not one."""
 
 
+class LongDurationError(DurationError):
+    """A duration is longer than fits into whole microseconds."""
+
+
 class IllegalTransitionError(QSessionError):
     """An event came to a session whose state has no transition for it; nothing was changed."""
 

@@ -6,7 +6,7 @@ import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from qsession_sim.errors import DurationError
+from qsession_sim.errors import DurationError, LongDurationError
 
 MICROSECOND: Final = 1
 MILLISECOND: Final = 1_000
@@ -70,7 +70,7 @@ def parse_duration(text: str) -> int:
     if position == 0:
         raise DurationError(_message(text))
     if total >= LONGEST_US:
-        raise DurationError(f"{text!r} is too long; a duration must be shorter than about 146,000 years")
+        raise LongDurationError(f"{text!r} is too long; a duration must be shorter than about 146,000 years")
     return sign * int(total.to_integral_value(rounding=ROUND_HALF_EVEN))
 
 

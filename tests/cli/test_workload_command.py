@@ -49,6 +49,18 @@ def test_export_tells_what_the_format_cannot_hold(tmp_path, capsys):
     assert capsys.readouterr() == ("", f"{file}: priorities are not held\n")
 
 
+def test_a_file_that_cannot_be_written_is_bad_usage_before_anything_is_read(capsys):
+    assert main(["workload", "export", "missing.yaml", "a.txt"]) == 2
+
+    assert capsys.readouterr() == (
+        "",
+        (
+            "qsession-sim workload export: Invalid value for FILE: a.txt: the name must end in one of "
+            ".csv, .csv.gz, .parquet, .swf, .swf.gz (see qsession-sim workload export --help)\n"
+        ),
+    )
+
+
 def test_malformed_lines_are_bad_input(tmp_path, capsys):
     place = tmp_path / "a.swf"
     place.write_text("oops\n")

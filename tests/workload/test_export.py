@@ -176,8 +176,27 @@ def test_equal_workloads_make_equal_files(tmp_path):
 def test_other_endings_and_places_are_refused(tmp_path):
     with pytest.raises(qs.WorkloadFileError, match=r"a\.txt: the name must end in one of \.csv"):
         qs.write_workload(EMPTY_WORKLOAD, "a.txt")
-    with pytest.raises(qs.WorkloadFileError, match="cannot be written: No such file"):
+    with pytest.raises(qs.WorkloadFileError, match="cannot be written: there is no directory"):
         qs.write_workload(EMPTY_WORKLOAD, tmp_path / "none" / "a.csv")
+    (tmp_path / "a.csv").mkdir()
+    with pytest.raises(qs.WorkloadFileError, match="cannot be written: is a directory"):
+        qs.write_workload(EMPTY_WORKLOAD, tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_file_that_is_there_stays_until_the_new_one_is_complete(tmp_path, monkeypatch, failure):
+    (tmp_path / "a.csv").write_text("old")
+
+    def half_written(path, text):
+        with path.open("wb") as file:
+            file.write(text[: len(text) // 2])
+        raise failure
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", half_written)
+    with pytest.raises((qs.WorkloadFileError, KeyboardInterrupt)):
+        qs.write_workload(EMPTY_WORKLOAD, tmp_path / "a.csv")
+
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a.csv": "old"}
 
 
 def test_what_concerns_qpus_is_told_because_no_format_holds_it(tmp_path):

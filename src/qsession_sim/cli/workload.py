@@ -71,6 +71,7 @@ def export(
 
     What the format cannot hold is said, and how many lines of a trace were left out.
     """
+    _check_file(file)
     from qsession_sim.cli.readable import left_out, one_line
     from qsession_sim.workload.export import write_workload
 
@@ -79,6 +80,17 @@ def export(
         typer.echo(one_line(f"{file}: {lost}"), err=True)
     for note in left_out(drawn):
         typer.echo(one_line(note), err=True)
+
+
+def _check_file(file: str) -> None:
+    """Tell before a long drawing, not after it, that the workload could not be written."""
+    from qsession_sim.errors import WorkloadFileError
+    from qsession_sim.workload.export import check_workload_file
+
+    try:
+        check_workload_file(file)
+    except WorkloadFileError as error:
+        raise typer.BadParameter(str(error), param_hint="FILE") from None
 
 
 def _drawn(name: str, seed: int | None, settings: list[str] | None, skip_bad_lines: bool) -> Workload:

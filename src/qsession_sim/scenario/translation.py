@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from typing_extensions import TypeAliasType
 
-from qsession_sim.errors import DurationError
+from qsession_sim.errors import DurationError, LongDurationError
 from qsession_sim.scenario.document import Path, child
 from qsession_sim.scenario.problems import Problem, nearest, show_value, unknown_name
 from qsession_sim.scenario.quantities import Empirical
@@ -202,6 +202,8 @@ def _wrong_kind(path: Path, got: Any, models: tuple[type[BaseModel], ...]) -> Pr
 
 
 def _refused(path: Path, got: Any, error: Exception) -> Problem:
+    if isinstance(error, LongDurationError):
+        return Problem(path, "too long; a duration must be shorter than about 146,000 years", got)
     if isinstance(error, DurationError):
         return Problem(path, _NOT_A_DURATION, got, meant=_clock_duration(str(got)))
     if isinstance(error, ImpossibleDistributionError):
