@@ -91,7 +91,10 @@ def test_single_value_that_the_scenario_does_not_give_has_no_parts(name):
 
 def test_list_that_the_scenario_does_not_give_is_no_single_value():
     assert problems_of({"workload": []}, ["accounts.foo=3"]) == [
-        "--set accounts.foo=3: accounts: must be a list (got a mapping)"
+        (
+            "--set accounts.foo=3: the scenario lists no accounts; "
+            "set the whole list, such as accounts=[{name: lab}]"
+        )
     ]
 
 

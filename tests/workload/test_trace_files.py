@@ -115,6 +115,13 @@ def test_at_most_twenty_malformed_lines_are_shown(tmp_path):
     assert found[20].startswith("workload.trace: a.swf: 30 malformed lines, the first 20 of which are shown;")
 
 
+@pytest.mark.parametrize("file", ["a.swf.gz", "a.csv.gz"])
+def test_a_compressed_file_without_a_byte_is_a_broken_one(tmp_path, file):
+    assert problems(tmp_path, file, "") == [
+        f"workload.trace: {file}: cannot be read: a compressed file is never empty"
+    ]
+
+
 @pytest.mark.parametrize("row", ["a,0,1,5", "a,0,1,5,9"])
 def test_a_column_that_is_there_twice_is_an_error(tmp_path, row):
     assert problems(tmp_path, "a.csv", f"job,submitted_us,submitted_us,qpu_time_us\n{row}\n") == [

@@ -54,6 +54,8 @@ def _set(data: Any, name: str, value: Any) -> tuple[Path, Path]:
     current, rest = data, name
     if isinstance(data, dict) and "qpus" not in data and rest.startswith("qpus."):
         data["qpus"] = [{"name": DEFAULT_QPU}]
+    if isinstance(data, dict) and "accounts" not in data and rest.startswith("accounts."):
+        raise ValueError("the scenario lists no accounts; set the whole list, such as accounts=[{name: lab}]")
     while True:
         step, rest = _step(current, rest, path, data)
         path = (*path, step)

@@ -92,6 +92,8 @@ def read_trace(source: ResolvedTrace, directory: Path) -> Trace:
 
 
 def _read(source: ResolvedTrace, file: Path) -> Rows:
+    if file.suffix.lower() == ".gz" and file.is_file() and file.stat().st_size == 0:
+        raise EOFError("a compressed file is never empty")  # gzip reads it as one without lines
     match trace_format(source.file):
         case "swf":
             return read_swf(file, source.name)
