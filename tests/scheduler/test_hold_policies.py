@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qsession_sim.scheduler.plan import JobSpec, SessionSpec
+from qsession_sim.scheduler.plan import JobSpec, QpuSpec, SessionSpec
 from qsession_sim.scheduler.rules import ADAPTIVE, GAP_FILL, Rules
 from qsession_sim.scheduler.vocabulary import Mode
 
@@ -80,6 +80,27 @@ def test_s51_closing_session_lets_nobody_in(run):
     assert run(jobs, [SessionSpec(close_us=1)], rules=FILL)[:2] == [
         "j0 0 0 9 DONE left 1",
         "j1 2 9 10 DONE left 10",
+    ]
+
+
+def test_s51_gap_that_a_cancel_of_a_job_without_a_lane_opens_is_filled_at_once(run):
+    """j1 has the only lane until 50, so j2 waits for it and stops the ITTL clock until it is cancelled at 5."""
+    jobs = [
+        JobSpec(1, at_us=0, session=0),
+        JobSpec(1, at_us=0, preparation_us=50),
+        JobSpec(1, at_us=1, session=0, preparation_us=5, cancel_us=5),
+        JobSpec(1, at_us=2),
+    ]
+    sessions = [SessionSpec(interactive_timeout_us=20)]
+    assert run(jobs, sessions, rules=FILL, qpus=(QpuSpec(lanes=1),)) == [
+        "j0 0 0 1 DONE p--0",
+        "j1 0 50 51 DONE p0-50",
+        "j2 1 - 5 CANCELLED JOB_CANCELLED p---",
+        "j3 2 5 6 DONE p--2",
+        "0 s0 ABSENT CREATE OPEN",
+        "0 s0 OPEN START RUNNING",
+        "25 s0 IDLE ITTL INACTIVE",
+        "end 51",
     ]
 
 

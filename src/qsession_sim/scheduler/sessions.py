@@ -187,6 +187,10 @@ class Sessions:
             session.emptied_us = now_us
             ittl_us = _adapted_ittl_us(session)
         session.ittl_deadline = self._agenda.arm(now_us + ittl_us, _ITTL, _SESSION, session.number)
+        if (
+            session.fills_gaps
+        ):  # S51: also after a cancel of a job that was not ready, where nothing else calls
+            qpu_of(session).look_for_work()
 
     def _stop_ittl(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
         self._agenda.disarm(session.ittl_deadline)
