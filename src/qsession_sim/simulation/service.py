@@ -22,6 +22,7 @@ from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import Mode, Rank
+from qsession_sim.simulation.endless import Endless
 from qsession_sim.simulation.entities import Entities
 from qsession_sim.simulation.planning import plan_of
 from qsession_sim.simulation.program_clocks import session_clocks
@@ -105,6 +106,8 @@ class Service:
         self._unfinished: dict[int, ProgramJob] = {}
         self._plan = plan_of(workload, self._entities.accounts, account_specs)
         self._scheduler = Scheduler(self._plan, rules, queue_key, self._end_program_job, queue_policy)
+        may_be_endless = bool(self._plan.windows) and horizon_us is None
+        self._endless = Endless(self._scheduler, self._jobs) if may_be_endless else None
         self._started = False
         self._is_over = False
         self._events_reported = 0
@@ -311,6 +314,8 @@ class Service:
         """The instant is complete. Run ahead as far as no program can notice, then set the timeout."""
         scheduler = self._scheduler
         while scheduler.is_needed:  # S6
+            if self._endless is not None:
+                self._endless.look()
             next_us = scheduler.next_event_us()
             if next_us is None:
                 return
