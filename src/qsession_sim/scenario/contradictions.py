@@ -14,6 +14,7 @@ from qsession_sim.scenario.problems import Problem, unknown_name
 from qsession_sim.scenario.qpu_contradictions import qpu_contradictions
 from qsession_sim.scenario.queue_policies import parameter_problems
 from qsession_sim.scenario.reading import Part, duration, given, part, parts, text
+from qsession_sim.scenario.reservation_contradictions import reservation_contradictions
 from qsession_sim.scenario.service_contradictions import service_contradictions
 from qsession_sim.scenario.start_contradictions import client_starts, starts
 from qsession_sim.scenario.window_contradictions import window_contradictions
@@ -51,6 +52,7 @@ def contradictions(
         return
     yield from qpu_contradictions(data)
     yield from window_contradictions(data)
+    yield from reservation_contradictions(data)
     yield from estimate_contradictions(data)
     yield from _policies(data, "queue", queue_policies)
     yield from parameter_problems(data)
@@ -117,8 +119,6 @@ def _account_users(data: Part) -> Iterator[tuple[Path, Part]]:
         if source.get("kind") == "explicit":
             yield from parts(source, "sessions", path)
             yield from parts(source, "jobs", path)
-    for path, qpu in parts(data, "qpus"):
-        yield from parts(qpu, "windows", path)
 
 
 def _names(data: Part) -> Iterator[Problem]:
