@@ -188,6 +188,18 @@ def test_weighted_fair_queueing_has_a_virtual_time_that_never_runs_back():
     assert schedule("weighted_fair_queueing", jobs, windows=reserved(B, 5, 20)) == expected
 
 
+def test_weighted_fair_queueing_gives_tags_by_submission_when_a_session_loses_the_qpu():
+    """Reserved for B from 15 to 30, so the session lets go at 20, when job 1 has run: tags 20, 30, 40, 50, 60.
+
+    Jobs 2 and 3 are cancelled while they wait, so of the others job 4, the first submitted, starts at 30.
+    """
+    cancelled = [job(at_us, session=0, cancel_us=25) for at_us in (2, 3)]
+    jobs = [job(0, session=0), job(1, session=0), *cancelled, *(job(at_us, session=0) for at_us in (4, 5, 6))]
+    expected = [(-1, 2), (-1, 3), (0, 0), (10, 1), (30, 4), (40, 5), (50, 6)]
+    found = schedule("weighted_fair_queueing", jobs, [SessionSpec()], windows=reserved(B, 15, 15))
+    assert found == expected
+
+
 def test_weighted_fair_queueing_gives_a_job_one_tag():
     """Tags: the session's jobs 10, 20, 30; B's 10 + 10 = 20. At 10 the QPU is reserved for B, until 25.
 

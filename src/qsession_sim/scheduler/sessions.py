@@ -243,13 +243,14 @@ class Sessions:
             return
         ready, unprepared = session.waiting(self._journal.status)
         qpu, submitted_us = qpu_of(session), self._journal.submitted_us
-        for job in ready:
+        # a policy may count who enters first, so they enter by submission, and those of one instant by number
+        for submission_us, job in sorted((submitted_us[job], job) for job in ready):
             if self._journal.status[job] == JobStage.REQUEUED:  # S52: at the head of whatever queue it is in
-                qpu.queue.push_first(submitted_us[job], job, of_session=True)
+                qpu.queue.push_first(submission_us, job, of_session=True)
             else:
-                qpu.queue.push(submitted_us[job], job, of_session=True)
-        for job in unprepared:
-            qpu.lanes.unprepared.push(submitted_us[job], job, of_session=True)
+                qpu.queue.push(submission_us, job, of_session=True)
+        for submission_us, job in sorted((submitted_us[job], job) for job in unprepared):
+            qpu.lanes.unprepared.push(submission_us, job, of_session=True)
 
 
 def qpu_of(session: Session) -> Qpu:
