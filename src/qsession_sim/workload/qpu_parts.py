@@ -57,13 +57,10 @@ def part_on_qpus(
 def _merged(first: Part, parts: Sequence[Part]) -> Part:
     """One part from those of each QPU, of which only QPU times and estimates differ."""
     times_us = _on_own_qpu([part.jobs.qpu_time_us for part in parts], first.jobs.qpu)
-    estimates_us = _on_own_qpu([part.jobs.estimate_us for part in parts], first.jobs.qpu)
     named = first.jobs.qpu != NEVER
-    jobs = replace(
-        first.jobs,
-        qpu_time_us=np.where(named, times_us[0], first.jobs.qpu_time_us),
-        estimate_us=np.where(named, estimates_us[0], first.jobs.estimate_us),
-    )
+    jobs = replace(first.jobs, qpu_time_us=np.where(named, times_us[0], first.jobs.qpu_time_us))
+    # jobs that name a QPU one by one are listed with their estimates, which are the same everywhere
+    estimates_us = [part.jobs.estimate_us for part in parts]
     return replace(
         first, jobs=jobs, qpu_times_us=_if_different(times_us), estimates_us=_if_different(estimates_us)
     )
