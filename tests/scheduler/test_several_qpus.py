@@ -172,3 +172,29 @@ def test_s22_job_of_a_simulator_waits_for_no_preparation(run):
         "j1 1 1 3 DONE @1 p--1",
         "end 8",
     ]
+
+
+def test_s65_every_further_attempt_has_the_time_of_the_qpu_to_which_it_is_routed(run):
+    """9 and 8 are cut at 5; the third attempt comes to QPU 2, where the job takes 1."""
+    jobs = [JobSpec(9, at_us=0, client=0, max_execution_time_us=5)]
+    clients = [ClientSpec(0, 1, on_error=OnError.RETRY)]
+    rules = Rules(routing=Routing.ROUND_ROBIN)
+    times_us = ([9], [8], [1])
+    assert run(jobs, clients=clients, rules=rules, qpus=THREE, qpu_times_us=times_us, horizon_us=12) == [
+        "j0 0 0 5 ERROR RAN_TOO_LONG @0",
+        "j1 5 5 10 ERROR RAN_TOO_LONG @1",
+        "j2 10 10 11 DONE @2",
+        "end 12",
+    ]
+
+
+def test_s65_a_retry_has_the_same_estimate(run):
+    """j0 is cut at 3. Its next attempt, j2, is estimated at 1 and so goes before j1, which takes 2."""
+    jobs = [JobSpec(9, at_us=0, client=0, max_execution_time_us=3, estimate_us=1), JobSpec(2, at_us=1)]
+    clients = [ClientSpec(0, 1, on_error=OnError.RETRY)]
+    assert run(jobs, clients=clients, queue_key=lambda job: (job.estimate_us,), horizon_us=5) == [
+        "j0 0 0 3 ERROR RAN_TOO_LONG",
+        "j1 1 - - QUEUED",
+        "j2 3 3 - RUNNING",
+        "end 5",
+    ]

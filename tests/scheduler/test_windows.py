@@ -131,6 +131,16 @@ def test_s52_requeued_job_of_an_active_session_goes_first_in_it_and_keeps_it_act
     ]
 
 
+def test_s52_requeued_job_goes_before_one_that_came_to_its_session_while_it_ran(run):
+    jobs = [JobSpec(2, at_us=0, session=0), JobSpec(5, at_us=1, session=0), JobSpec(1, at_us=3, session=0)]
+    outage = WindowSpec(WindowKind.OUTAGE, start_us=4, duration_us=1)
+    assert run(jobs, [SessionSpec()], rules=REQUEUE, windows=(outage,), horizon_us=20)[:3] == [
+        "j0 0 0 2 DONE",
+        "j1 1 5 10 DONE",
+        "j2 3 10 11 DONE",
+    ]
+
+
 def test_s52_job_whose_session_was_closed_meanwhile_is_not_requeued(run):
     jobs = [JobSpec(5, at_us=0, session=0)]
     assert run(jobs, [SessionSpec(cancel_us=2)], windows=[WindowSpec(OUTAGE, 3, 4)], rules=REQUEUE) == [
