@@ -93,7 +93,7 @@ def test_a_file_on_the_command_line(capsys, file, tmp_path):
     scenario = tmp_path / "three.yaml"
     scenario.write_text("workload: []\n", encoding="utf-8")
     assert main(["run", str(scenario), "--policy", f"{file}:teaching_first"]) == 0
-    assert "mine.py:teaching_first, hold exclusive" in capsys.readouterr().out.replace("\n", "")
+    assert "mine.py:teaching_first,holdexclusive" in "".join(capsys.readouterr().out.split())
 
 
 def test_a_registered_name_is_known_to_scenarios_and_simulate():

@@ -1,0 +1,42 @@
+"""Every scripted mutation still fits the source; the slow part is `check.py`."""
+
+from __future__ import annotations
+
+import pytest
+
+from .check import PACKAGE, apply, stale
+from .mutations import MUTATIONS, Mutation
+
+
+def test_every_line_that_is_mutated_stands_in_the_source_exactly_once():
+    assert [problem for mutation in MUTATIONS if (problem := stale(mutation))] == []
+
+
+def test_every_mutant_is_a_program():
+    for mutation in MUTATIONS:
+        compile(apply((PACKAGE / mutation.file).read_text(encoding="utf-8"), mutation), mutation.file, "exec")
+
+
+def test_there_are_at_least_sixty_and_no_two_are_the_same():
+    mistakes = {(mutation.file, mutation.line, mutation.replacement) for mutation in MUTATIONS}
+    assert len(mistakes) == len(MUTATIONS)
+    assert len(MUTATIONS) >= 60
+
+
+def test_only_the_line_is_replaced_and_keeps_its_indentation():
+    mutation = Mutation("scheduler/x.py", "b = 1", "b = 2", "S1")
+    assert apply("a = 0\n    b = 1\nab = 1\n", mutation) == "a = 0\n    b = 2\nab = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("no such line", "scheduler/agenda.py: 'no such line' stands there 0 times, not once"),
+        ("return None", "scheduler/agenda.py: 'return None' stands there 3 times, not once"),
+    ],
+)
+def test_a_mutation_that_no_longer_fits_is_told(line, problem):
+    mutation = Mutation("scheduler/agenda.py", line, "pass", "S3")
+    assert stale(mutation) == problem
+    with pytest.raises(ValueError, match="not once"):
+        apply((PACKAGE / mutation.file).read_text(encoding="utf-8"), mutation)
