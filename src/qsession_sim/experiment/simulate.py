@@ -67,6 +67,31 @@ def simulate(
         [5000000]
     """
     _refuse_single(programs)
+    scenario, service = prepare(
+        source,
+        policy=policy,
+        hold=hold,
+        routing=routing,
+        seed=seed,
+        overrides=overrides,
+        progress=progress,
+    )
+    for program in programs:
+        service.start(program)
+    return finish(scenario, service)
+
+
+def prepare(
+    source: str | Path | Mapping[str, Any] | Scenario,
+    *,
+    policy: str | Mapping[str, Any] | PolicyFunction | None = None,
+    hold: str | None = None,
+    routing: str | None = None,
+    seed: int | None = None,
+    overrides: Sequence[str] = (),
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[Scenario, Service]:
+    """What `simulate` does before the run: the scenario as it will be run, and the service at time 0."""
     scenario = load_scenario(source, overrides, seed, queue_policies=QUEUE_POLICY_NAMES)
     named = scenario.resolved.policies
     settings = queue_settings(named.queue if policy is None else policy)
@@ -75,9 +100,11 @@ def simulate(
     routing_name = named.routing.name if routing is None else routing
     rules = _rules(scenario.resolved.rules, hold_policy(hold_name), routing_policy(routing_name))
     service = _service(scenario, rules, queue, progress)
-    for program in programs:
-        service.start(program)
-    scenario = _with_policies(scenario, settings, hold_name, routing_name)
+    return _with_policies(scenario, settings, hold_name, routing_name), service
+
+
+def finish(scenario: Scenario, service: Service) -> Run:
+    """Run what `prepare` gave to its end."""
     with scenario.placing_problems():
         record = service.run()
     return Run(record, scenario, {"engine": "simpy", **_fits(scenario.resolved)})

@@ -1,4 +1,4 @@
-"""The only file that knows the YAML library: YAML 1.2 text to plain data with positions.
+"""The only file that knows the YAML library: YAML 1.2 text to plain data with positions, and back to text.
 
 Nodes are read instead of finished objects, so that every key and value keeps its line and column,
 duplicate keys are seen, and the conversion of scalars is the few lines below.
@@ -6,6 +6,7 @@ duplicate keys are seen, and the conversion of scalars is the few lines below.
 
 from __future__ import annotations
 
+import io
 from functools import partial
 from typing import Any, Final
 
@@ -70,6 +71,24 @@ def read_value(text: str) -> Any:
     if problems:
         raise ValueError(problems[0].describe())
     return value
+
+
+def write_yaml(data: Any) -> str:
+    """The text of a scenario file with these data: mappings, lists, texts, numbers and booleans.
+
+    Example:
+        >>> print(write_yaml({"horizon": "5s", "workload": [{"kind": "explicit", "jobs": []}]}), end="")
+        horizon: 5s
+        workload:
+          - kind: explicit
+            jobs: []
+    """
+    yaml = YAML(pure=True)
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.ignore_aliases = lambda _: True
+    buffer = io.StringIO()
+    yaml.dump(data, buffer)
+    return buffer.getvalue()
 
 
 def _compose(text: str) -> tuple[Node | None, Problem | None]:

@@ -1,18 +1,51 @@
-"""Public help for tests: invariants of finished runs. Names are imported when first used."""
+"""Public help for tests: invariants of finished runs, random scenarios, and checks of queue policies.
+
+Names are imported when first used. All but `check_invariants` and `write_yaml` need Hypothesis or pytest,
+which the extra `testing` installs.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from qsession_sim.scenario.yaml_source import write_yaml as write_yaml
+    from qsession_sim.testing.invariants import check_invariants as check_invariants
+    from qsession_sim.testing.live_commands import commands as commands
+    from qsession_sim.testing.machine import policy_machine as policy_machine
+    from qsession_sim.testing.parametrize import parametrize_policies as parametrize_policies
+    from qsession_sim.testing.policy_checks import check_policy as check_policy
+    from qsession_sim.testing.strategies import scenarios as scenarios
+    from qsession_sim.testing.strategies import workloads as workloads
 
 _HOME: Final = {
     "check_invariants": "qsession_sim.testing.invariants",
+    "check_policy": "qsession_sim.testing.policy_checks",
+    "commands": "qsession_sim.testing.live_commands",
+    "parametrize_policies": "qsession_sim.testing.parametrize",
+    "policy_machine": "qsession_sim.testing.machine",
+    "scenarios": "qsession_sim.testing.strategies",
+    "workloads": "qsession_sim.testing.strategies",
+    "write_yaml": "qsession_sim.scenario.yaml_source",
 }
 
-__all__ = ["check_invariants"]
+__all__ = [*_HOME]  # noqa: PLE0604 - they are strings
+
+_OPTIONAL: Final = {"hypothesis", "pytest"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    try:
+        return getattr(import_module(_HOME[name]), name)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _OPTIONAL:
+            raise
+        raise ModuleNotFoundError(
+            f"qsession_sim.testing.{name} needs {missing}, which is not installed; "
+            "pip install 'qsession-sim[testing]'",
+            name=missing,
+        ) from error

@@ -1,0 +1,65 @@
+"""The plugin for pytest: the option --qsession-policy, and what makes `parametrize_policies` work.
+
+It is loaded by every pytest of an environment in which this package is installed, so it imports the rest
+of it only when there is something to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+MARK = "qsession_policies"  # as in parametrize.py, which is not imported here
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Make the option known."""
+    parser.getgroup("qsession-sim").addoption(
+        "--qsession-policy",
+        action="append",
+        default=[],
+        metavar="POLICY",
+        help="a queue policy for tests with parametrize_policies: a name, or FILE.py:FUNCTION; repeatable",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known, and refuse policies that do not exist before anything runs."""
+    config.addinivalue_line(
+        "markers", f"{MARK}(policies, argument): run the test with each queue policy (parametrize_policies)"
+    )
+    given = config.getoption("--qsession-policy")
+    if given:
+        from qsession_sim.errors import PolicyError
+        from qsession_sim.policies.registry import queue_policy
+
+        for policy in given:
+            try:
+                queue_policy(policy)
+            except PolicyError as error:
+                raise pytest.UsageError(f"--qsession-policy {policy}: {error}") from None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrize what has the mark."""
+    for mark in metafunc.definition.iter_markers(MARK):
+        policies, argument = mark.args
+        chosen = [*(policies or _named()), *metafunc.config.getoption("--qsession-policy")]
+        named = {_name_of(policy): policy for policy in chosen}
+        metafunc.parametrize(argument, [*named.values()], ids=[*named])
+
+
+def _named() -> list[str]:
+    from qsession_sim.policies.registry import QUEUE_POLICY_NAMES
+
+    return list(QUEUE_POLICY_NAMES)
+
+
+def _name_of(policy: Any) -> str:
+    if isinstance(policy, str):
+        return policy
+    if isinstance(policy, Mapping):
+        return ",".join(f"{key}={value}" if key != "name" else str(value) for key, value in policy.items())
+    return getattr(policy, "__name__", type(policy).__name__)

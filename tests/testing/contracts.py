@@ -1,0 +1,40 @@
+"""Queue policies that break their contract, each in one way, and good ones; a module, so that pickle finds them."""
+
+from __future__ import annotations
+
+import itertools
+
+_calls = itertools.count()
+_seen: set[int] = set()
+
+
+def raises(job):
+    return (1 // (job.priority + 1),)
+
+
+def no_tuple(job):
+    return job.priority
+
+
+def floats(job):
+    return (job.priority / 2,)
+
+
+def counts(_job):
+    return (next(_calls),)
+
+
+def knows_the_last(job):
+    """The answer depends on the job that it was asked about before."""
+    before = _seen.copy()
+    _seen.clear()
+    _seen.add(job.number)
+    return (int(bool(before) and before != {job.number}),)
+
+
+def most_urgent_first(job):
+    return (-job.priority,)
+
+
+def least_used_first(job, view):
+    return (view.recent_usage_us(job.account), -job.priority)

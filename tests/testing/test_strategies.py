@@ -1,0 +1,139 @@
+"""Random scenarios can be simulated, reach every part of the service, and print the YAML that repeats them."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.vendor.pretty import pretty
+
+import qsession_sim as qs
+from qsession_sim.scenario.yaml_source import read_yaml, write_yaml
+from qsession_sim.scheduler.vocabulary import Mode
+from qsession_sim.testing.invariants import check_invariants
+from qsession_sim.testing.live_commands import Command, Commands, Wait, WaitFor, commands
+from qsession_sim.testing.strategies import ScenarioExample, WorkloadExample, scenarios, workloads
+
+repeatable = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@settings(repeatable, max_examples=40)
+@given(scenarios(), commands())
+def test_random_scenarios_with_random_programs_obey_the_invariants(scenario, program):
+    """S70 to S79, and what else is always true."""
+    check_invariants(qs.simulate(scenario, programs=[program]))
+
+
+@settings(repeatable, max_examples=20)
+@given(workloads(unit="us"))
+def test_random_workloads_need_no_horizon(workload):
+    check_invariants(qs.simulate({"workload": workload}))
+
+
+@settings(repeatable, max_examples=20)
+@given(scenarios())
+def test_the_text_of_a_scenario_is_read_as_the_same_scenario(scenario):
+    assert read_yaml(write_yaml({**scenario}), "example.yaml").data == scenario
+
+
+KEYS = [
+    "qpus",
+    "simulator",
+    "lanes",
+    "windows",
+    "maintenance",
+    "outage",
+    "calibration",
+    "reservation",
+    "time_between_failures",
+    "every",
+    "ittl_condition",
+    "calibration",
+    "on_outage",
+    "max_time_ends_as",
+    "unused_timeout",
+    "hold",
+    "routing",
+    "queue",
+    "horizon",
+    "plans",
+    "pending_jobs",
+    "submission_rate",
+    "quota",
+    "allocation",
+    "client",
+    "preparation",
+    "post_processing",
+    "estimate",
+    "factor",
+    "priority",
+    "created",
+    "close",
+    "cancel",
+    "close_after",
+    "cancel_after",
+    "after",
+    "think",
+    "max_execution_time",
+    "on_error",
+    "on_rejection",
+    "arrivals",
+    "iterative",
+    "batches",
+    "explicit",
+]
+
+
+def test_every_part_of_a_scenario_occurs():
+    missing = set(KEYS)
+
+    @settings(repeatable, max_examples=400, phases=[Phase.generate])
+    @given(scenarios())
+    def look(scenario):
+        missing.difference_update(re.findall(r"\w+", str(scenario)))
+
+    look()
+    assert sorted(missing) == []
+
+
+def test_an_example_prints_as_yaml_that_repeats_it(tmp_path):
+    job = {"id": "j1", "at": "0s", "account": "a", "qpu_time": "1s"}
+    printed = pretty(ScenarioExample(workload=[{"kind": "explicit", "jobs": [job]}]))
+    assert printed == (
+        "\n# save it as example.yaml, then: qsession-sim run example.yaml\n"
+        "workload:\n  - kind: explicit\n    jobs:\n      - id: j1\n        at: 0s\n"
+        "        account: a\n        qpu_time: 1s\n"
+    )
+    (tmp_path / "example.yaml").write_text(printed, encoding="utf-8")
+    assert qs.simulate(tmp_path / "example.yaml").jobs["job"].to_list() == ["j1"]
+    assert pretty(WorkloadExample([])).endswith("\nworkload: []\n")
+
+
+def test_a_program_prints_as_python_that_repeats_it():
+    steps = (
+        Command("service", "open_session", {"name": "live-1", "account": "a", "mode": Mode.BATCH}, "s1"),
+        Command("s1", "submit", {"name": "live-1", "qpu_time_us": 3}, "j1"),
+        WaitFor("j1"),
+        Wait(2),
+        Command("s1", "close"),
+    )
+    text = str(Commands(steps))
+    assert text == (
+        "def program(service):\n"
+        "    s1 = service.open_session(name='live-1', account='a', mode=qs.Mode.BATCH)\n"
+        "    j1 = s1.submit(name='live-1', qpu_time_us=3)\n"
+        "    yield j1.completed\n"
+        "    yield service.env.timeout(2)\n"
+        "    s1.close()"
+    )
+    known = {"qs": qs}
+    exec(text, known)
+    runs = [qs.simulate({"workload": []}, programs=[one]) for one in (known["program"], Commands(steps))]
+    assert runs[0].jobs.equals(runs[1].jobs)
+    assert runs[0].sessions.equals(runs[1].sessions)
+    assert runs[0].sessions["closed_us"].to_list() == [5]
