@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qsession_sim.errors import PolicyError as PolicyError
     from qsession_sim.errors import QSessionError as QSessionError
     from qsession_sim.errors import ScenarioError as ScenarioError
+    from qsession_sim.errors import StudyError as StudyError
     from qsession_sim.errors import WorkloadFileError as WorkloadFileError
     from qsession_sim.experiment.simulate import simulate as simulate
     from qsession_sim.policies.user import policy as policy
@@ -49,6 +50,7 @@ _HOME: Final = {
     "Scenario": "scenario.load",
     "ScenarioError": "errors",
     "Service": "simulation.service",
+    "StudyError": "errors",
     "Workload": "workload.columns",
     "WorkloadFileError": "errors",
     "describe_workload": "workload.describe",

@@ -42,6 +42,10 @@ class BundleError(QSessionError):
     """A result directory cannot be written or read."""
 
 
+class StudyError(QSessionError):
+    """A study cannot be planned, run or stored."""
+
+
 class InvariantError(QSessionError):
     """A finished run breaks an accounting identity (S70 to S79)."""
 

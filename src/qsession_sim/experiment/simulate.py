@@ -18,7 +18,6 @@ from qsession_sim.policies.registry import (
 from qsession_sim.policies.user import PolicyFunction
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, load_scenario
-from qsession_sim.scenario.queue_policies import QueuePolicySettings
 from qsession_sim.scenario.resolved import NamedPolicy, ResolvedPolicies, ResolvedRules, ResolvedScenario
 from qsession_sim.scenario.service_models import FittedModel
 from qsession_sim.scheduler.queue_policy import QueuePolicy
@@ -26,6 +25,7 @@ from qsession_sim.scheduler.rules import HoldPolicy, Routing, Rules
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
 from qsession_sim.simulation.account_specs import account_specs
 from qsession_sim.simulation.service import Program, Progress, Service
+from qsession_sim.workload.columns import Workload
 from qsession_sim.workload.draw import draw
 from qsession_sim.workload.user_accounts import plan_of_each
 
@@ -96,11 +96,42 @@ def prepare(
     named = scenario.resolved.policies
     settings = queue_settings(named.queue if policy is None else policy)
     queue = queue_policy(settings if policy is None else policy, seed=scenario.resolved.seed)
-    hold_name = named.hold.name if hold is None else hold
-    routing_name = named.routing.name if routing is None else routing
-    rules = _rules(scenario.resolved.rules, hold_policy(hold_name), routing_policy(routing_name))
-    service = _service(scenario, rules, queue, progress)
-    return _with_policies(scenario, settings, hold_name, routing_name), service
+    policies = ResolvedPolicies(
+        queue=settings,
+        hold=named.hold if hold is None else NamedPolicy(name=_existing(hold, hold_policy)),
+        routing=named.routing if routing is None else NamedPolicy(name=_existing(routing, routing_policy)),
+    )
+    scenario = replace(scenario, resolved=scenario.resolved.model_copy(update={"policies": policies}))
+    with scenario.placing_problems():
+        workload = draw(scenario.resolved, scenario.directory)
+    return scenario, _service(scenario.resolved, workload, queue, progress)
+
+
+def simulate_workload(
+    scenario: Scenario,
+    workload: Workload,
+    queue: QueuePolicy,
+    *,
+    programs: Sequence[Callable[[Service], Program]] = (),
+    progress: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Simulate jobs that are drawn already, such as the same ones under one policy after the other.
+
+    Args:
+        scenario: from which they were drawn; the hold and the routing policy are those that it names.
+        workload: what `draw` made of the scenario.
+        queue: queue policy, instead of the scenario's.
+        programs: as for `simulate`.
+        progress: as for `simulate`.
+
+    Raises:
+        PolicyError: if a policy does not keep its contract.
+        SchedulerUsageError: if a program is no generator function, or asks for what cannot be done.
+    """
+    service = _service(scenario.resolved, workload, queue, progress)
+    for program in programs:
+        service.start(program)
+    return finish(scenario, service)
 
 
 def finish(scenario: Scenario, service: Service) -> Run:
@@ -116,15 +147,21 @@ def _refuse_single(programs: object) -> None:
         raise SchedulerUsageError(f"programs must be a list such as [program], not {programs!r}")
 
 
+def _existing(name: str, find: Callable[[str], object]) -> str:
+    find(name)
+    return name
+
+
 def _service(
-    scenario: Scenario, rules: Rules, queue: QueuePolicy, progress: Callable[[Progress], None] | None
+    resolved: ResolvedScenario,
+    workload: Workload,
+    queue: QueuePolicy,
+    progress: Callable[[Progress], None] | None,
 ) -> Service:
-    resolved = scenario.resolved
-    with scenario.placing_problems():
-        workload = draw(resolved, scenario.directory)
+    named = resolved.policies
     return Service(
         workload,
-        rules=rules,
+        rules=_rules(resolved.rules, hold_policy(named.hold.name), routing_policy(named.routing.name)),
         queue_policy=queue,
         accounts=None if resolved.accounts is None else workload.accounts,
         profile=resolved.profile,
@@ -133,12 +170,6 @@ def _service(
         horizon_us=resolved.horizon,
         progress=progress,
     )
-
-
-def _with_policies(scenario: Scenario, queue: QueuePolicySettings, hold: str, routing: str) -> Scenario:
-    """The scenario with the policies that the run has."""
-    policies = ResolvedPolicies(queue=queue, hold=NamedPolicy(name=hold), routing=NamedPolicy(name=routing))
-    return replace(scenario, resolved=scenario.resolved.model_copy(update={"policies": policies}))
 
 
 def _fits(resolved: ResolvedScenario) -> dict[str, Any]:

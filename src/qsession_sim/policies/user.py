@@ -258,13 +258,22 @@ def _as_policy(found: Any, spelling: str, where: str) -> UserPolicy:
 
 
 def _of_file(file: Path, name: str, spelling: str) -> UserPolicy:
+    return _as_policy(load_function(file, name), spelling, spelling)
+
+
+def load_function(file: Path, name: str) -> Any:
+    """What a Python file calls by a name; the file is run once for each content of it.
+
+    Raises:
+        PolicyError: if the file cannot be loaded, or has no such name.
+    """
     module = _load(file)
     if not hasattr(module, name):
         from qsession_sim.policies.names import hint
 
         functions = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
         raise PolicyError(f"{file}: no function is called {name!r}; {hint(name, functions)}")
-    return _as_policy(getattr(module, name), spelling, spelling)
+    return getattr(module, name)
 
 
 def _load(file: Path) -> ModuleType:

@@ -108,6 +108,21 @@ class Scenario:
             raise placed_error(error, self._document, self._assignments) from None
 
 
+def read_resolved(written: Mapping[str, Any], directory: pathlib.Path) -> Scenario:
+    """A scenario from what `Scenario.dump` gave, which is not checked again.
+
+    Args:
+        written: the resolved form as JSON values.
+        directory: where relative names of files start.
+
+    Example:
+        >>> scenario = load_scenario({"workload": []}, seed=7)
+        >>> read_resolved(scenario.dump(), scenario.directory).resolved == scenario.resolved
+        True
+    """
+    return _rebuild(written, _written(written), _LIBRARY_ORIGIN, written, directory)
+
+
 def _rebuild(written: Any, text: str, origin: str, human: Any, directory: pathlib.Path) -> Scenario:
     resolved = resolve(HumanScenario.model_validate(written))
     return Scenario(resolved, text, origin, Document(origin, human), directory)

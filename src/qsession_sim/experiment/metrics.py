@@ -1,0 +1,221 @@
+"""Metrics: numbers of the summary of a run by name, and functions of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from qsession_sim.errors import StudyError
+from qsession_sim.experiment.references import Reference, named_reference, reference_to
+from qsession_sim.policies.names import hint
+from qsession_sim.results.run import Run
+from qsession_sim.scheduler.vocabulary import Reason
+
+Value = float | int | None
+"""What a metric of a run is; None: it does not exist, such as the mean of nothing."""
+
+Metric = str | Reference
+"""A path into the summary, or a function of a run."""
+
+DEFAULT_METRICS: Final = (
+    "mean_waiting",
+    "p95_waiting",
+    "mean_turnaround",
+    "p95_makespan",
+    "utilization",
+    "throughput_per_hour",
+    "jain_index",
+)
+
+_STATISTICS: Final = ("mean", "p50", "p90", "p95", "p99", "max")
+_OF_JOBS: Final = ("waiting", "turnaround", "slowdown", "bounded_slowdown")
+_OF_SESSIONS: Final = ("makespan", "usage", "activations")
+_OF_QPU: Final = ("utilization", "throughput_per_hour", "mean_queue_length", "max_queue_length")
+
+
+def _column(word: str) -> str:
+    return word if "slowdown" in word or word == "activations" else f"{word}_us"
+
+
+_JOB_ALIASES: Final = MappingProxyType(
+    {f"{part}_{word}": f"{_column(word)}.{part}" for word in _OF_JOBS for part in _STATISTICS}
+    | {status: f"status.{status.upper()}" for status in ("done", "error", "cancelled", "rejected")}
+)
+"""Short names of what a group of jobs has, such as that of a mode or of an account."""
+
+_SESSION_ALIASES: Final = MappingProxyType(
+    {f"{part}_{word}": f"{_column(word)}.{part}" for word in _OF_SESSIONS for part in _STATISTICS}
+    | {"held_share": "held_share"}
+)
+
+_MODES: Final = ("job", "session", "batch")
+
+ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {alias: f"all.{path}" for alias, path in _JOB_ALIASES.items()}
+    | {alias: f"sessions.all.{path}" for alias, path in _SESSION_ALIASES.items()}
+    | {f"{mode}.{alias}": f"by_mode.{mode}.{path}" for mode in _MODES for alias, path in _JOB_ALIASES.items()}
+    | {alias: alias for alias in _OF_QPU}
+)
+"""Short names: `mean_waiting` of all jobs, `job.mean_waiting` of a mode, `p95_makespan` of all sessions, and
+of the QPU `utilization` and others; with several QPUs the sum of throughputs, the mean of the rest."""
+
+_TOP: Final = (
+    "end_us",
+    "warm_up_us",
+    "never_submitted",
+    "never_created",
+    "all",
+    "by_mode",
+    "by_account",
+    "by_stream",
+    "sessions",
+    "qpus",
+    "jain_index",
+    "starvation",
+)
+
+
+def as_metrics(metrics: Iterable[str | Callable[[Run], Value]] | None) -> tuple[Metric, ...]:
+    """Metrics as tasks carry them.
+
+    Args:
+        metrics: short names (`ALIASES`), dotted paths into `Run.summary()`, `file.py:function` or
+            `module:function`, and functions from a run to a number or None; None: `DEFAULT_METRICS`.
+
+    Raises:
+        StudyError: if a name cannot be a metric, or two metrics have the same name.
+        PolicyError: if a file of a function cannot be loaded.
+
+    Example:
+        >>> as_metrics(["mean_waiting", "by_account.lab.waiting_us.p90"])
+        ('mean_waiting', 'by_account.lab.waiting_us.p90')
+        >>> as_metrics(["mean_waitin"])
+        Traceback (most recent call last):
+        qsession_sim.errors.StudyError: no metric is called 'mean_waitin'; did you mean 'mean_waiting'?
+    """
+    if metrics is None:
+        return DEFAULT_METRICS
+    if isinstance(metrics, str) or not isinstance(metrics, Iterable):
+        raise StudyError(f"metrics must be a list such as ['mean_waiting'], not {metrics!r}")
+    chosen = tuple(map(_as_metric, metrics))
+    names = [metric_name(metric) for metric in chosen]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise StudyError(f"two metrics are called {twice[0]!r}; give each name once")
+    if not chosen:
+        raise StudyError("a study needs at least one metric, such as 'mean_waiting'")
+    return chosen
+
+
+def metric_name(metric: Metric) -> str:
+    """The name of a metric in tables."""
+    return metric.name if isinstance(metric, Reference) else metric
+
+
+def _as_metric(metric: str | Callable[[Run], Value]) -> Metric:
+    if callable(metric):
+        return reference_to(metric)
+    if not isinstance(metric, str):
+        raise StudyError(f"a metric must be a name or a function of a run, not {metric!r}")
+    if metric in ALIASES or metric.partition(".")[0] in _TOP:
+        return metric
+    if ":" in metric:
+        return named_reference(metric)
+    raise _unknown(metric, (*ALIASES, *_TOP))
+
+
+def _unknown(name: str, known: Sequence[str]) -> StudyError:
+    said = hint(name, known)
+    if said.startswith("there are") and len(known) > len(DEFAULT_METRICS):
+        said = f"there are {', '.join(DEFAULT_METRICS)} and every path into the summary of a run"
+    return StudyError(f"no metric is called {name!r}; {said}")
+
+
+def measure(run: Run, metrics: Sequence[Metric]) -> dict[str, Value]:
+    """All metrics of a run, by name.
+
+    Raises:
+        StudyError: if the summary has no such number, or a function fails or gives something else.
+    """
+    summary = run.summary() if any(isinstance(metric, str) for metric in metrics) else {}
+    return {
+        metric_name(metric): _asked(metric, run)
+        if isinstance(metric, Reference)
+        else look_up(summary, metric)
+        for metric in metrics
+    }
+
+
+def look_up(summary: Mapping[str, Any], name: str) -> Value:
+    """A number of a summary.
+
+    Args:
+        summary: as `Run.summary` gives it.
+        name: a short name or a dotted path. Reasons that did not occur count 0.
+
+    Raises:
+        StudyError: if there is no such number.
+
+    Example:
+        >>> look_up({"all": {"waiting_us": {"mean": 2.5}}}, "mean_waiting")
+        2.5
+        >>> look_up({"all": {"reason": {}}}, "all.reason.MAX_TIME")
+        0
+    """
+    if name in _OF_QPU:
+        return _over_qpus(summary["qpus"].values(), name)
+    found: Any = summary
+    rest = ALIASES.get(name, name)
+    while rest:
+        if not isinstance(found, Mapping):
+            raise StudyError(f"no metric is called {name!r}: there is nothing below {found!r}")
+        # the longest name first: names of accounts may contain dots
+        key = max((key for key in found if rest == key or rest.startswith(f"{key}.")), key=len, default=None)
+        if key is None:
+            if rest in Reason.__members__ and name.rpartition(".")[0].endswith("reason"):
+                return 0
+            raise _unknown(name, _near(name, rest, found))
+        found, rest = found[key], rest[len(key) + 1 :]
+    if isinstance(found, Mapping):
+        raise StudyError(f"{name!r} is a part of the summary, not a number; it has {', '.join(found)}")
+    return _number(found, name)
+
+
+def _near(name: str, rest: str, found: Mapping[str, Any]) -> list[str]:
+    """What could have stood where a path leads nowhere, as whole paths."""
+    before = name.removesuffix(rest)
+    after = rest.partition(".")[2]
+    return [f"{before}{key}.{after}" if after else f"{before}{key}" for key in found]
+
+
+def _over_qpus(qpus: Iterable[Mapping[str, Any]], name: str) -> Value:
+    values = [qpu[name] for qpu in qpus]
+    if not values or any(value is None for value in values):
+        return None
+    if len(values) == 1 or name == "max_queue_length":
+        return _number(max(values), name)
+    total = math.fsum(values)
+    return total if name == "throughput_per_hour" else total / len(values)
+
+
+def _asked(metric: Reference, run: Run) -> Value:
+    try:
+        answer = metric.function(run)
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise StudyError(
+            f"metric {metric.name!r} failed for seed {run.scenario.resolved.seed}: {what}"
+        ) from error
+    return _number(answer, metric.name)
+
+
+def _number(answer: Any, name: str) -> Value:
+    """A plain number, also of one that NumPy or polars gave."""
+    if answer is None:
+        return None
+    value = answer.item() if hasattr(answer, "item") else answer
+    if not isinstance(value, (int, float)) or (isinstance(value, float) and not math.isfinite(value)):
+        raise StudyError(f"metric {name!r} must be a finite number or None, not {answer!r}")
+    return int(value) if isinstance(value, bool) else value

@@ -1,0 +1,208 @@
+"""Tasks: the single runs of a study, small enough to travel, with results that are numbers only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from qsession_sim import __version__
+from qsession_sim.errors import StudyError
+from qsession_sim.experiment.batches import batched_means, settled_warm_up
+from qsession_sim.experiment.metrics import Metric, Value, measure
+from qsession_sim.experiment.references import Reference
+from qsession_sim.experiment.simulate import simulate_workload
+from qsession_sim.policies.registry import queue_policy
+from qsession_sim.results.run import Run
+from qsession_sim.scenario.load import Scenario, read_resolved
+from qsession_sim.scenario.resolved import ResolvedPolicies
+from qsession_sim.workload.columns import Workload
+from qsession_sim.workload.draw import draw
+
+FORMAT: Final = 1
+"""Of content ids: raised when equal tasks of another version would give other results."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What is compared: one way to set a scenario up.
+
+    Attributes:
+        name: in tables; no two of a study have the same.
+        policy: queue policy as it was given; None: the scenario's.
+        hold: name of the hold policy; None: the scenario's.
+        routing: name of the routing policy; None: the scenario's.
+        overrides: `PATH=VALUE` settings, as for `--set`.
+    """
+
+    name: str
+    policy: str | None = None
+    hold: str | None = None
+    routing: str | None = None
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run of a study.
+
+    Attributes:
+        scenario: the resolved form as JSON, without seed and policies: the same text for all policies.
+        policies: those of the resolved form as JSON.
+        policy: the queue policy, if it is a function of the user; the one in `policies` is not asked then.
+        directory: absolute, where relative names of traces start.
+        inputs: digest of the traces; empty without one.
+        seed: of this run.
+        configuration: its name.
+        replication: from 0.
+        metrics: what is measured.
+        warm_up: `scenario`: what the scenario says; `mser5`: found in the waiting times of each run.
+        batches: into how many parts the run is cut for batch means; 0: it is not.
+    """
+
+    scenario: str
+    policies: str
+    policy: Reference | None
+    directory: str
+    inputs: str
+    seed: int
+    configuration: str
+    replication: int
+    metrics: tuple[Metric, ...]
+    warm_up: Literal["scenario", "mser5"] = "scenario"
+    batches: int = 0
+
+    @cached_property
+    def id(self) -> str:
+        """SHA-256 of everything that the result depends on, as 64 hexadecimal digits. Not of directories."""
+        content = [
+            FORMAT,
+            _versions(),
+            self.scenario,
+            self.policies,
+            _identity(self.policy),
+            self.inputs,
+            self.seed,
+            self.configuration,
+            self.replication,
+            list(map(_identity, self.metrics)),
+            self.warm_up,
+            self.batches,
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def references(self) -> tuple[Reference, ...]:
+        """The functions of the user that it needs."""
+        own = () if self.policy is None else (self.policy,)
+        return (*own, *(metric for metric in self.metrics if isinstance(metric, Reference)))
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What is left of a run.
+
+    Attributes:
+        id: of the task.
+        configuration: its name.
+        replication: from 0.
+        seed: of the run.
+        metrics: by name; None: does not exist in this run.
+        warm_up_us: what was left out at the beginning.
+        settled: False if MSER-5 says that the run is too short to tell where its beginning ends.
+        batches: the means of the batches of each metric; empty if the run was not cut.
+    """
+
+    id: str
+    configuration: str
+    replication: int
+    seed: int
+    metrics: Mapping[str, Value]
+    warm_up_us: int = 0
+    settled: bool = True
+    batches: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values; `from_json` gives back the same, floats to the last bit."""
+        return {name: getattr(self, name) for name in (column.name for column in fields(self))}
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any]) -> TaskResult:
+        """Read back what `to_json` gave.
+
+        Raises:
+            StudyError: if it is something else.
+        """
+        try:
+            return cls(**written)
+        except TypeError:
+            raise StudyError(f"not the result of a task: {written!r}") from None
+
+
+def run_task(task: Task) -> TaskResult:
+    """Simulate and measure. Tasks that differ in policies alone share one drawing if they come in a row.
+
+    Raises:
+        PolicyError: if a policy does not keep its contract.
+        ScenarioError: if what is drawn cannot be used.
+        StudyError: if a metric cannot be computed.
+    """
+    base = _scenario(task.scenario, task.directory)
+    seeded = replace(base, resolved=base.resolved.model_copy(update={"seed": task.seed}))
+    workload = _workload(task.scenario, task.directory, task.inputs, task.seed)
+    policies = _policies(task.policies)
+    scenario = replace(seeded, resolved=seeded.resolved.model_copy(update={"policies": policies}))
+    queue = queue_policy(policies.queue if task.policy is None else task.policy.function, seed=task.seed)
+    run = simulate_workload(scenario, workload, queue)
+    settled = True
+    if task.warm_up == "mser5":
+        warm_up_us, settled = settled_warm_up(run)
+        resolved = scenario.resolved.model_copy(update={"warm_up": warm_up_us})
+        run = Run(run.record, replace(scenario, resolved=resolved), {})
+    return TaskResult(
+        id=task.id,
+        configuration=task.configuration,
+        replication=task.replication,
+        seed=task.seed,
+        metrics=measure(run, task.metrics),
+        warm_up_us=run.scenario.resolved.warm_up,
+        settled=settled,
+        batches=batched_means(run, task.metrics, task.batches) if task.batches else {},
+    )
+
+
+# What follows is kept from task to task: a study goes through its policies before the next replication, and
+# through the replications of few scenarios.
+
+
+@lru_cache(maxsize=16)
+def _scenario(written: str, directory: str) -> Scenario:
+    # the seed and the policies come with each task
+    policies = {"queue": "fifo", "hold": "exclusive", "routing": "least_busy"}
+    return read_resolved({**json.loads(written), "seed": 0, "policies": policies}, Path(directory))
+
+
+@lru_cache(maxsize=1)
+def _workload(written: str, directory: str, _inputs: str, seed: int) -> Workload:
+    base = _scenario(written, directory)
+    with base.placing_problems():
+        return draw(base.resolved.model_copy(update={"seed": seed}), base.directory)
+
+
+@lru_cache(maxsize=64)
+def _policies(written: str) -> ResolvedPolicies:
+    return ResolvedPolicies.model_validate_json(written)
+
+
+@lru_cache(maxsize=1)
+def _versions() -> tuple[str, str]:
+    """Of what decides about the numbers that are drawn and what is made of them."""
+    return __version__, version("numpy")
+
+
+def _identity(what: Metric | None) -> object:
+    return (what.name, what.digest) if isinstance(what, Reference) else what
