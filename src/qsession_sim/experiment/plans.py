@@ -1,0 +1,307 @@
+"""Plans: from a scenario and the ways to set it up to tasks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from qsession_sim.errors import PolicyError, StudyError
+from qsession_sim.experiment.batches import check_batched
+from qsession_sim.experiment.metrics import Metric, Value, as_metrics, metric_name
+from qsession_sim.experiment.references import Reference, named_reference, reference_to
+from qsession_sim.experiment.seeds import replication_seed
+from qsession_sim.experiment.tasks import Configuration, Task
+from qsession_sim.policies.names import hint
+from qsession_sim.policies.registry import QUEUE_POLICIES, QUEUE_POLICY_NAMES, queue_settings
+from qsession_sim.policies.user import PolicyFunction, UserPolicy, find_user_policy
+from qsession_sim.results.run import Run
+from qsession_sim.scenario.load import Scenario, load_scenario
+from qsession_sim.scenario.resolved_trace import ResolvedTrace
+
+Source = str | Path | Mapping[str, Any] | Scenario
+"""A scenario: the path of a file, a mapping of the same shape, or a loaded one."""
+
+MSER5: Final = "mser5"
+
+_KEPT: Final = 4096
+"""Configurations whose resolved forms are kept; of more than that they are made again and again."""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What the tasks of a configuration share."""
+
+    scenario: str
+    policies: str
+    policy: Reference | None
+    directory: str
+    inputs: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Makes the tasks of a study; `make_plan` makes one.
+
+    Attributes:
+        scenario: with the settings that all configurations share.
+        seed: of the study; each replication has its own.
+        metrics: what is measured.
+        functions: the user's functions among the queue policies, by what configurations call them.
+        warm_up: `scenario`: what the scenario says; `mser5`: found in each run.
+        batches: for batch means of one long run; 0: none.
+    """
+
+    scenario: Scenario
+    seed: int
+    metrics: tuple[Metric, ...]
+    functions: Mapping[str, Reference] = field(default_factory=dict)
+    warm_up: Literal["scenario", "mser5"] = "scenario"
+    batches: int = 0
+
+    def __post_init__(self) -> None:
+        # kept while the study runs: a configuration is asked for once for every replication
+        object.__setattr__(self, "_prepared", lru_cache(maxsize=_KEPT)(self._prepare))
+
+    def tasks(self, configurations: Iterable[Configuration], replications: Iterable[int]) -> Iterator[Task]:
+        """The tasks of replications, each through all configurations, made when they are asked for.
+
+        Raises:
+            ScenarioError: if the scenario cannot be used with the settings of a configuration.
+            PolicyError: if there is no such policy.
+        """
+        chosen = configurations if isinstance(configurations, Sequence) else tuple(configurations)
+        for replication in replications:
+            for configuration in chosen:
+                yield self.task(configuration, replication)
+
+    def task(self, configuration: Configuration, replication: int) -> Task:
+        """One run.
+
+        Raises:
+            ScenarioError: if the scenario cannot be used with the settings of the configuration.
+            PolicyError: if there is no such policy.
+
+        Example:
+            >>> plan = make_plan({"workload": []}, seed=7)
+            >>> task = plan.task(Configuration("shared", hold="shared"), 3)
+            >>> task.seed == replication_seed(7, 3)
+            True
+        """
+        prepared: _Prepared = vars(self)["_prepared"](configuration)
+        return Task(
+            **vars(prepared),
+            seed=replication_seed(self.seed, replication),
+            configuration=configuration.name,
+            replication=replication,
+            metrics=self.metrics,
+            warm_up=self.warm_up,
+            batches=self.batches,
+        )
+
+    def check_portable(self, configurations: Iterable[Configuration]) -> None:
+        """Refuse functions that other processes cannot find.
+
+        Raises:
+            StudyError: naming the first one.
+        """
+        for configuration in configurations:
+            for reference in self.task(configuration, 0).references():
+                reference.portable_spelling()
+
+    def describe(self) -> dict[str, Any]:
+        """What is studied, as JSON values: the same for studies that may share results."""
+        return {
+            "scenario": self.scenario.dump(),
+            "seed": self.seed,
+            "metrics": list(map(metric_name, self.metrics)),
+            "warm_up": self.warm_up,
+            "batches": self.batches,
+        }
+
+    def _prepare(self, configuration: Configuration) -> _Prepared:
+        scenario = self._set_up(configuration)
+        written = scenario.dump()
+        policies = written.pop("policies")
+        del written["seed"]
+        text = policies["queue"]["name"]
+        reference = self.functions.get(text) or _user_policy(text)
+        if reference is not None:
+            policies["queue"] = {"name": reference.name}
+        return _Prepared(
+            json.dumps(written, ensure_ascii=False),
+            json.dumps(policies, ensure_ascii=False),
+            reference,
+            str(scenario.directory.resolve()),
+            _inputs_digest(scenario),
+        )
+
+    def _set_up(self, configuration: Configuration) -> Scenario:
+        own = [
+            f"policies.{kind}={json.dumps(name)}"
+            for kind, name in (
+                ("queue", configuration.policy),
+                ("hold", configuration.hold),
+                ("routing", configuration.routing),
+            )
+            if name is not None
+        ]
+        names = (*QUEUE_POLICY_NAMES, *self.functions)
+        if configuration.policy is not None and configuration.policy not in names:
+            _existing_policy(configuration.policy)
+            names = (*names, configuration.policy)
+        return load_scenario(self.scenario, (*configuration.overrides, *own), queue_policies=names)
+
+
+def make_plan(
+    source: Source,
+    *,
+    seed: int | None = None,
+    overrides: Sequence[str] = (),
+    skip_bad_lines: bool = False,
+    metrics: Iterable[str | Callable[[Run], Value]] | None = None,
+    functions: Mapping[str, Reference] | None = None,
+    warm_up: str | None = None,
+    batches: int = 0,
+) -> Plan:
+    """Read and check what all configurations share.
+
+    Args:
+        source: path of a YAML file, a mapping of the same shape, or a loaded scenario.
+        seed: of the study; by default the scenario's.
+        overrides: `PATH=VALUE` settings, as for `--set`.
+        skip_bad_lines: as for `load_scenario`.
+        metrics: see `as_metrics`.
+        functions: the user's functions among the queue policies.
+        warm_up: a duration, or `mser5` to find it in the waiting times of each run; by default the
+            scenario's.
+        batches: into how many batches one long run is cut; 0: it is not.
+
+    Raises:
+        ScenarioError: if the scenario cannot be used.
+        StudyError: if a metric does not exist, or has no batch means.
+    """
+    found = warm_up == MSER5
+    if warm_up is not None and not found:
+        overrides = (*overrides, f"warm_up={warm_up}")
+    scenario = load_scenario(
+        source, overrides, seed, skip_bad_lines=skip_bad_lines, queue_policies=QUEUE_POLICY_NAMES
+    )
+    if isinstance(batches, bool) or not isinstance(batches, int) or batches < 0 or batches == 1:
+        raise StudyError(f"batches must be a whole number of at least 2, not {batches!r}")
+    chosen = as_metrics(("mean_waiting", "mean_turnaround") if batches and metrics is None else metrics)
+    if batches:
+        check_batched(chosen)
+    return Plan(
+        scenario,
+        scenario.resolved.seed,
+        chosen,
+        dict(functions or {}),
+        "mser5" if found else "scenario",
+        batches,
+    )
+
+
+def configurations_of(
+    policies: Iterable[str | Mapping[str, Any] | PolicyFunction | Configuration],
+    *,
+    hold: str | None = None,
+    routing: str | None = None,
+) -> tuple[tuple[Configuration, ...], dict[str, Reference]]:
+    """One configuration for each queue policy.
+
+    Args:
+        policies: names, `file.py:function`, mappings with a name and parameters, functions, and
+            configurations, which stay as they are.
+        hold: hold policy of all.
+        routing: routing policy of all.
+
+    Returns:
+        The configurations, and the functions among them by what the configurations call them.
+
+    Raises:
+        StudyError: if there are none, or two have the same name.
+        PolicyError: if one is no policy.
+
+    Example:
+        >>> configurations, _ = configurations_of(["fifo", {"name": "fair_share", "window": "7d"}])
+        >>> [configuration.name for configuration in configurations]
+        ['fifo', 'fair_share(window=7d)']
+    """
+    if isinstance(policies, str) or not isinstance(policies, Iterable):
+        raise StudyError(f"policies must be a list such as ['fifo', 'fair_share'], not {policies!r}")
+    functions: dict[str, Reference] = {}
+    made = []
+    for policy in policies:
+        if isinstance(policy, Configuration):
+            made.append(policy)
+        elif isinstance(policy, Mapping):
+            settings = queue_settings(policy).model_dump(mode="json", exclude_none=True)
+            given = ", ".join(f"{key}={settings[key]}" for key in policy if key != "name")
+            setting = f"policies.queue={json.dumps(settings, ensure_ascii=False)}"
+            name = f"{settings['name']}({given})" if given else settings["name"]
+            made.append(Configuration(name, None, hold, routing, (setting,)))
+        else:
+            name = _name_of(policy, functions)
+            made.append(Configuration(name, name, hold, routing))
+    names = [configuration.name for configuration in made]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise StudyError(f"two policies are called {twice[0]!r}; give each one once, or another name")
+    if not made:
+        raise StudyError("a study needs at least one policy, such as 'fifo'")
+    return tuple(made), functions
+
+
+def describe_configurations(configurations: Iterable[Configuration]) -> list[dict[str, Any]]:
+    """Configurations as JSON values."""
+    return [asdict(configuration) for configuration in configurations]
+
+
+def _name_of(policy: str | PolicyFunction, functions: dict[str, Reference]) -> str:
+    if isinstance(policy, str):
+        return policy
+    settings = queue_settings(policy)  # refuses what is no function
+    functions[settings.name] = reference_to(policy, settings.name)
+    return settings.name
+
+
+def _user_policy(name: str) -> Reference | None:
+    """A policy that is not built in, as workers find it."""
+    if name in QUEUE_POLICIES:
+        return None
+    found = _existing_policy(name)
+    if ":" in name:
+        return named_reference(name)
+    return reference_to(found.function, name)
+
+
+def _existing_policy(name: str) -> UserPolicy:
+    found = find_user_policy(name)
+    if found is None:
+        raise PolicyError(f"no queue policy is called {name!r}; {hint(name, QUEUE_POLICY_NAMES)}")
+    return found
+
+
+def _inputs_digest(scenario: Scenario) -> str:
+    """SHA-256 of the traces that are replayed: their contents belong to what is studied, not their places."""
+    traces = [source for source in scenario.resolved.workload if isinstance(source, ResolvedTrace)]
+    if not traces:
+        return ""
+    digest = hashlib.sha256()
+    for trace in traces:
+        path = scenario.directory / trace.file
+        status = path.stat()
+        digest.update(_file_digest(os.fspath(path), status.st_mtime_ns, status.st_size))
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _file_digest(path: str, _changed_ns: int, _size: int) -> bytes:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
