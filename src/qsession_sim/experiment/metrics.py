@@ -114,6 +114,22 @@ def metric_name(metric: Metric) -> str:
     return metric.name if isinstance(metric, Reference) else metric
 
 
+def metric_unit(metric: Metric) -> str | None:
+    """The unit of a metric: `us`, `1/h`, or empty for a count or a share; None: a user's function knows.
+
+    Example:
+        >>> metric_unit("mean_waiting"), metric_unit("throughput_per_hour"), metric_unit("jain_index")
+        ('us', '1/h', '')
+    """
+    if isinstance(metric, Reference):
+        return None
+    path = ALIASES.get(metric, metric)
+    if path.endswith("_per_hour"):
+        return "1/h"
+    # the columns of distributions: their own last part is a statistic
+    return "us" if "_us" in path and not path.endswith(".count") else ""
+
+
 def _as_metric(metric: str | Callable[[Run], Value]) -> Metric:
     if callable(metric):
         return reference_to(metric)

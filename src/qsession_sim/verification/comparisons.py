@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from qsession_sim.experiment.statistics_of_pairs import holm
 from qsession_sim.queueing.confidence import Interval, t_quantile
 
 FAMILY_ERROR: Final = 0.001
@@ -68,12 +69,10 @@ class Experiment(NamedTuple):
 
 
 def differing(p_values: Sequence[float], family_error: float = FAMILY_ERROR) -> list[int]:
-    """Which of several tests fail, by the step-down procedure of Holm.
+    """Which of several tests fail, by the step-down procedure of Holm, see `statistics_of_pairs.holm`.
 
-    The smallest of n values is compared with error / n, the next with error / (n - 1), and so on, up to the
-    first that is larger. Whatever the dependence between the tests, the probability that a true hypothesis
-    is among those that fail is at most the error: S. Holm, "A simple sequentially rejective multiple test
-    procedure", Scandinavian Journal of Statistics 6 (1979).
+    Whatever the dependence between the tests, the probability that a true hypothesis is among those that
+    fail is at most the error.
 
     Args:
         p_values: shape (n,), each from 0 to 1.
@@ -86,12 +85,7 @@ def differing(p_values: Sequence[float], family_error: float = FAMILY_ERROR) -> 
         >>> differing([0.02, 0.5, 0.001, 0.3], family_error=0.05)  # 0.001 < 0.05/4, but 0.02 > 0.05/3
         [2]
     """
-    failing = []
-    for step, position in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        if p_values[position] > family_error / (len(p_values) - step):
-            break
-        failing.append(position)
-    return sorted(failing)
+    return [position for position, adjusted in enumerate(holm(p_values)) if adjusted <= family_error]
 
 
 def critical_z(tests: int, family_error: float = FAMILY_ERROR) -> float:

@@ -1,0 +1,134 @@
+"""What replications say: means, differences of pairs, and which of many differences are significant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from qsession_sim.experiment.metrics import Value
+from qsession_sim.queueing.confidence import Interval, mean_interval
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric of a configuration, and how it differs from the baseline.
+
+    Attributes:
+        count: observations that exist: replications, or batches of one run.
+        mean: of them; None without one.
+        interval: of the mean; None with fewer than two.
+        pairs: observations that both this configuration and the baseline have; 0 of the baseline itself.
+        difference: mean of the differences of pairs; None without a pair.
+        difference_interval: of it; None with fewer than two pairs.
+        relative_change: the difference by the mean of the baseline in the same pairs; None if that is 0.
+        p_value: of the paired t-test; None with fewer than two pairs.
+        adjusted_p_value: after Holm's correction over all comparisons of the study.
+    """
+
+    count: int
+    mean: float | None
+    interval: Interval | None
+    pairs: int = 0
+    difference: float | None = None
+    difference_interval: Interval | None = None
+    relative_change: float | None = None
+    p_value: float | None = None
+    adjusted_p_value: float | None = None
+
+
+def estimate(values: Sequence[Value], baseline: Sequence[Value] | None, level: float) -> Estimate:
+    """Estimate a mean and, if there is a baseline, the mean of the differences of pairs.
+
+    Intervals: `queueing.confidence.mean_interval`. Observations that do not exist (None) are left out, and of
+    pairs both.
+
+    Args:
+        values: one from each replication, in order.
+        baseline: of the same replications; None: no comparison.
+        level: of the intervals, above 0 and below 1.
+
+    Example:
+        >>> found = estimate([3, 5, 7], [1, 2, 3], 0.95)
+        >>> found.mean, found.difference, found.relative_change, round(found.p_value, 4)
+        (5.0, 3.0, 1.5, 0.0351)
+    """
+    present = np.array([value for value in values if value is not None], dtype=np.float64)
+    alone = Estimate(len(present), _mean(present), _interval(present, level))
+    if baseline is None:
+        return alone
+    both = [
+        (value, other)
+        for value, other in zip(values, baseline, strict=True)
+        if value is not None and other is not None
+    ]
+    differences = np.array([value - other for value, other in both], dtype=np.float64)
+    difference = _mean(differences)
+    beside = _mean(np.array([other for _, other in both], dtype=np.float64))
+    return replace(
+        alone,
+        pairs=len(both),
+        difference=difference,
+        difference_interval=_interval(differences, level),
+        relative_change=difference / abs(beside) if difference is not None and beside else None,
+        p_value=paired_p_value(differences) if len(both) > 1 else None,
+    )
+
+
+def paired_p_value(differences: np.typing.NDArray[np.float64]) -> float:
+    """Probability of a mean at least as far from 0 if the mean of such differences is 0: the paired t-test.
+
+    Args:
+        differences: shape (n,), n at least 2, finite. If all are equal, the probability is 1 for 0, else 0.
+
+    Example:
+        >>> round(paired_p_value(np.array([2.0, 3.0, 4.0])), 4)  # t = 3 / (1 / sqrt(3)), 2 degrees of freedom
+        0.0351
+    """
+    from scipy.special import stdtr
+
+    mean, spread = float(np.mean(differences)), float(np.std(differences, ddof=1))
+    if spread == 0:
+        return 0.0 if mean else 1.0
+    statistic = mean / (spread / math.sqrt(len(differences)))
+    return 2 * float(stdtr(len(differences) - 1, -abs(statistic)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values by the step-down procedure of Holm.
+
+    With the n values in increasing order, the k-th, counted from 0, is multiplied by n - k, is at least the
+    one before it and at most 1. Whatever depends on what, the probability that a true hypothesis is among
+    those with an adjusted value of at most e is at most e: S. Holm, "A simple sequentially rejective multiple
+    test procedure", Scandinavian Journal of Statistics 6 (1979).
+
+    Args:
+        p_values: shape (n,), each from 0 to 1.
+
+    Example:
+        >>> holm([0.25, 0.125, 0.0625])
+        [0.25, 0.25, 0.1875]
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for step, position in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, p_values[position] * (len(p_values) - step)))
+        adjusted[position] = largest
+    return adjusted
+
+
+def with_holm(estimates: Mapping[tuple[str, str], Estimate]) -> dict[tuple[str, str], Estimate]:
+    """All estimates of a study, with adjusted p-values where there is a comparison."""
+    compared = {key: found.p_value for key, found in estimates.items() if found.p_value is not None}
+    adjusted = dict(zip(compared, holm(list(compared.values())), strict=True))
+    return {key: replace(found, adjusted_p_value=adjusted.get(key)) for key, found in estimates.items()}
+
+
+def _mean(values: np.typing.NDArray[np.float64]) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def _interval(values: np.typing.NDArray[np.float64], level: float) -> Interval | None:
+    return mean_interval(values, level) if len(values) > 1 else None

@@ -1,0 +1,230 @@
+"""Variations of settings: a grid, random points, or a Latin hypercube."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+
+from qsession_sim.errors import StudyError
+from qsession_sim.experiment.tasks import Configuration
+from qsession_sim.scenario.yaml_source import read_value
+from qsession_sim.units import format_duration, parse_duration
+
+Sampling = Literal["grid", "random", "latin_hypercube"]
+
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_OPENING: Final = "[{("
+_CLOSING: Final = "]})"
+_DIGITS: Final = 6
+
+
+@dataclass(frozen=True)
+class Variation:
+    """A setting and what it may be.
+
+    Attributes:
+        path: as for `--set`.
+        values: each as it is written in a scenario; empty for a range.
+        low: smallest value of a range; microseconds of a duration.
+        high: largest value of a range.
+        kind: what the values of a range are.
+    """
+
+    path: str
+    values: tuple[str, ...]
+    low: float = 0.0
+    high: float = 0.0
+    kind: Literal["duration", "integer", "number"] = "number"
+
+    def at(self, share: float) -> str:
+        """The value at a share of the way, from 0 up to but without 1; of a range it has few digits.
+
+        Example:
+            >>> read_variation("a=1s..9s").at(0.5), read_variation("a=x,y").at(0.5)
+            ('5s', 'y')
+        """
+        if self.values:
+            return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
+        if self.kind == "integer":
+            return str(
+                int(self.low) + min(int(share * (self.high - self.low + 1)), int(self.high - self.low))
+            )
+        exact = self.low + share * (self.high - self.low)
+        value = min(max(float(f"{exact:.{_DIGITS}g}"), self.low), self.high)
+        return format_duration(round(value)) if self.kind == "duration" else repr(value)
+
+
+def read_variations(vary: Mapping[str, Any] | Sequence[str], sampling: str) -> tuple[Variation, ...]:
+    """Read what is varied.
+
+    Args:
+        vary: `PATH=V1,V2,…` or `PATH=LOW..HIGH` texts, or a mapping from paths to lists of values or such
+            texts.
+        sampling: `grid`, which takes values only, `random` or `latin_hypercube`.
+
+    Raises:
+        StudyError: if something cannot be read, or a path is named twice.
+
+    Example:
+        >>> read_variations({"policies.hold": ["exclusive", "shared"]}, "grid")[0].values
+        ('exclusive', 'shared')
+    """
+    if sampling not in get_args(Sampling):
+        raise StudyError(f"sampling must be one of {', '.join(get_args(Sampling))}, not {sampling!r}")
+    if isinstance(vary, str) or not isinstance(vary, Mapping | Sequence):
+        raise StudyError(f"vary must be a list such as ['policies.hold=exclusive,shared'], not {vary!r}")
+    if isinstance(vary, Mapping):
+        read = tuple(_of_values(path, values) for path, values in vary.items())
+    else:
+        read = tuple(map(read_variation, vary))
+    if not read:
+        raise StudyError("a sweep needs something to vary, such as 'policies.hold=exclusive,shared'")
+    paths = [variation.path for variation in read]
+    twice = [path for path in paths if paths.count(path) > 1]
+    if twice:
+        raise StudyError(f"--vary: {twice[0]} is named twice")
+    ranges = [variation.path for variation in read if not variation.values]
+    if ranges and sampling == "grid":
+        raise StudyError(
+            f"--vary {ranges[0]}: a grid takes values, such as 1s,5s,30s; for a range choose random or "
+            f"latin_hypercube sampling"
+        )
+    return read
+
+
+def read_variation(text: str) -> Variation:
+    """Read `PATH=V1,V2,…`, each value in YAML, or `PATH=LOW..HIGH`.
+
+    Raises:
+        StudyError: if it is neither.
+
+    Example:
+        >>> read_variation("qpus.a.service_time={model: executions, overhead: 1s},{model: executions}").values
+        ('{model: executions, overhead: 1s}', '{model: executions}')
+    """
+    path, equals, values = text.partition("=") if isinstance(text, str) else ("", "", "")
+    path = path.strip()
+    if not (equals and path and values.strip()):
+        raise StudyError(f"--vary {text}: must be PATH=V1,V2,…, such as policies.hold=exclusive,shared")
+    low, dots, high = values.partition("..")
+    if dots and not any(mark in values for mark in ",[{("):
+        return _range(text, path, low.strip(), high.strip())
+    parts = tuple(part.strip() for part in _split(values))
+    if "" in parts:
+        raise StudyError(f"--vary {text}: a value is empty")
+    return _checked(path, parts)
+
+
+def grid(variations: Sequence[Variation]) -> Iterator[tuple[str, ...]]:
+    """All combinations, the last setting changing first; one value for each setting."""
+    return itertools.product(*(variation.values for variation in variations))
+
+
+def sampled(
+    variations: Sequence[Variation], sampling: Sampling, points: int, seed: int
+) -> Iterator[tuple[str, ...]]:
+    """Points between the ends of ranges and among values.
+
+    Random points are independent and uniform. A Latin hypercube has, in each setting, one point in each of
+    as many equal parts as there are points: M. D. McKay, R. J. Beckman and W. J. Conover, "A comparison of
+    three methods for selecting values of input variables in the analysis of output from a computer code",
+    Technometrics 21 (1979); by `scipy.stats.qmc.LatinHypercube`.
+
+    Args:
+        variations: what is varied.
+        sampling: `random` or `latin_hypercube`.
+        points: how many, at least 1.
+        seed: of the study.
+    """
+    # a child that no replication has: those have keys of one number
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 0)))
+    if sampling == "latin_hypercube":
+        from scipy.stats.qmc import LatinHypercube
+
+        shares = LatinHypercube(d=len(variations), rng=generator).random(points)
+    else:
+        shares = generator.random((points, len(variations)))
+    for row in shares:
+        yield tuple(variation.at(float(share)) for variation, share in zip(variations, row, strict=True))
+
+
+def varied(
+    base: Configuration, variations: Sequence[Variation], points: Iterator[tuple[str, ...]]
+) -> Iterator[Configuration]:
+    """One configuration for each point that is new, named by its settings.
+
+    Example:
+        >>> variations = read_variations(["a=1,2"], "grid")
+        >>> [made.name for made in varied(Configuration("x"), variations, grid(variations))]
+        ['a=1', 'a=2']
+    """
+    seen = set()
+    for values in points:
+        if values in seen:  # of few values a sample takes some more than once
+            continue
+        seen.add(values)
+        settings = tuple(f"{one.path}={value}" for one, value in zip(variations, values, strict=True))
+        yield replace(base, name=" ".join(settings), overrides=(*base.overrides, *settings))
+
+
+def _of_values(path: str, values: Any) -> Variation:
+    if isinstance(values, str):
+        return read_variation(f"{path}={values}")
+    if not isinstance(values, Sequence) or not values:
+        raise StudyError(f"vary {path!r}: must be a list of values, not {values!r}")
+    written = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values)
+    return _checked(path, tuple(written))
+
+
+def _checked(path: str, values: tuple[str, ...]) -> Variation:
+    for value in values:
+        try:
+            read_value(value)
+        except ValueError as error:
+            raise StudyError(f"--vary {path}={value}: {error}") from None
+    twice = [value for value in values if values.count(value) > 1]
+    if twice:
+        raise StudyError(f"--vary {path}: {twice[0]} is given twice")
+    return Variation(path, values)
+
+
+def _range(text: str, path: str, low: str, high: str) -> Variation:
+    numbers = [_NUMBER.fullmatch(end) is not None for end in (low, high)]
+    kind: Literal["duration", "integer", "number"] = "number"
+    try:
+        if all(numbers):
+            kind = "integer" if low.lstrip("+-").isdecimal() and high.lstrip("+-").isdecimal() else "number"
+            ends = float(low), float(high)
+        else:
+            kind = "duration"
+            ends = float(parse_duration(low)), float(parse_duration(high))
+    except ValueError as error:
+        raise StudyError(f"--vary {text}: {error}") from None
+    if not (ends[0] < ends[1] < math.inf):
+        raise StudyError(f"--vary {text}: {low} must be less than {high}")
+    return Variation(path, (), *ends, kind)
+
+
+def _split(text: str) -> Iterator[str]:
+    """The parts between commas that stand in no brackets and no quotation marks."""
+    depth, quote, start = 0, "", 0
+    for position, mark in enumerate(text):
+        if quote:
+            quote = "" if mark == quote else quote
+        elif mark in "\"'":
+            quote = mark
+        elif mark in _OPENING:
+            depth += 1
+        elif mark in _CLOSING:
+            depth -= 1
+        elif mark == "," and depth == 0:
+            yield text[start:position]
+            start = position + 1
+    yield text[start:]
