@@ -46,6 +46,10 @@ class StudyError(QSessionError):
     """A study cannot be planned, run or stored."""
 
 
+class TaskError(StudyError):
+    """A task of a study failed in an unexpected way, or the workers that had it died."""
+
+
 class InvariantError(QSessionError):
     """A finished run breaks an accounting identity (S70 to S79)."""
 

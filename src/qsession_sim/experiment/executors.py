@@ -1,0 +1,339 @@
+"""Executors: where the tasks of a study are carried out. Which one it is changes no result (S7)."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import platform
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from traceback import extract_tb
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from qsession_sim.errors import QSessionError, StudyError, TaskError
+from qsession_sim.experiment.tasks import Task, TaskResult, run_task
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing.connection import Connection
+
+    from distributed import Client
+
+_AHEAD_PER_WORKER: Final = 4
+"""Tasks in the hands of a pool for each worker: enough that none waits, few enough to fit into memory."""
+
+_AHEAD_ON_CLUSTER: Final = 256
+"""The least number in the hands of a cluster, which may still have to start its workers."""
+
+_MOST_LOSSES: Final = 3
+"""So often may a worker die while it has a task; Dask's own number, `allowed-failures`, is the same."""
+
+_CLUSTER_SIZE_SECONDS: Final = 1.0
+"""A cluster is asked for its size no more often."""
+
+
+class Executor(Protocol):
+    """Carries out tasks."""
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+        """The results of tasks, in any order; the tasks are taken from their iterator as they are needed.
+
+        When the iterator is closed, or an exception leaves it, work that is under way is given up.
+
+        Raises:
+            TaskError: if a task raises what is no `QSessionError`, or its workers die again and again.
+            QSessionError: whatever a task raises.
+        """
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """One task after the other, in this process."""
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+        """The results in the order of the tasks."""
+        return map(_run, tasks)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Worker processes on this machine. They are spawned, so they know nothing but their task."""
+
+    workers: int
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+        """The results; the tasks of a worker that died are carried out again."""
+        waiting, losses = iter(tasks), Counter[str]()
+        while True:
+            pending: dict[Future[TaskResult], Task] = {}
+            try:
+                with _spawned_pool(self.workers) as submit:
+                    yield from _results(submit, waiting, self._ahead, pending)
+            except BrokenExecutor:  # and now every future is done
+                yield from (future.result() for future in pending if not _is_lost(future))
+                lost = [task for future, task in pending.items() if _is_lost(future)]
+                losses.update(task.id for task in lost)
+                _refuse_to_lose_forever(lost, losses)
+                waiting = chain(lost, waiting)
+            else:
+                return
+
+    def _ahead(self) -> int:
+        return _AHEAD_PER_WORKER * self.workers
+
+
+@dataclass(frozen=True)
+class Dask:
+    """The workers of a Dask cluster, by the address of its scheduler or by a client of it."""
+
+    cluster: str | Client
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+        """The results; Dask itself carries out again what a dead worker had."""
+        from distributed.scheduler import KilledWorker
+
+        with _client(self.cluster) as client:
+            pool = client.get_executor(pure=False)
+            pending: dict[Future[TaskResult], Task] = {}
+
+            def submit(task: Task) -> Future[TaskResult]:
+                return pool.submit(_run_packed, *_packed(task))  # type: ignore[no-any-return]
+
+            try:
+                yield from _results(submit, iter(tasks), _cluster_ahead(client), pending)
+            except KilledWorker as error:
+                raise TaskError(f"{error}") from error
+            except CancelledError as error:
+                raise StudyError(
+                    "the Dask cluster has given up the tasks of this study: its scheduler has stopped or "
+                    "somebody cancelled them; see the log of the scheduler, and start the study again"
+                ) from error
+            finally:
+                pool.shutdown(wait=False)
+
+
+def in_process() -> InProcess:
+    """Carry out tasks in this process, one after the other."""
+    return InProcess()
+
+
+def processes(workers: int) -> Processes:
+    """Carry out tasks in worker processes on this machine.
+
+    Scripts that use it must keep their own work under `if __name__ == "__main__":`, because each worker
+    imports the script.
+
+    Args:
+        workers: how many, at least 1.
+
+    Raises:
+        StudyError: if that is not such a number.
+
+    Example:
+        >>> processes(2)
+        Processes(workers=2)
+    """
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise StudyError(f"workers must be a whole number of at least 1, not {workers!r}")
+    return Processes(workers)
+
+
+def dask(cluster: str | Client) -> Dask:
+    """Carry out tasks on a Dask cluster, whoever started it, whose workers have the same qsession-sim.
+
+    Args:
+        cluster: the address of the scheduler, such as `tcp://node-7:8786`, or a `distributed.Client`, which
+            is left open.
+
+    Raises:
+        StudyError: if the library `distributed` is missing, or it is neither an address nor a client.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise StudyError(
+            "Dask needs the library distributed; get it with: pip install 'qsession-sim[dask]'"
+        ) from error
+    if not isinstance(cluster, str | Client):
+        raise StudyError(
+            f"a Dask cluster is the address of its scheduler, such as tcp://node-7:8786, "
+            f"or a distributed.Client, not {cluster!r}"
+        )
+    return Dask(cluster)
+
+
+def _results(
+    submit: Callable[[Task], Future[TaskResult]],
+    tasks: Iterator[Task],
+    ahead: Callable[[], int],
+    pending: dict[Future[TaskResult], Task],
+) -> Iterator[TaskResult]:
+    """Results as they come, with a bounded number of tasks submitted; `pending` is what is still to come."""
+    while True:
+        for task in islice(tasks, max(ahead() - len(pending), 0)):
+            pending[submit(task)] = task
+        if not pending:
+            return
+        for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            result = future.result()
+            del pending[future]
+            yield result
+
+
+def _run(task: Task) -> TaskResult:
+    """Carry out a task; whatever goes wrong is a `QSessionError` that names the task."""
+    try:
+        return run_task(task)
+    except QSessionError:
+        raise
+    except (Exception, SystemExit) as error:
+        place = extract_tb(error.__traceback__)[-1]
+        raise TaskError(
+            f"{_name(task)} failed: {type(error).__name__}: {error} "
+            f"({Path(place.filename).name}:{place.lineno})"
+        ) from error
+
+
+def _run_packed(packed: bytes, task_id: str) -> TaskResult:
+    """As `_run`, in a worker. What a task refers to is looked for here, not by the pool, to which a policy
+    that cannot be found is a dead worker; and errors leave their cause behind, whose class others lack."""
+    try:
+        task: Task = pickle.loads(packed)  # noqa: S301 - from the process that this one works for
+        _refuse_other_versions(task, task_id)
+        return _run(task)
+    except QSessionError as error:
+        failure = error.with_traceback(None)
+        failure.__cause__ = failure.__context__ = None
+    raise failure
+
+
+def _refuse_other_versions(task: Task, task_id: str) -> None:
+    if replace(task).id != task_id:  # computed anew, from what is installed here
+        raise StudyError(
+            f"the worker {platform.node()} has other versions of qsession-sim or of NumPy than the process "
+            f"that plans the study, so its results could differ; install the same ones"
+        )
+
+
+def _packed(task: Task) -> tuple[bytes, str]:
+    """What `_run_packed` takes."""
+    return pickle.dumps(task), task.id
+
+
+def _name(task: Task) -> str:
+    return f"configuration {task.configuration!r}, replication {task.replication} (seed {task.seed})"
+
+
+@contextmanager
+def _spawned_pool(workers: int) -> Iterator[Callable[[Task], Future[TaskResult]]]:
+    """A pool that runs tasks. Left by an exception, it is gone at once; else its workers end in peace."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    context = get_context("spawn")
+    # workers end when the other end is closed: by us, or by the system when this process is killed
+    lifeline, held = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(workers, context, _begin_worker, (lifeline,))
+    try:
+        with lifeline, held:
+            yield lambda task: _submit(pool, task)
+            pool.shutdown()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _submit(pool: ProcessPoolExecutor, task: Task) -> Future[TaskResult]:
+    """Submit a task; to a broken pool, too."""
+    try:
+        with _interrupts_blocked():  # a worker may be started here, and Ctrl-C is for its parent alone
+            return pool.submit(_run_packed, *_packed(task))
+    except BrokenExecutor as broken:
+        future: Future[TaskResult] = Future()
+        future.set_exception(broken)
+        return future
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Let Ctrl-C wait; processes that are started meanwhile never see it. Where signals cannot be blocked,
+    on Windows, those processes ignore it only after they have begun."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin_worker(lifeline: Connection) -> None:
+    """What each worker does first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # there is a worker for each processor already
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+
+
+def _end_with(lifeline: Connection) -> None:
+    """End this process when the other end of a connection is closed."""
+    try:
+        lifeline.recv()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def _is_lost(future: Future[TaskResult]) -> bool:
+    return future.cancelled() or isinstance(future.exception(), BrokenExecutor)
+
+
+def _refuse_to_lose_forever(lost: list[Task], losses: Counter[str]) -> None:
+    for task in lost:
+        if losses[task.id] < _MOST_LOSSES:
+            continue
+        raise TaskError(
+            f"worker processes died {_MOST_LOSSES} times at {_name(task)} or tasks beside it; perhaps they "
+            f"need more memory than there is, so use fewer workers; a script must keep its own work under "
+            f"if __name__ == '__main__':"
+        )
+
+
+@contextmanager
+def _client(cluster: str | Client) -> Iterator[Client]:
+    """A client of a cluster; one that is made here is closed afterwards."""
+    from distributed import Client
+
+    if isinstance(cluster, Client):
+        yield cluster
+        return
+    try:
+        client = Client(cluster, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise StudyError(
+            f"no Dask scheduler answers at {cluster}: {error}; give the address that the scheduler "
+            f"printed when it started"
+        ) from error
+    with client:
+        yield client
+
+
+def _cluster_ahead(client: Client) -> Callable[[], int]:
+    """How many tasks a cluster is given; it may grow and shrink."""
+    asked_seconds, ahead = -_CLUSTER_SIZE_SECONDS, 0
+
+    def current() -> int:
+        nonlocal asked_seconds, ahead
+        if time.monotonic() - asked_seconds >= _CLUSTER_SIZE_SECONDS:
+            threads: dict[str, Any] = client.nthreads()
+            asked_seconds = time.monotonic()
+            ahead = max(_AHEAD_PER_WORKER * sum(threads.values()), _AHEAD_ON_CLUSTER)
+        return ahead
+
+    return current

@@ -1,0 +1,139 @@
+"""A Dask cluster whose scheduler and workers are processes: the same results as in process (S7)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from qsession_sim.errors import PolicyError, StudyError, TaskError
+from qsession_sim.experiment.executors import dask
+from qsession_sim.experiment.tasks import run_task
+
+from .small_tasks import LIBRARY, USER_FILE, in_order, lines, tasks
+
+distributed = pytest.importorskip("distributed", reason="pip install 'qsession-sim[dask]'")
+library_settings = pytest.importorskip("dask.config")
+
+WORKERS = 3
+
+ENVIRONMENT = {**LIBRARY, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+
+
+def start(stack, *arguments):
+    """A process that ends with the stack."""
+    process = stack.enter_context(
+        subprocess.Popen(
+            [sys.executable, "-m", *arguments, "--no-dashboard"],
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    )
+    stack.callback(process.kill)
+    return process
+
+
+def wait_for(condition, patience_seconds=30.0):
+    until = time.monotonic() + patience_seconds
+    while not (answer := condition()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return answer
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """The address of a scheduler with its workers, and the process of the scheduler."""
+    directory = tmp_path_factory.mktemp("cluster")
+    found = directory / "scheduler.json"
+    with ExitStack() as stack:
+        # the file appears before it is written
+        scheduler = start(
+            stack,
+            "distributed.cli.dask_scheduler",
+            "--host=127.0.0.1",
+            "--port=0",
+            f"--scheduler-file={found}",
+        )
+        address = json.loads(wait_for(lambda: found.exists() and found.read_text()))["address"]
+        for number in range(WORKERS):
+            options = ("--nthreads=1", "--no-nanny", f"--local-directory={directory / str(number)}")
+            start(stack, "distributed.cli.dask_worker", address, *options)
+        with distributed.Client(address) as client:
+            client.wait_for_workers(WORKERS, timeout=30)
+        yield address, scheduler
+
+
+@pytest.fixture
+def cluster(running):
+    return running[0]
+
+
+@pytest.fixture
+def user_file(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(USER_FILE)
+    return file
+
+
+def test_a_cluster_changes_no_byte(cluster, user_file, tmp_path):
+    """By address and by client, with functions that the workers load from their file."""
+    planned = tasks(20, metrics=("mean_waiting", f"{user_file}:pid"), policy=f"{user_file}:last_first")
+    by_address = in_order(dask(cluster).run(planned))
+    pids = {line.split()[0] for line in lines(tmp_path / "log")}
+    with distributed.Client(cluster) as client:
+        by_client = in_order(dask(client).run(planned))
+        assert client.status == "running"  # it is the caller's
+    expected = [json.dumps(run_task(task).to_json()) for task in planned]
+    assert [json.dumps(result.to_json()) for result in by_address] == expected
+    assert [json.dumps(result.to_json()) for result in by_client] == expected
+    assert len(pids) == WORKERS
+
+
+def test_an_error_of_a_task_comes_back_from_the_cluster(cluster, user_file):
+    with pytest.raises(PolicyError, match="Strange"):
+        list(dask(cluster).run(tasks(2, policy=f"{user_file}:stumbles")))
+    with pytest.raises(TaskError, match="SystemExit: 3"):
+        list(dask(cluster).run(tasks(1, policy=f"{user_file}:exits")))
+
+
+def test_a_killed_worker_of_the_cluster_loses_nothing_but_time(cluster, user_file, tmp_path):
+    planned = tasks(20, metrics=("mean_waiting", f"{user_file}:dies_once"))
+    results = in_order(dask(cluster).run(planned))
+    assert (tmp_path / "died").exists()
+    assert results == [run_task(task) for task in planned]
+
+
+def test_a_task_that_kills_the_workers_of_a_cluster_ends_the_study(cluster, user_file, tmp_path):
+    """As often as the cluster allows; nobody is left to work afterwards."""
+    with pytest.raises(TaskError, match="all those workers died while running it"):
+        list(dask(cluster).run(tasks(1, metrics=(f"{user_file}:dies",))))
+    assert lines(tmp_path / "log") == ["died"] * 2
+
+
+def test_a_cluster_that_goes_away_ends_the_study(running):
+    cluster, scheduler = running
+
+    def planned():
+        yield from tasks(3)
+        scheduler.kill()
+
+    with pytest.raises(StudyError, match="its scheduler has stopped"):
+        list(dask(cluster).run(planned()))
+
+
+def test_a_cluster_that_is_not_there():
+    impatient = library_settings.set({"distributed.comm.timeouts.connect": "200ms"})
+    with impatient, pytest.raises(StudyError, match="no Dask scheduler answers at tcp:"):
+        list(dask("tcp://127.0.0.1:1").run(tasks(1)))
+
+
+@pytest.mark.parametrize("cluster", [None, 8786])
+def test_what_is_no_cluster(cluster):
+    with pytest.raises(StudyError, match="is the address of its scheduler"):
+        dask(cluster)

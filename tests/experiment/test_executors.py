@@ -1,0 +1,152 @@
+"""Executors: the same results wherever tasks are carried out (S7), and whatever happens to the workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from qsession_sim.errors import PolicyError, QSessionError, StudyError, TaskError
+from qsession_sim.experiment import executors
+from qsession_sim.experiment.executors import dask, in_process, processes
+from qsession_sim.experiment.tasks import run_task
+
+from .small_tasks import LIBRARY, USER_FILE, has_ended, in_order, lines, tasks
+
+
+@pytest.fixture
+def user_file(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(USER_FILE)
+    return file
+
+
+def texts(results):
+    """Results as they are written."""
+    return [json.dumps(result.to_json()) for result in results]
+
+
+def test_in_process_they_come_in_the_order_of_the_tasks():
+    planned = tasks(3, policies=("priority", "fifo"))
+    assert list(in_process().run(planned)) == [run_task(task) for task in planned]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_the_number_of_workers_changes_no_byte(workers, user_file, tmp_path):
+    """With a policy and a metric that every worker loads from their file."""
+    planned = tasks(12, metrics=("mean_slowdown", f"{user_file}:pid"), policy=f"{user_file}:last_first")
+    results = in_order(processes(workers).run(planned))
+    pids, seeds = zip(*(line.split() for line in lines(tmp_path / "log")), strict=True)
+    assert texts(results) == texts(run_task(task) for task in planned)
+    assert sorted(map(int, seeds)) == sorted(task.seed for task in planned)
+    assert str(os.getpid()) not in pids
+
+
+def test_a_killed_worker_loses_nothing_but_time(user_file, tmp_path):
+    planned = tasks(8, metrics=("mean_waiting", f"{user_file}:dies_once"))
+    results = in_order(processes(2).run(planned))
+    assert (tmp_path / "died").exists()
+    assert texts(results) == texts(run_task(task) for task in planned)
+
+
+def test_a_task_that_kills_every_worker_is_named_in_the_end(user_file, tmp_path):
+    with pytest.raises(TaskError, match=r"died 3 times at configuration 'fifo', replication 0 \(seed \d+\)"):
+        list(processes(1).run(tasks(1, metrics=(f"{user_file}:dies",))))
+    assert lines(tmp_path / "log") == ["died"] * 3
+
+
+def test_tasks_are_taken_as_they_are_needed_and_given_up_with_the_iterator(user_file, tmp_path):
+    planned = tasks(30, metrics=(f"{user_file}:pid",))
+    taken = []
+    results = processes(1).run(taken.append(task) or task for task in planned)
+    next(results)
+    # four are in the hands of the worker while the first result is waited for
+    assert [task.replication for task in taken] == [0, 1, 2, 3]
+    results.close()
+    assert len(lines(tmp_path / "log")) <= 4
+    assert has_ended(int(lines(tmp_path / "log")[0].split()[0]))
+
+
+def test_workers_end_when_their_parent_is_killed(user_file, tmp_path):
+    script = tmp_path / "study.py"
+    script.write_text(
+        "from experiment.small_tasks import tasks\n"
+        "from qsession_sim.experiment.executors import processes\n"
+        "if __name__ == '__main__':\n"
+        f"    for result in processes(2).run(tasks(1000, metrics=({f'{user_file}:slow'!r},))):\n"
+        "        print(result.replication, flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, script], env=LIBRARY, stdout=subprocess.PIPE) as parent:
+        parent.stdout.readline()
+        parent.kill()
+    pids = {int(line.split()[0]) for line in lines(tmp_path / "log")}
+    assert pids
+    assert parent.pid not in pids
+    assert all(map(has_ended, pids))
+
+
+def test_an_error_of_a_task_ends_the_study(user_file):
+    with pytest.raises(PolicyError) as caught:
+        list(processes(1).run(tasks(2, policy=f"{user_file}:stumbles")))
+    with pytest.raises(PolicyError) as expected:
+        list(in_process().run(tasks(2, policy=f"{user_file}:stumbles")))
+    assert str(caught.value) == str(expected.value)
+
+
+def test_an_unexpected_error_names_the_task_and_the_line(user_file):
+    line = 1 + USER_FILE.splitlines().index("    raise SystemExit(3)")
+    with pytest.raises(TaskError) as caught:
+        list(in_process().run(tasks(1, policy=f"{user_file}:exits")))
+    seed = tasks(1)[0].seed
+    assert str(caught.value) == (
+        f"configuration 'fifo', replication 0 (seed {seed}) failed: SystemExit: 3 (mine.py:{line})"
+    )
+    assert isinstance(caught.value.__cause__, SystemExit)
+
+
+def in_a_worker(task, task_id=None):
+    """What the pool does there, with the error as it comes back."""
+    try:
+        return executors._run_packed(pickle.dumps(task), task_id or task.id)
+    except QSessionError as error:
+        raise pickle.loads(pickle.dumps(error)) from None
+
+
+def test_errors_leave_classes_behind_that_other_processes_do_not_have(user_file):
+    with pytest.raises(TaskError, match="SystemExit: 3") as caught:
+        in_a_worker(tasks(1, policy=f"{user_file}:exits")[0])
+    assert caught.value.__cause__ is None
+
+
+def test_a_policy_that_has_gone_is_an_error_and_no_dead_worker(user_file):
+    (task,) = tasks(1, policy=f"{user_file}:last_first")
+    assert pickle.loads(pickle.dumps(task)) == task
+    (other,) = tasks(1, policy=f"{user_file}:stumbles")
+    user_file.unlink()
+    with pytest.raises(PolicyError, match=r"mine\.py"):
+        in_a_worker(other)
+
+
+def test_a_worker_with_other_versions_is_refused():
+    (task,) = tasks(1)
+    other = "0" * 64  # what the id would be with other versions
+    with pytest.raises(StudyError, match="has other versions of qsession-sim or of NumPy"):
+        in_a_worker(task, other)
+    assert in_a_worker(replace(task)) == run_task(task)
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2", None])
+def test_a_number_of_workers_that_is_none(workers):
+    with pytest.raises(StudyError, match="workers must be a whole number of at least 1, not "):
+        processes(workers)
+
+
+def test_a_cluster_needs_the_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(StudyError, match=r"pip install 'qsession-sim\[dask\]'"):
+        dask("tcp://127.0.0.1:8786")

@@ -1,0 +1,284 @@
+"""Study directories: no finished task is run again, and nothing damages what is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from qsession_sim.errors import StudyError
+from qsession_sim.experiment import store as store_module
+from qsession_sim.experiment.executors import in_process
+from qsession_sim.experiment.store import (
+    Store,
+    StudyProgress,
+    carry_out,
+    merge_stores,
+    open_store,
+    read_plan,
+)
+from qsession_sim.experiment.tasks import run_task
+
+from .small_tasks import LIBRARY, USER_FILE, has_ended, in_order, lines, tasks
+
+PLAN = {"seed": 1, "policies": ["fifo"], "replications": 6}
+
+STUDY = """
+import sys
+from experiment.small_tasks import tasks
+from qsession_sim.experiment.executors import in_process, processes
+from qsession_sim.experiment.store import carry_out, open_store
+
+if __name__ == "__main__":
+    executor, metric = {"2": processes(2), "0": in_process()}[sys.argv[1]], sys.argv[2]
+    planned = tasks(int(sys.argv[3]), metrics=("mean_waiting", metric))
+    for result in carry_out(planned, executor, store=open_store("study", {"seed": 1})):
+        print(result.replication, flush=True)
+"""
+
+
+class Counting:
+    """An executor that notes what it is given."""
+
+    def __init__(self):
+        self.given = []
+
+    def run(self, planned):
+        for task in planned:
+            self.given.append(task.replication)
+            yield run_task(task)
+
+
+def content(directory):
+    """All files below a directory."""
+    files = sorted(path for path in Path(directory).rglob("*") if path.is_file())
+    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
+
+
+def test_a_result_comes_back_as_it_was(tmp_path):
+    store = open_store(tmp_path / "study", PLAN)
+    (result,) = map(run_task, tasks(1))
+    assert store.get(result.id) is None
+    store.put(result)
+    assert store.get(result.id) == result
+    assert list(store.ids()) == [result.id]
+    text = json.dumps(result.to_json(), ensure_ascii=False) + "\n"
+    assert content(tmp_path / "study") == {
+        "plan.json": (json.dumps(PLAN, indent=2) + "\n").encode(),
+        f"results/{result.id[:2]}/{result.id}.json": text.encode(),
+    }
+
+
+def test_finished_tasks_are_not_run_again(tmp_path):
+    planned, store = tasks(6), open_store(tmp_path / "study", PLAN)
+    first, second = Counting(), Counting()
+    for result in carry_out(planned, first, store=store):
+        if result.replication == 3:
+            break
+    resumed = in_order(carry_out(planned, second, store=open_store(tmp_path / "study", PLAN)))
+    assert (first.given, second.given) == ([0, 1, 2, 3], [4, 5])
+    assert resumed == [run_task(task) for task in planned]
+
+
+def test_what_another_process_finishes_meanwhile_is_not_run_again(tmp_path):
+    planned, store, executor = tasks(3), open_store(tmp_path / "study", PLAN), Counting()
+    results = carry_out(planned, executor, store=store)
+    first = next(results)
+    store.put(run_task(planned[1]))
+    assert in_order([first, *results]) == [run_task(task) for task in planned]
+    assert executor.given == [0, 2]
+
+
+def test_without_a_store_everything_is_run():
+    planned = tasks(2)
+    assert list(carry_out(planned, in_process())) == [run_task(task) for task in planned]
+
+
+def test_progress_counts_what_was_there(tmp_path):
+    planned, store, seen = tasks(3), open_store(tmp_path / "study", PLAN), []
+    store.put(run_task(planned[0]))
+    list(carry_out(planned, in_process(), store=store, total=3, progress=seen.append))
+    assert seen == [StudyProgress(1, 1, 3), StudyProgress(2, 1, 3), StudyProgress(3, 1, 3)]
+
+
+@pytest.mark.parametrize("damage", [b"", b'{"id": "', b"[]", b"{}", b'{"id": "a", "what": 1}', b"\xff"])
+def test_a_damaged_result_is_computed_again(tmp_path, damage):
+    (task,), store = tasks(1), open_store(tmp_path / "study", PLAN)
+    list(carry_out([task], in_process(), store=store))
+    whole = content(tmp_path / "study")
+    (file,) = (tmp_path / "study" / "results").glob("*/*")
+    file.write_bytes(damage)
+    assert list(carry_out([task], in_process(), store=store)) == [run_task(task)]
+    assert content(tmp_path / "study") == whole
+
+
+def test_a_result_under_the_name_of_another_is_not_used(tmp_path):
+    (one, other), store = tasks(2), open_store(tmp_path / "study", PLAN)
+    store.put(run_task(one))
+    (file,) = (tmp_path / "study" / "results").glob("*/*")
+    there = store._path(other.id)
+    there.parent.mkdir(exist_ok=True)
+    file.rename(there)
+    assert store.get(other.id) is None
+
+
+def test_a_directory_holds_one_study(tmp_path):
+    open_store(tmp_path / "study", PLAN)
+    with pytest.raises(StudyError) as caught:
+        open_store(tmp_path / "study", {**PLAN, "policies": ["fifo", "priority"]})
+    assert str(caught.value) == (
+        f'{tmp_path / "study"} holds another study: its policies is ["fifo"], not ["fifo", "priority"]; '
+        f"choose another directory, or ask for the same study to go on with it"
+    )
+    assert read_plan(tmp_path / "study") == PLAN
+
+
+def test_of_two_that_begin_at_once_the_first_wins(tmp_path, monkeypatch):
+    begin = store_module._begin
+
+    def late(target, plan):
+        monkeypatch.setattr(store_module, "_begin", begin)
+        open_store(target, PLAN)  # the other process, after this one has seen that nothing is there
+        begin(target, plan)
+
+    monkeypatch.setattr(store_module, "_begin", late)
+    with pytest.raises(StudyError, match="its seed is 1, not 2"):
+        open_store(tmp_path / "study", {**PLAN, "seed": 2})
+    monkeypatch.setattr(store_module, "_begin", late)
+    assert open_store(tmp_path / "other", PLAN) == Store(tmp_path / "other")
+    assert list(content(tmp_path)) == ["other/plan.json", "study/plan.json"]
+
+
+def test_file_systems_without_hard_links(tmp_path, monkeypatch):
+    def refuse(path, target):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    open_store(tmp_path / "study", PLAN)
+    assert read_plan(tmp_path / "study") == PLAN
+    assert list(content(tmp_path / "study")) == ["plan.json"]
+
+
+def test_nothing_else_is_taken_for_a_study_directory(tmp_path):
+    (tmp_path / "thesis.txt").write_text("everything")
+    with pytest.raises(StudyError, match="exists and is not a study directory"):
+        open_store(tmp_path, PLAN)
+    with pytest.raises(StudyError, match="cannot make the study directory"):
+        open_store(tmp_path / "thesis.txt" / "study", PLAN)
+    with pytest.raises(StudyError, match="cannot make the study directory"):
+        open_store(tmp_path / "thesis.txt", PLAN)
+    with pytest.raises(StudyError, match="name of the study directory is empty"):
+        open_store("", PLAN)
+    with pytest.raises(StudyError, match=r"is not a study directory: it has no plan\.json"):
+        read_plan(tmp_path)
+    assert content(tmp_path) == {"thesis.txt": b"everything"}
+
+
+@pytest.mark.parametrize(("text", "what"), [("{", "Expecting property name"), ("[]", "is not a JSON object")])
+def test_a_damaged_plan(tmp_path, text, what):
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(StudyError, match=f"is damaged: plan.json.*{what}"):
+        open_store(tmp_path, PLAN)
+
+
+def test_an_interrupt_while_a_result_is_written_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(path, target):
+        raise KeyboardInterrupt
+
+    store = open_store(tmp_path / "study", PLAN)
+    before = content(tmp_path / "study")
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(carry_out(tasks(1), in_process(), store=store))
+    assert content(tmp_path / "study") == before
+
+
+def test_a_store_that_cannot_be_written(tmp_path):
+    store = open_store(tmp_path / "study", PLAN)
+    (tmp_path / "study" / "results").write_text("a file where results should be")
+    with pytest.raises(StudyError, match="cannot read the study directory"):
+        list(carry_out(tasks(1), in_process(), store=store))
+
+
+def test_studies_with_the_same_plan_merge(tmp_path):
+    planned = tasks(6)
+    whole, left, right = (open_store(tmp_path / name, PLAN) for name in ("whole", "left", "right"))
+    for store, part in ((whole, planned), (left, planned[:4]), (right, planned[2:])):
+        list(carry_out(part, in_process(), store=store))
+    before = content(left.directory)
+    merged = merge_stores([left.directory, right.directory], tmp_path / "merged")
+    assert content(merged.directory) == content(whole.directory)
+    assert content(left.directory) == before
+    executor = Counting()
+    assert in_order(carry_out(planned, executor, store=merged)) == [run_task(task) for task in planned]
+    assert executor.given == []
+
+
+def test_studies_with_different_plans_do_not_merge(tmp_path):
+    open_store(tmp_path / "left", PLAN)
+    open_store(tmp_path / "right", {**PLAN, "seed": 2})
+    with pytest.raises(StudyError, match="its seed is 2, not 1; only studies with the same plan merge"):
+        merge_stores([tmp_path / "left", tmp_path / "right"], tmp_path / "merged")
+    with pytest.raises(StudyError, match="no study to merge"):
+        merge_stores([], tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+
+
+def start(tmp_path, *arguments):
+    """A study in a process of its own, as in a terminal: Ctrl-C reaches it and its workers."""
+    (tmp_path / "study.py").write_text(STUDY)
+    return subprocess.Popen(
+        [sys.executable, "study.py", *arguments],
+        cwd=tmp_path,
+        env=LIBRARY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
+    (tmp_path / "mine.py").write_text(USER_FILE)
+    metric = f"{tmp_path / 'mine.py'}:slow"
+    planned = tasks(40, metrics=("mean_waiting", metric))
+    with start(tmp_path, "2", metric, "40") as study:
+        assert study.stdout is not None
+        printed = [study.stdout.readline() for _ in range(5)]
+        os.killpg(study.pid, signal.SIGINT)
+        rest, complaints = study.communicate(timeout=20)
+    # one traceback, of the process that was asked to stop; none of the workers
+    assert (study.returncode, complaints.count("Traceback")) == (-signal.SIGINT, 1)
+    workers = {int(line.split()[0]) for line in lines(tmp_path / "log")}
+    assert all(map(has_ended, workers))
+
+    store = open_store(tmp_path / "study", {"seed": 1})
+    kept = {task.seed for task in planned if store.get(task.id) is not None}
+    assert len(printed) <= len(kept) < 40
+    assert len(printed + rest.splitlines()) <= len(kept)
+
+    (tmp_path / "log").unlink()
+    resumed = in_order(carry_out(planned, in_process(), store=store))
+    run_again = Counter(int(line.split()[1]) for line in lines(tmp_path / "log"))
+    assert run_again == Counter(task.seed for task in planned if task.seed not in kept)
+    assert resumed == [run_task(task) for task in planned]
+
+
+def test_two_processes_in_one_directory_do_not_damage_it(tmp_path):
+    (tmp_path / "mine.py").write_text(USER_FILE)
+    metric = f"{tmp_path / 'mine.py'}:pid"
+    with start(tmp_path, "0", metric, "60") as one, start(tmp_path, "0", metric, "60") as other:
+        outputs = [process.communicate(timeout=30) for process in (one, other)]
+    assert [err for _, err in outputs] == ["", ""]
+    assert [sorted(map(int, out.split())) for out, _ in outputs] == [list(range(60))] * 2
+    store = open_store(tmp_path / "study", {"seed": 1})
+    planned = tasks(60, metrics=("mean_waiting", metric))
+    assert list(store.ids()) == sorted(task.id for task in planned)
+    assert [store.get(task.id) for task in planned] == [run_task(task) for task in planned]
+    assert [name for name in content(store.directory) if "partial" in name] == []
