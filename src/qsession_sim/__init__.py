@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from qsession_sim.errors import StudyError as StudyError
     from qsession_sim.errors import WorkloadFileError as WorkloadFileError
     from qsession_sim.experiment.simulate import simulate as simulate
+    from qsession_sim.experiment.studies import compare as compare
+    from qsession_sim.experiment.studies import replicate as replicate
+    from qsession_sim.experiment.studies import sweep as sweep
+    from qsession_sim.experiment.study import Study as Study
+    from qsession_sim.experiment.tasks import Configuration as Configuration
     from qsession_sim.policies.user import policy as policy
     from qsession_sim.results.run import Run as Run
     from qsession_sim.results.run import load as load
@@ -50,6 +55,8 @@ _HOME: Final = {
     "Scenario": "scenario.load",
     "ScenarioError": "errors",
     "Service": "simulation.service",
+    "Configuration": "experiment.tasks",
+    "Study": "experiment.study",
     "StudyError": "errors",
     "Workload": "workload.columns",
     "WorkloadFileError": "errors",
@@ -60,6 +67,9 @@ _HOME: Final = {
     "load_scenario": "scenario.load",
     "parse_duration": "units",
     "policy": "policies.user",
+    "replicate": "experiment.studies",
+    "compare": "experiment.studies",
+    "sweep": "experiment.studies",
     "simulate": "experiment.simulate",
     "write_workload": "workload.export",
 }

@@ -21,7 +21,7 @@ from qsession_sim.policies.names import hint
 from qsession_sim.policies.registry import QUEUE_POLICIES, QUEUE_POLICY_NAMES, queue_settings
 from qsession_sim.policies.user import PolicyFunction, UserPolicy, find_user_policy
 from qsession_sim.results.run import Run
-from qsession_sim.scenario.load import Scenario, load_scenario
+from qsession_sim.scenario.load import LIBRARY_ORIGIN, Scenario, load_scenario
 from qsession_sim.scenario.resolved_trace import ResolvedTrace
 
 Source = str | Path | Mapping[str, Any] | Scenario
@@ -55,6 +55,8 @@ class Plan:
         functions: the user's functions among the queue policies, by what configurations call them.
         warm_up: `scenario`: what the scenario says; `mser5`: found in each run.
         batches: for batch means of one long run; 0: none.
+        scenario_file: the name of the scenario in commands; None: it was not read from a file.
+        options: of commands, for what all configurations share, such as `--set` and its value.
     """
 
     scenario: Scenario
@@ -63,6 +65,8 @@ class Plan:
     functions: Mapping[str, Reference] = field(default_factory=dict)
     warm_up: Literal["scenario", "mser5"] = "scenario"
     batches: int = 0
+    scenario_file: str | None = None
+    options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # kept while the study runs: a configuration is asked for once for every replication
@@ -114,12 +118,26 @@ class Plan:
             for reference in self.task(configuration, 0).references():
                 reference.portable_spelling()
 
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The names of the metrics."""
+        return tuple(map(metric_name, self.metrics))
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the resolved scenario and of the code of each function, by name."""
+        functions = [*self.functions.values(), *(one for one in self.metrics if isinstance(one, Reference))]
+        written = self.scenario.to_json().encode()
+        return {
+            "scenario": hashlib.sha256(written).hexdigest(),
+            **{reference.name: reference.digest for reference in functions},
+        }
+
     def describe(self) -> dict[str, Any]:
         """What is studied, as JSON values: the same for studies that may share results."""
         return {
             "scenario": self.scenario.dump(),
             "seed": self.seed,
-            "metrics": list(map(metric_name, self.metrics)),
+            "metrics": list(self.metric_names),
             "warm_up": self.warm_up,
             "batches": self.batches,
         }
@@ -189,6 +207,7 @@ def make_plan(
     found = warm_up == MSER5
     if warm_up is not None and not found:
         overrides = (*overrides, f"warm_up={warm_up}")
+    settings = [part for override in overrides for part in ("--set", override)]
     scenario = load_scenario(
         source, overrides, seed, skip_bad_lines=skip_bad_lines, queue_policies=QUEUE_POLICY_NAMES
     )
@@ -204,6 +223,8 @@ def make_plan(
         dict(functions or {}),
         "mser5" if found else "scenario",
         batches,
+        _file_of(source),
+        (*settings, *(["--skip-bad-lines"] if skip_bad_lines else ())),
     )
 
 
@@ -261,6 +282,12 @@ def configurations_of(
 def describe_configurations(configurations: Iterable[Configuration]) -> list[dict[str, Any]]:
     """Configurations as JSON values."""
     return [asdict(configuration) for configuration in configurations]
+
+
+def _file_of(source: Source) -> str | None:
+    if isinstance(source, Scenario):
+        return None if source.origin == LIBRARY_ORIGIN else source.origin
+    return None if isinstance(source, Mapping) else str(source)
 
 
 def _name_of(policy: str | PolicyFunction, functions: dict[str, Reference]) -> str:

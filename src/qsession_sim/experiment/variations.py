@@ -23,6 +23,7 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _OPENING: Final = "[{("
 _CLOSING: Final = "]})"
 _DIGITS: Final = 6
+_MOST_POINTS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ def read_variations(vary: Mapping[str, Any] | Sequence[str], sampling: str) -> t
     twice = [path for path in paths if paths.count(path) > 1]
     if twice:
         raise StudyError(f"--vary: {twice[0]} is named twice")
+    if "seed" in paths:
+        raise StudyError("--vary seed: every replication has a seed of its own; vary anything else")
     ranges = [variation.path for variation in read if not variation.values]
     if ranges and sampling == "grid":
         raise StudyError(
@@ -155,23 +158,73 @@ def sampled(
         yield tuple(variation.at(float(share)) for variation, share in zip(variations, row, strict=True))
 
 
-def varied(
-    base: Configuration, variations: Sequence[Variation], points: Iterator[tuple[str, ...]]
-) -> Iterator[Configuration]:
-    """One configuration for each point that is new, named by its settings.
+def sweep_points(
+    bases: Sequence[Configuration],
+    variations: Sequence[Variation],
+    sampling: Sampling,
+    points: int | None,
+    seed: int,
+) -> tuple[Configuration, ...]:
+    """The configurations of a sweep, named by their settings and, if there are several, by their base.
+
+    Those come first that together have every value of a grid, so that what cannot be used shows at once.
+
+    Args:
+        bases: what every point is simulated with.
+        variations: what is varied.
+        sampling: how points are chosen.
+        points: how many are sampled; None for a grid.
+        seed: of the study.
+
+    Raises:
+        StudyError: if the number of points is missing, out of range or too large.
 
     Example:
         >>> variations = read_variations(["a=1,2"], "grid")
-        >>> [made.name for made in varied(Configuration("x"), variations, grid(variations))]
+        >>> [made.name for made in sweep_points([Configuration("x")], variations, "grid", None, 7)]
         ['a=1', 'a=2']
     """
-    seen = set()
-    for values in points:
-        if values in seen:  # of few values a sample takes some more than once
-            continue
-        seen.add(values)
+    if sampling == "grid":
+        if points is not None:
+            raise StudyError("a grid has all combinations; leave the number of points out, or sample them")
+        count = math.prod(len(variation.values) for variation in variations)
+        if count > _MOST_POINTS:
+            raise StudyError(f"the grid has {count:,} points; sample at most {_MOST_POINTS:,} of them")
+        chosen = dict.fromkeys((*_diagonal(variations), *grid(variations)))
+    else:
+        whole = isinstance(points, int) and not isinstance(points, bool)
+        if points is None or not whole or not 1 <= points <= _MOST_POINTS:
+            raise StudyError(
+                f"{sampling} sampling needs a number of points from 1 to {_MOST_POINTS:,}, not {points!r}"
+            )
+        # of few values a sample takes some more than once
+        chosen = dict.fromkeys(sampled(variations, sampling, points, seed))
+    made = []
+    for values in chosen:
         settings = tuple(f"{one.path}={value}" for one, value in zip(variations, values, strict=True))
-        yield replace(base, name=" ".join(settings), overrides=(*base.overrides, *settings))
+        for base in bases:
+            name = " ".join(settings if len(bases) == 1 else (base.name, *settings))
+            made.append(replace(base, name=name, overrides=(*base.overrides, *settings)))
+    return tuple(made)
+
+
+def written(variation: Variation) -> str:
+    """`PATH=V1,V2,…` or `PATH=LOW..HIGH` again.
+
+    Example:
+        >>> written(read_variation("a = 1s .. 9s"))
+        'a=1s..9s'
+    """
+    if variation.values:
+        return f"{variation.path}={','.join(variation.values)}"
+    ends = (variation.low, variation.high)
+    shown = [format_duration(round(end)) if variation.kind == "duration" else f"{end:g}" for end in ends]
+    return f"{variation.path}={'..'.join(shown)}"
+
+
+def _diagonal(variations: Sequence[Variation]) -> Iterator[tuple[str, ...]]:
+    for number in range(max(len(variation.values) for variation in variations)):
+        yield tuple(variation.values[number % len(variation.values)] for variation in variations)
 
 
 def _of_values(path: str, values: Any) -> Variation:

@@ -40,7 +40,8 @@ QUEUE_POLICIES: Final = tuple(PARAMETERS)
 HOLD_POLICIES: Final = ("exclusive", "shared", "gap_fill", "none", "adaptive")
 ROUTING_POLICIES: Final = ("least_busy", "shortest_expected_wait", "round_robin", "random")
 
-_LIBRARY_ORIGIN: Final = "scenario"
+LIBRARY_ORIGIN: Final = "scenario"
+"""The origin of a scenario that was read from no file."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def read_resolved(written: Mapping[str, Any], directory: pathlib.Path) -> Scenar
         >>> read_resolved(scenario.dump(), scenario.directory).resolved == scenario.resolved
         True
     """
-    return _rebuild(written, _written(written), _LIBRARY_ORIGIN, written, directory)
+    return _rebuild(written, _written(written), LIBRARY_ORIGIN, written, directory)
 
 
 def _rebuild(written: Any, text: str, origin: str, human: Any, directory: pathlib.Path) -> Scenario:
@@ -239,8 +240,8 @@ def _read(source: str | pathlib.Path | Mapping[str, Any] | Scenario) -> _Source:
     try:
         data = plain(source)
     except ValueError as error:
-        raise ScenarioError((f"{_LIBRARY_ORIGIN}: {error}",)) from None
-    return _Source(Document(_LIBRARY_ORIGIN, data), _written(data), pathlib.Path())
+        raise ScenarioError((f"{LIBRARY_ORIGIN}: {error}",)) from None
+    return _Source(Document(LIBRARY_ORIGIN, data), _written(data), pathlib.Path())
 
 
 def _around_trace(name: str) -> _Source:

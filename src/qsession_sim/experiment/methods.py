@@ -1,0 +1,106 @@
+"""How a study was done and what it found, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from qsession_sim.experiment.metrics import metric_name, metric_unit
+from qsession_sim.units import SECOND, format_duration
+
+if TYPE_CHECKING:
+    from qsession_sim.experiment.study import Study
+
+_SAMPLINGS: Final = {
+    "grid": "all combinations of the values (a grid)",
+    "random": "independent uniform points",
+    "latin_hypercube": "a Latin hypercube",
+}
+
+
+def describe_method(study: Study) -> tuple[str, ...]:
+    """How a study was done, one sentence each."""
+    return (*_workloads(study), *_intervals(study), *_stopping(study), *_warm_up(study))
+
+
+def summary_text(study: Study) -> str:
+    """Means with intervals, and differences to the baseline, one line each; then the method."""
+    lines = []
+    for metric in study.plan.metrics:
+        name, unit = metric_name(metric), metric_unit(metric)
+        lines.append(f"{name} [{'s' if unit == 'us' else unit}]" if unit else name)
+        scale = SECOND if unit == "us" else 1
+        names = [configuration.name for configuration in study.configurations]
+        lines += [f"  {one}: {_line(study, one, name, scale)}" for one in names]
+    return "\n".join((*lines, "", *study.method)) + "\n"
+
+
+def _line(study: Study, configuration: str, metric: str, scale: int) -> str:
+    found = study.estimates[configuration, metric]
+    if found.mean is None:
+        return "does not exist in any run"
+    text = f"{found.mean / scale:.4g}"
+    if found.interval is not None:
+        text += f" ± {found.interval.half_width / scale:.2g}"
+    if found.difference is None:
+        return text
+    text += f", difference {found.difference / scale:+.4g}"
+    if found.difference_interval is not None:
+        text += f" ± {found.difference_interval.half_width / scale:.2g}"
+    if found.relative_change is not None:
+        text += f" ({100 * found.relative_change:+.1f} %)"
+    significant = found.adjusted_p_value is not None and found.adjusted_p_value <= 1 - study.level
+    return f"{text}, {'significant' if significant else 'not significant'}"
+
+
+def _workloads(study: Study) -> Iterator[str]:
+    if study.sampling:
+        yield f"The settings are {_SAMPLINGS[study.sampling]}: {len(study.configurations)} configurations."
+    if study.plan.batches:
+        yield f"One run of each configuration, on one workload (seed {study.plan.seed})."
+        return
+    count = study.replications
+    runs = "1 replication" if count == 1 else f"{count} independent replications"
+    seen = ", each with a workload that all configurations see" if len(study.configurations) > 1 else ""
+    yield f"{runs} (seed {study.plan.seed}){seen}."
+
+
+def _intervals(study: Study) -> Iterator[str]:
+    level = f"{100 * study.level:.4g} %"
+    if study.plan.batches:
+        yield (
+            f"Intervals of means: {level}, from the means of {study.plan.batches} batches of "
+            f"successive jobs, Student's t."
+        )
+    elif study.replications > 1:
+        yield f"Intervals of means: {level}, mean ± t s / sqrt(n) of n replications, Student's t with n - 1."
+    compared = sum(found.p_value is not None for found in study.estimates.values())
+    if compared:
+        yield (
+            f"Differences to {study.baseline}: by pairs on the same workload, with intervals of the same "
+            f"kind, one by one; significant by the paired t-test with Holm's correction for all {compared} "
+            f"comparisons at {100 * (1 - study.level):.4g} %."
+        )
+
+
+def _stopping(study: Study) -> Iterator[str]:
+    if study.rule is not None:
+        found = "reached" if study.reached else "NOT reached"
+        yield (
+            f"Stopping rule: {study.rule.text}, in every configuration; {found} after {study.replications} "
+            f"replications. It is asked after 10 and then after every quarter more, so intervals cover a "
+            f"little less often than they say."
+        )
+
+
+def _warm_up(study: Study) -> Iterator[str]:
+    warm_up_us = study.plan.scenario.resolved.warm_up
+    if study.plan.warm_up == "mser5":
+        short = sum(not result.settled for result in study.results.values())
+        yield "Warm-up: found in each run by MSER-5 on the waiting times of its jobs, and left out." + (
+            f" {short} of {len(study.results)} runs are too short for it." if short else ""
+        )
+    elif warm_up_us:
+        yield f"Warm-up: {format_duration(warm_up_us)} left out of each run."
+    else:
+        yield "Warm-up: none left out."

@@ -1,0 +1,294 @@
+"""Study: what replications of one or several configurations have shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from qsession_sim.errors import StudyError
+from qsession_sim.experiment.commands import replicate_command, run_command
+from qsession_sim.experiment.metrics import Value, metric_name, metric_unit
+from qsession_sim.experiment.plans import Plan
+from qsession_sim.experiment.references import Reference
+from qsession_sim.experiment.statistics_of_pairs import Estimate, estimate, with_holm
+from qsession_sim.experiment.stopping import Precision
+from qsession_sim.experiment.study_files import write_study
+from qsession_sim.experiment.tasks import Configuration, TaskResult
+from qsession_sim.results.provenance import versions
+from qsession_sim.scenario.yaml_source import read_value
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
+
+DEFAULT_LEVEL: Final = 0.95
+
+_KINDS: Final = {"policy": "queue", "hold": "hold", "routing": "routing"}
+
+
+@dataclass(frozen=True)
+class Study:
+    """What replications of one or several configurations have shown.
+
+    Attributes:
+        kind: what was asked.
+        plan: what each run measures.
+        configurations: what is compared, in order.
+        replications: so many of each.
+        results: by name of the configuration and number of the replication.
+        baseline: name of the configuration that the others are compared with; None: they are not.
+        level: of the intervals, above 0 and below 1.
+        rule: why it stopped; None: after a fixed number of replications.
+        paths: what a sweep varies.
+        sampling: how a sweep chose its points; empty otherwise.
+    """
+
+    kind: Literal["replicate", "compare", "sweep"]
+    plan: Plan
+    configurations: tuple[Configuration, ...]
+    replications: int
+    results: Mapping[tuple[str, int], TaskResult]
+    baseline: str | None = None
+    level: float = DEFAULT_LEVEL
+    rule: Precision | None = None
+    paths: tuple[str, ...] = ()
+    sampling: str = ""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics."""
+        return self.plan.metric_names
+
+    def observations(self, configuration: str, metric: str) -> Sequence[Value]:
+        """The values of a metric by replication, or by batch of one long run; None: it does not exist there.
+
+        Raises:
+            StudyError: if there is no such configuration or metric.
+        """
+        if metric not in self.metrics or (configuration, 0) not in self.results:
+            raise StudyError(f"the study has no metric {metric!r} of a configuration {configuration!r}")
+        if self.plan.batches:
+            return self.results[configuration, 0].batches[metric]
+        return [self.results[configuration, number].metrics[metric] for number in range(self.replications)]
+
+    @cached_property
+    def estimates(self) -> dict[tuple[str, str], Estimate]:
+        """All estimates, by the names of configuration and metric; p-values are adjusted over all of them."""
+        found = {}
+        for configuration in self.configurations:
+            for metric in self.metrics:
+                compared = self.baseline is not None and configuration.name != self.baseline
+                found[configuration.name, metric] = estimate(
+                    self.observations(configuration.name, metric),
+                    self.observations(str(self.baseline), metric) if compared else None,
+                    self.level,
+                )
+        return with_holm(found)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the rule for stopping holds; True without one."""
+        rule = self.rule
+        if rule is None:
+            return True
+        return all(
+            rule.holds(self.estimates[configuration.name, rule.metric].interval)
+            for configuration in self.configurations
+        )
+
+    def table(self) -> pl.DataFrame:
+        """One row for each configuration and metric.
+
+        - `configuration`, `policy`, `hold`, `routing`, and a column for each setting that a sweep varies.
+        - `metric`, `unit` (`us`, `1/h`, empty for counts and shares, null for functions of the user).
+        - `count` of observations, `mean`, and the ends `low` and `high` of its interval.
+        - beside the baseline: `pairs`, mean `difference` with `difference_low` and `difference_high`,
+          `relative_change` (difference over the size of the baseline's mean), `p_value`,
+          `adjusted_p_value` (Holm), `significant`. Null where there is no comparison.
+        - `command`: what computes the mean again; null if the scenario is no file.
+        """
+        import polars as pl
+
+        return pl.DataFrame(self._rows(), schema=self._schema(), orient="row")
+
+    def runs(self) -> pl.DataFrame:
+        """One row for each run: `configuration`, `replication`, `seed`, the metrics, `warm_up_us`, `settled`
+        (False if MSER-5 calls the run too short), and the `command` that repeats it."""
+        import polars as pl
+
+        results = [
+            (configuration, self.results[configuration.name, number])
+            for number in range(self.replications)
+            for configuration in self.configurations
+        ]
+        return pl.DataFrame(
+            {
+                "configuration": pl.Series([one.configuration for _, one in results], dtype=pl.String),
+                "replication": [one.replication for _, one in results],
+                "seed": [one.seed for _, one in results],
+                **{
+                    metric: pl.Series(
+                        [one.metrics[metric] for _, one in results], dtype=pl.Float64, strict=False
+                    )
+                    for metric in self.metrics
+                },
+                "warm_up_us": [one.warm_up_us for _, one in results],
+                "settled": [one.settled for _, one in results],
+                "command": pl.Series(
+                    [self._run_command(configuration, one) for configuration, one in results],
+                    dtype=pl.String,
+                ),
+            }
+        )
+
+    @property
+    def method(self) -> tuple[str, ...]:
+        """How it was done, one sentence each."""
+        from qsession_sim.experiment.methods import describe_method
+
+        return describe_method(self)
+
+    @property
+    def summary_text(self) -> str:
+        """The table and the method for people to read."""
+        from qsession_sim.experiment.methods import summary_text
+
+        return summary_text(self)
+
+    def figure(self, metric: str) -> Figure:
+        """The means of a metric with their intervals.
+
+        Raises:
+            StudyError: if there is no such metric, or matplotlib is not installed.
+        """
+        from qsession_sim.experiment.study_figures import draw_metric
+
+        if metric not in self.metrics:
+            raise StudyError(f"the study has no metric {metric!r}; it has {', '.join(self.metrics)}")
+        return draw_metric(self, metric)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it but the single runs, as JSON values; equal studies, equal values."""
+        return {
+            "kind": self.kind,
+            "method": list(self.method),
+            "baseline": self.baseline,
+            "replications": self.replications,
+            "level": self.level,
+            "until": None if self.rule is None else self.rule.text,
+            "reached": self.reached,
+            "provenance": {
+                "versions": versions(),
+                "seed": self.plan.seed,
+                "scenario": self.plan.scenario.origin,
+                "digests": self.plan.digests(),
+            },
+            "table": self.table().to_dicts(),
+        }
+
+    def save(self, directory: str | os.PathLike[str]) -> Path:
+        """Write `table.parquet`, `runs.parquet` and `study.json` to a directory; each whole or not at all.
+
+        Raises:
+            StudyError: if they cannot be written.
+        """
+        return write_study(directory, {"table": self.table(), "runs": self.runs()}, self.to_dict())
+
+    # ------------------------------------------------------------ rows of the table
+
+    def _schema(self) -> dict[str, Any]:
+        import polars as pl
+
+        text = ("configuration", *_KINDS, *self.paths, "metric", "unit")
+        numbers = ("difference", "difference_low", "difference_high", "relative_change")
+        return {
+            **dict.fromkeys(text, pl.String),
+            "count": pl.Int64,
+            **dict.fromkeys(("mean", "low", "high"), pl.Float64),
+            "pairs": pl.Int64,
+            **dict.fromkeys((*numbers, "p_value", "adjusted_p_value"), pl.Float64),
+            "significant": pl.Boolean,
+            "command": pl.String,
+        }
+
+    def _rows(self) -> list[tuple[Any, ...]]:
+        rows = []
+        for configuration in self.configurations:
+            varied = dict(setting.split("=", 1) for setting in configuration.overrides)
+            about = (
+                configuration.name,
+                *(self._policy(configuration, kind) for kind in _KINDS),
+                *(varied.get(path) for path in self.paths),
+            )
+            command = self._replicate_command(configuration)
+            for metric in self.plan.metrics:
+                found = self.estimates[configuration.name, metric_name(metric)]
+                rows.append(
+                    (*about, metric_name(metric), metric_unit(metric), *self._numbers(found), command)
+                )
+        return rows
+
+    def _numbers(self, found: Estimate) -> tuple[Any, ...]:
+        interval, difference = found.interval, found.difference_interval
+        adjusted = found.adjusted_p_value
+        return (
+            found.count,
+            found.mean,
+            interval and interval.low,
+            interval and interval.high,
+            found.pairs or None,
+            found.difference,
+            difference and difference.low,
+            difference and difference.high,
+            found.relative_change,
+            found.p_value,
+            adjusted,
+            None if adjusted is None else adjusted <= 1 - self.level,
+        )
+
+    def _policy(self, configuration: Configuration, kind: str) -> str:
+        """The name of a policy: of the configuration, of its settings, or of the scenario."""
+        own: str | None = getattr(configuration, kind)
+        if own is not None:
+            return own
+        path = f"policies.{_KINDS[kind]}"
+        for setting in reversed(configuration.overrides):
+            name, _, value = setting.partition("=")
+            if name in {path, f"{path}.name"}:
+                read = read_value(value)
+                return str(read["name"] if isinstance(read, Mapping) else read)
+        return str(getattr(self.plan.scenario.resolved.policies, _KINDS[kind]).name)
+
+    # ------------------------------------------------------------ commands
+
+    def _run_command(self, configuration: Configuration, result: TaskResult) -> str | None:
+        options = self.plan.options
+        if self.plan.warm_up == "mser5":
+            options = (*options, "--set", f"warm_up={result.warm_up_us}us")
+        file = self.plan.scenario_file
+        return file and run_command(file, self._spelled(configuration), result.seed, options)
+
+    def _replicate_command(self, configuration: Configuration) -> str | None:
+        plan = self.plan
+        metrics = [
+            metric.spelling or metric.name if isinstance(metric, Reference) else metric
+            for metric in plan.metrics
+        ]
+        options = plan.options
+        if plan.warm_up == "mser5":
+            options = (*options, "--warm-up", "mser5")
+        if plan.batches:
+            options = (*options, "--batches", str(plan.batches))
+        file, spelled = plan.scenario_file, self._spelled(configuration)
+        return file and replicate_command(file, spelled, plan.seed, self.replications, metrics, options)
+
+    def _spelled(self, configuration: Configuration) -> Configuration:
+        """With a policy that another process finds."""
+        reference = self.plan.functions.get(configuration.policy or "")
+        if reference is None or reference.spelling is None:
+            return configuration
+        return replace(configuration, policy=reference.spelling)
