@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -72,6 +73,22 @@ def test_tasks_are_taken_as_they_are_needed_and_given_up_with_the_iterator(user_
     assert has_ended(int(lines(tmp_path / "log")[0].split()[0]))
 
 
+def test_workers_are_kept_from_one_study_to_the_next(user_file, tmp_path):
+    """And replaced if they died meanwhile."""
+    planned = tasks(2, metrics=(f"{user_file}:pid",))
+    expected = [result.metrics for result in map(run_task, planned)]
+    (tmp_path / "log").unlink()
+    with processes(1) as executor:
+        results = [*executor.run(planned), *executor.run(planned)]
+        (first,) = {int(line.split()[0]) for line in lines(tmp_path / "log")}
+        os.kill(first, signal.SIGKILL)
+        results += executor.run(planned)
+    second = int(lines(tmp_path / "log")[-1].split()[0])
+    assert [result.metrics for result in results] == expected * 3
+    assert first != second
+    assert has_ended(second)
+
+
 def test_workers_end_when_their_parent_is_killed(user_file, tmp_path):
     script = tmp_path / "study.py"
     script.write_text(
@@ -81,7 +98,9 @@ def test_workers_end_when_their_parent_is_killed(user_file, tmp_path):
         f"    for result in processes(2).run(tasks(1000, metrics=({f'{user_file}:slow'!r},))):\n"
         "        print(result.replication, flush=True)\n"
     )
-    with subprocess.Popen([sys.executable, script], env=LIBRARY, stdout=subprocess.PIPE) as parent:
+    with subprocess.Popen(
+        [sys.executable, script], env=LIBRARY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as parent:
         parent.stdout.readline()
         parent.kill()
     pids = {int(line.split()[0]) for line in lines(tmp_path / "log")}
@@ -92,9 +111,9 @@ def test_workers_end_when_their_parent_is_killed(user_file, tmp_path):
 
 def test_an_error_of_a_task_ends_the_study(user_file):
     with pytest.raises(PolicyError) as caught:
-        list(processes(1).run(tasks(2, policy=f"{user_file}:stumbles")))
+        list(processes(1).run(tasks(1, policy=f"{user_file}:stumbles")))
     with pytest.raises(PolicyError) as expected:
-        list(in_process().run(tasks(2, policy=f"{user_file}:stumbles")))
+        list(in_process().run(tasks(1, policy=f"{user_file}:stumbles")))
     assert str(caught.value) == str(expected.value)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from traceback import extract_tb
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from qsession_sim.errors import QSessionError, StudyError, TaskError
 from qsession_sim.experiment.tasks import Task, TaskResult, run_task
@@ -63,31 +63,60 @@ class InProcess:
         return map(_run, tasks)
 
 
-@dataclass(frozen=True)
 class Processes:
-    """Worker processes on this machine. They are spawned, so they know nothing but their task."""
+    """Worker processes on this machine. They are spawned, so they know nothing but their task.
 
-    workers: int
+    They are started when there is work and kept from one `run` to the next. They end when this object is
+    closed or forgotten, and with this process, however it ends.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool: _Pool | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.workers})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
         """The results; the tasks of a worker that died are carried out again."""
         waiting, losses = iter(tasks), Counter[str]()
         while True:
             pending: dict[Future[TaskResult], Task] = {}
+            pool = self._pool = self._pool or _spawned_pool(self.workers)
             try:
-                with _spawned_pool(self.workers) as submit:
-                    yield from _results(submit, waiting, self._ahead, pending)
-            except BrokenExecutor:  # and now every future is done
+                yield from _results(pool.submit, waiting, self._ahead, pending)
+            except BrokenExecutor:
+                self._give_up(pool)
                 yield from (future.result() for future in pending if not _is_lost(future))
                 lost = [task for future, task in pending.items() if _is_lost(future)]
-                losses.update(task.id for task in lost)
-                _refuse_to_lose_forever(lost, losses)
+                # the pool hands them out in order: the first ones were carried out, the others waited
+                _refuse_to_lose_forever(lost[: self.workers], losses)
                 waiting = chain(lost, waiting)
             else:
                 return
+            finally:
+                if pending:  # work that is given up must not keep the workers from the next
+                    self._give_up(pool)
+
+    def close(self) -> None:
+        """Let the workers end; another `run` would start new ones."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
     def _ahead(self) -> int:
         return _AHEAD_PER_WORKER * self.workers
+
+    def _give_up(self, pool: _Pool) -> None:
+        if self._pool is pool:
+            self._pool = None
+        pool.stop()
 
 
 @dataclass(frozen=True)
@@ -139,7 +168,7 @@ def processes(workers: int) -> Processes:
 
     Example:
         >>> processes(2)
-        Processes(workers=2)
+        Processes(2)
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise StudyError(f"workers must be a whole number of at least 1, not {workers!r}")
@@ -182,7 +211,8 @@ def _results(
             pending[submit(task)] = task
         if not pending:
             return
-        for future in wait(pending, return_when=FIRST_COMPLETED).done:
+        done = wait(pending, return_when=FIRST_COMPLETED).done
+        for future in [future for future in pending if future in done]:  # a set has no order
             result = future.result()
             del pending[future]
             yield result
@@ -232,33 +262,47 @@ def _name(task: Task) -> str:
     return f"configuration {task.configuration!r}, replication {task.replication} (seed {task.seed})"
 
 
-@contextmanager
-def _spawned_pool(workers: int) -> Iterator[Callable[[Task], Future[TaskResult]]]:
-    """A pool that runs tasks. Left by an exception, it is gone at once; else its workers end in peace."""
+@dataclass(frozen=True)
+class _Pool:
+    """Workers, and both ends of a connection to them: they end when `held` is closed, by us or by the system
+    when this process is killed."""
+
+    executor: ProcessPoolExecutor
+    lifeline: Connection
+    held: Connection
+
+    def submit(self, task: Task) -> Future[TaskResult]:
+        """Submit a task, also if workers have died."""
+        try:
+            with _interrupts_blocked():  # a worker may be started here, and Ctrl-C is for its parent alone
+                return self.executor.submit(_run_packed, *_packed(task))
+        except BrokenExecutor as broken:
+            future: Future[TaskResult] = Future()
+            future.set_exception(broken)
+            return future
+
+    def close(self) -> None:
+        """Let the workers end in peace."""
+        try:
+            self.executor.shutdown()
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End the workers at once; then every future is done."""
+        self.held.close()
+        self.executor.shutdown(cancel_futures=True)
+        self.lifeline.close()
+
+
+def _spawned_pool(workers: int) -> _Pool:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
     context = get_context("spawn")
-    # workers end when the other end is closed: by us, or by the system when this process is killed
     lifeline, held = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(workers, context, _begin_worker, (lifeline,))
-    try:
-        with lifeline, held:
-            yield lambda task: _submit(pool, task)
-            pool.shutdown()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _submit(pool: ProcessPoolExecutor, task: Task) -> Future[TaskResult]:
-    """Submit a task; to a broken pool, too."""
-    try:
-        with _interrupts_blocked():  # a worker may be started here, and Ctrl-C is for its parent alone
-            return pool.submit(_run_packed, *_packed(task))
-    except BrokenExecutor as broken:
-        future: Future[TaskResult] = Future()
-        future.set_exception(broken)
-        return future
+    executor = ProcessPoolExecutor(workers, context, _begin_worker, (lifeline,))
+    return _Pool(executor, lifeline, held)
 
 
 @contextmanager
@@ -295,14 +339,14 @@ def _is_lost(future: Future[TaskResult]) -> bool:
 
 
 def _refuse_to_lose_forever(lost: list[Task], losses: Counter[str]) -> None:
+    losses.update(task.id for task in lost)
     for task in lost:
-        if losses[task.id] < _MOST_LOSSES:
-            continue
-        raise TaskError(
-            f"worker processes died {_MOST_LOSSES} times at {_name(task)} or tasks beside it; perhaps they "
-            f"need more memory than there is, so use fewer workers; a script must keep its own work under "
-            f"if __name__ == '__main__':"
-        )
+        if losses[task.id] >= _MOST_LOSSES:
+            raise TaskError(
+                f"worker processes died {_MOST_LOSSES} times at {_name(task)} or at one beside it; perhaps "
+                f"they need more memory than there is, so use fewer workers; a script must keep its own work "
+                f"under if __name__ == '__main__':"
+            )
 
 
 @contextmanager
