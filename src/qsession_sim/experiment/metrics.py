@@ -74,6 +74,7 @@ _TOP: Final = (
     "qpus",
     "jain_index",
     "starvation",
+    "accounts",
 )
 
 

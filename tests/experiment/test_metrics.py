@@ -1,0 +1,162 @@
+"""Metrics by name, by path, and by functions of users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import qsession_sim as qs
+from qsession_sim.errors import StudyError
+from qsession_sim.experiment.metrics import (
+    ALIASES,
+    DEFAULT_METRICS,
+    as_metrics,
+    look_up,
+    measure,
+    metric_name,
+    metric_unit,
+)
+
+JOBS: list[dict[str, Any]] = [
+    {"id": "a", "at": "0s", "account": "lab.one", "qpu_time": "5s"},
+    {"id": "b", "at": "1s", "account": "lab", "qpu_time": "3s"},
+    {"id": "c", "at": "2s", "account": "lab", "session": "s", "qpu_time": "2s"},
+]
+SCENARIO: dict[str, Any] = {
+    "horizon": "20s",
+    "workload": [
+        {"kind": "explicit", "sessions": [{"id": "s", "account": "lab", "close_after": "9s"}], "jobs": JOBS}
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def run() -> qs.Run:
+    return qs.simulate(SCENARIO)
+
+
+def scalars(part: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(part, dict):
+        return {path: part}
+    return {
+        name: value
+        for key, below in part.items()
+        for name, value in scalars(below, f"{path}.{key}" if path else key).items()
+    }
+
+
+def test_every_number_of_a_summary_is_a_metric(run: qs.Run) -> None:
+    found = {
+        name: value for name, value in scalars(run.summary()).items() if not isinstance(value, str | list)
+    }
+    assert len(found) > 100
+    assert measure(run, as_metrics(list(found))) == found
+
+
+def test_short_names_are_parts_of_the_summary(run: qs.Run) -> None:
+    """a waits 0, b 5 - 1 = 4 s, c 8 - 2 = 6 s; c alone is in the session, from 2 s on, until 10 s."""
+    short = {
+        "mean_waiting": 10_000_000 / 3,
+        "max_waiting": 6_000_000,
+        "job.mean_waiting": 2_000_000.0,
+        "session.mean_waiting": 6_000_000.0,
+        "batch.mean_waiting": None,
+        "mean_makespan": 8_000_000.0,
+        "done": 3,
+        "job.done": 2,
+        "utilization": 0.5,
+        "throughput_per_hour": 540.0,
+        "by_account.lab.one.waiting_us.max": 0,
+        "by_account.lab.waiting_us.max": 6_000_000,
+        "all.reason.MAX_TIME": 0,
+    }
+    assert measure(run, as_metrics(list(short))) == short
+
+
+def test_every_short_name_is_there(run: qs.Run) -> None:
+    assert set(measure(run, as_metrics(list(ALIASES)))) == set(ALIASES)
+    assert set(DEFAULT_METRICS) <= {*ALIASES, *run.summary()}
+
+
+def test_of_several_qpus_throughputs_add_up_and_shares_are_averaged() -> None:
+    qpus = {
+        name: {
+            "utilization": share,
+            "throughput_per_hour": rate,
+            "mean_queue_length": share,
+            "max_queue_length": most,
+        }
+        for name, share, rate, most in (("one", 0.5, 10.0, 3), ("two", 0.25, 30.0, 8))
+    }
+    names = ("utilization", "throughput_per_hour", "mean_queue_length", "max_queue_length")
+    assert [look_up({"qpus": qpus}, name) for name in names] == [0.375, 40.0, 0.375, 8]
+
+
+def test_a_function_of_a_run_is_a_metric(run: qs.Run) -> None:
+    def last_start(run: qs.Run) -> Any:
+        return run.jobs["started_us"].max()
+
+    metrics = as_metrics([last_start, "mean_waiting"])
+    assert list(map(metric_name, metrics)) == ["last_start", "mean_waiting"]
+    assert measure(run, metrics) == {"last_start": 8_000_000, "mean_waiting": 10_000_000 / 3}
+
+
+def test_a_function_in_a_file_is_a_metric(run: qs.Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def jobs(run):\n    return run.jobs.height\n")
+    spelling = f"{tmp_path / 'mine.py'}:jobs"
+    assert measure(run, as_metrics([spelling])) == {spelling: 3}
+
+
+def test_numbers_of_numpy_become_plain_ones(run: qs.Run) -> None:
+    answers: list[Any] = [np.int64(3), np.float64(0.5), np.bool_(True), True, None]
+    found = [measure(run, as_metrics([lambda _, answer=answer: answer]))["<lambda>"] for answer in answers]
+    assert found == [3, 0.5, 1, 1, None]
+    assert [type(value) for value in found] == [int, float, int, int, type(None)]
+
+
+@pytest.mark.parametrize("answer", [float("nan"), float("inf"), "3", [3], {}])
+def test_a_metric_that_is_no_number_is_refused_by_name(run: qs.Run, answer: Any) -> None:
+    with pytest.raises(StudyError, match="'<lambda>' must be a finite number or None"):
+        measure(run, as_metrics([lambda _: answer]))
+
+
+def test_a_metric_that_fails_is_told_with_its_seed(run: qs.Run) -> None:
+    with pytest.raises(StudyError, match=r"metric '<lambda>' failed for seed 0: ZeroDivisionError"):
+        measure(run, as_metrics([lambda _: 1 / 0]))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("all.waiting_us.men", "did you mean 'all.waiting_us.mean'"),
+        ("by_account.lob.waiting_us.max", "did you mean 'by_account.lab.waiting_us.max'"),
+        ("all.waiting_us", "is a part of the summary, not a number; it has count, mean"),
+        ("end_us.mean", "there is nothing below"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_told(run: qs.Run, name: str, message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        measure(run, as_metrics([name]))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        ("mean_waiting", "must be a list"),
+        ([], "at least one metric"),
+        (["mean_waiting", "mean_waiting"], "two metrics are called 'mean_waiting'"),
+        (["utilisation"], "did you mean 'utilization'"),
+        ([7], "must be a name or a function"),
+    ],
+)
+def test_metrics_are_checked_before_anything_runs(metrics: Any, message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        as_metrics(metrics)
+
+
+def test_units_are_known() -> None:
+    units = [metric_unit(name) for name in ("p95_makespan", "mean_slowdown", "all.waiting_us.count", "done")]
+    assert units == ["us", "", "", ""]

@@ -1,0 +1,96 @@
+"""Functions of users that other processes find again."""
+
+from __future__ import annotations
+
+import pickle
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qsession_sim.errors import StudyError
+from qsession_sim.experiment.references import Reference, named_reference, reference_to
+
+FILE = "def last_first(job):\n    return (-job.number,)\n"
+
+
+def test_an_importable_function_travels_by_its_module() -> None:
+    reference = reference_to(statistics.median)
+    assert (reference.name, reference.spelling) == ("median", "statistics:median")
+    assert pickle.loads(pickle.dumps(reference)).function is statistics.median
+
+
+def test_a_function_of_a_script_travels_by_the_file_of_the_script(tmp_path: Path) -> None:
+    script = tmp_path / "study.py"
+    script.write_text(
+        f"{FILE}\nfrom qsession_sim.experiment.references import reference_to\n"
+        "if __name__ == '__main__':\n    print(reference_to(last_first).spelling)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{script.resolve()}:last_first\n"
+
+
+def test_a_file_gets_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text(FILE)
+    monkeypatch.chdir(tmp_path)
+    reference = named_reference("mine.py:last_first")
+    assert (reference.name, reference.spelling) == ("mine.py:last_first", f"{tmp_path}/mine.py:last_first")
+
+
+def test_another_process_finds_the_function(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FILE)
+    sent = tmp_path / "sent"
+    sent.write_bytes(pickle.dumps(named_reference(f"{tmp_path}/mine.py:last_first")))
+    code = (
+        "import pickle, sys, types, pathlib; job = types.SimpleNamespace(number=3);"
+        "print(pickle.loads(pathlib.Path(sys.argv[1]).read_bytes()).function(job))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, sent], capture_output=True, text=True, check=True)
+    assert done.stdout == "(-3,)\n"
+
+
+def local_function():
+    def inner(job):
+        return (0,)
+
+    return inner
+
+
+@pytest.mark.parametrize("function", [lambda job: (0,), local_function(), "text".startswith])
+def test_what_no_other_process_finds_is_refused_when_it_travels(function) -> None:
+    reference = reference_to(function)
+    assert reference.spelling is None
+    with pytest.raises(StudyError, match=r"this process only.*give it as file.py:function"):
+        pickle.dumps(reference)
+
+
+def test_the_digest_follows_the_file_and_not_its_place(tmp_path: Path) -> None:
+    digests = []
+    for folder, text in (("one", FILE), ("two", FILE), ("three", FILE.replace("-", "+"))):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text(text)
+        digests.append(named_reference(f"{tmp_path}/{folder}/mine.py:last_first").digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_code_that_changed_on_the_way_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FILE)
+    reference = named_reference(f"{tmp_path}/mine.py:last_first")
+    sent = pickle.dumps(Reference(reference.name, reference.spelling, "0" * 64, reference.function))
+    with pytest.raises(StudyError, match="changed while the study ran"):
+        pickle.loads(sent)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "message"),
+    [
+        ("statistics:nothing", "statistics:nothing cannot be found"),
+        ("no_such_module_here:f", "cannot be found"),
+        ("math:pi", "must be a function"),
+    ],
+)
+def test_what_is_not_there_is_told(spelling: str, message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        named_reference(spelling)
