@@ -226,5 +226,5 @@ def test_mistakes_of_configurations_are_told() -> None:
         configurations_of([])
     with pytest.raises(StudyError, match="must be a list"):
         configurations_of("fifo")
-    with pytest.raises(qs.ScenarioError, match="--set workload.nothing.count=3"):
+    with pytest.raises(qs.ScenarioError, match=r"--set workload\.nothing\.count=3"):
         task_of(Configuration("x", overrides=("workload.nothing.count=3",)))

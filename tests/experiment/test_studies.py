@@ -1,0 +1,376 @@
+"""replicate, compare and sweep: the same workloads for all, honest statistics, and what a study says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import qsession_sim as qs
+from qsession_sim.errors import StudyError
+from qsession_sim.experiment.seeds import replication_seed
+from qsession_sim.experiment.store import StudyProgress
+
+SCENARIO: dict[str, Any] = {
+    "seed": 7,
+    "workload": [
+        {
+            "kind": "arrivals",
+            "name": "everyday",
+            "account": "lab",
+            "count": 60,
+            "interarrival": {"kind": "exponential", "mean": "10s"},
+            "qpu_time": {"kind": "exponential", "mean": "9s"},
+        }
+    ],
+}
+
+
+def digests(directory: Path) -> dict[str, str]:
+    return {
+        name: hashlib.sha256((directory / name).read_bytes()).hexdigest()
+        for name in ("table.parquet", "runs.parquet", "study.json", "plan.json")
+    }
+
+
+def means_of_runs(policy: str, count: int) -> list[float]:
+    seeds = [replication_seed(7, number) for number in range(count)]
+    runs = (qs.simulate(SCENARIO, policy=policy, seed=seed) for seed in seeds)
+    return [run.summary()["all"]["waiting_us"]["mean"] for run in runs]
+
+
+def test_a_comparison_is_that_of_single_runs_on_the_same_seeds() -> None:
+    study = qs.compare(SCENARIO, ["fifo", "lifo"], replications=5, metrics=["mean_waiting"])
+    fifo, lifo = means_of_runs("fifo", 5), means_of_runs("lifo", 5)
+    assert list(study.observations("fifo", "mean_waiting")) == fifo
+    assert list(study.observations("lifo", "mean_waiting")) == lifo
+    rows = study.table().to_dicts()
+    assert [row["mean"] for row in rows] == [pytest.approx(sum(fifo) / 5), pytest.approx(sum(lifo) / 5)]
+    difference = sum(mine - other for mine, other in zip(lifo, fifo, strict=True)) / 5
+    assert rows[1]["difference"] == pytest.approx(difference)
+    assert rows[1]["relative_change"] == pytest.approx(difference / (sum(fifo) / 5))
+
+
+def test_the_table_has_the_documented_columns_whatever_is_asked() -> None:
+    expected = {
+        "configuration": pl.String,
+        "policy": pl.String,
+        "hold": pl.String,
+        "routing": pl.String,
+        "metric": pl.String,
+        "unit": pl.String,
+        "count": pl.Int64,
+        "mean": pl.Float64,
+        "low": pl.Float64,
+        "high": pl.Float64,
+        "pairs": pl.Int64,
+        "difference": pl.Float64,
+        "difference_low": pl.Float64,
+        "difference_high": pl.Float64,
+        "relative_change": pl.Float64,
+        "p_value": pl.Float64,
+        "adjusted_p_value": pl.Float64,
+        "significant": pl.Boolean,
+        "command": pl.String,
+    }
+    table = qs.replicate(SCENARIO, replications=2).table()
+    assert dict(table.schema) == expected
+    assert table["policy"].unique().to_list() == ["fifo"]
+    swept = qs.sweep(SCENARIO, ["policies.hold=none,shared"], replications=1, metrics=["done"]).table()
+    assert dict(swept.schema) == {**expected, "policies.hold": pl.String}
+    assert swept.select("configuration", "hold", "policies.hold", "mean", "low").rows() == [
+        ("policies.hold=none", "none", "none", 60.0, None),
+        ("policies.hold=shared", "shared", "shared", 60.0, None),
+    ]
+
+
+def test_significance_is_after_holms_correction_over_the_whole_table() -> None:
+    study = qs.compare(
+        SCENARIO,
+        ["fifo", "lifo", "shortest_job_first"],
+        replications=12,
+        metrics=["mean_waiting", "max_waiting"],
+    )
+    compared = study.table().filter(pl.col("p_value").is_not_null()).sort("p_value")
+    assert compared.height == 4
+    smallest = compared.row(0, named=True)
+    assert smallest["adjusted_p_value"] == 4 * smallest["p_value"]
+    assert compared["significant"].to_list() == [value <= 0.05 for value in compared["adjusted_p_value"]]
+    assert any("Holm's correction for all 4 comparisons" in sentence for sentence in study.method)
+    best = study.estimates["shortest_job_first", "mean_waiting"]
+    assert best.relative_change is not None and best.relative_change < 0
+
+
+def test_the_baseline_may_be_any_of_those_compared() -> None:
+    study = qs.compare(SCENARIO, ["fifo", "lifo"], baseline="lifo", replications=3, metrics=["mean_waiting"])
+    assert [row["difference"] is None for row in study.table().to_dicts()] == [False, True]
+    with pytest.raises(StudyError, match="the baseline 'lilo' is not compared; did you mean 'lifo'"):
+        qs.compare(SCENARIO, ["fifo", "lifo"], baseline="lilo", replications=3)
+
+
+def test_more_replications_begin_with_the_same_ones() -> None:
+    few, many = (qs.replicate(SCENARIO, replications=count).runs() for count in (3, 5))
+    assert many.head(3).equals(few)
+
+
+def test_a_rule_stops_at_the_first_look_at_which_it_holds() -> None:
+    rule = "half_width(mean_turnaround) < 12%"
+    metrics = ["mean_turnaround"]
+    study = qs.replicate(SCENARIO, until=rule, metrics=metrics)
+    looks = [10, 13, 17, 22, 28, 35, 44, 55, 69, 87, 109, 137]
+
+    def share(count: int) -> float:
+        fixed = qs.replicate(SCENARIO, replications=count, metrics=metrics)
+        interval = fixed.estimates["as it stands", "mean_turnaround"].interval
+        assert interval is not None
+        return interval.half_width / interval.estimate
+
+    assert study.replications == next(look for look in looks if share(look) < 0.12)
+    assert study.replications > 10
+    assert study.reached
+    assert any(f"reached after {study.replications} replications" in sentence for sentence in study.method)
+
+
+def test_a_rule_that_is_not_met_gives_up_at_the_bound_and_says_so() -> None:
+    study = qs.compare(
+        SCENARIO,
+        ["fifo", "lifo"],
+        until="half_width(max_waiting) < 1ms",
+        max_replications=12,
+        metrics=["max_waiting"],
+    )
+    assert (study.replications, study.reached) == (12, False)
+    assert any("NOT reached after 12 replications" in sentence for sentence in study.method)
+
+
+def test_a_rule_holds_in_every_configuration() -> None:
+    """Without waiting jobs there is no spread; at load 0.9 there is."""
+    vary = {"workload.everyday.interarrival": ["10000s", {"kind": "exponential", "mean": "10s"}]}
+    study = qs.sweep(
+        SCENARIO, vary, until="half_width(mean_waiting) < 1us", max_replications=13, metrics=["mean_waiting"]
+    )
+    assert [found.interval.half_width > 0 for found in study.estimates.values() if found.interval] == [
+        False,
+        True,
+    ]
+    assert study.replications == 13
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"until": "half_width(p95_waiting) < 2%", "metrics": ["mean_waiting"]}, "not among the metrics"),
+        ({"until": "half_width(mean_waiting) < 2%", "batches": 5}, "one long run"),
+        ({"replications": 3, "batches": 5}, "one long run"),
+        ({"level": 1.0}, "level"),
+        ({"level": 95}, "level"),
+        ({"replications": 0}, "replications"),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused_before_anything_runs(asked, message) -> None:
+    with pytest.raises(StudyError, match=message):
+        qs.replicate(SCENARIO, progress=lambda _: pytest.fail("something ran"), **asked)
+
+
+def test_a_value_that_cannot_be_used_is_told_before_anything_runs() -> None:
+    with pytest.raises(qs.ScenarioError, match=r"--set policies\.hold=shard"):
+        qs.sweep(
+            SCENARIO,
+            ["policies.hold=none,shared,shard", "workload.everyday.count=1,2,3,4"],
+            progress=lambda _: pytest.fail("something ran"),
+        )
+
+
+def test_progress_counts_all_runs() -> None:
+    told: list[StudyProgress] = []
+    qs.compare(SCENARIO, ["fifo", "lifo"], replications=2, progress=told.append)
+    assert told == [StudyProgress(done, 0, 4) for done in (1, 2, 3, 4)]
+    told.clear()
+    qs.replicate(SCENARIO, until="half_width(done) < 5%", metrics=["done"], progress=told.append)
+    assert told == [StudyProgress(done, 0, None) for done in range(1, 11)]
+
+
+def test_batch_means_of_one_run_say_so() -> None:
+    study = qs.compare(SCENARIO, ["fifo", "lifo"], batches=6, warm_up="1m")
+    assert study.table().select("configuration", "metric", "count", "pairs").rows() == [
+        ("fifo", "mean_waiting", 6, None),
+        ("fifo", "mean_turnaround", 6, None),
+        ("lifo", "mean_waiting", 6, 6),
+        ("lifo", "mean_turnaround", 6, 6),
+    ]
+    assert any("6 batches" in sentence for sentence in study.method)
+    assert study.method[-1] == "Warm-up: 1m left out of each run."
+
+
+def test_mser5_says_how_many_runs_are_too_short() -> None:
+    study = qs.replicate(SCENARIO, replications=4, warm_up="mser5", overrides=["workload.everyday.count=20"])
+    assert study.method[-1].endswith("4 of 4 runs are too short for it.")
+    assert study.runs()["settled"].to_list() == [False] * 4
+
+
+# ------------------------------------------------------------------ commands and files
+
+
+def scenario_file(directory: Path) -> str:
+    path = directory / "a day.yaml"
+    path.write_text(json.dumps(SCENARIO))
+    return str(path)
+
+
+def test_the_command_of_a_run_repeats_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from qsession_sim.cli.main import main
+
+    (tmp_path / "mine.py").write_text("def last_first(job):\n    return (-job.submitted_us,)\n")
+    study = qs.compare(
+        scenario_file(tmp_path),
+        ["fifo", {"name": "fair_share", "window": "7d"}, f"{tmp_path}/mine.py:last_first"],
+        replications=2,
+        hold="shared",
+        overrides=["workload.everyday.count=30"],
+        warm_up="mser5",
+        metrics=["mean_waiting"],
+    )
+    for row in study.runs().to_dicts():
+        program, *arguments = shlex.split(row["command"])
+        assert program == "qsession-sim"
+        assert main([*arguments, "--format", "json"]) == 0
+        summary = json.loads(capsys.readouterr().out)
+        assert summary["all"]["waiting_us"]["mean"] == row["mean_waiting"]
+
+
+def test_a_scenario_that_is_no_file_has_no_commands() -> None:
+    study = qs.replicate(SCENARIO, replications=1)
+    assert study.runs()["command"].to_list() == [None]
+    assert study.table()["command"].unique().to_list() == [None]
+
+
+def test_the_command_of_a_mean_names_everything(tmp_path: Path) -> None:
+    file = scenario_file(tmp_path)
+    study = qs.compare(
+        file, ["lifo"], replications=2, metrics=["mean_waiting"], overrides=["workload.everyday.count=9"]
+    )
+    assert shlex.split(study.table()["command"][0]) == [
+        *(
+            "qsession-sim",
+            "replicate",
+            file,
+            "--seed",
+            "7",
+            "--replications",
+            "2",
+            "--metric",
+            "mean_waiting",
+        ),
+        *("--set", "workload.everyday.count=9", "--policy", "lifo"),
+    ]
+
+
+def test_equal_studies_are_saved_as_equal_bytes_resumed_or_not(tmp_path: Path) -> None:
+    """S7"""
+
+    def compare(name: str, **more: Any) -> None:
+        qs.compare(SCENARIO, ["fifo", "lifo"], replications=4, directory=tmp_path / name, **more)
+
+    def stop_after_three(progress: StudyProgress) -> None:
+        if progress.done == 3:
+            raise KeyboardInterrupt
+
+    compare("whole")
+    with pytest.raises(KeyboardInterrupt):
+        compare("resumed", progress=stop_after_three)
+    told: list[StudyProgress] = []
+    compare("resumed", progress=told.append)
+    assert told[-1] == StudyProgress(8, 3, 8)
+    assert digests(tmp_path / "resumed") == digests(tmp_path / "whole")
+
+
+def test_a_study_directory_may_be_extended(tmp_path: Path) -> None:
+    told: list[StudyProgress] = []
+    qs.compare(SCENARIO, ["fifo", "lifo"], replications=2, directory=tmp_path)
+    qs.compare(SCENARIO, ["fifo", "lifo"], replications=3, directory=tmp_path, progress=told.append)
+    assert told[-1] == StudyProgress(6, 4, 6)
+    with pytest.raises(StudyError, match="holds another study"):
+        qs.compare(SCENARIO, ["fifo", "lifo"], replications=2, directory=tmp_path, seed=8)
+
+
+def test_saved_tables_are_those_of_the_study(tmp_path: Path) -> None:
+    study = qs.compare(SCENARIO, ["fifo", "lifo"], replications=2)
+    study.save(tmp_path / "new" / "study")
+    assert pl.read_parquet(tmp_path / "new/study/table.parquet").equals(study.table())
+    assert pl.read_parquet(tmp_path / "new/study/runs.parquet").equals(study.runs())
+    written = json.loads((tmp_path / "new/study/study.json").read_text())
+    assert written == study.to_dict()
+    assert written["provenance"]["seed"] == 7
+    assert sorted(path.name for path in (tmp_path / "new/study").iterdir()) == [
+        "runs.parquet",
+        "study.json",
+        "table.parquet",
+    ]
+    (tmp_path / "file").touch()
+    with pytest.raises(StudyError, match="cannot write the study"):
+        study.save(tmp_path / "file")
+
+
+def test_functions_of_this_process_are_refused_where_others_need_them(tmp_path: Path) -> None:
+    from qsession_sim.experiment.executors import processes
+
+    policies = ["fifo", lambda job: (-job.number,)]
+    study = qs.compare(SCENARIO, policies, replications=2, metrics=["mean_waiting"])
+    assert [one.name for one in study.configurations] == ["fifo", "<lambda>"]
+    for asked in ({"directory": tmp_path / "x"}, {"executor": processes(2)}):
+        with pytest.raises(StudyError, match=r"give it as file\.py:function"):
+            qs.compare(SCENARIO, policies, replications=2, **asked)
+    assert not (tmp_path / "x").exists()
+
+
+# ------------------------------------------------------------------ figures and words
+
+
+def test_figures_show_means_with_intervals_in_seconds() -> None:
+    study = qs.compare(SCENARIO, ["fifo", "lifo"], replications=3, metrics=["mean_waiting"])
+    axes = study.figure("mean_waiting").axes[0]
+    assert axes.get_xlabel() == "mean_waiting [s]"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["fifo", "lifo"]
+    points = axes.lines[0].get_xdata()
+    assert list(points) == [study.estimates[name, "mean_waiting"].mean / 1e6 for name in ("fifo", "lifo")]
+    with pytest.raises(StudyError, match="has no metric 'max_waiting'; it has mean_waiting"):
+        study.figure("max_waiting")
+
+
+def test_a_setting_with_numbers_or_durations_is_an_axis() -> None:
+    for vary, places in (
+        (["workload.everyday.count=5,9"], [5.0, 9.0]),
+        (["workload.everyday.qpu_time=500ms,1m"], [0.5, 60.0]),
+    ):
+        axes = qs.sweep(SCENARIO, vary, replications=2).figure("utilization").axes[0]
+        assert axes.get_xlabel() == vary[0].partition("=")[0]
+        assert list(axes.lines[0].get_xdata()) == places
+
+
+def test_the_summary_says_what_was_found_and_how() -> None:
+    jobs = [
+        {"id": "long", "at": "0s", "account": "lab", "qpu_time": "5s"},
+        {"id": "b", "at": "1s", "account": "lab", "qpu_time": "3s"},
+        {"id": "c", "at": "2s", "account": "lab", "qpu_time": "1s"},
+    ]
+    source = {"seed": 3, "workload": [{"kind": "explicit", "jobs": jobs}]}
+    study = qs.compare(source, ["fifo", "lifo"], replications=2, metrics=["max_waiting", "p95_makespan"])
+    assert study.summary_text == (
+        "max_waiting [s]\n"
+        "  fifo: 6 ± 0\n"
+        "  lifo: 5 ± 0, difference -1 ± 0 (-16.7 %), significant\n"
+        "p95_makespan [s]\n"
+        "  fifo: does not exist in any run\n"
+        "  lifo: does not exist in any run\n"
+        "\n"
+        "2 independent replications (seed 3), each with a workload that all configurations see.\n"
+        "Intervals of means: 95 %, mean ± t s / sqrt(n) of n replications, Student's t with n - 1.\n"
+        "Differences to fifo: by pairs on the same workload, with intervals of the same kind, one by one; "
+        "significant by the paired t-test with Holm's correction for all 1 comparisons at 5 %.\n"
+        "Warm-up: none left out.\n"
+    )
