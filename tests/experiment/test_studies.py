@@ -103,7 +103,8 @@ def test_significance_is_after_holms_correction_over_the_whole_table() -> None:
     assert compared["significant"].to_list() == [value <= 0.05 for value in compared["adjusted_p_value"]]
     assert any("Holm's correction for all 4 comparisons" in sentence for sentence in study.method)
     best = study.estimates["shortest_job_first", "mean_waiting"]
-    assert best.relative_change is not None and best.relative_change < 0
+    assert best.relative_change is not None
+    assert best.relative_change < 0
 
 
 def test_the_baseline_may_be_any_of_those_compared() -> None:

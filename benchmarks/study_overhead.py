@@ -1,0 +1,71 @@
+"""Print what a study costs a run beside its simulation: `python benchmarks/study_overhead.py`.
+
+Everything counts that is not the simulation itself: resolving, drawing the workload, the summary, content
+ids, statistics and the table.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from unittest.mock import patch
+
+import qsession_sim as qs
+import scenarios
+from qsession_sim.simulation.service import Service
+
+WANTED_MILLISECONDS = 15
+REPLICATIONS = 50
+POINTS = 500
+
+
+def overhead_milliseconds(study: Any) -> float:
+    """Wall time of a study less that of its simulations, by the number of its runs."""
+    simulating = 0.0
+    runs = 0
+    simulate = Service.run
+
+    def timed(service: Service) -> Any:
+        nonlocal simulating, runs
+        start = time.perf_counter()
+        try:
+            return simulate(service)
+        finally:
+            simulating += time.perf_counter() - start
+            runs += 1
+
+    with patch.object(Service, "run", timed):
+        start = time.perf_counter()
+        study().table()
+        whole = time.perf_counter() - start
+    return 1000 * (whole - simulating) / runs
+
+
+def main() -> None:
+    """Measure and print everything."""
+    studies = {
+        f"one policy, {jobs} jobs": lambda jobs=jobs: qs.replicate(
+            scenarios.job_mode(0.8, jobs), replications=REPLICATIONS
+        )
+        for jobs in (1, 10_000)
+    }
+    studies["five policies, 10000 jobs"] = lambda: qs.compare(
+        scenarios.job_mode(0.8, 10_000),
+        ["fifo", "lifo", "random", "priority", "fair_share"],
+        replications=REPLICATIONS // 5,
+    )
+    studies[f"a sweep of {POINTS} points, 1 job"] = lambda: qs.sweep(
+        scenarios.job_mode(0.8, 1),
+        ["warm_up=0s..1h"],
+        sampling="random",
+        points=POINTS,
+        replications=1,
+    )
+    for name, study in studies.items():
+        overhead_milliseconds(study)  # imports, and what is made once
+        cost = overhead_milliseconds(study)
+        print(f"{name}: {cost:.1f} ms a run beside the simulation (wanted: {WANTED_MILLISECONDS} or less)")
+
+
+if __name__ == "__main__":
+    main()
