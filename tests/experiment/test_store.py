@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from qsession_sim.experiment.store import carry_out, open_store
 if __name__ == "__main__":
     executor, metric = {"2": processes(2), "0": in_process()}[sys.argv[1]], sys.argv[2]
     planned = tasks(int(sys.argv[3]), metrics=("mean_waiting", metric))
+    print("begun", flush=True)
     for result in carry_out(planned, executor, store=open_store("study", {"seed": 1})):
         print(result.replication, flush=True)
 """
@@ -250,7 +252,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
     planned = tasks(40, metrics=("mean_waiting", metric))
     with start(tmp_path, "2", metric, "40") as study:
         assert study.stdout is not None
-        printed = [study.stdout.readline() for _ in range(5)]
+        printed = [study.stdout.readline() for _ in range(6)][1:]
         os.killpg(study.pid, signal.SIGINT)
         rest, complaints = study.communicate(timeout=20)
     # one traceback, of the process that was asked to stop; none of the workers
@@ -270,13 +272,23 @@ def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
     assert resumed == [run_task(task) for task in planned]
 
 
+def test_an_interrupt_while_workers_start_is_for_their_parent_alone(tmp_path):
+    with start(tmp_path, "2", "mean_turnaround", "40") as study:
+        assert study.stdout is not None
+        study.stdout.readline()
+        time.sleep(0.2)  # workers take longer to import what they need
+        os.killpg(study.pid, signal.SIGINT)
+        rest, complaints = study.communicate(timeout=20)
+    assert (study.returncode, complaints.count("Traceback")) == (-signal.SIGINT, 1)
+
+
 def test_two_processes_in_one_directory_do_not_damage_it(tmp_path):
     (tmp_path / "mine.py").write_text(USER_FILE)
     metric = f"{tmp_path / 'mine.py'}:pid"
     with start(tmp_path, "0", metric, "60") as one, start(tmp_path, "0", metric, "60") as other:
         outputs = [process.communicate(timeout=30) for process in (one, other)]
     assert [err for _, err in outputs] == ["", ""]
-    assert [sorted(map(int, out.split())) for out, _ in outputs] == [list(range(60))] * 2
+    assert [sorted(map(int, out.split()[1:])) for out, _ in outputs] == [list(range(60))] * 2
     store = open_store(tmp_path / "study", {"seed": 1})
     planned = tasks(60, metrics=("mean_waiting", metric))
     assert list(store.ids()) == sorted(task.id for task in planned)

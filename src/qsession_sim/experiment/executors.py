@@ -234,15 +234,10 @@ def _run(task: Task) -> TaskResult:
 
 def _run_packed(packed: bytes, task_id: str) -> TaskResult:
     """As `_run`, in a worker. What a task refers to is looked for here, not by the pool, to which a policy
-    that cannot be found is a dead worker; and errors leave their cause behind, whose class others lack."""
-    try:
-        task: Task = pickle.loads(packed)  # noqa: S301 - from the process that this one works for
-        _refuse_other_versions(task, task_id)
-        return _run(task)
-    except QSessionError as error:
-        failure = error.with_traceback(None)
-        failure.__cause__ = failure.__context__ = None
-    raise failure
+    that cannot be found is a dead worker."""
+    task: Task = pickle.loads(packed)  # noqa: S301 - from the process that this one works for
+    _refuse_other_versions(task, task_id)
+    return _run(task)
 
 
 def _refuse_other_versions(task: Task, task_id: str) -> None:
