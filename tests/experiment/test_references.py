@@ -22,8 +22,9 @@ def test_an_importable_function_travels_by_its_module() -> None:
     assert pickle.loads(pickle.dumps(reference)).function is statistics.median
 
 
-def test_a_function_of_a_script_travels_by_the_file_of_the_script(tmp_path: Path) -> None:
-    script = tmp_path / "study.py"
+@pytest.mark.parametrize("name", ["study.py", "__main__.py"])
+def test_a_function_of_a_script_travels_by_the_file_of_the_script(tmp_path: Path, name: str) -> None:
+    script = tmp_path / name
     script.write_text(
         f"{FILE}\nfrom qsession_sim.experiment.references import reference_to\n"
         "if __name__ == '__main__':\n    print(reference_to(last_first).spelling)\n"

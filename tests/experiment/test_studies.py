@@ -13,6 +13,7 @@ import pytest
 
 import qsession_sim as qs
 from qsession_sim.errors import StudyError
+from qsession_sim.experiment.references import named_reference
 from qsession_sim.experiment.seeds import replication_seed
 from qsession_sim.experiment.store import StudyProgress
 
@@ -227,15 +228,17 @@ def test_the_command_of_a_run_repeats_it(tmp_path: Path, capsys: pytest.CaptureF
     from qsession_sim.cli.main import main
 
     (tmp_path / "mine.py").write_text("def last_first(job):\n    return (-job.submitted_us,)\n")
+    function = named_reference(f"{tmp_path}/mine.py:last_first").function
     study = qs.compare(
         scenario_file(tmp_path),
-        ["fifo", {"name": "fair_share", "window": "7d"}, f"{tmp_path}/mine.py:last_first"],
+        ["fifo", {"name": "fair_share", "window": "7d"}, f"{tmp_path}/mine.py:last_first", function],
         replications=2,
         hold="shared",
-        overrides=["workload.everyday.count=30"],
+        overrides=["workload.everyday.count=150"],
         warm_up="mser5",
         metrics=["mean_waiting"],
     )
+    assert study.runs()["warm_up_us"].max() > 0
     for row in study.runs().to_dicts():
         program, *arguments = shlex.split(row["command"])
         assert program == "qsession-sim"

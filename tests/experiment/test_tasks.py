@@ -88,6 +88,12 @@ def test_equal_tasks_have_equal_ids_wherever_they_are_made(tmp_path: Path) -> No
     assert task_of(source=str(path)).id == task_of().id
 
 
+def test_tasks_find_their_files_from_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scenario.yaml").write_text(json.dumps(SCENARIO))
+    monkeypatch.chdir(tmp_path)
+    assert task_of(source="scenario.yaml").directory == str(tmp_path.resolve())
+
+
 def test_ids_tell_everything_apart_that_changes_a_result() -> None:
     ids = {
         task_of().id,
