@@ -1,8 +1,9 @@
 """Print what studies cost beside their simulations: `python benchmarks/studies.py`.
 
 Throughput with one and with two workers on the same tasks, in turn; the time of a task whose simulation takes
-next to none, in this process and on a Dask cluster whose scheduler and workers are processes; the peak memory
-of the process that holds a large sweep together, `python benchmarks/studies.py sweep DIRECTORY POINTS`.
+next to none on a Dask cluster whose scheduler and workers are processes (`study_overhead.py` has it for this
+process); the peak memory of the process that holds a large sweep together, which is that of
+`python benchmarks/studies.py sweep DIRECTORY POINTS`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import memory
 
 import qsession_sim as qs
 import scenarios
-from qsession_sim.experiment.executors import Executor, dask, in_process, processes
+from qsession_sim.experiment.executors import Executor, dask, processes
 from qsession_sim.experiment.seeds import replication_seed
 from qsession_sim.experiment.tasks import Task, TaskResult
 
@@ -123,8 +124,6 @@ def main() -> None:
     print(
         f"{REPLICATIONS} replications of {JOBS} jobs: 2 workers {ratio:.2f} times as fast as 1 (wanted: 1.7)"
     )
-    here = milliseconds_a_task(in_process(), REPLICATIONS)
-    print(f"a task of one job in process: {here:.1f} ms (wanted: at most 15)")
     cluster = milliseconds_on_a_cluster(REPLICATIONS)
     print(f"a task of one job with Dask, one worker: {cluster:.1f} ms (wanted: at most 40)")
     with tempfile.TemporaryDirectory() as directory:

@@ -278,7 +278,7 @@ def test_an_interrupt_while_workers_start_is_for_their_parent_alone(tmp_path):
         study.stdout.readline()
         time.sleep(0.2)  # workers take longer to import what they need
         os.killpg(study.pid, signal.SIGINT)
-        rest, complaints = study.communicate(timeout=20)
+        _, complaints = study.communicate(timeout=20)
     assert (study.returncode, complaints.count("Traceback")) == (-signal.SIGINT, 1)
 
 
