@@ -42,7 +42,7 @@ _CLIENTS = _in_file(
 _JOBS = _in_file(
     "scheduler/jobs.py",
     ("if session.spec.created_us != NEVER:", "if session.spec.created_us == NEVER:", "S9"),
-    ("if session.phase not in ACCEPTS:", "if session.phase is _CLOSED:", "S20"),
+    ("if not IS_ACCEPTING[session.phase]:", "if session.phase is _CLOSED:", "S20"),
     (
         "if self._columns.max_execution_time_us[job] > session.spec.max_time_us:",
         "if self._columns.max_execution_time_us[job] >= session.spec.max_time_us:",
@@ -61,7 +61,7 @@ _JOBS = _in_file(
         "session.add_ready(now_us, job)",
         "S12",
     ),
-    ("if session.phase not in ACTIVE:  # S10, S12, S15", "if session.phase is Phase.OPEN:", "S15"),
+    ("if not IS_ACTIVE[session.phase]:  # S10, S12, S15", "if session.phase is Phase.OPEN:", "S15"),
     ("if qpu.job == NEVER and not qpu.downs:", "if qpu.job == NEVER:", "S52"),
     ("qpu.lanes.give_back(job, session)", "pass", "S42"),
     ("needed_us = own_limit_us", "needed_us = own_limit_us + 1", "S44"),
@@ -109,7 +109,7 @@ _JOBS = _in_file(
         "S41",
     ),
     ("self._limits.count_ended(self._columns.account[job])", "pass", "S60"),
-    ("counted = stage != JobStage.POST_PROCESSING", "counted = True", "S41"),
+    ("counted = stage != _POST_PROCESSING", "counted = True", "S41"),
     (
         "counted = not self._columns.preparation_us or not self._columns.preparation_us[job]",
         "counted = True",
