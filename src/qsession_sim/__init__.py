@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from qsession_sim.experiment.studies import sweep as sweep
     from qsession_sim.experiment.study import Study as Study
     from qsession_sim.experiment.tasks import Configuration as Configuration
+    from qsession_sim.experiment.tune import tune as tune
+    from qsession_sim.experiment.tuning import Tuning as Tuning
     from qsession_sim.policies.user import policy as policy
     from qsession_sim.results.run import Run as Run
     from qsession_sim.results.run import load as load
@@ -58,6 +60,7 @@ _HOME: Final = {
     "Configuration": "experiment.tasks",
     "Study": "experiment.study",
     "StudyError": "errors",
+    "Tuning": "experiment.tuning",
     "Workload": "workload.columns",
     "WorkloadFileError": "errors",
     "describe_workload": "workload.describe",
@@ -71,6 +74,7 @@ _HOME: Final = {
     "compare": "experiment.studies",
     "sweep": "experiment.studies",
     "simulate": "experiment.simulate",
+    "tune": "experiment.tune",
     "write_workload": "workload.export",
 }
 

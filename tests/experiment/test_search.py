@@ -82,9 +82,24 @@ def test_the_same_seed_asks_for_the_same_points():
     assert first == second != other
 
 
-def test_a_search_of_one_generation_is_none():
-    with pytest.raises(ValueError, match="at least 16 evaluations, not 15"):
-        searched(["x=0..9"], lambda x: Merit(x, ()), evaluations=15)
+@pytest.mark.parametrize(("texts", "fewest"), [(["x=0..9"], 28), (["x=0..9", "y=0..9"], 32)])
+def test_a_search_needs_two_generations_and_its_refinement(texts, fewest):
+    """2 x 8 + 12 of one setting, 2 x 16 of two."""
+    with pytest.raises(ValueError, match=f"at least {fewest} evaluations, not {fewest - 1}"):
+        searched(texts, lambda *values: Merit(sum(values), ()), evaluations=fewest - 1)
+    assert searched(texts, lambda *values: Merit(sum(values), ()), evaluations=fewest)[0]
+
+
+@pytest.mark.parametrize("edge", [2.0, 7.3, 12.3, 47.0, 211.0])
+def test_the_edge_of_a_plateau_is_found(edge):
+    """From the edge on nothing changes, below it a constraint is missed: three digits of the edge are found but
+    for what golden sections leave."""
+
+    def merit(t):
+        return Merit(min(t / 1e6, edge + 0.01), (edge - t / 1e6,))
+
+    found, _ = searched(["t=1s..300s"], merit, evaluations=80)
+    assert edge <= best(found)[0] / 1e6 <= 1.01 * edge + 0.011
 
 
 def test_the_front_holds_what_nothing_beats():

@@ -8,9 +8,13 @@ from typing import Annotated, Final
 import typer
 
 from qsession_sim import __version__
+from qsession_sim.cli.compare import compare
 from qsession_sim.cli.policies import policies
+from qsession_sim.cli.replicate import replicate
 from qsession_sim.cli.run import run
 from qsession_sim.cli.scenario import resolve, schema, validate
+from qsession_sim.cli.sweep import sweep
+from qsession_sim.cli.tune import tune
 from qsession_sim.cli.verify import verify
 from qsession_sim.cli.workload import describe, export
 
@@ -33,7 +37,8 @@ def run_command(arguments: Sequence[str]) -> int:
 
 def _application() -> typer.Typer:
     application = _group(_options)
-    application.command()(run)
+    for simulation in (run, replicate, compare, sweep, tune):
+        application.command()(simulation)
     scenarios = _group(_scenario_help)
     for command in (validate, resolve, schema):
         scenarios.command()(command)

@@ -67,7 +67,7 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
     from typer import TyperException
 
     from qsession_sim.cli.readable import one_line
-    from qsession_sim.errors import PolicyError, QSessionError, ScenarioError
+    from qsession_sim.errors import PolicyError, QSessionError, ScenarioError, StudyError, TaskError
 
     match error:
         case ScenarioError():
@@ -78,7 +78,9 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
             message = one_line(error.format_message()).rstrip(".")
             return error.exit_code, [f"{command}: {message} (see {command} --help)"]
         case QSessionError():
-            status = BAD_INPUT if isinstance(error, PolicyError) else FAILED
+            mistaken = isinstance(error, PolicyError | StudyError) and not isinstance(error, TaskError)
+            # what a system call refused, such as a full disk, is nobody's mistake
+            status = BAD_INPUT if mistaken and not isinstance(error.__cause__, OSError) else FAILED
             return status, [f"qsession-sim: {one_line(str(error))}"]
         case OSError():
             # every file that is written is named, so that an error without a name is of standard output

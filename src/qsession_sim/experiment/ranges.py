@@ -53,12 +53,23 @@ class Range:
             7
         """
         if self.logarithmic:
-            exact = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
+            exact = self.low * (self.high / self.low) ** share
         else:
             exact = self.low + share * (self.high - self.low)
         rounded = float(f"{exact:.{DIGITS}g}")
         value = min(max(rounded, self.low), self.high)
         return value if self.kind == "number" else round(value)
+
+    def share_of(self, value: float) -> float:
+        """How far a value is on the way from `low` (0) to `high` (1).
+
+        Example:
+            >>> round(read_range("a.interactive_timeout=1s..100s").share_of(10_000_000), 6)
+            0.5
+        """
+        if self.logarithmic:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
 
     def written(self, value: float) -> str:
         """A value as it stands in a scenario.

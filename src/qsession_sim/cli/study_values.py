@@ -1,0 +1,122 @@
+"""Numbers of a study as people read them: comparable, so of one unit and with four digits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from qsession_sim.cli.readable import NOTHING
+from qsession_sim.units import DAY, HOUR, MILLISECOND, MINUTE, SECOND
+
+LONGEST_NAME: Final = 28
+_BESIDE_LABELS: Final = 10
+
+_UNITS: Final = (("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND), ("ms", MILLISECOND), ("us", 1))
+_FROM: Final = 2
+"""Times are told in the largest unit of which the largest of them has as many."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """How the numbers of a metric are written.
+
+    Attributes:
+        divisor: what one unit is, in the unit of the summary.
+        unit: after each number; empty for what has none.
+    """
+
+    divisor: float = 1
+    unit: str = ""
+
+    def write(self, value: float | None) -> str:
+        """A number.
+
+        Example:
+            >>> Numbers(60_000_000, "min").write(4_325_000_000.0), Numbers().write(None)
+            ('72.08 min', '-')
+        """
+        if value is None:
+            return NOTHING
+        return f"{_digits(value / self.divisor, 4)} {self.unit}".rstrip()
+
+    def write_interval(self, mean: float | None, half_width: float | None, sign: str) -> str:
+        """A mean and half the width of its interval, in two digits.
+
+        Example:
+            >>> Numbers(1_000_000, "s").write_interval(68_170_000.0, 1_207_000.0, "±")
+            '68.17 ± 1.2 s'
+        """
+        if mean is None or half_width is None:
+            return self.write(mean)
+        around = f"{_digits(mean / self.divisor, 4)} {sign} {_digits(half_width / self.divisor, 2)}"
+        return f"{around} {self.unit}".rstrip()
+
+    def write_difference(self, mean: float | None, half_width: float | None, sign: str) -> str:
+        """A difference, its sign always told, and half the width of its interval.
+
+        Example:
+            >>> Numbers(1_000_000, "s").write_difference(250_000.0, 31_000.0, "±")
+            '+0.2500 ± 0.031 s'
+        """
+        if mean is None:
+            return NOTHING
+        return ("+" if mean >= 0 else "") + self.write_interval(mean, half_width, sign)
+
+
+def numbers_of(unit: str | None, values: Iterable[float | None]) -> Numbers:
+    """How numbers that are compared are written: times in one unit.
+
+    Args:
+        unit: of the values, as `metrics.metric_unit` gives it.
+        values: all that are to be written.
+
+    Example:
+        >>> numbers_of("us", [71_599_406.98, None, 4_000_000.0])
+        Numbers(divisor=1000000, unit='s')
+        >>> numbers_of("", [0.8])
+        Numbers(divisor=1, unit='')
+    """
+    if unit != "us":
+        return Numbers(1, unit or "")
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
+    for name, unit_us in _UNITS:
+        if largest >= _FROM * unit_us:
+            return Numbers(unit_us, name)
+    return Numbers(SECOND, "s") if largest == 0 else Numbers(1, "us")
+
+
+def readable_change(change: float | None) -> str:
+    """A relative change in per cent.
+
+    Example:
+        >>> readable_change(-0.0672), readable_change(None)
+        ('-6.7 %', '-')
+    """
+    return NOTHING if change is None else f"{100 * change:+.1f} %"
+
+
+def short_name(name: str, ellipsis: str, longest: int = LONGEST_NAME) -> str:
+    """A long name without its middle, since the ends of paths tell them apart.
+
+    Example:
+        >>> short_name("sessions.by_mode.session.makespan_us.mean", "…")
+        'sessions.by_m…kespan_us.mean'
+    """
+    if len(name) <= longest:
+        return name
+    kept = longest - len(ellipsis)
+    return name[: kept // 2] + ellipsis + name[len(name) - (kept - kept // 2) :]
+
+
+def longest_heading(width: int) -> int:
+    """Characters that the heading of a column may have, so that it fits beside what names the rows."""
+    return min(LONGEST_NAME, width - _BESIDE_LABELS)
+
+
+def _digits(value: float, digits: int) -> str:
+    if value == round(value) and abs(value) < 10**digits:
+        return f"{value:.0f}"
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    return f"{value:,.{max(places, 0)}f}"

@@ -1,0 +1,390 @@
+"""`qsession-sim replicate | compare | sweep | tune`: what they print, keep and refuse."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+
+import polars as pl
+import pytest
+
+from qsession_sim.cli.main import main
+from qsession_sim.cli.study_progress import ShownStudy, study_progress
+from qsession_sim.experiment import execution
+from qsession_sim.experiment.store import StudyProgress
+
+# fifo: the jobs wait 0, 4 and 6 s, on the mean 10 / 3 s; lifo: c goes before b, and they wait 0, 5 and 3 s, 8 / 3 s
+THREE_JOBS = """
+title: Three jobs
+seed: 7
+workload:
+  - kind: explicit
+    name: all
+    jobs:
+      - {id: long, at: 0s, account: lab, qpu_time: 5s}
+      - {id: b, at: 1s, account: lab, qpu_time: 3s}
+      - {id: c, at: 2s, account: lab, qpu_time: 1s}
+"""
+
+METHOD = """\
+Intervals of means: 95 %, mean ± t s / sqrt(n) of n replications, Student's t with n - 1.
+"""
+
+
+@pytest.fixture
+def three_jobs(scenario_file):
+    return scenario_file(THREE_JOBS)
+
+
+def ended(capsys, *arguments):
+    """Status, standard output and standard error."""
+    status = main(arguments)
+    output = capsys.readouterr()
+    return status, output.out, output.err
+
+
+def test_compare_prints_means_differences_and_its_method(capsys, three_jobs):
+    options = ["--replications", "2", "--metric", "mean_waiting", "--metric", "max_waiting"]
+    status, out, err = ended(capsys, "compare", three_jobs, "--policy", "fifo", "--policy", "lifo", *options)
+    assert (status, err) == (0, "")
+    table, _, method = out.partition("\n2 independent")
+    assert (
+        table
+        == """\
+Three jobs
+2 policies, 2 replications, 4 runs; seed 7
+
+mean_waiting
+policy         mean     difference   change
+fifo    3.333 ± 0 s                          baseline
+lifo    2.667 ± 0 s  -0.6667 ± 0 s  -20.0 %  significant
+
+max_waiting
+policy     mean  difference   change
+fifo    6 ± 0 s                       baseline
+lifo    5 ± 0 s    -1 ± 0 s  -16.7 %  significant
+"""
+    )
+    assert method.startswith(
+        f" replications (seed 7), each with a workload that all configurations see.\n{METHOD}"
+    )
+    assert "Holm" in method
+
+
+def test_queue_and_hold_policies_are_compared_in_all_combinations(capsys, three_jobs):
+    options = ["--hold", "exclusive", "--hold", "shared", "--replications", "2", "--format", "json"]
+    status, out, _ = ended(capsys, "compare", three_jobs, "--policy", "fifo", "--policy", "lifo", *options)
+    document = json.loads(out)
+    names = ["fifo, exclusive", "fifo, shared", "lifo, exclusive", "lifo, shared"]
+    assert (status, list(dict.fromkeys(row["configuration"] for row in document["table"]))) == (0, names)
+    assert document["baseline"] == "fifo, exclusive"
+
+
+def test_hold_policies_alone_are_compared(capsys, three_jobs):
+    options = ["--baseline", "shared", "--replications", "2", "--metric", "max_waiting"]
+    status, out, _ = ended(capsys, "compare", three_jobs, "--hold", "exclusive", "--hold", "shared", *options)
+    assert status == 0
+    assert (
+        """\
+max_waiting
+policy        mean  difference  change
+exclusive  6 ± 0 s    +0 ± 0 s  +0.0 %  not significant
+shared     6 ± 0 s                      baseline
+"""
+        in out
+    )
+
+
+def test_replicate_prints_a_row_for_each_metric(capsys, three_jobs):
+    metrics = ["--metric", "max_waiting", "--metric", "all.submitted", "--metric", "p95_makespan"]
+    status, out, err = ended(capsys, "replicate", three_jobs, "--replications", "3", *metrics)
+    assert (status, err) == (0, "")
+    assert out == (
+        f"""\
+Three jobs
+1 configuration, 3 replications, 3 runs; seed 7
+
+metric            mean  of
+max_waiting    6 ± 0 s   3
+all.submitted    3 ± 0   3
+p95_makespan         -   0
+
+3 independent replications (seed 7).
+{METHOD}Warm-up: none left out.
+"""
+    )
+
+
+def test_sweep_prints_a_row_for_each_point_in_the_order_of_the_values(capsys, three_jobs):
+    vary = ["--vary", "workload.all.jobs.b.qpu_time=3s,4s", "--vary", "workload.all.jobs.long.qpu_time=5s,6s"]
+    metrics = ["--metric", "max_waiting", "--metric", "mean_waiting"]
+    status, out, err = ended(capsys, "sweep", three_jobs, *vary, "--replications", "2", *metrics)
+    assert (status, err) == (0, "")
+    # c waits for both of the others; b for the first; of 6 s 0, 5 and 7 s
+    assert (
+        """\
+qpu_time, qpu_time  max_waiting  mean_waiting
+3s, 5s                  6 ± 0 s   3.333 ± 0 s
+3s, 6s                  7 ± 0 s       4 ± 0 s
+4s, 5s                  7 ± 0 s   3.667 ± 0 s
+4s, 6s                  8 ± 0 s   4.333 ± 0 s
+"""
+        in out
+    )
+
+
+def test_sweep_samples_points(capsys, three_jobs):
+    arguments = ["--vary", "workload.all.jobs.b.qpu_time=1s..9s", "--sample", "latin-hypercube:4"]
+    status, out, _ = ended(
+        capsys, "sweep", three_jobs, *arguments, "--replications", "2", "--format", "json", "--quiet"
+    )
+    assert (status, len({row["configuration"] for row in json.loads(out)["table"]})) == (0, 4)
+
+
+def test_tune_prints_the_best_and_what_it_gains(capsys, three_jobs):
+    """c waits 3 s and the time of b: at most 9 s up to 6 s."""
+    arguments = ["--vary", "workload.all.jobs.b.qpu_time=1s..9s", "--maximise", "max_waiting"]
+    bound = ["--subject-to", "max_waiting <= 1.5 x baseline", "--replications", "2"]
+    status, out, err = ended(capsys, "tune", three_jobs, *arguments, *bound)
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[:2] == [
+        "workload.all.jobs.b.qpu_time for the largest max_waiting",
+        "such that max_waiting <= 1.5 x baseline, that is 9 s",
+    ]
+    assert "Best: workload.all.jobs.b.qpu_time=6s" in lines
+    assert "max_waiting           6 s   9 s    +3 ± 0 s  +50.0 %   kept" in lines
+
+
+def test_tune_without_a_way_to_keep_the_constraints_fails(capsys, three_jobs):
+    arguments = ["--vary", "workload.all.jobs.b.qpu_time=1s..9s", "--minimise", "max_waiting"]
+    status, out, err = ended(
+        capsys, "tune", three_jobs, *arguments, "--subject-to", "max_waiting <= 1s", "--replications", "2"
+    )
+    assert (status, err) == (1, "qsession-sim: nothing that was tried keeps the constraints\n")
+    assert "Nothing that was tried keeps the constraints" in out
+
+
+def test_tune_keeps_its_runs_and_writes_its_results(capsys, three_jobs, tmp_path):
+    place = tmp_path / "study"
+    arguments = ["--vary", "workload.all.jobs.b.qpu_time=1s..9s", "--minimise", "max_waiting"]
+    options = ["--replications", "2", "--evaluations", "28", "-o", str(place), "--format", "json"]
+    first = ended(capsys, "tune", three_jobs, *arguments, *options)
+    assert first == ended(capsys, "tune", three_jobs, *arguments, *options)
+    assert first[1] == (place / "tuning.json").read_text(encoding="utf-8")
+    assert first[2] == f"saved in {place}\n"
+    assert {"tuning.json", "evaluations.parquet", "trade_off.svg", "plan.json"} <= {
+        path.name for path in place.iterdir()
+    }
+
+
+def test_each_row_has_the_command_that_computes_it_again(capsys, three_jobs, tmp_path):
+    place = tmp_path / "study"
+    ended(
+        capsys, "compare", three_jobs, "--policy", "fifo", "--policy", "lifo", "--set", "title=Other",
+        "--replications", "2", "--metric", "max_waiting", "-o", str(place),
+    )  # fmt: skip
+    row = pl.read_parquet(place / "table.parquet").row(1, named=True)
+    command = shlex.split(row["command"])
+    assert command[:2] == ["qsession-sim", "replicate"]
+    again = json.loads(ended(capsys, *command[1:], "--format", "json")[1])["table"][0]
+    assert (again["mean"], again["metric"]) == (row["mean"], "max_waiting") == (5e6, "max_waiting")
+    run = shlex.split(pl.read_parquet(place / "runs.parquet")["command"][1])
+    summary = json.loads(ended(capsys, *run[1:], "--format", "json")[1])
+    assert summary["all"]["waiting_us"]["max"] == 5_000_000
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(capsys, monkeypatch, three_jobs, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    two = ["--replications", "2"]
+    vary = ["--vary", "workload.all.jobs.b.qpu_time=1s..9s", "--minimise", "by_account.lab.waiting_us.mean"]
+    for arguments in (
+        ["compare", three_jobs, "--policy", "fifo", "--policy", "lifo", *two],
+        ["replicate", three_jobs, *two],
+        ["sweep", three_jobs, "--vary", "workload.all.jobs.b.qpu_time=3s,4s", *two],
+        ["tune", three_jobs, *vary, "--subject-to", "max_turnaround <= 20s", *two],
+    ):
+        assert main(arguments) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert max(len(line) for line in lines) <= width
+        assert [line for line in lines if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["compare", "{file}", "--policy", "fifo"],
+            (
+                "qsession-sim compare: Invalid value for --policy: needs two or more to compare, such as --policy "
+                "fifo --policy priority (see qsession-sim compare --help)"
+            ),
+        ),
+        (
+            ["compare", "{file}", "--policy", "fifo", "--policy", "lifi"],
+            "qsession-sim: no queue policy is called 'lifi'; did you mean 'lifo'?",
+        ),
+        (
+            ["compare", "{file}", "--policy", "fifo", "--policy", "lifo", "--baseline", "fif"],
+            "qsession-sim: the baseline 'fif' is not compared; did you mean 'fifo'?",
+        ),
+        (
+            ["sweep", "{file}", "--vary", "workload.all.jobs.d.qpu_time=3s,4s"],
+            "--set workload.all.jobs.d.qpu_time=3s: nothing in workload.all.jobs is called d (known: long, b, c)",
+        ),
+        (
+            ["sweep", "{file}", "--vary", "seed=1,2", "--sample", "sobol:3"],
+            (
+                "qsession-sim sweep: Invalid value for '--sample': 'sobol:3' is not random:N or latin-hypercube:N "
+                "(see qsession-sim sweep --help)"
+            ),
+        ),
+        (
+            ["sweep", "{file}", "--vary", "seed=1,2", "--sample", "random:0"],
+            (
+                "qsession-sim sweep: Invalid value for '--sample': '0' is not a whole number from 1 "
+                "(see qsession-sim sweep --help)"
+            ),
+        ),
+        (
+            ["replicate", "{file}", "--replications", "none"],
+            (
+                "qsession-sim replicate: Invalid value for '--replications': 'none' is not a whole number from 1 "
+                "(see qsession-sim replicate --help)"
+            ),
+        ),
+        (
+            ["replicate", "{file}", "--metric", "mean_waitin"],
+            "qsession-sim: no metric is called 'mean_waitin'; did you mean 'mean_waiting'?",
+        ),
+        (
+            ["replicate", "{file}", "--workers", "2", "--dask", "tcp://x:1"],
+            (
+                "qsession-sim replicate: Invalid value for --workers: is for processes here, --dask for a cluster; "
+                "give one (see qsession-sim replicate --help)"
+            ),
+        ),
+        (
+            ["tune", "{file}", "--vary", "seed=1..9"],
+            (
+                "qsession-sim: say what is best: either --minimise METRIC or --maximise METRIC; others can be "
+                "bounded with --subject-to"
+            ),
+        ),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(capsys, three_jobs, arguments, line):
+    filled = [part.format(file=three_jobs) for part in arguments]
+    assert ended(capsys, *filled) == (2, "", f"{line}\n")
+
+
+def test_a_directory_of_another_study_is_refused(capsys, three_jobs, tmp_path):
+    """Neither replicates nor overwrites."""
+    place = tmp_path / "study"
+    assert main(["replicate", three_jobs, "--replications", "2", "-o", str(place)]) == 0
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    status, out, err = ended(capsys, "replicate", three_jobs, "--seed", "8", "-o", str(place))
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert "holds another study" in err
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [
+        (["-o", "{place}"], "after 2 of 4 runs, kept in {place}; the same command goes on"),
+        ([], "after 2 of 4 runs; with -o DIR they would be kept"),
+    ],
+)
+def test_an_interrupt_says_what_is_kept_and_how_to_go_on(
+    capsys, monkeypatch, three_jobs, tmp_path, options, note
+):
+    place = tmp_path / "study"
+    filled = [part.format(place=place) for part in options]
+    arguments = [
+        "compare",
+        three_jobs,
+        "--policy",
+        "fifo",
+        "--policy",
+        "lifo",
+        "--replications",
+        "2",
+        *filled,
+    ]
+    carry_out = execution.carry_out
+
+    def interrupted(*positional, **named):
+        for number, result in enumerate(carry_out(*positional, **named)):
+            yield result
+            if number == 1:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "carry_out", interrupted)
+        assert ended(capsys, *arguments) == (
+            130,
+            "",
+            f"qsession-sim: interrupted {note.format(place=place)}\n",
+        )
+    if options:
+        complete = ended(capsys, *arguments[:-2])[1]
+        assert ended(capsys, *arguments)[:2] == (0, complete)
+
+
+def test_quiet_prints_results_only(capsys, three_jobs, tmp_path):
+    arguments = ["replicate", three_jobs, "--replications", "2", "-o", str(tmp_path / "study")]
+    assert ended(capsys, *arguments)[2] == f"saved in {tmp_path / 'study'}\n"
+    assert ended(capsys, *arguments, "--quiet")[2] == ""
+
+
+def test_a_rule_that_does_not_hold_in_the_end_is_told(capsys, scenario_file):
+    name = scenario_file(
+        """
+workload:
+  - {kind: arrivals, account: lab, count: 20, interarrival: {kind: exponential, mean: 10s}, qpu_time: 9s}
+"""
+    )
+    rule = ["--until", "half_width(mean_waiting) < 0.001%", "--max-replications", "3"]
+    status, out, err = ended(capsys, "replicate", name, "--metric", "mean_waiting", *rule)
+    assert status == 0
+    assert err == (
+        "the rule does not hold after 3 replications: half_width(mean_waiting) < 0.001%; raise "
+        "--max-replications\n"
+    )
+    assert "NOT reached" in out
+
+
+def test_there_is_no_bar_where_there_is_no_terminal(capsys):
+    with study_progress(quiet=False) as shown:
+        shown(StudyProgress(3, 0, 9))
+    assert shown.how_far() == (3, 9)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_bar_appears_after_a_second_and_tells_the_time_left():
+    """40 runs in 2 s: 20 a second, so 60 more take 3 s."""
+    shown, told = iter((0.0, 0.5, 2.0)), []
+
+    class Bar:
+        def add_task(self, text, total):
+            return 0
+
+        def update(self, task, **what):
+            told.append(what)
+
+        def start(self):
+            told.append("started")
+
+    study = ShownStudy(Bar(), lambda: next(shown))
+    study(StudyProgress(10, 0, 100))
+    assert told == []
+    study(StudyProgress(40, 0, 100))
+    assert told == [
+        {"completed": 40, "total": 100, "description": "40 of 100 runs, about 3 s left"},
+        "started",
+    ]
