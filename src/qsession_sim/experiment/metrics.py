@@ -56,10 +56,16 @@ ALIASES: Final[Mapping[str, str]] = MappingProxyType(
     {alias: f"all.{path}" for alias, path in _JOB_ALIASES.items()}
     | {alias: f"sessions.all.{path}" for alias, path in _SESSION_ALIASES.items()}
     | {f"{mode}.{alias}": f"by_mode.{mode}.{path}" for mode in _MODES for alias, path in _JOB_ALIASES.items()}
+    | {
+        f"{mode}.{alias}": f"sessions.by_mode.{mode}.{path}"
+        for mode in _MODES[1:]
+        for alias, path in _SESSION_ALIASES.items()
+    }
     | {alias: alias for alias in _OF_QPU}
 )
-"""Short names: `mean_waiting` of all jobs, `job.mean_waiting` of a mode, `p95_makespan` of all sessions, and
-of the QPU `utilization` and others; with several QPUs the sum of throughputs, the mean of the rest."""
+"""Short names: `mean_waiting` of all jobs, `job.mean_waiting` of a mode, `p95_makespan` of all sessions,
+`session.p95_makespan` of a mode, and of the QPU `utilization` and others; with several QPUs the sum of
+throughputs, the mean of the rest."""
 
 _TOP: Final = (
     "end_us",
@@ -125,6 +131,7 @@ def metric_unit(metric: Metric) -> str | None:
     if isinstance(metric, Reference):
         return None
     path = ALIASES.get(metric, metric)
+    path = ALIASES.get(path.rpartition(".")[2], path)  # of a group, such as by_stream.vqe.mean_waiting
     if path.endswith("_per_hour"):
         return "1/h"
     # the columns of distributions: their own last part is a statistic
@@ -170,7 +177,7 @@ def look_up(summary: Mapping[str, Any], name: str) -> Value:
 
     Args:
         summary: as `Run.summary` gives it.
-        name: a short name or a dotted path. Reasons that did not occur count 0.
+        name: a short name, or a dotted path, which may end in one. Reasons that did not occur count 0.
 
     Raises:
         StudyError: if there is no such number.
@@ -190,6 +197,9 @@ def look_up(summary: Mapping[str, Any], name: str) -> Value:
             raise StudyError(f"no metric is called {name!r}: there is nothing below {found!r}")
         # the longest name first: names of accounts may contain dots
         key = max((key for key in found if rest == key or rest.startswith(f"{key}.")), key=len, default=None)
+        if key is None and rest in _aliases_of(found):
+            rest = _aliases_of(found)[rest]
+            continue
         if key is None:
             if rest in Reason.__members__ and name.rpartition(".")[0].endswith("reason"):
                 return 0
@@ -198,6 +208,13 @@ def look_up(summary: Mapping[str, Any], name: str) -> Value:
     if isinstance(found, Mapping):
         raise StudyError(f"{name!r} is a part of the summary, not a number; it has {', '.join(found)}")
     return _number(found, name)
+
+
+def _aliases_of(group: Mapping[str, Any]) -> Mapping[str, str]:
+    """The short names at the end of a path such as `by_stream.vqe.mean_waiting`."""
+    if "waiting_us" in group:
+        return _JOB_ALIASES
+    return _SESSION_ALIASES if "makespan_us" in group else {}
 
 
 def _near(name: str, rest: str, found: Mapping[str, Any]) -> list[str]:
