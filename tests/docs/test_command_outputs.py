@@ -27,5 +27,6 @@ def test_command_prints_what_stands_beside_it(shown):
     assert shown.fresh() == shown.output
 
 
-def test_there_are_commands_on_both_pages():
-    assert [shown.page for shown in COMMANDS] == ["experiments.md", *["interactive_timeout.md"] * 3]
+def test_there_are_commands_on_each_page():
+    pages = ["../README.md", "experiments.md", *["interactive_timeout.md"] * 3]
+    assert [shown.page for shown in COMMANDS] == pages
