@@ -267,6 +267,41 @@ def test_unicef():
     assert schedule("unicef", SIZED, BATCH) == [(0, 0), (100, 2), (120, 1), (130, 3), (140, 4)]
 
 
+BATCHES = [*BATCH, *BATCH]
+
+
+def test_wfp3_cubes_the_relative_wait_and_multiplies_by_the_size():
+    """Job 1 stands against a batch of two jobs and one of three, all with less relative wait than it.
+
+    At 100: job 1 (20/10)^3 = 8, the two (30/20)^3 x 2 = 6.75, the three (30/20)^3 x 3 = 10.125: the three.
+    At 103: job 1 2.3^3 = 12.167, the two 1.65^3 x 2 = 8.98. Squares would give 5.29 and 5.45.
+    """
+    jobs = [
+        job(0, 100),
+        job(80, 1, estimate_us=10),
+        *(job(70, 1, estimate_us=20, session=0) for _ in range(2)),
+        *(job(70, 1, estimate_us=20, session=1) for _ in range(3)),
+    ]
+    order = [(0, 0), (100, 4), (101, 5), (102, 6), (103, 1), (104, 2), (105, 3)]
+    assert schedule("wfp3", jobs, BATCHES) == order
+
+
+def test_unicef_divides_by_the_digits_of_the_size():
+    """Job 1 stands against a batch of three jobs (2 digits) and one of four (3 digits).
+
+    At 100: job 1 16/20 = 0.8, the three 20/(10 x 2) = 1, the four 20/(10 x 3) = 0.67: the three.
+    At 103: job 1 19/20 = 0.95, the four 23/(10 x 3) = 0.77. With log2(4) = 2 for 3 they would have 1.15.
+    """
+    jobs = [
+        job(0, 100),
+        job(84, 1, estimate_us=20),
+        *(job(80, 1, estimate_us=10, session=0) for _ in range(3)),
+        *(job(80, 1, estimate_us=10, session=1) for _ in range(4)),
+    ]
+    order = [(0, 0), (100, 2), (101, 3), (102, 4), (103, 1), (104, 5), (105, 6), (106, 7), (107, 8)]
+    assert schedule("unicef", jobs, BATCHES) == order
+
+
 def test_random():
     """The first numbers of SplitMix64 with seed 0 as published; jobs 1 to 4 wait, by these numbers."""
     numbers = [

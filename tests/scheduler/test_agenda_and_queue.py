@@ -241,6 +241,19 @@ def test_s51_queue_gives_the_first_job_mode_job_that_fits():
     assert all_of(queue) == [5, 0, 4]
     queue = filled(stages(6, (1, JobStage.CANCELLED)))
     assert [queue.pop_fitting(0, left_us) for left_us in (100, 19, 9)] == [3, 2, None]
+    # what was cancelled is not taken either when it is not the first
+    assert filled(stages(6, (3, JobStage.CANCELLED))).pop_fitting(0, 39) == 2
+
+
+def test_s51_queue_finds_what_fits_wherever_it_stands():
+    """The last job is the only one that fits, after however many others, which stay in their order."""
+    for others in range(8):
+        estimates_us = [9] * others + [1]
+        queue = StaticQueue(stages(8), array("q", [0]) * 8, None, estimates_us.__getitem__)
+        for job in range(others + 1):
+            queue.push(job, job, of_session=False)
+        assert queue.pop_fitting(0, 1) == others
+        assert all_of(queue) == list(range(others))
 
 
 def test_s52_queue_gives_only_jobs_of_the_account_during_a_reservation():
@@ -264,6 +277,15 @@ def test_s52_job_that_an_outage_hit_goes_before_all_others():
     stage[2] = JobStage.RUNNING
     assert queue.pop_job_mode(0) == 1
     assert all_of(queue) == [4, 5, 0, 3]
+
+
+def test_s52_of_several_jobs_that_outages_hit_the_earliest_submitted_goes_first_and_then_the_smaller_number():
+    entries = [(1, 3), (1, 4), (2, 0)]
+    for order in itertools.permutations(entries):
+        queue = queue_of(stages(6, *((job, JobStage.REQUEUED) for _, job in entries)))
+        for submitted_us, job in order:
+            queue.push_first(submitted_us, job, of_session=False)
+        assert all_of(queue) == [3, 4, 0]
 
 
 def test_s52_job_that_an_outage_hit_waits_for_the_end_of_anothers_reservation():

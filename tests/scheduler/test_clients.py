@@ -282,6 +282,27 @@ def test_s66_new_session_takes_the_same_iteration_in_the_same_instant_and_is_the
     assert journal.repeated_jobs == [2, 4]
 
 
+def test_s66_new_session_is_created_by_its_submission_and_inherits_no_close_or_cancel(run):
+    """s0 exists from 0 and is closed at 7, while the second iteration runs; the third needs a new session."""
+    client = ClientSpec(
+        first_job=0, jobs=3, session=0, on_finish=OnFinish.LEAVE, on_rejection=OnRejection.NEW_SESSION
+    )
+    sessions = [SessionSpec(created_us=0, close_us=7, cancel_us=12, interactive_timeout_us=3)]
+    assert run(iterations(5, 5, 5), sessions, [client]) == [
+        "j0 0 0 5 DONE",
+        "j1 5 5 10 DONE",
+        "j2 10 - 10 REJECTED SESSION_CLOSED",
+        "j3 10 10 15 DONE",
+        *CREATED_AND_STARTED_AT_0,
+        "7 s0 RUNNING CLOSE CLOSING",
+        "10 s0 CLOSING END_LAST CLOSED CLOSED",
+        "10 s1 ABSENT CREATE OPEN",
+        "10 s1 OPEN START RUNNING",
+        "18 s1 IDLE ITTL INACTIVE",
+        "end 18",
+    ]
+
+
 def test_s66_job_mode_sends_the_iteration_and_all_later_ones_in_job_mode(trace):
     client = ClientSpec(first_job=0, jobs=4, session=0, on_rejection=OnRejection.JOB_MODE)
     jobs = [*iterations(5, 5, 5, 5), JobSpec(3, at_us=12)]

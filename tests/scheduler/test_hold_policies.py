@@ -130,6 +130,25 @@ def test_s51_adaptive_ittl_learns_from_a_think_time_that_outlasted_it(run):
     assert changes(lines) == [(0, "RUNNING"), (8, "INACTIVE"), (14, "RUNNING"), (27, "INACTIVE")]
 
 
+def test_s51_adaptive_counts_one_think_time_until_the_session_is_left_without_jobs_again(run):
+    """j0 ends at 1, so j1 of 4 ends a think time of 3, and j2 of 6 none: j1 runs until 14, j2 until 15.
+
+    The clock is 2 x 3 from 15 on.
+    """
+    jobs = [JobSpec(time * SECOND, at_us=at * SECOND, session=0) for at, time in ((0, 1), (4, 10), (6, 1))]
+    lines = run(jobs, [SessionSpec(interactive_timeout_us=60 * SECOND)], rules=ADAPT)
+    assert changes(lines) == [(0, "RUNNING"), (21, "INACTIVE")]
+
+
+def test_s51_adaptive_ittl_is_rounded_once(run):
+    """Think times of 3 s and 3.000001 s: twice their mean is 6.000001 s, though the mean is no whole number.
+
+    The jobs end at 1 s, 5 s and 9.000001 s.
+    """
+    lines = run(think_times(3, 3.000001), [SessionSpec(interactive_timeout_us=60 * SECOND)], rules=ADAPT)
+    assert changes(lines) == [(0, "RUNNING"), (15.000002, "INACTIVE")]
+
+
 def test_s51_adaptive_ittl_stays_within_one_second_and_the_sessions_own(run):
     """Thinking 0.1 s would give 0.2 s, so it is 1 s from 2.1 on; thinking 3 s twice would give 6 s."""
     short = run(think_times(0.1), [SessionSpec(interactive_timeout_us=60 * SECOND)], rules=ADAPT)

@@ -212,6 +212,19 @@ def test_s4_only_the_ends_of_program_jobs_are_told_rejected_ones_at_once():
     assert ended == [job]
 
 
+def test_s18_queued_jobs_end_in_the_order_of_their_submissions_and_programs_are_told_in_it():
+    """The third is submitted first, then the other two in one instant."""
+    ended = []
+    plan = Plan.of([JobSpec(9, at_us=0)], [SessionSpec()])
+    scheduler = Scheduler(plan, on_program_job_end=ended.append)
+    first, second, third = (scheduler.add_job(JobSpec(1, session=0)) for _ in range(3))
+    scheduler.submit(1, third)
+    scheduler.submit(2, second)
+    scheduler.submit(2, first)
+    scheduler.cancel(3, 0)
+    assert ended == [third, first, second]
+
+
 def test_s4_live_commands_leave_the_same_journal_as_the_declared_plan(trace):
     others = [JobSpec(5, at_us=1), JobSpec(5, at_us=9)]
     declared_jobs = [

@@ -51,6 +51,18 @@ def test_s54_shortest_expected_wait_counts_estimates_and_what_is_left_of_the_run
     ]
 
 
+def test_s54_shortest_expected_wait_expects_nothing_more_of_a_job_that_outlasts_its_estimate(run):
+    """At 20 QPU 0 has 4 of j1, and nothing of j0, which should have ended at 8; QPU 1 has 3 of j2."""
+    rules = Rules(routing=Routing.SHORTEST_EXPECTED_WAIT)
+    jobs = [
+        JobSpec(50, at_us=0, qpu=0, estimate_us=8),
+        JobSpec(4, at_us=0, qpu=0),
+        JobSpec(23, at_us=0, qpu=1),
+        JobSpec(1, at_us=20),
+    ]
+    assert run(jobs, qpus=TWO, rules=rules)[3:] == ["j3 20 23 24 DONE @1", "end 54"]
+
+
 def test_s54_round_robin_goes_by_routing_decisions_not_by_pinned_jobs(run):
     jobs = [JobSpec(1, at_us=0), JobSpec(1, at_us=0, qpu=2), JobSpec(1, at_us=0), JobSpec(1, at_us=0)]
     jobs.append(JobSpec(1, at_us=0))

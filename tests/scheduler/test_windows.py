@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from qsession_sim.scheduler.plan import JobSpec, QpuSpec, SessionSpec, WindowSpec
 from qsession_sim.scheduler.rules import SHARED, Rules
 from qsession_sim.scheduler.vocabulary import Mode, WindowKind
@@ -141,6 +143,38 @@ def test_s52_requeued_job_goes_before_one_that_came_to_its_session_while_it_ran(
     ]
 
 
+def test_s52_requeued_job_goes_before_one_of_its_session_with_the_same_submission_and_a_smaller_number(run):
+    """j0 prepares from 0 to 2, so j1 goes first, and is on the QPU when the outage comes."""
+    jobs = [JobSpec(1, at_us=0, session=0, preparation_us=2), JobSpec(5, at_us=0, session=0)]
+    outage = WindowSpec(OUTAGE, 3, 1)
+    assert run(jobs, [SessionSpec()], rules=REQUEUE, windows=[outage], horizon_us=11)[:2] == [
+        "j0 0 9 10 DONE p0-2",
+        "j1 0 4 9 DONE p--0",
+    ]
+
+
+@pytest.mark.parametrize("first", [OUTAGE, RESERVATION], ids=lambda kind: kind.name)
+def test_s52_requeued_job_of_a_session_that_loses_the_qpu_goes_to_the_head_of_the_normal_queue(run, first):
+    """At 3 an outage hits j2, and a reservation makes its session inactive. So j2 goes before j1 at 6, though
+    j1 came first, and its session has no other privilege then."""
+    jobs = [JobSpec(2, at_us=0, session=0), JobSpec(1, at_us=1), JobSpec(5, at_us=2, session=0)]
+    windows = [WindowSpec(OUTAGE, 3, 1), WindowSpec(RESERVATION, 3, 3, account=1)]
+    windows.sort(key=lambda window: window.kind is not first)
+    sessions = [SessionSpec(interactive_timeout_us=0)]
+    assert run(jobs, sessions, windows=windows, accounts=("a", "b"), rules=REQUEUE) == [
+        "j0 0 0 2 DONE",
+        "j1 1 11 12 DONE",
+        "j2 2 6 11 DONE",
+        *STARTED_AT_0,
+        "3 s0 RUNNING RESERVE INACTIVE RESERVATION",
+        "6 s0 INACTIVE START RUNNING",
+        "11 s0 IDLE ITTL INACTIVE",
+        "lost j2 @0 2-3",
+        *(f"@0 {window.kind.name} 3-{3 + window.duration_us}" for window in windows),
+        "end 12",
+    ]
+
+
 def test_s52_job_whose_session_was_closed_meanwhile_is_not_requeued(run):
     jobs = [JobSpec(5, at_us=0, session=0)]
     assert run(jobs, [SessionSpec(cancel_us=2)], windows=[WindowSpec(OUTAGE, 3, 4)], rules=REQUEUE) == [
@@ -251,6 +285,20 @@ def test_s52_only_jobs_of_the_account_start_in_a_reservation(run):
         "j4 7 7 8 DONE",
         "@0 RESERVATION 2-10",
         "end 12",
+    ]
+
+
+def test_s52_reservation_ends_before_the_next_one_of_its_instant_begins(run):
+    """For a until 5, for b from 5 on: at 6, when j0 leaves the QPU, only j2 may start."""
+    jobs = [JobSpec(3, at_us=3, account=0), JobSpec(1, at_us=4, account=0), JobSpec(1, at_us=5, account=1)]
+    windows = [WindowSpec(RESERVATION, 5, 3, account=1), WindowSpec(RESERVATION, 2, 3, account=0)]
+    assert run(jobs, windows=windows, accounts=("a", "b")) == [
+        "j0 3 3 6 DONE",
+        "j1 4 8 9 DONE",
+        "j2 5 6 7 DONE",
+        "@0 RESERVATION 2-5",
+        "@0 RESERVATION 5-8",
+        "end 9",
     ]
 
 
