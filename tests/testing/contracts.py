@@ -32,6 +32,25 @@ def knows_the_last(job):
     return (int(bool(before) and before != {job.number}),)
 
 
+_asked: list[int] = []
+
+
+def knows_how_often_jobs_changed(job):
+    """The same answer when asked twice in a row, another one after a question about another job."""
+    if job.number not in _asked[-1:]:
+        _asked.append(job.number)
+    return (len(_asked),)
+
+
+_known: set[int] = set()
+
+
+def remembers_all_jobs(job):
+    """The same answers within a run; in a second run of the same jobs it knows them all from the beginning."""
+    _known.add(job.number)
+    return (len(_known),)
+
+
 def most_urgent_first(job):
     return (-job.priority,)
 

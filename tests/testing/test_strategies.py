@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.vendor.pretty import pretty
 
@@ -112,6 +113,22 @@ def test_an_example_prints_as_yaml_that_repeats_it(tmp_path):
     (tmp_path / "example.yaml").write_text(printed, encoding="utf-8")
     assert qs.simulate(tmp_path / "example.yaml").jobs["job"].to_list() == ["j1"]
     assert pretty(WorkloadExample([])).endswith("\nworkload: []\n")
+
+
+def test_the_yaml_of_a_failing_example_fails_alike(tmp_path):
+    """No job is ever cut at a limit (S44), says the test, and its falsifying example shows one that is."""
+
+    @settings(repeatable, max_examples=300, phases=[Phase.generate])
+    @given(scenarios())
+    def no_job_is_cut(scenario):
+        assert "RAN_TOO_LONG" not in qs.simulate(scenario).jobs["reason"]
+
+    with pytest.raises(AssertionError) as caught:
+        no_job_is_cut()
+    told = "\n".join(caught.value.__notes__)
+    yaml = told.partition("scenario=\n")[2].partition("\n,\n")[0]
+    (tmp_path / "example.yaml").write_text(yaml, encoding="utf-8")
+    assert "RAN_TOO_LONG" in qs.simulate(tmp_path / "example.yaml").jobs["reason"]
 
 
 def test_a_program_prints_as_python_that_repeats_it():
