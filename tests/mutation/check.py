@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from .mutations import MUTATIONS, Mutation
+from .mutation import Mutation
+from .mutations import MUTATIONS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "qsession_sim"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from .check import PACKAGE, apply, stale
-from .mutations import MUTATIONS, Mutation
+from .mutation import Mutation
+from .mutations import MUTATIONS
 
 
 def test_every_line_that_is_mutated_stands_in_the_source_exactly_once():

@@ -302,6 +302,12 @@ def test_unicef_divides_by_the_digits_of_the_size():
     assert schedule("unicef", jobs, BATCHES) == order
 
 
+def test_an_estimate_of_0_counts_as_1():
+    """At 10: job 1 (7/1)^3, job 2 (6/1)^3."""
+    jobs = [job(0), job(3, estimate_us=1), job(4, estimate_us=0)]
+    assert schedule("wfp3", jobs) == [(0, 0), (10, 1), (20, 2)]
+
+
 def test_random():
     """The first numbers of SplitMix64 with seed 0 as published; jobs 1 to 4 wait, by these numbers."""
     numbers = [
@@ -325,3 +331,9 @@ def test_session_first_is_the_opposite_of_s15():
     jobs = [job(0, session=0), job(1, 20), job(2), job(3, session=1), job(15, session=0)]
     assert schedule("fifo", jobs, sessions) == [(0, 0), (10, 1), (30, 2), (40, 3), (50, 4)]
     assert schedule("session_first", jobs, sessions) == [(0, 0), (10, 1), (30, 4), (40, 2), (50, 3)]
+
+
+def test_session_first_gives_no_priority_to_a_session_that_is_closed_before_it_starts():
+    """Job 1 is ready at 4, when close() has been called. No job of its session has started, so job 2 of 0 goes first."""
+    jobs = [job(0), job(1, session=0, preparation_us=3), job(0)]
+    assert schedule("session_first", jobs, [SessionSpec(close_us=2)]) == [(0, 0), (10, 2), (20, 1)]

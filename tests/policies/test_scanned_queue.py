@@ -6,7 +6,7 @@ from qsession_sim.policies.user import UserPolicy
 from qsession_sim.scheduler.plan import AccountSpec, JobSpec, Plan, QpuSpec, SessionSpec, WindowSpec
 from qsession_sim.scheduler.rules import GAP_FILL, Rules
 from qsession_sim.scheduler.scheduler import Scheduler
-from qsession_sim.scheduler.vocabulary import Mode, WindowKind
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, WindowKind
 
 
 def starts(plan, function, rules=None, window_us=100):
@@ -96,3 +96,23 @@ def test_s42_lanes_are_given_in_the_order_of_the_policy():
     jobs += [JobSpec(at_us=1, qpu_time_us=1, preparation_us=10) for _ in range(3)]
     plan = Plan.of(jobs, qpus=(QpuSpec(lanes=1),))
     assert starts(plan, largest_first) == [10, 40, 30, 20]
+
+
+def test_view_counts_only_jobs_that_wait():
+    """Of the batch's jobs 1 waits at 10, 2 was cancelled, and 3 is still to come."""
+    seen = []
+
+    def watch(job, view):
+        seen.append((view.now_us, job.number, view.waiting_together(job), view.waiting_jobs(job.account)))
+        return ()
+
+    jobs = [
+        JobSpec(at_us=0, qpu_time_us=10),
+        JobSpec(at_us=1, qpu_time_us=1, session=0),
+        JobSpec(at_us=1, qpu_time_us=1, session=0, cancel_us=2),
+        JobSpec(at_us=20, qpu_time_us=1, session=0),
+    ]
+    sessions = [SessionSpec(mode=Mode.BATCH, interactive_timeout_us=50)]
+    assert starts(Plan.of(jobs, sessions), watch) == [0, 10, NEVER, 20]
+    # asked about again when it is taken; job 3 is the active batch's next, and no policy is asked (S12)
+    assert seen == [(0, 0, 1, 1)] * 2 + [(10, 1, 1, 1)] * 2

@@ -9,7 +9,7 @@ import pytest
 
 from qsession_sim.scheduler.plan import JobSpec, QpuSpec, SessionSpec, WindowSpec
 from qsession_sim.scheduler.rules import SHARED, Rules
-from qsession_sim.scheduler.vocabulary import Mode, WindowKind
+from qsession_sim.scheduler.vocabulary import PUBLIC_STATUS, JobStage, JobStatus, Mode, WindowKind
 
 ONE_LANE = (QpuSpec(lanes=1),)
 TWO_LANES = (QpuSpec(lanes=2),)
@@ -28,6 +28,17 @@ def test_s40_job_goes_through_all_its_phases(run):
 
 def test_s41_job_is_running_from_the_start_of_its_preparation(run):
     assert run([JobSpec(4, at_us=0, preparation_us=6)], horizon_us=5) == ["j0 0 - - PREPARING p0--", "end 5"]
+
+
+def test_s41_s52_users_see_six_statuses():
+    """A job is RUNNING from the start of its preparation to the end of its post-processing."""
+    assert {stage.name: PUBLIC_STATUS[stage].name for stage in JobStage} == {
+        **{status.name: status.name for status in JobStatus},
+        "PREPARING": "RUNNING",
+        "READY": "RUNNING",
+        "POST_PROCESSING": "RUNNING",
+        "REQUEUED": "QUEUED",
+    }
 
 
 def test_s41_job_on_the_qpu_leaves_it_to_others_while_it_is_post_processed(run):
@@ -236,6 +247,17 @@ def test_s43_job_that_waits_for_a_lane_at_the_deactivation_gets_one_in_its_turn(
         "12 s0 IDLE ITTL INACTIVE",
         "end 12",
     ]
+
+
+def test_s42_s52_job_that_a_session_prepared_before_it_lost_the_qpu_takes_no_second_lane(run):
+    """s0 loses the QPU at 10. From 12 on j1, ready since 2, waits in the normal queue for the maintenance to end."""
+    jobs = [JobSpec(10, at_us=0, session=0), JobSpec(1, at_us=0, session=0, preparation_us=2)]
+    windows = [
+        WindowSpec(WindowKind.RESERVATION, 5, 7, account=1),
+        WindowSpec(WindowKind.MAINTENANCE, 8, 22),
+    ]
+    lines = run(jobs, [SessionSpec()], windows=windows, accounts=("a", "b"), horizon_us=40)
+    assert lines[:2] == ["j0 0 0 10 DONE p--0", "j1 0 30 31 DONE p0-2"]
 
 
 def test_s41_ittl_counts_from_the_departure_and_close_waits_for_the_post_processing(run):

@@ -225,6 +225,16 @@ def test_s21_first_accepted_submission_stops_the_unused_clock_for_good(run):
     ]
 
 
+def test_s21_unused_session_is_closed_after_half_an_hour_by_default(run):
+    half_an_hour_us = 1_800_000_000
+    assert run([JobSpec(1, at_us=half_an_hour_us)], [SessionSpec(created_us=0)]) == [
+        "j0 1800000000 1800000000 1800000001 DONE",
+        "0 s0 ABSENT CREATE OPEN",
+        "1800000000 s0 OPEN UNUSED CLOSED UNUSED",
+        "end 1800000001",
+    ]
+
+
 def test_s21_rejected_submission_does_not_stop_the_unused_clock(run):
     jobs = [JobSpec(30, at_us=0), JobSpec(1, at_us=10, session=0, max_execution_time_us=9)]
     sessions = [SessionSpec(created_us=3, max_time_us=8)]

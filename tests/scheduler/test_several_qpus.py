@@ -126,6 +126,22 @@ def test_s54_qpu_time_is_that_of_the_qpu(run):
     assert lines == ["j0 0 0 3 DONE @0", "j1 0 0 6 DONE @1", "j2 0 0 4 DONE @2", "end 6"]
 
 
+def test_s54_estimate_is_that_of_the_qpu(run):
+    """All come to QPU 1, where j2 is estimated at 1 and j1 at 2. It is the other way round on QPU 0."""
+    jobs = [JobSpec(5, at_us=0, route=1), *(JobSpec(3, at_us=1, route=1) for _ in range(2))]
+    rules = Rules(routing=Routing.RANDOM)
+    estimates_us = ([5, 1, 2], [5, 2, 1])
+    lines = run(
+        jobs, qpus=TWO, rules=rules, queue_key=lambda job: (job.estimate_us,), estimates_us=estimates_us
+    )
+    assert lines == [
+        "j0 0 0 5 DONE @1",
+        "j1 1 8 11 DONE @1",
+        "j2 1 5 8 DONE @1",
+        "end 11",
+    ]
+
+
 def test_s65_repeated_job_is_routed_anew_and_has_the_time_of_its_qpu(run):
     """j0 is cut at its limit of 4 on QPU 1; its repetition goes to QPU 0, where it needs 2."""
     jobs = [JobSpec(9, at_us=1, client=0, max_execution_time_us=4), JobSpec(9, at_us=0, qpu=0)]
@@ -183,6 +199,16 @@ def test_s22_job_of_a_simulator_waits_for_no_preparation(run):
         "j0 1 6 8 DONE @0 p1-6",
         "j1 1 1 3 DONE @1 p--1",
         "end 8",
+    ]
+
+
+def test_s65_retry_of_a_job_that_names_its_qpu_stays_there(run):
+    jobs = [JobSpec(9, at_us=0, qpu=1, client=0, max_execution_time_us=3)]
+    clients = [ClientSpec(0, 1, on_error=OnError.RETRY)]
+    assert run(jobs, clients=clients, qpus=TWO, horizon_us=5) == [
+        "j0 0 0 3 ERROR RAN_TOO_LONG @1",
+        "j1 3 3 - RUNNING @1",
+        "end 5",
     ]
 
 

@@ -68,5 +68,5 @@ def test_a_policy_that_breaks_its_contract_is_found(policy, told):
 def test_a_service_that_breaks_a_rule_is_found(monkeypatch):
     """Here nobody holds a QPU: whatever is first in the normal queue starts, although a session is active."""
     monkeypatch.setattr(Qpu, "next_job", lambda qpu, now_us: qpu.queue.pop(now_us))
-    with pytest.raises(InvariantError, match="^S74 at "):  # it is held, and its session waits
+    with pytest.raises(InvariantError, match=r"^S74 at "):  # it is held, and its session waits
         run_state_machine_as_test(policy_machine("fifo"), settings=not_made_smaller)

@@ -1,0 +1,331 @@
+"""Mistakes in scheduler and policies. Of the normal queues and the policies that order them."""
+
+from __future__ import annotations
+
+from .mutation import Mutation, in_file
+
+_QUEUE = in_file(
+    "scheduler/queue.py",
+    (
+        "if not self._drop_gone(job_mode) or of_sessions[0] < job_mode[0]:",
+        "if not self._drop_gone(job_mode) or of_sessions[0] > job_mode[0]:",
+        "S10",
+    ),
+    ("if waits[stage[job]]:", "if True:", "S25"),
+    (
+        "if self._waits[self._stage[job]] and self._estimate_us(job) <= left_us:",
+        "if self._waits[self._stage[job]] and self._estimate_us(job) < left_us:",
+        "S51",
+    ),
+    (
+        "if self._waits[self._stage[job]] and self._estimate_us(job) <= left_us:",
+        "if self._estimate_us(job) <= left_us:",
+        "S51",
+    ),
+    (
+        "for child in (2 * index + 1, 2 * index + 2):",
+        "for child in (2 * index + 1,):",
+        "S51",
+    ),
+    ("and reserved_for in (NEVER, self._account[job])", "and True", "S52"),
+    ("not (job_mode and of_session)", "True", "S32"),
+    ("and (fits is None or fits(job))", "and True", "S51"),
+    (
+        "if self._reserved_for != NEVER and self._account[job] != self._reserved_for:",
+        "if False:",
+        "S52",
+    ),
+    ("for entry in tuple(self.entries):", "for entry in self.entries[::-1]:", "S52"),
+    (
+        "CAN_PREPARE = bytes(stage is JobStage.QUEUED for stage in JobStage)",
+        "CAN_PREPARE = bytes(stage in (JobStage.QUEUED, JobStage.PREPARING) for stage in JobStage)",
+        "S42",
+    ),
+    ("self.entries.sort()", "self.entries.reverse()", "S52"),
+    (
+        "self._parked.append((entry, of_session))",
+        "heappush(self._of_sessions if of_session else self._job_mode, entry)",
+        "S52",
+    ),
+)
+
+_QUEUE_POLICY = in_file(
+    "scheduler/queue_policy.py",
+    (
+        "return (*key(JobView(inputs, job, submitted_us)), submitted_us, job)",
+        "return (*key(JobView(inputs, job, submitted_us)), job)",
+        "S50",
+    ),
+    (
+        "return StaticQueue(inputs.stage, inputs.jobs.account, entry_of, inputs.jobs.estimated_us, waits)",
+        "return StaticQueue(inputs.stage, inputs.jobs.account, entry_of, inputs.jobs.estimated_us)",
+        "S42",
+    ),
+    ("return static_queue(inputs, entry_of, waits)", "return static_queue(inputs, None, waits)", "S50"),
+)
+
+_ACCOUNT_QUEUE = in_file(
+    "scheduler/account_queue.py",
+    (
+        "if other is not None and (place is None or other < place):",
+        "if other is not None and place is None:",
+        "S63",
+    ),
+    ("self._order.take_turn(place[3])", "pass", "S50"),
+    ("self._order.take_turn(self._account[job])", "pass", "S51"),
+    ("if best is not None and rank > best[0]:", "if best is not None:", "S51"),
+    ("changed = list(self._jobs)", "pass", "S62"),
+    ("if bound is not None and (submitted_us, job) < bound[1:3]:", "if False:", "S52"),
+    ("if reserved_for != NEVER:", "if False:", "S52"),
+)
+
+_SCANNED_QUEUE = in_file(
+    "scheduler/scanned_queue.py",
+    ("if first != second:", "if False:", "S50"),
+    (
+        "if self._reserved_for != NEVER and self._inputs.jobs.account[job] != self._reserved_for:",
+        "if False:",
+        "S52",
+    ),
+    ("return fits is None or fits(job)", "return True", "S51"),
+)
+
+_VIEW = in_file(
+    "scheduler/view.py",
+    (
+        "return max(1, self._inputs.jobs.estimated_us(self._number))",
+        "return self._inputs.jobs.estimated_us(self._number)",
+        "S50",
+    ),
+    (
+        "_NOT_STARTED = frozenset({Phase.ABSENT, Phase.OPEN, Phase.OPEN_CLOSING})",
+        "_NOT_STARTED = frozenset({Phase.ABSENT, Phase.OPEN})",
+        "S15",
+    ),
+    (
+        "return session != NEVER and self._inputs.phase_of(session) not in _NOT_STARTED",
+        "return session != NEVER",
+        "S15",
+    ),
+    ("return self._inputs.session[self._number] != NEVER", "return True", "S50"),
+    (
+        "return 0 if usage is None else usage.used_us(self._now_us, self._number(account), self._window_us)",
+        "return 0 if usage is None else usage.attained_us(self._now_us, self._number(account))",
+        "S62",
+    ),
+    (
+        "return 0 if spec is None else spec.allocation_us",
+        "return 1 if spec is None else spec.allocation_us",
+        "S63",
+    ),
+    (
+        "self._by_account = Counter(column[job] for job in self._waiting)",
+        "self._by_account = Counter(column)",
+        "S50",
+    ),
+    (
+        "self._by_session = Counter(column[other] for other in self._waiting)",
+        "self._by_session = Counter(column)",
+        "S50",
+    ),
+    ("if session == NEVER:", "if False:", "S50"),
+    ("return numbers.get(account, NEVER)", "return numbers.get(account, 0)", "S62"),
+)
+
+_STATIC_ORDERS = in_file(
+    "policies/static_orders.py",
+    ("return (-submitted_us, submitted_us, job)", "return (submitted_us, submitted_us, job)", "S50"),
+    ("return (-priority[job], submitted_us, job)", "return (priority[job], submitted_us, job)", "S50"),
+    (
+        "return (submitted_us - priority[job] * aged_us, submitted_us, job)",
+        "return (submitted_us + priority[job] * aged_us, submitted_us, job)",
+        "S50",
+    ),
+    (
+        "return (-estimated_us(job), submitted_us, job)",
+        "return (estimated_us(job), submitted_us, job)",
+        "S50",
+    ),
+    (
+        "return (submitted_us + slack * estimated_us(job), submitted_us, job)",
+        "return (submitted_us + estimated_us(job), submitted_us, job)",
+        "S50",
+    ),
+    (
+        "return (0 if JobView(inputs, job, submitted_us).continues_session else 1, submitted_us, job)",
+        "return (0 if JobView(inputs, job, submitted_us).in_session else 1, submitted_us, job)",
+        "S15",
+    ),
+    (
+        "mixed = (seed + (index + 1) * _INCREMENT) & _BITS",
+        "mixed = (seed + index * _INCREMENT) & _BITS",
+        "S50",
+    ),
+)
+
+_ACCOUNT_ORDERS = in_file(
+    "policies/account_orders.py",
+    ("if spec is None or spec.allocation_us < 1:", "if spec is None:", "S63"),
+    (
+        "return self._usage.used_us(now_us, account, self._window_us) * _SCALE // spec.allocation_us",
+        "return self._usage.used_us(now_us, account, self._window_us) // spec.allocation_us",
+        "S63",
+    ),
+    (
+        "return bisect_right(self._thresholds_us, attained_us)",
+        "return bisect_right(self._thresholds_us, attained_us - 1)",
+        "S50",
+    ),
+    ("self._turns += 1", "self._turns += 0", "S50"),
+)
+
+_FAIR_QUEUEING = in_file(
+    "policies/fair_queueing.py",
+    ("tag_us = max(tag_us, self._virtual_us)", "pass", "S50"),
+    (
+        "tag_us += self._estimated_us(job) * self._largest // weight",
+        "tag_us += self._estimated_us(job) * weight // self._largest",
+        "S50",
+    ),
+    (
+        "self._virtual_us = max(self._virtual_us, self._tags_us.pop(job))",
+        "self._virtual_us = self._tags_us.pop(job)",
+        "S50",
+    ),
+)
+
+_SCORED_ORDERS = in_file(
+    "policies/scored_orders.py",
+    (
+        "return (-(waited_us**3 * view.waiting_together(job) * _SCALE // job.estimate_us**3),)",
+        "return (-(waited_us**2 * view.waiting_together(job) * _SCALE // job.estimate_us**2),)",
+        "S50",
+    ),
+    (
+        "digits = view.waiting_together(job).bit_length()",
+        "digits = view.waiting_together(job)",
+        "S50",
+    ),
+    (
+        "return (-(waited_us**3 * view.waiting_together(job) * _SCALE // job.estimate_us**3),)",
+        "return (-(waited_us**3 * _SCALE // job.estimate_us**3),)",
+        "S50",
+    ),
+    (
+        "return (-(waited_us * _SCALE // (job.estimate_us * digits)),)",
+        "return (-(waited_us * _SCALE // job.estimate_us),)",
+        "S50",
+    ),
+    (
+        "return (-(waited_us * _SCALE // (job.estimate_us * digits)),)",
+        "return (-(waited_us * _SCALE // digits),)",
+        "S50",
+    ),
+)
+
+_BUILT_IN = in_file(
+    "policies/builtin.py",
+    (
+        "entries = partial(most_urgent_first, aging_us=settings.aging)",
+        "entries = partial(most_urgent_first, aging_us=None)",
+        "S50",
+    ),
+    (
+        "entries = partial(earliest_deadline_first, slack=settings.slack or 1)",
+        "entries = partial(earliest_deadline_first, slack=10)",
+        "S50",
+    ),
+    (
+        "return StaticPolicy(policy.name, policy.summary, partial(in_random_order, seed=seed))",
+        "return StaticPolicy(policy.name, policy.summary, partial(in_random_order, seed=0))",
+        "S7",
+    ),
+    ("window_us = settings.window or 0", "window_us = 28 * 86_400_000_000", "S63"),
+    (
+        "order = partial(LeastAttained, thresholds_us=settings.thresholds)",
+        "order = partial(LeastAttained, thresholds_us=None)",
+        "S50",
+    ),
+    (
+        'BuiltIn("shortest_job_first", "The smallest estimate first.", _static(shortest_first)),',
+        'BuiltIn("shortest_job_first", "The smallest estimate first.", _static(longest_first)),',
+        "S50",
+    ),
+)
+
+_KINDS = in_file(
+    "policies/kinds.py",
+    (
+        "return static_queue(inputs, None if self.entries is None else self.entries(inputs), waits)",
+        "return static_queue(inputs, None, waits)",
+        "S50",
+    ),
+    (
+        "return AccountQueue(inputs, self.order(inputs), waits)",
+        "return AccountQueue(inputs, self.order(inputs), bytes([1]) * len(waits))",
+        "S25",
+    ),
+    ("return FairQueue(inputs, waits)", "return FairQueue(inputs, bytes([1]) * len(waits))", "S25"),
+    (
+        "return ScannedQueue(inputs, self.key, self.name, self.usage_window_us or 0, waits)",
+        "return ScannedQueue(inputs, self.key, self.name, self.usage_window_us or 0, bytes([1]) * len(waits))",
+        "S25",
+    ),
+)
+
+_NAMES = in_file(
+    "policies/names.py",
+    ("close = get_close_matches(name, names, n=1)", "close = names[:1]", "S50"),
+    ("if close:", "if False:", "S50"),
+)
+
+_REGISTRY = in_file(
+    "policies/registry.py",
+    ("return built_in.make(built_in, settings, seed)", "return built_in.make(built_in, settings, 0)", "S7"),
+    ('for name in settings.model_fields_set - {"name", *own}:', "for name in ():", "S50"),
+    (
+        'return _find(name, HOLD_POLICIES, "hold").policy',
+        'return _find("exclusive", HOLD_POLICIES, "hold").policy',
+        "S51",
+    ),
+    (
+        'return _find(name, ROUTING_POLICIES, "routing").routing',
+        'return _find("least_busy", ROUTING_POLICIES, "routing").routing',
+        "S54",
+    ),
+    ("return name in BUILT_IN or name in user_policy_names()", "return name in BUILT_IN", "S50"),
+    ("return len(BUILT_IN) + len(user_policy_names())", "return len(BUILT_IN)", "S50"),
+)
+
+_USER_POLICIES = in_file(
+    "policies/user.py",
+    ("if answer != again:", "if False:", "S50"),
+    ("if len(answer) != self._length:", "if False:", "S50"),
+    (
+        "return self.window_us if self.sees_service else None",
+        "return DEFAULT_WINDOW_US if self.sees_service else None",
+        "S62",
+    ),
+    (
+        "if not isinstance(answer, tuple) or not all(isinstance(part, int) for part in answer):",
+        "if not isinstance(answer, tuple):",
+        "S50",
+    ),
+)
+
+QUEUE_MUTATIONS: list[Mutation] = [
+    *_QUEUE,
+    *_QUEUE_POLICY,
+    *_ACCOUNT_QUEUE,
+    *_SCANNED_QUEUE,
+    *_VIEW,
+    *_STATIC_ORDERS,
+    *_ACCOUNT_ORDERS,
+    *_FAIR_QUEUEING,
+    *_SCORED_ORDERS,
+    *_BUILT_IN,
+    *_KINDS,
+    *_NAMES,
+    *_REGISTRY,
+    *_USER_POLICIES,
+]

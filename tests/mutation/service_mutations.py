@@ -1,0 +1,308 @@
+"""Mistakes in scheduler and policies. Of what all jobs and sessions share: time, QPUs, lanes, limits, windows, columns."""
+
+from __future__ import annotations
+
+from .mutation import Mutation, in_file
+
+_AGENDA = in_file(
+    "scheduler/agenda.py",
+    ("self._generation += 1", "self._generation += 0", "S13"),
+    ("self._disarmed.add(deadline)", "pass", "S13"),
+    ("return heapreplace(heap, following)", "return heappop(heap)", "S3"),
+    ("if head is self._planned:", "if head is not self._planned:", "S3"),
+)
+
+_JOB_COLUMNS = in_file(
+    "scheduler/job_columns.py",
+    ("if column or value != _DEFAULTS[name]:", "if value != _DEFAULTS[name]:", "S65"),
+    ("column.extend([_DEFAULTS[name]] * (len(self) - len(column)))", "pass", "S65"),
+    ("self._repeats[job] = self._repeats.get(repeats, repeats)", "self._repeats[job] = repeats", "S65"),
+    ("planned = self._repeats.get(job, job)", "planned = job", "S65"),
+    ("cancel_after_us=self.cancel_after_us[job],", "cancel_after_us=NEVER,", "S65"),
+    ("priority=self.priority[job],", "priority=0,", "S65"),
+    ("preparation_us=self.preparation_us[job] if self.preparation_us else 0,", "preparation_us=0,", "S65"),
+    (
+        "post_processing_us=self.post_processing_us[job] if self.post_processing_us else 0,",
+        "post_processing_us=0,",
+        "S65",
+    ),
+    ("qpu=self.qpu[job] if self.qpu else NEVER,", "qpu=NEVER,", "S65"),
+    ("self.estimate_us[job] = self._estimates_us[qpu][planned]", "pass", "S54"),
+    (
+        "return self.qpu_time_us[job] if estimate_us == NEVER else estimate_us",
+        "return self.qpu_time_us[job]",
+        "S51",
+    ),
+)
+
+_JOURNAL = in_file(
+    "scheduler/journal.py",
+    ("if self.status[job] != JobStage.REJECTED:", "if True:", "S40"),
+    ("self.ready_us[job] = submitted_us", "pass", "S40"),
+    ("if started_us != NEVER and (job, started_us) not in lost_starts:", "if started_us != NEVER:", "S52"),
+    ("self.left_us[job] = self.ended_us[job]", "self.left_us[job] = started_us", "S40"),
+    ("getattr(self, name).append(NEVER)", "pass", "S40"),
+)
+
+_LANES = in_file(
+    "scheduler/lanes.py",
+    (
+        "if self._of_job_mode + self._of_sessions < self._lanes:",
+        "if self._of_job_mode + self._of_sessions <= self._lanes:",
+        "S42",
+    ),
+    (
+        "if self._of_job_mode + self._of_sessions < self._lanes:",
+        "if self._of_job_mode < self._lanes:",
+        "S42",
+    ),
+    ("if job is None and self._of_job_mode < self._lanes:", "if job is None:", "S42"),
+    (
+        "job = holder.next_unprepared(self._stage) if is_served else None",
+        "job = self.unprepared.pop(now_us)",
+        "S42",
+    ),
+    (
+        "job = holder.next_unprepared(self._stage) if is_served else None",
+        "job = holder.next_unprepared(self._stage)",
+        "S52",
+    ),
+    ("self._free -= 1", "self._free -= 0", "S42"),
+    ("self._free += 1", "self._free += 0", "S42"),
+    ("self._of_sessions -= session.prepared", "pass", "S42"),
+    ("self._of_sessions += session.prepared", "pass", "S42"),
+    ("session.prepared += change", "session.prepared += 1", "S42"),
+    ("self._agenda.disarm(self._preparations[job])", "pass", "S41"),
+)
+
+_LIMITS = in_file(
+    "scheduler/limits.py",
+    (
+        "if spec.client_too_old_from_us != NEVER and now_us >= spec.client_too_old_from_us:",
+        "if spec.client_too_old_from_us != NEVER and now_us > spec.client_too_old_from_us:",
+        "S23",
+    ),
+    (
+        "if not (spec.batches if mode is Mode.BATCH else spec.sessions):",
+        "if not spec.sessions:",
+        "S60",
+    ),
+    ("if used_us >= quota.amount:", "if used_us > quota.amount:", "S60"),
+    (
+        "if spec.pending is not None and self._pending[account] >= spec.pending:",
+        "if spec.pending is not None and self._pending[account] > spec.pending:",
+        "S60",
+    ),
+    (
+        "while recent and recent[0] <= now_us - spec.submissions.window_us:",
+        "while recent and recent[0] < now_us - spec.submissions.window_us:",
+        "S60",
+    ),
+    (
+        "if len(recent) >= spec.submissions.amount:",
+        "if len(recent) > spec.submissions.amount:",
+        "S60",
+    ),
+    ("self._pending[account] -= 1", "self._pending[account] -= 0", "S60"),
+)
+
+_PLAN = in_file(
+    "scheduler/plan.py",
+    (
+        "planned.sort(key=lambda number: (jobs[number].at_us, number))",
+        "planned.sort(key=lambda number: (jobs[number].at_us, -number))",
+        "S3",
+    ),
+    (
+        "[n for n in numbers if jobs[n].after != NEVER and jobs[n].client == NEVER],",
+        "[n for n in numbers if jobs[n].after != NEVER],",
+        "S64",
+    ),
+    ('return array("q", column[:1]) * len(column)', 'return array("q", [NEVER]) * len(column)', "S40"),
+)
+
+_QPU = in_file(
+    "scheduler/qpu.py",
+    ("if holder.lets_job_mode_in:", "if holder.is_batch:", "S51"),
+    (
+        "if holder.fills_gaps and holder.ittl_deadline is not None:",
+        "if holder.fills_gaps:",
+        "S51",
+    ),
+    (
+        "return self.queue.pop_fitting(now_us, holder.ittl_deadline[0] - now_us)  # S51",
+        "return self.queue.pop_fitting(now_us, holder.ittl_deadline[0] - now_us + 1)",
+        "S51",
+    ),
+    (
+        "if (self.job == NEVER or self.asks_while_busy) and not self.is_called:",
+        "if self.job == NEVER and not self.is_called:",
+        "S42",
+    ),
+)
+
+_ROUTING = in_file(
+    "scheduler/routing.py",
+    ("if qpu.queued < best.queued:", "if qpu.queued <= best.queued:", "S54"),
+    (
+        "return min(choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), qpu.number))",
+        "return min(choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), -qpu.number))",
+        "S54",
+    ),
+    (
+        "return choices[(self._decisions - 1) % len(choices)]",
+        "return choices[self._decisions % len(choices)]",
+        "S54",
+    ),
+    ("return choices[route % len(choices)]", "return choices[0]", "S54"),
+    ("self._choices = [qpu for qpu in qpus if not qpu.is_simulator]", "self._choices = [*qpus]", "S22"),
+    (
+        "return qpu.queued_us + max(0, self._columns.estimated_us(qpu.job) - ran_us)",
+        "return qpu.queued_us + self._columns.estimated_us(qpu.job) - ran_us",
+        "S54",
+    ),
+    (
+        "return qpu.queued_us + max(0, self._columns.estimated_us(qpu.job) - ran_us)",
+        "return qpu.queued_us",
+        "S54",
+    ),
+)
+
+_RULES = in_file(
+    "scheduler/rules.py",
+    (
+        "NONE = HoldPolicy(lets_job_mode_in=False, ittl_counts=False)",
+        "NONE = HoldPolicy(lets_job_mode_in=False, ittl_counts=True)",
+        "S51",
+    ),
+    (
+        "GAP_FILL = HoldPolicy(lets_job_mode_in=False, ittl_counts=True, fills_gaps=True)",
+        "GAP_FILL = HoldPolicy(lets_job_mode_in=True, ittl_counts=True, fills_gaps=True)",
+        "S51",
+    ),
+    ("unused_timeout_us: int = 30 * _MINUTE_US  # S21", "unused_timeout_us: int = 29 * _MINUTE_US", "S21"),
+    (
+        "max_time_ends_as: JobStatus = JobStatus.ERROR  # S16: ERROR or CANCELLED",
+        "max_time_ends_as: JobStatus = JobStatus.CANCELLED",
+        "S16",
+    ),
+)
+
+_SCHEDULER = in_file(
+    "scheduler/scheduler.py",
+    (
+        "while (event := self._agenda.take((horizon_us, Rank.READY, _LAST_ENTITY))) is not None:",
+        "while (event := self._agenda.take((horizon_us, Rank.SUBMIT, _LAST_ENTITY))) is not None:",
+        "S6",
+    ),
+    (
+        "return self._jobs.unfinished > 0 or sessions.commands_to_come > 0 or sessions.active > 0",
+        "return self._jobs.unfinished > 0 or sessions.commands_to_come > 0",
+        "S6",
+    ),
+    (
+        "return self._jobs.unfinished > 0 or sessions.commands_to_come > 0 or sessions.active > 0",
+        "return self._jobs.unfinished > 0 or sessions.active > 0",
+        "S6",
+    ),
+    (
+        "while not self._advance(now_us, Rank.READY, ALL_EVENTS, only_needed=only_needed):",
+        "while not self._advance(now_us, Rank.SUBMIT, ALL_EVENTS, only_needed=only_needed):",
+        "S4",
+    ),
+    (
+        "if client.session != NEVER and client.spec.on_finish is not OnFinish.LEAVE:  # S64",
+        "if client.session != NEVER:",
+        "S64",
+    ),
+    (
+        "self._arm_submission(now_us + self._columns.think_us[follow_up], follow_up)  # S5",
+        "self._arm_submission(now_us, follow_up)",
+        "S5",
+    ),
+    (
+        "return self._sessions.add(replace(spec, created_us=NEVER, close_us=NEVER, cancel_us=NEVER))",
+        "return self._sessions.add(spec)",
+        "S66",
+    ),
+)
+
+_USAGE = in_file(
+    "scheduler/usage.py",
+    ("since_us = now_us - window_us", "since_us = now_us - window_us + 1", "S60"),
+    ("used_us -= min(end_us, since_us) - start_us", "used_us -= since_us - start_us", "S60"),
+    ("if end_us > since_us + found.longest_us:", "if end_us > since_us:", "S60"),
+    ("self._lingering[job_on_qpu] = _key(session)", "self._end(now_us, _key(session))", "S62"),
+    ("return NEVER - 1 - session", "return session", "S62"),
+)
+
+_VOCABULARY = in_file(
+    "scheduler/vocabulary.py",
+    ("NO_LIMIT: Final = 0", "NO_LIMIT: Final = -2", "S44"),
+    ("JobStatus.QUEUED,", "JobStatus.RUNNING,", "S52"),
+    ("JobStatus.RUNNING,  # S41: from the start of preparation", "JobStatus.QUEUED,", "S41"),
+)
+
+_WINDOWS = in_file(
+    "scheduler/windows.py",
+    ("_END, _BEGIN = 0, 1", "_END, _BEGIN = 1, 0", "S52"),
+    (
+        "if window not in qpu.due_calibrations:  # S52: missed occurrences merge into one",
+        "if True:",
+        "S52",
+    ),
+    (
+        "if holder is not None and not holder.is_batch and not self._before_sessions:",
+        "if holder is not None and not self._before_sessions:",
+        "S52",
+    ),
+    (
+        "if holder is not None and not holder.is_batch and not self._before_sessions:",
+        "if holder is not None and not holder.is_batch:",
+        "S52",
+    ),
+    (
+        "self._expect(now_us + spec.every_us, _BEGIN, window)",
+        "self._expect(now_us + spec.every_us + spec.duration_us, _BEGIN, window)",
+        "S52",
+    ),
+    (
+        "if holder is not None and holder.spec.account != spec.account:",
+        "if holder is not None:",
+        "S52",
+    ),
+    (
+        "runs = qpu.job != NEVER and self._journal.session[qpu.job] == holder.number",
+        "runs = qpu.job != NEVER",
+        "S52",
+    ),
+    ("qpu.lanes.unprepared.reserve(spec.account)", "pass", "S52"),
+    ("qpu.lanes.unprepared.open_to_all()", "pass", "S52"),
+    (
+        "self._begin(now_us, qpu, qpu.due_calibrations.pop(0))",
+        "self._begin(now_us, qpu, qpu.due_calibrations.pop())",
+        "S52",
+    ),
+    ("if qpu.job != NEVER or qpu.downs:", "if qpu.job != NEVER:", "S52"),
+    (
+        "if spec.kind is WindowKind.OUTAGE:",
+        "if spec.kind is not WindowKind.RESERVATION:",
+        "S52",
+    ),
+)
+
+SERVICE_MUTATIONS: list[Mutation] = [
+    *_AGENDA,
+    *_JOB_COLUMNS,
+    *_JOURNAL,
+    *_LANES,
+    *_LIMITS,
+    *_PLAN,
+    *_QPU,
+    *_ROUTING,
+    *_RULES,
+    *_SCHEDULER,
+    *_USAGE,
+    *_VOCABULARY,
+    *_WINDOWS,
+]
