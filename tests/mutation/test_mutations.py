@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from .check import PACKAGE, apply, stale
+from .check import PACKAGE, ROOT, apply, stale
 from .mutation import Mutation
 from .mutations import MUTATIONS
+
+FOLDERS = ("scheduler", "policies")
 
 
 def test_every_line_that_is_mutated_stands_in_the_source_exactly_once():
@@ -22,6 +24,17 @@ def test_there_are_at_least_sixty_and_no_two_are_the_same():
     mistakes = {(mutation.file, mutation.line, mutation.replacement) for mutation in MUTATIONS}
     assert len(mistakes) == len(MUTATIONS)
     assert len(MUTATIONS) >= 60
+
+
+def test_every_file_of_scheduler_and_policies_has_one():
+    files = {f"{folder}/{path.name}" for folder in FOLDERS for path in (PACKAGE / folder).glob("*.py")}
+    assert {mutation.file for mutation in MUTATIONS} == files - {
+        f"{folder}/__init__.py" for folder in FOLDERS
+    }
+
+
+def test_contributors_are_told_how_many_there_are():
+    assert f"a list of {len(MUTATIONS)} single-line mistakes" in (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 
 
 def test_only_the_line_is_replaced_and_keeps_its_indentation():
