@@ -205,6 +205,25 @@ def test_s43_job_that_is_ready_in_time_stops_the_clock(run):
     ]
 
 
+def test_s43_cancel_of_a_job_that_is_not_ready_does_not_start_the_clock_of_a_session_whose_job_runs(run):
+    """j1 has the only lane from 1 on and j2 waits for it. The clock runs from 10, when j0 leaves the QPU."""
+    jobs = [
+        JobSpec(10, at_us=0, session=0),
+        JobSpec(1, at_us=1, session=0, preparation_us=20, cancel_us=5),
+        JobSpec(1, at_us=1, session=0, preparation_us=20, cancel_us=4),
+    ]
+    sessions, rules = [SessionSpec(interactive_timeout_us=3)], Rules(ittl_asks_for_ready=True)
+    assert run(jobs, sessions, rules=rules, qpus=(QpuSpec(lanes=1),)) == [
+        "j0 0 0 10 DONE p--0",
+        "j1 1 - 5 CANCELLED JOB_CANCELLED p1--",
+        "j2 1 - 4 CANCELLED JOB_CANCELLED p---",
+        "0 s0 ABSENT CREATE OPEN",
+        "0 s0 OPEN START RUNNING",
+        "13 s0 IDLE ITTL INACTIVE",
+        "end 13",
+    ]
+
+
 def test_s43_what_was_not_ready_at_the_deactivation_stands_in_the_normal_queue(run):
     """s0 lets go at 3. Its j1, submitted at 2, is ready at 6 and goes before j3 of 4, but after j2 of 1."""
     jobs = [
