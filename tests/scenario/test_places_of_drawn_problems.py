@@ -7,6 +7,7 @@ import pytest
 from qsession_sim.errors import ScenarioError
 from qsession_sim.experiment.simulate import simulate
 from qsession_sim.scenario.load import load_scenario
+from qsession_sim.simulation import endless, service
 
 SCENARIO = """\
 workload:
@@ -91,3 +92,21 @@ def test_malformed_lines_of_a_trace_stay_in_their_order(tmp_path, monkeypatch):
 
     assert {place for place, line, _ in found if line} == {"a.yaml:2:5: workload.trace: jobs.csv"}
     assert [int(rest.partition(":")[0]) for _, line, rest in found if line] == list(range(2, 12))
+
+
+def test_windows_that_let_no_job_through_are_told_at_the_qpus(tmp_path, file, monkeypatch):
+    """S52: maintenance without a gap; `qpus` is in line 2, its value from column 7."""
+    monkeypatch.setattr(endless, "PATIENCE_EVENTS", 1000)
+    monkeypatch.setattr(service, "EVENTS_BETWEEN_REPORTS", 100)
+    window = "{kind: maintenance, at: 0s, every: 1s, duration: 1s}"
+    job = "{id: a, at: 0s, account: lab, qpu_time: 1s}"
+    text = (
+        f"seed: 1\nqpus: [{{name: q, windows: [{window}]}}]\nworkload: [{{kind: explicit, jobs: [{job}]}}]\n"
+    )
+    (tmp_path / file).write_text(text, encoding="utf-8")
+
+    (problem,) = problems_of(file)
+    assert problem == (
+        "a.yaml:2:7: qpus: windows came and went for 1,000 events and no job got through, so the run may never "
+        "end; leave more time between them, or give a horizon"
+    )

@@ -87,7 +87,12 @@ def _policies(data: Part, role: str, known: Sequence[str]) -> Iterator[Problem]:
     name = policies.get(role)
     if isinstance(name, Mapping):
         path, name = (*path, "name"), name.get("name")
-    if isinstance(name, str) and name not in known:
+    if not isinstance(name, str) or name in known:
+        return
+    if role == "queue" and ".py:" in name:
+        what = "a function in a file is not for scenarios; give it as --policy, or register it"
+        yield Problem(path, what, name)
+    else:
         yield unknown_name(path, f"no {role} policy has this name", name, known)
 
 

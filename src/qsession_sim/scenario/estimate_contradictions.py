@@ -19,7 +19,7 @@ def estimate_contradictions(data: Part) -> Iterator[Problem]:
         keys = given(estimate, "factor", "time")
         method = text(estimate, "method")
         if method is None and len(keys) != 1 and isinstance(source.get("estimate"), dict):
-            yield Problem(place, "give factor or time, and not both")
+            yield Problem(place, f"give factor or time{', and not both' if keys else ''}")
         for key in _KEYS.get(method or "", ()):
             if key not in keys:
                 yield Problem((*place, key), f"missing; method {method} needs it")

@@ -49,6 +49,8 @@ class HumanWindow(Model):
 def _spell_out_estimate(value: Any) -> Any:
     if value in ("perfect", "formula"):
         return {"method": value}
+    if isinstance(value, str) and not any(letter.isdigit() for letter in value):
+        raise ValueError("must be perfect, formula, {factor: ...} or a time")
     if not isinstance(value, Mapping):
         return {"method": "given", "time": value}
     if "method" in value or not value:

@@ -118,8 +118,8 @@ def placed_error(
     """The same problems, in the same order, each with the place in the document that it names.
 
     Args:
-        error: each of its lines starts with `workload.NAME` or `qpus.NAME`, where NAME is the name of a
-            source or a QPU, and may go on with a key inside it.
+        error: each of its lines starts with `workload` or `qpus`, which `.NAME` may follow, the name of a
+            source or a QPU, and then a key inside it.
         document: where the sources stand.
         assignments: what was set from outside.
 
@@ -142,8 +142,9 @@ def _problem_of(line: str, data: Any) -> Problem:
             if line.startswith((f"{start}.", f"{start}: ")):
                 keys, _, what = line.removeprefix(start).partition(": ")
                 return Problem((owner, index, *keys.split(".")[1:]), what)
-    what = line.removeprefix("workload: ")
-    return Problem(() if what == line else ("workload",), what)
+        if line.startswith(f"{owner}: "):
+            return Problem((owner,), line.removeprefix(f"{owner}: "))
+    return Problem((), line)
 
 
 def _line(
