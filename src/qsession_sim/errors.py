@@ -35,7 +35,11 @@ class ScenarioError(QSessionError):
 
 
 class PolicyError(QSessionError):
-    """A policy does not exist, or does not keep the contract of a policy."""
+    """A policy does not exist, or does not keep its contract; `job_number` says for which job, if any."""
+
+    def __init__(self, message: str, job_number: int | None = None) -> None:
+        super().__init__(message)
+        self.job_number = job_number
 
 
 class BundleError(QSessionError):

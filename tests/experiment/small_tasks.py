@@ -53,7 +53,7 @@ def stumbles(job):
     raise Strange("over", "a stone")
 
 
-def exits(job):
+def exits(run):
     raise SystemExit(3)
 
 

@@ -99,7 +99,7 @@ def test_an_error_of_a_task_comes_back_from_the_cluster(cluster, user_file):
     with pytest.raises(PolicyError, match="Strange"):
         list(dask(cluster).run(tasks(2, policy=f"{user_file}:stumbles")))
     with pytest.raises(TaskError, match="SystemExit: 3"):
-        list(dask(cluster).run(tasks(1, policy=f"{user_file}:exits")))
+        list(dask(cluster).run(tasks(1, metrics=(f"{user_file}:exits",))))
 
 
 def test_a_killed_worker_of_the_cluster_loses_nothing_but_time(cluster, user_file, tmp_path):

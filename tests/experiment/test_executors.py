@@ -122,7 +122,7 @@ def test_an_error_of_a_task_ends_the_study(user_file):
 def test_an_unexpected_error_names_the_task_and_the_line(user_file):
     line = 1 + USER_FILE.splitlines().index("    raise SystemExit(3)")
     with pytest.raises(TaskError) as caught:
-        list(in_process().run(tasks(1, policy=f"{user_file}:exits")))
+        list(in_process().run(tasks(1, metrics=(f"{user_file}:exits",))))
     seed = tasks(1)[0].seed
     assert str(caught.value) == (
         f"configuration 'fifo', replication 0 (seed {seed}) failed: SystemExit: 3 (mine.py:{line})"
@@ -139,7 +139,7 @@ def in_a_worker(task, task_id=None):
 
 
 def test_an_unexpected_error_in_a_worker_is_the_same(user_file):
-    (task,) = tasks(1, policy=f"{user_file}:exits")
+    (task,) = tasks(1, metrics=(f"{user_file}:exits",))
     with pytest.raises(TaskError) as here:
         list(in_process().run([task]))
     with pytest.raises(TaskError) as there:

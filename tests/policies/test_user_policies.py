@@ -55,6 +55,15 @@ def counts_with_view(job, view):
     calls.append(job.number)
     return (len(calls),)
 
+def reads_a_file(job):
+    return (int(open("numbers.txt").read()),)
+
+def leaves(job):
+    raise SystemExit(0)
+
+def refuses_retries(job):
+    return (0,) if job.number < 1 else 0
+
 answer = 42
 '''
 
@@ -183,30 +192,40 @@ def test_an_entry_point_that_cannot_be_loaded_is_one_line(package, capsys, point
     [
         (
             "fails",
-            ("failed for job 1, submitted at 1000000 us: LookupError: no such place (mine.py:17)"),
+            (
+                "failed for job 1, submitted at 1000000 us: LookupError: no such place (mine.py:17); job 1 is 'j1'"
+            ),
         ),
         (
             "gives_a_list",
-            "must answer with a tuple of ints; for job 0, submitted at 0 us, it gave [0]",
+            "must answer with a tuple of ints; for job 0, submitted at 0 us, it gave [0]; job 0 is 'j0'",
         ),
-        ("gives_floats", "must answer with a tuple of ints; for job 0 at 0 us it gave (0.0,)"),
+        ("gives_floats", "must answer with a tuple of ints; for job 0 at 0 us it gave (0.0,); job 0 is 'j0'"),
         (
             "changes_length",
             (
                 "must answer with tuples of one length; for job 1, submitted at 1000000 us, it gave (0,), "
-                "after tuples of length 0"
+                "after tuples of length 0; job 1 is 'j1'"
             ),
         ),
+        (
+            "reads_a_file",
+            (
+                "failed for job 0, submitted at 0 us: FileNotFoundError: [Errno 2] No such file or directory: "
+                "'numbers.txt' (mine.py:38); job 0 is 'j0'"
+            ),
+        ),
+        ("leaves", "failed for job 0, submitted at 0 us: SystemExit: 0 (mine.py:41); job 0 is 'j0'"),
         (
             "counts",
             (
                 "must give the same answer when asked twice; for job 0, submitted at 0 us, it gave (1,) and "
-                "then (2,)"
+                "then (2,); job 0 is 'j0'"
             ),
         ),
         (
             "counts_with_view",
-            "must give the same answer when asked twice; for job 0 at 0 us it gave (1,) and then (2,)",
+            "must give the same answer when asked twice; for job 0 at 0 us it gave (1,) and then (2,); job 0 is 'j0'",
         ),
     ],
 )
@@ -219,6 +238,23 @@ def test_a_policy_that_breaks_its_contract_ends_the_run_with_one_line(file, tmp_
         2,
         ("", f"qsession-sim: queue policy '{file}:{name}' {message}\n"),
     )
+
+
+def test_a_job_that_was_created_in_the_run_is_named_in_the_error(file):
+    """S44, S65, S67: the first attempt is cut after a second, and the policy refuses the second one."""
+    client = {
+        "kind": "iterative",
+        "name": "vqe",
+        "account": "lab",
+        "mode": "job",
+        "iterations": 1,
+        "qpu_time": "2s",
+        "max_execution_time": "1s",
+        "on_error": "retry",
+    }
+    with pytest.raises(qs.PolicyError) as caught:
+        qs.simulate({"workload": [client], "horizon": "1h"}, policy=f"{file}:refuses_retries")
+    assert str(caught.value).endswith("for job 1, submitted at 1000000 us, it gave 0; job 1 is 'vqe/1/1.2'")
 
 
 @pytest.mark.parametrize(
@@ -241,6 +277,7 @@ def test_what_cannot_be_found_is_told(file, spelling, message):
     [
         ("def f(job:\n", "SyntaxError: '(' was never closed (mine.py, line 1)"),
         ("x = 1\nraise OSError('no')\n", "OSError: no (mine.py:2)"),
+        ("raise SystemExit(3)\n", "SystemExit: 3 (mine.py:1)"),
     ],
 )
 def test_a_file_that_cannot_be_run_is_one_line(tmp_path, text, message):

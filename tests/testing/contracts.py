@@ -12,6 +12,10 @@ def raises(job):
     return (1 // (job.priority + 1),)
 
 
+def leaves(_job):
+    raise SystemExit(3)
+
+
 def no_tuple(job):
     return job.priority
 

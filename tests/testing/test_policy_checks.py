@@ -38,6 +38,7 @@ def test_a_built_in_policy_passes(policy):
     ("name", "told"),
     [
         ("raises", "is not total: for job 0, submitted at 0 us, it raised ZeroDivisionError"),
+        ("leaves", "is not total: for job 0, submitted at 0 us, it raised SystemExit: 3"),
         ("no_tuple", "is not a function to tuples of ints: for job 0, submitted at 0 us, it gave 0"),
         ("floats", "is not a function to tuples of ints: for job 0, submitted at 0 us, it gave (0.0,)"),
         ("counts", "is not deterministic: for job 0, submitted at 0 us, it gave (0,) and then (1,)"),

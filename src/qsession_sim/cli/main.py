@@ -78,9 +78,10 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
             message = one_line(error.format_message()).rstrip(".")
             return error.exit_code, [f"{command}: {message} (see {command} --help)"]
         case QSessionError():
-            mistaken = isinstance(error, PolicyError | StudyError) and not isinstance(error, TaskError)
-            # what a system call refused, such as a full disk, is nobody's mistake
-            status = BAD_INPUT if mistaken and not isinstance(error.__cause__, OSError) else FAILED
+            mistaken = isinstance(error, StudyError) and not isinstance(error, TaskError)
+            # what a system call refused, such as a full disk, is nobody's mistake but that of a policy
+            mistaken = mistaken and not isinstance(error.__cause__, OSError)
+            status = BAD_INPUT if mistaken or isinstance(error, PolicyError) else FAILED
             return status, [f"qsession-sim: {one_line(str(error))}"]
         case OSError():
             # every file that is written is named, so that an error without a name is of standard output

@@ -100,7 +100,8 @@ class _Checked:
         if answer != again:
             raise PolicyError(
                 f"queue policy {self._name!r} must give the same answer when asked twice; "
-                f"{where} it gave {answer!r} and then {again!r}"
+                f"{where} it gave {answer!r} and then {again!r}",
+                job.number,
             )
         return answer
 
@@ -108,28 +109,29 @@ class _Checked:
         """Asked once here; the queue asks again for the job that it takes."""
         return self._ask(f"for job {job.number} at {view.now_us} us", job, view)
 
-    def _ask(self, where: str, *arguments: JobView | ServiceView) -> tuple[int, ...]:
+    def _ask(self, where: str, job: JobView, *view: ServiceView) -> tuple[int, ...]:
         try:
-            answer = self._function(*arguments)
-        except Exception as error:
-            raise PolicyError(
-                f"queue policy {self._name!r} failed {where.rstrip(',')}: {_explain(error)}"
-            ) from error
+            answer = self._function(job, *view)
+        except (Exception, SystemExit) as error:
+            what = f"queue policy {self._name!r} failed {where.rstrip(',')}: {_explain(error)}"
+            raise PolicyError(what, job.number) from error
         if not isinstance(answer, tuple) or not all(isinstance(part, int) for part in answer):
             raise PolicyError(
-                f"queue policy {self._name!r} must answer with a tuple of ints; {where} it gave {answer!r}"
+                f"queue policy {self._name!r} must answer with a tuple of ints; {where} it gave {answer!r}",
+                job.number,
             )
         if self._length is None:
             self._length = len(answer)
         if len(answer) != self._length:
             raise PolicyError(
                 f"queue policy {self._name!r} must answer with tuples of one length; "
-                f"{where} it gave {answer!r}, after tuples of length {self._length}"
+                f"{where} it gave {answer!r}, after tuples of length {self._length}",
+                job.number,
             )
         return answer
 
 
-def _explain(error: Exception) -> str:
+def _explain(error: Exception | SystemExit) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
     # a syntax error says itself where it is
     place = "" if isinstance(error, SyntaxError) else f" ({Path(last.filename).name}:{last.lineno})"
@@ -236,7 +238,7 @@ def find_user_policy(name: str) -> UserPolicy | None:
 def _of_package(point: EntryPoint) -> UserPolicy:
     try:
         found = point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PolicyError(
             f"queue policy {point.name!r}, entry point {point.value}, cannot be loaded: {_explain(error)}"
         ) from error
@@ -295,7 +297,7 @@ def _run_file(path: Path, _changed: int) -> ModuleType:
     sys.modules[spec.name] = module  # dataclasses and pickle look a module up by its name
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
         raise PolicyError(f"{path.name}: cannot be loaded: {_explain(error)}") from error
     return module

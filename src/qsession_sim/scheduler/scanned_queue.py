@@ -122,5 +122,6 @@ class ScannedQueue:
         if first != second:
             raise PolicyError(
                 f"queue policy {self._name!r} must give the same answer when asked twice; for job "
-                f"{job.number} at {now_us} us it gave {first!r} and then {second!r}"
+                f"{job.number} at {now_us} us it gave {first!r} and then {second!r}",
+                job.number,
             )

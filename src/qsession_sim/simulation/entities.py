@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from qsession_sim.errors import SchedulerUsageError
+from qsession_sim.results.names import name_of
 from qsession_sim.results.record import Record, Setting
 from qsession_sim.scheduler.journal import LOST_RUN_FIELDS, TRANSITION_FIELDS, WINDOW_FIELDS
 from qsession_sim.scheduler.plan import JobSpec, SessionSpec
@@ -208,6 +209,11 @@ class Entities:
             requested_us=_numbers(scheduler.job_columns.qpu_time_us) if needs_columns else None,
             windows=_numbers(journal.windows).reshape(-1, len(WINDOW_FIELDS)),
         )
+
+    def name_of_job(self, number: int, scheduler: Scheduler) -> str:
+        """The name of a job that the run knows by now."""
+        journal = scheduler.journal
+        return name_of(self._complete(journal.repeated_jobs, journal.repeated_sessions).job_names, number)
 
     def _complete(self, repeated_jobs: list[int], repeated_sessions: list[int]) -> Workload:
         if not repeated_jobs and not repeated_sessions:

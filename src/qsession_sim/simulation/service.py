@@ -11,7 +11,7 @@ from typing import Any, Final
 import simpy
 from simpy.events import NORMAL, URGENT, EventPriority
 
-from qsession_sim.errors import ScenarioError, SchedulerUsageError
+from qsession_sim.errors import PolicyError, ScenarioError, SchedulerUsageError
 from qsession_sim.results.record import Record, Setting
 from qsession_sim.scenario.profiles import DEFAULT_PROFILE, PROFILES, ProfileName
 from qsession_sim.scenario.resolve_accounts import DefaultClocks
@@ -270,10 +270,23 @@ class Service:
 
         Raises:
             SchedulerUsageError: if it ran before.
+            PolicyError: if the queue policy does not keep its contract; it names the job.
         """
         if self._started:
             raise SchedulerUsageError("this service has run; make a new one for another run")
         self._started = True
+        try:
+            self._run()
+        except PolicyError as error:
+            if error.job_number is None:
+                raise
+            name = self._entities.name_of_job(error.job_number, self._scheduler)
+            raise PolicyError(f"{error}; job {error.job_number} is {name!r}") from error.__cause__
+        plan = self._plan
+        setting = Setting(self._scheduler.rules, plan.qpus, plan.windows, plan.account_specs)
+        return self._entities.record(self._scheduler, self._qpus, setting)
+
+    def _run(self) -> None:
         try:
             self.env.run(until=self._horizon_us)
         finally:
@@ -282,9 +295,6 @@ class Service:
             while not self._scheduler.advance(self._horizon_us - 1):
                 pass
             self._scheduler.finish_at(self._horizon_us)
-        plan = self._plan
-        setting = Setting(self._scheduler.rules, plan.qpus, plan.windows, plan.account_specs)
-        return self._entities.record(self._scheduler, self._qpus, setting)
 
     def _arm(self, time_us: int, priority: EventPriority) -> None:
         """Set the one timeout; an earlier one that is still to come is forgotten."""

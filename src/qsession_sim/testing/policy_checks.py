@@ -236,7 +236,7 @@ class _Questions:
             if self._before is not None:
                 function(self._before[1], *view)
             after_another = function(job, *view)
-        except Exception as error:  # noqa: BLE001 - a policy may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a policy may raise anything
             yield Problem("total", f"{where} it raised {type(error).__name__}: {error}")
             return
         if not isinstance(answer, tuple) or not all(isinstance(part, int) for part in answer):
