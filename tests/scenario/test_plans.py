@@ -242,3 +242,22 @@ def test_new_qiskit_is_no_warning():
     accounts = [{"name": "a", "client": {"qiskit": "0.45.0"}}, {"name": "b"}, {"name": "c", "client": {}}]
 
     assert load_scenario({"accounts": accounts, "workload": []}).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "warnings"),
+    [
+        ("plans.premum.max_time=1h", ("did you mean premium?",)),
+        ("plans.open.pending_jobs=5", (None,)),
+        ("plans.premium.max_time=1h", ()),
+        ("plans.course.pending_jobs=5", ()),
+    ],
+)
+def test_a_plan_from_outside_that_no_account_has_is_a_warning(text, warnings):
+    """S60: a slip in the name of a plan changes nothing; what the document has may wait for its accounts."""
+    accounts = [{"name": "a", "plan": "premium"}, {"name": "b"}]
+    data = {"accounts": accounts, "plans": {"course": {"sessions": False}}, "workload": []}
+    what = f"--set {text}: no account has this plan, so it changes nothing"
+
+    expected = tuple(what if hint is None else f"{what} ({hint})" for hint in warnings)
+    assert load_scenario(data, [text]).warnings == expected

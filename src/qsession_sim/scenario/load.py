@@ -18,6 +18,7 @@ from qsession_sim.scenario.client_versions import client_warnings
 from qsession_sim.scenario.contradictions import contradictions
 from qsession_sim.scenario.document import Document, Path, child, plain
 from qsession_sim.scenario.human import HumanScenario
+from qsession_sim.scenario.plan_contradictions import idle_plans
 from qsession_sim.scenario.problems import (
     Assignment,
     Problem,
@@ -72,14 +73,15 @@ class Scenario:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One line for each thing that the service would warn of (S23).
+        """One line for each thing that the service would warn of (S23), or that changes nothing.
 
         Example:
             >>> account = {"name": "lab", "client": {"qiskit": "0.44.1"}}
             >>> load_scenario({"accounts": [account], "workload": []}).warnings[0][:52]
             'scenario: accounts.lab.client.qiskit: since April 20'
         """
-        return scenario_error(client_warnings(self.resolved), self._document, self._assignments).problems
+        doubtful = [*client_warnings(self.resolved), *idle_plans(self.resolved, self._assignments)]
+        return scenario_error(doubtful, self._document, self._assignments).problems
 
     def dump(self) -> dict[str, Any]:
         """The resolved form as JSON values; itself a scenario, which resolves to the same."""

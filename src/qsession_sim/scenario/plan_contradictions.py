@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast, get_args
 
@@ -10,11 +10,12 @@ from pydantic import ValidationError
 
 from qsession_sim.scenario.document import Path
 from qsession_sim.scenario.human_accounts import HumanPlan
-from qsession_sim.scenario.problems import Problem, unknown_name
+from qsession_sim.scenario.problems import Assignment, Problem, nearest, unknown_name
 from qsession_sim.scenario.profile_plans import PROFILE_PLANS
 from qsession_sim.scenario.profiles import DEFAULT_PROFILE, ProfileName
 from qsession_sim.scenario.reading import Part, duration, given, part, parts, text
 from qsession_sim.scenario.resolve_accounts import resolve_plan
+from qsession_sim.scenario.resolved import ResolvedScenario
 from qsession_sim.scenario.resolved_accounts import ResolvedClock, ResolvedPlan
 from qsession_sim.units import format_duration
 
@@ -44,6 +45,16 @@ def plan_contradictions(data: Part) -> Iterator[Problem]:
             yield unknown_name((*path, "plan"), "no plan has this name", name, plans)
         yield from _client((*path, "client"), part(account, "client"))
     yield from _sessions(data, _owners(data, plans))
+
+
+def idle_plans(scenario: ResolvedScenario, assignments: Sequence[Assignment]) -> Iterator[Problem]:
+    """Plans that came from outside the document and that no account has, perhaps by a slip in the name."""
+    used = {account.plan: None for account in scenario.accounts or () if account.plan is not None}
+    for assignment in assignments:
+        path = assignment.path
+        if path[0] == "plans" and len(path) > 1 and len(assignment.made) <= 2 and path[1] not in used:
+            what = "no account has this plan, so it changes nothing"
+            yield Problem(path, what, meant=nearest(str(path[1]), tuple(used)))
 
 
 def _plans(data: Part) -> Mapping[str, ResolvedPlan | None]:
