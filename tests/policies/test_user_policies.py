@@ -94,6 +94,16 @@ def test_a_function_in_a_file(file, name):
     assert run.scenario.resolved.policies.queue.name == f"{file}:{name}"
 
 
+def test_the_resolved_form_of_a_run_can_be_run_with_the_same_file(file):
+    policy = f"{file}:teaching_first"
+    resolved = qs.simulate(SCENARIO, policy=policy).scenario.dump()
+    assert order(policy, resolved) == ["j0", "j2", "j1"]
+    with pytest.raises(
+        qs.ScenarioError, match=r"policies\.queue\.name: a function in a file is not for scenarios"
+    ):
+        qs.simulate(resolved)
+
+
 def test_a_second_argument_with_a_default_is_no_view(file):
     assert order(f"{file}:by_default") == ["j0", "j2", "j1"]
 
@@ -103,6 +113,15 @@ def test_a_file_on_the_command_line(capsys, file, tmp_path):
     scenario.write_text("workload: []\n", encoding="utf-8")
     assert main(["run", str(scenario), "--policy", f"{file}:teaching_first"]) == 0
     assert "mine.py:teaching_first,holdexclusive" in "".join(capsys.readouterr().out.split())
+
+
+def test_a_bundle_can_be_run_on_the_command_line_with_the_same_file(capsys, file, tmp_path):
+    scenario, policy = tmp_path / "three.yaml", ["--policy", f"{file}:teaching_first"]
+    scenario.write_text("workload: []\n", encoding="utf-8")
+    assert main(["run", str(scenario), "-o", str(tmp_path / "first"), *policy]) == 0
+    first = capsys.readouterr().out
+    assert main(["run", str(tmp_path / "first" / "scenario.resolved.json"), *policy]) == 0
+    assert capsys.readouterr().out == first
 
 
 def test_a_registered_name_is_known_to_scenarios_and_simulate():

@@ -64,14 +64,14 @@ def run(
         _check_place(output)
     from qsession_sim.cli.progress import progress_bar
     from qsession_sim.cli.readable import one_line
-    from qsession_sim.policies.registry import QUEUE_POLICY_NAMES
+    from qsession_sim.policies.registry import queue_policy_names
     from qsession_sim.scenario.load import load_scenario
 
     loaded = load_scenario(
         scenario,
         settings_of(settings),
         seed,
-        queue_policies=QUEUE_POLICY_NAMES,
+        queue_policies=queue_policy_names(policy),
         skip_bad_lines=skip_bad_lines,
     )
     if not quiet:

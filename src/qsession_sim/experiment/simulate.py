@@ -9,9 +9,9 @@ from typing import Any
 
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.policies.registry import (
-    QUEUE_POLICY_NAMES,
     hold_policy,
     queue_policy,
+    queue_policy_names,
     queue_settings,
     routing_policy,
 )
@@ -92,7 +92,7 @@ def prepare(
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Scenario, Service]:
     """What `simulate` does before the run: the scenario as it will be run, and the service at time 0."""
-    scenario = load_scenario(source, overrides, seed, queue_policies=QUEUE_POLICY_NAMES)
+    scenario = load_scenario(source, overrides, seed, queue_policies=queue_policy_names(policy))
     named = scenario.resolved.policies
     settings = queue_settings(named.queue if policy is None else policy)
     queue = queue_policy(settings if policy is None else policy, seed=scenario.resolved.seed)

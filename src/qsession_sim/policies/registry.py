@@ -188,6 +188,21 @@ QUEUE_POLICY_NAMES: Final[Sequence[str]] = _QueuePolicyNames()
 """The names of all queue policies that can be found now, built-in ones first."""
 
 
+def queue_policy_names(chosen: object = None) -> Sequence[str]:
+    """The names that a scenario may have where a policy is chosen beside it, if any.
+
+    The resolved form of a run has the name of its policy, also that of a function in a file. It can be run
+    again with the same one.
+
+    Example:
+        >>> "mine.py:f" in queue_policy_names("mine.py:f"), "mine.py:f" in queue_policy_names("fifo")
+        (True, False)
+    """
+    if isinstance(chosen, str) and chosen not in QUEUE_POLICY_NAMES:
+        return (*QUEUE_POLICY_NAMES, chosen)
+    return QUEUE_POLICY_NAMES
+
+
 def user_policies() -> list[UserPolicy]:
     """Registered policies and those that installed packages offer, by name.
 
