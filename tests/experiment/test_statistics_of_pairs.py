@@ -69,6 +69,22 @@ def test_differences_without_spread_are_certain() -> None:
     assert paired_p_value(np.array([0.5, 0.5])) == 0.0
 
 
+def test_equal_observations_have_no_spread() -> None:
+    """The mean of three times 0.1 in floats is not 0.1, and so their deviation is not 0."""
+    found = estimate([0.1, 0.1, 0.1], [0.3, 0.3, 0.3], 0.95)
+    assert found.interval is not None
+    assert found.difference_interval is not None
+    assert (found.mean, found.interval.half_width, found.difference_interval.half_width) == (0.1, 0.0, 0.0)
+
+
+def test_what_differs_by_rounding_alone_does_not_differ() -> None:
+    """0.1 + 0.2 and 0.3 are one number; without spread any difference would be significant."""
+    found = estimate([0.1 + 0.2] * 3, [0.3] * 3, 0.95)
+    assert (found.difference, found.p_value) == (0.0, 1.0)
+    exact = estimate([10**15 + 1] * 3, [10**15] * 3, 0.95)
+    assert (exact.difference, exact.p_value) == (1.0, 0.0)
+
+
 def test_holm_multiplies_step_by_step_and_never_falls() -> None:
     """0.01 x 4, 0.015 x 3 = 0.045, 0.02 x 2 = 0.04 but at least 0.045, 0.9."""
     assert holm([0.02, 0.9, 0.01, 0.015]) == [0.045, 0.9, 0.04, 0.045]

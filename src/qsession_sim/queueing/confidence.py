@@ -92,8 +92,23 @@ def mean_interval(values: Observations, level: float = 0.95) -> Interval:
         (2.0, 2.484, 2)
     """
     _check(values, level)
-    spread = float(np.std(values, ddof=1))
-    return _interval(float(np.mean(values)), spread / math.sqrt(len(values)), level, len(values) - 1)
+    mean, spread = mean_and_spread(values)
+    return _interval(mean, spread / math.sqrt(len(values)), level, len(values) - 1)
+
+
+def mean_and_spread(values: Observations) -> tuple[float, float]:
+    """Mean and standard deviation (n - 1); of equal values exactly these and 0, free of rounding.
+
+    Args:
+        values: shape (n,), n at least 2, finite.
+
+    Example:
+        >>> mean_and_spread(np.array([0.1, 0.1, 0.1]))
+        (0.1, 0.0)
+    """
+    if values.min() == values.max():
+        return float(values[0]), 0.0
+    return float(np.mean(values)), float(np.std(values, ddof=1))
 
 
 def batch_means_interval(values: Observations, batches: int = 20, level: float = 0.95) -> Interval:
