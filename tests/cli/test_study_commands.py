@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 
-import polars as pl
 import pytest
 
 from qsession_sim.cli.main import main
@@ -180,22 +178,6 @@ def test_tune_keeps_its_runs_and_writes_its_results(capsys, three_jobs, tmp_path
     }
 
 
-def test_each_row_has_the_command_that_computes_it_again(capsys, three_jobs, tmp_path):
-    place = tmp_path / "study"
-    ended(
-        capsys, "compare", three_jobs, "--policy", "fifo", "--policy", "lifo", "--set", "title=Other",
-        "--replications", "2", "--metric", "max_waiting", "-o", str(place),
-    )  # fmt: skip
-    row = pl.read_parquet(place / "table.parquet").row(1, named=True)
-    command = shlex.split(row["command"])
-    assert command[:2] == ["qsession-sim", "replicate"]
-    again = json.loads(ended(capsys, *command[1:], "--format", "json")[1])["table"][0]
-    assert (again["mean"], again["metric"]) == (row["mean"], "max_waiting") == (5e6, "max_waiting")
-    run = shlex.split(pl.read_parquet(place / "runs.parquet")["command"][1])
-    summary = json.loads(ended(capsys, *run[1:], "--format", "json")[1])
-    assert summary["all"]["waiting_us"]["max"] == 5_000_000
-
-
 @pytest.mark.parametrize("width", [24, 40, 60, 80, 120])
 def test_no_line_is_wider_than_the_terminal(capsys, monkeypatch, three_jobs, width):
     monkeypatch.setenv("COLUMNS", str(width))
@@ -254,6 +236,13 @@ def test_no_line_is_wider_than_the_terminal(capsys, monkeypatch, three_jobs, wid
             (
                 "qsession-sim replicate: Invalid value for '--replications': 'none' is not a whole number from 1 "
                 "(see qsession-sim replicate --help)"
+            ),
+        ),
+        (
+            ["replicate", "{file}", "--level", "95"],
+            (
+                "qsession-sim replicate: Invalid value for '--level': '95' is not a number above 0 and below 1, "
+                "such as 0.99 (see qsession-sim replicate --help)"
             ),
         ),
         (

@@ -14,6 +14,7 @@ from qsession_sim.cli.study_options import (
     Batches,
     DaskAddress,
     HowToPrint,
+    Level,
     MaxReplications,
     Metrics,
     Policies,
@@ -61,6 +62,7 @@ def compare(
     skip_bad_lines: SkipBadLines = False,
     warm_up: WarmUp = None,
     batches: Batches = None,
+    level: Level = 0.95,
     workers: Workers = None,
     dask_address: DaskAddress = None,
     output: StudyDirectory = None,
@@ -87,6 +89,7 @@ def compare(
             max_replications=max_replications,
             warm_up=warm_up,
             batches=batches or 0,
+            level=level,
             seed=seed,
             overrides=settings_of(settings),
             skip_bad_lines=skip_bad_lines,
@@ -99,27 +102,11 @@ def compare(
 
 
 def policies_of(policies: Sequence[str], holds: Sequence[str], routing: str | None) -> list[Configuration]:
-    """What is compared: each queue policy with each hold policy; named after what differs.
-
-    Example:
-        >>> [made.name for made in policies_of(["fifo", "lifo"], ["exclusive"], None)]
-        ['fifo', 'lifo']
-        >>> [made.name for made in policies_of(["fifo"], ["exclusive", "shared"], None)]
-        ['exclusive', 'shared']
-        >>> [made.name for made in policies_of(["fifo", "lifo"], ["exclusive", "shared"], None)][1]
-        'fifo, shared'
-    """
-    from qsession_sim.experiment.tasks import Configuration
+    """What is compared: each queue policy with each hold policy; named after what differs."""
+    from qsession_sim.experiment.variations import crossed
 
     if len(policies) * max(len(holds), 1) < 2 and len(holds) < 2:
         raise typer.BadParameter(
             "needs two or more to compare, such as --policy fifo --policy priority", param_hint="--policy"
         )
-    queues: Sequence[str | None] = policies or [None]
-    made = []
-    for policy in queues:
-        for hold in (*holds,) or (None,):
-            names = [policy] if len(policies) > 1 or len(holds) < 2 else []
-            names += [hold] if len(holds) > 1 else []
-            made.append(Configuration(", ".join(name for name in names if name), policy, hold, routing))
-    return made
+    return crossed(policies, holds, routing)

@@ -37,6 +37,33 @@ def at_least(smallest: int) -> Callable[[str | int], int]:
     return read
 
 
+def a_level(text: str | float) -> float:
+    """Read the level of intervals; for `typer.Option(parser=...)`.
+
+    Example:
+        >>> a_level("0.99")
+        0.99
+    """
+    try:
+        level = float(text)
+    except ValueError:
+        level = 0.0
+    if not 0 < level < 1:
+        raise typer.BadParameter(f"{text!r} is not a number above 0 and below 1, such as 0.99")
+    return level
+
+
+Level = Annotated[
+    float,
+    typer.Option(
+        "--level",
+        parser=a_level,
+        metavar="P",
+        help="Of the confidence intervals; 1 - P is the error of all comparisons together.  [default: 0.95]",
+        show_default=False,
+    ),
+]
+
 Replications = Annotated[
     int | None,
     typer.Option(

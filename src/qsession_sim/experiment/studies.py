@@ -308,6 +308,7 @@ def _study(
         rule=outcome.rule,
         paths=tuple(variation.path for variation in variations),
         sampling=sampling,
+        asked=asked,
     )
     if request.directory is not None:
         study.save(request.directory)

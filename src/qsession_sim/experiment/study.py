@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from qsession_sim.errors import StudyError
-from qsession_sim.experiment.commands import replicate_command, run_command
+from qsession_sim.experiment.commands import (
+    compare_options,
+    replicate_command,
+    run_command,
+    study_command,
+    sweep_options,
+)
 from qsession_sim.experiment.metrics import Value, metric_name, metric_unit
 from qsession_sim.experiment.plans import Plan
 from qsession_sim.experiment.references import Reference
@@ -18,6 +24,7 @@ from qsession_sim.experiment.statistics_of_pairs import Estimate, estimate, with
 from qsession_sim.experiment.stopping import Precision
 from qsession_sim.experiment.study_files import write_study
 from qsession_sim.experiment.tasks import Configuration, TaskResult
+from qsession_sim.experiment.variations import Sampling, read_variations, sweep_points
 from qsession_sim.results.provenance import versions
 from qsession_sim.scenario.yaml_source import read_value
 
@@ -45,6 +52,7 @@ class Study:
         rule: why it stopped; None: after a fixed number of replications.
         paths: what a sweep varies.
         sampling: how a sweep chose its points; empty otherwise.
+        asked: what was asked, as it stands in the plan of a study directory.
     """
 
     kind: Literal["replicate", "compare", "sweep"]
@@ -57,6 +65,7 @@ class Study:
     rule: Precision | None = None
     paths: tuple[str, ...] = ()
     sampling: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -109,7 +118,9 @@ class Study:
         - beside the baseline: `pairs`, mean `difference` with `difference_low` and `difference_high`,
           `relative_change` (difference over the size of the baseline's mean), `p_value`,
           `adjusted_p_value` (Holm), `significant`. Null where there is no comparison.
-        - `command`: what computes the mean again; null if the scenario is no file.
+        - `command`: what computes the row again; null if the scenario is no file. Where there is a baseline
+          it is that of the whole study, on which differences and Holm's correction depend. If policies were
+          given that no option can name, it computes the mean and its interval only.
         """
         import polars as pl
 
@@ -224,7 +235,7 @@ class Study:
                 *(self._policy(configuration, kind) for kind in _KINDS),
                 *(varied.get(path) for path in self.paths),
             )
-            command = self._replicate_command(configuration)
+            command = self._whole_command or self._replicate_command(configuration)
             for metric in self.plan.metrics:
                 found = self.estimates[configuration.name, metric_name(metric)]
                 rows.append(
@@ -272,19 +283,51 @@ class Study:
         file = self.plan.scenario_file
         return file and run_command(file, self._spelled(configuration), result.seed, options)
 
+    @cached_property
+    def _whole_command(self) -> str | None:
+        """The command of all of it; None if there is nothing to compare, or it has none."""
+        file, chosen = self.plan.scenario_file, self._own_options()
+        if file is None or chosen is None:
+            return None
+        options = (*self._shared_options(), *chosen)
+        return study_command(
+            self.kind, file, self.plan.seed, self.replications, self._asked_metrics(), options
+        )
+
+    def _own_options(self) -> list[str] | None:
+        if self.baseline is None or len(self.configurations) < 2:
+            return None
+        position = [one.name for one in self.configurations].index(self.baseline)
+        if self.kind == "compare":
+            return compare_options(list(map(self._spelled, self.configurations)), position)
+        bases = [self._spelled(Configuration(**one)) for one in self.asked["configurations"]]
+        vary, points = self.asked["vary"], self.asked["points"]
+        variations = read_variations(vary, self.sampling)
+        sampling = cast("Sampling", self.sampling)
+        named = [replace(one, name=one.policy or "") for one in bases]
+        name = sweep_points(named, variations, sampling, points, self.plan.seed)[position].name
+        sample = None if points is None else f"{sampling.replace('_', '-')}:{points}"
+        return sweep_options(bases, vary, sample, name)
+
     def _replicate_command(self, configuration: Configuration) -> str | None:
-        plan = self.plan
-        metrics = [
+        file, spelled, options = self.plan.scenario_file, self._spelled(configuration), self._shared_options()
+        metrics = self._asked_metrics()
+        return file and replicate_command(file, spelled, self.plan.seed, self.replications, metrics, options)
+
+    def _asked_metrics(self) -> list[str]:
+        return [
             metric.spelling or metric.name if isinstance(metric, Reference) else metric
-            for metric in plan.metrics
+            for metric in self.plan.metrics
         ]
-        options = plan.options
-        if plan.warm_up == "mser5":
-            options = (*options, "--warm-up", "mser5")
-        if plan.batches:
-            options = (*options, "--batches", str(plan.batches))
-        file, spelled = plan.scenario_file, self._spelled(configuration)
-        return file and replicate_command(file, spelled, plan.seed, self.replications, metrics, options)
+
+    def _shared_options(self) -> tuple[str, ...]:
+        plan = self.plan
+        return (
+            *plan.options,
+            *(("--warm-up", "mser5") if plan.warm_up == "mser5" else ()),
+            *(("--batches", str(plan.batches)) if plan.batches else ()),
+            *(("--level", str(self.level)) if self.level != DEFAULT_LEVEL else ()),
+        )
 
     def _spelled(self, configuration: Configuration) -> Configuration:
         """With a policy that another process finds."""

@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
@@ -208,18 +208,42 @@ def sweep_points(
     return tuple(made)
 
 
+def crossed(policies: Sequence[str], holds: Sequence[str], routing: str | None) -> list[Configuration]:
+    """Each queue policy with each hold policy, named after what differs; without any the scenario's.
+
+    Example:
+        >>> [made.name for made in crossed(["fifo", "lifo"], ["exclusive"], None)]
+        ['fifo', 'lifo']
+        >>> [made.name for made in crossed(["fifo"], ["exclusive", "shared"], None)]
+        ['exclusive', 'shared']
+        >>> [made.name for made in crossed(["fifo", "lifo"], ["exclusive", "shared"], None)][1]
+        'fifo, shared'
+    """
+    made = []
+    for policy in (*policies,) or (None,):
+        for hold in (*holds,) or (None,):
+            names = [policy] if len(policies) > 1 or len(holds) < 2 else []
+            names += [hold] if len(holds) > 1 else []
+            made.append(Configuration(", ".join(name for name in names if name), policy, hold, routing))
+    return made
+
+
 def written(variation: Variation) -> str:
     """`PATH=V1,V2,…` or `PATH=LOW..HIGH` again.
 
     Example:
-        >>> written(read_variation("a = 1s .. 9s"))
-        'a=1s..9s'
+        >>> written(read_variation("a = 1s .. 9s")), written(read_variation("a=1..1234567"))
+        ('a=1s..9s', 'a=1..1234567')
     """
     if variation.values:
         return f"{variation.path}={','.join(variation.values)}"
+    spelled: Mapping[str, Callable[[float], str]] = {
+        "duration": lambda end: format_duration(round(end)),
+        "integer": lambda end: str(int(end)),
+        "number": repr,
+    }
     ends = (variation.low, variation.high)
-    shown = [format_duration(round(end)) if variation.kind == "duration" else f"{end:g}" for end in ends]
-    return f"{variation.path}={'..'.join(shown)}"
+    return f"{variation.path}={'..'.join(map(spelled[variation.kind], ends))}"
 
 
 def _diagonal(variations: Sequence[Variation]) -> Iterator[tuple[str, ...]]:
