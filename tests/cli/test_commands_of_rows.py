@@ -66,6 +66,7 @@ BOTH = ["--vary", "workload.all.jobs.b.qpu_time=3s,4s", "--vary", "policies.hold
         ["compare", "--policy", "fifo", "--policy", "lifo", "--hold", "none", "--hold", "shared"],
         ["compare", "--policy", "fifo", "--policy", "{own}", "--baseline", "{own}", "--routing", "random"],
         ["compare", "--policy", "fifo", "--policy", "lifo", "--batches", "3"],
+        ["compare", "--policy", "fifo", "--policy", "lifo", "--warm-up", "mser5"],
         ["sweep", *BOTH],
         ["sweep", *BOTH, "--baseline", "workload.all.jobs.b.qpu_time=4s policies.hold=shared"],
         ["sweep", *BOTH[:2], *TWO, "--hold", "shared", "--baseline", "lifo workload.all.jobs.b.qpu_time=4s"],

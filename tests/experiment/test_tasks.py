@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,9 @@ def test_ids_tell_everything_apart_that_changes_a_result() -> None:
         task_of(warm_up="1m").id,
         task_of(batches=5).id,
         task_of(batches=6).id,
+        replace(task_of(warm_up="mser5"), beside=task_of(Configuration("lifo", "lifo"), warm_up="mser5")).id,
     }
-    assert len(ids) == 11
+    assert len(ids) == 12
 
 
 def test_the_id_follows_the_code_of_a_policy(tmp_path: Path) -> None:

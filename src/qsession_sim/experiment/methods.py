@@ -96,10 +96,16 @@ def _stopping(study: Study) -> Iterator[str]:
 def _warm_up(study: Study) -> Iterator[str]:
     warm_up_us = study.plan.scenario.resolved.warm_up
     if study.plan.warm_up == "mser5":
-        short = sum(not result.settled for result in study.results.values())
-        yield "Warm-up: found in each run by MSER-5 on the waiting times of its jobs, and left out." + (
-            f" {short} of {len(study.results)} runs are too short for it." if short else ""
+        first = study.plan.warm_up_of
+        runs = [one for one in study.results.values() if first is None or one.configuration == first.name]
+        short = sum(not result.settled for result in runs)
+        found = (
+            "found in each run by MSER-5 on the waiting times of its jobs, and left out."
+            if first is None
+            else f"found in each run of {first.name} by MSER-5 on the waiting times of its jobs, and left "
+            f"out of all runs on the same workload."
         )
+        yield f"Warm-up: {found}" + (f" {short} of {len(runs)} runs are too short for it." if short else "")
     elif warm_up_us:
         yield f"Warm-up: {format_duration(warm_up_us)} left out of each run."
     else:

@@ -54,6 +54,8 @@ class Plan:
         metrics: what is measured.
         functions: the user's functions among the queue policies, by what configurations call them.
         warm_up: `scenario`: what the scenario says; `mser5`: found in each run.
+        warm_up_of: with `mser5`, the configuration in whose run it is found for all others on the same
+            workload; None: each has its own. Of different jobs no difference would mean anything.
         batches: for batch means of one long run; 0: none.
         scenario_file: the name of the scenario in commands; None: it was not read from a file.
         options: of commands, for what all configurations share, such as `--set` and its value.
@@ -67,6 +69,7 @@ class Plan:
     batches: int = 0
     scenario_file: str | None = None
     options: tuple[str, ...] = ()
+    warm_up_of: Configuration | None = None
 
     def __post_init__(self) -> None:
         # kept while the study runs: a configuration is asked for once for every replication
@@ -98,6 +101,7 @@ class Plan:
             True
         """
         prepared: _Prepared = vars(self)["_prepared"](configuration)
+        first = self.warm_up_of
         return Task(
             **vars(prepared),
             seed=replication_seed(self.seed, replication),
@@ -106,6 +110,7 @@ class Plan:
             metrics=self.metrics,
             warm_up=self.warm_up,
             batches=self.batches,
+            beside=None if first is None or first == configuration else self.task(first, replication),
         )
 
     def check_portable(self, configurations: Iterable[Configuration]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from qsession_sim.errors import StudyError
@@ -11,6 +12,7 @@ from qsession_sim.experiment.execution import Request, execute
 from qsession_sim.experiment.executors import Executor
 from qsession_sim.experiment.metrics import Value
 from qsession_sim.experiment.plans import (
+    MSER5,
     Plan,
     Source,
     configurations_of,
@@ -137,7 +139,7 @@ def compare(
         replications: as for `replicate`.
         until: as for `replicate`; it must hold for each policy.
         max_replications: as for `replicate`.
-        warm_up: as for `replicate`.
+        warm_up: as for `replicate`; `mser5` finds it in the runs of the baseline, for all.
         batches: as for `replicate`; differences are then those of batches.
         level: of the intervals, and one less the error of the family of tests.
         seed: as for `replicate`.
@@ -221,7 +223,7 @@ def sweep(
         replications: as for `replicate`.
         until: as for `replicate`; it must hold in each configuration.
         max_replications: as for `replicate`.
-        warm_up: as for `replicate`.
+        warm_up: as for `replicate`; with a baseline `mser5` finds it in the runs of that, for all.
         level: of the intervals.
         seed: as for `replicate`.
         overrides: as for `replicate`; `vary` comes after them.
@@ -296,6 +298,9 @@ def _study(
     sampling: str = "",
 ) -> Study:
     """Carry a study out, and save it where it is kept."""
+    if baseline is not None and plan.warm_up == MSER5:
+        named = {configuration.name: configuration for configuration in configurations}
+        plan = replace(plan, warm_up_of=named[baseline])
     outcome = execute(plan, configurations, request, asked)
     study = Study(
         kind=kind,

@@ -120,7 +120,8 @@ class Study:
           `adjusted_p_value` (Holm), `significant`. Null where there is no comparison.
         - `command`: what computes the row again; null if the scenario is no file. Where there is a baseline
           it is that of the whole study, on which differences and Holm's correction depend. If policies were
-          given that no option can name, it computes the mean and its interval only.
+          given that no option can name, it computes the mean and its interval only, or is null if these
+          depend on the baseline, too (`mser5`).
         """
         import polars as pl
 
@@ -235,7 +236,9 @@ class Study:
                 *(self._policy(configuration, kind) for kind in _KINDS),
                 *(varied.get(path) for path in self.paths),
             )
-            command = self._whole_command or self._replicate_command(configuration)
+            # alone, it would find another warm-up
+            alone = self.plan.warm_up_of in {None, configuration}
+            command = self._whole_command or (self._replicate_command(configuration) if alone else None)
             for metric in self.plan.metrics:
                 found = self.estimates[configuration.name, metric_name(metric)]
                 rows.append(

@@ -61,8 +61,9 @@ class Task:
         configuration: its name.
         replication: from 0.
         metrics: what is measured.
-        warm_up: `scenario`: what the scenario says; `mser5`: found in the waiting times of each run.
+        warm_up: `scenario`: what the scenario says; `mser5`: found in the waiting times of the run.
         batches: into how many parts the run is cut for batch means; 0: it is not.
+        beside: with `mser5`, the run whose warm-up is left out here, too; None: its own.
     """
 
     scenario: str
@@ -76,6 +77,7 @@ class Task:
     metrics: tuple[Metric, ...]
     warm_up: Literal["scenario", "mser5"] = "scenario"
     batches: int = 0
+    beside: Task | None = None
 
     @cached_property
     def id(self) -> str:
@@ -93,6 +95,7 @@ class Task:
             list(map(_identity, self.metrics)),
             self.warm_up,
             self.batches,
+            None if self.beside is None else self.beside.id,
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
@@ -151,16 +154,10 @@ def run_task(task: Task) -> TaskResult:
         ScenarioError: if what is drawn cannot be used.
         StudyError: if a metric cannot be computed.
     """
-    base = _scenario(task.scenario, task.directory)
-    seeded = replace(base, resolved=base.resolved.model_copy(update={"seed": task.seed}))
-    workload = _workload(task.scenario, task.directory, task.inputs, task.seed)
-    policies = _policies(task.policies)
-    scenario = replace(seeded, resolved=seeded.resolved.model_copy(update={"policies": policies}))
-    queue = queue_policy(policies.queue if task.policy is None else task.policy.function, seed=task.seed)
-    run = simulate_workload(scenario, workload, queue)
-    settled = True
+    scenario = _set_up(task)
+    run, settled = _simulated(task, scenario), True
     if task.warm_up == "mser5":
-        warm_up_us, settled = settled_warm_up(run)
+        warm_up_us, settled = _found_warm_up(task, run) if task.beside is None else _found_beside(task.beside)
         resolved = scenario.resolved.model_copy(update={"warm_up": warm_up_us})
         run = Run(run.record, replace(scenario, resolved=resolved), {})
     return TaskResult(
@@ -175,8 +172,34 @@ def run_task(task: Task) -> TaskResult:
     )
 
 
+def _set_up(task: Task) -> Scenario:
+    base = _scenario(task.scenario, task.directory)
+    given = {"seed": task.seed, "policies": _policies(task.policies)}
+    return replace(base, resolved=base.resolved.model_copy(update=given))
+
+
+def _simulated(task: Task, scenario: Scenario) -> Run:
+    workload = _workload(task.scenario, task.directory, task.inputs, task.seed)
+    asked = scenario.resolved.policies.queue if task.policy is None else task.policy.function
+    return simulate_workload(scenario, workload, queue_policy(asked, seed=task.seed))
+
+
 # What follows is kept from task to task: a study goes through its policies before the next replication, and
 # through the replications of few scenarios.
+
+_WARM_UPS: Final[dict[str, tuple[int, bool]]] = {}
+"""What MSER-5 found last, by the id of the task: the others of its replication come next."""
+
+
+def _found_warm_up(task: Task, run: Run) -> tuple[int, bool]:
+    found = settled_warm_up(run)
+    _WARM_UPS.clear()
+    _WARM_UPS[task.id] = found
+    return found
+
+
+def _found_beside(task: Task) -> tuple[int, bool]:
+    return _WARM_UPS.get(task.id) or _found_warm_up(task, _simulated(task, _set_up(task)))
 
 
 @lru_cache(maxsize=16)
