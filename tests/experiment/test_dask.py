@@ -133,6 +133,12 @@ def test_a_cluster_that_is_not_there():
         list(dask("tcp://127.0.0.1:1").run(tasks(1)))
 
 
+@pytest.mark.parametrize("address", ["", "here", "tcp://here", "tcp://here:there", "telnet://here:1"])
+def test_what_is_no_address_is_refused_at_once(address):
+    with pytest.raises(StudyError, match="is no address of a Dask scheduler, such as tcp://node-7:8786"):
+        dask(address)
+
+
 @pytest.mark.parametrize("cluster", [None, 8786])
 def test_what_is_no_cluster(cluster):
     with pytest.raises(StudyError, match="is the address of its scheduler"):

@@ -111,6 +111,52 @@ def test_workers_end_when_their_parent_is_killed(user_file, tmp_path):
     assert all(map(has_ended, pids))
 
 
+WITHOUT_GUARD = """
+import qsession_sim as qs
+from qsession_sim.experiment.executors import processes
+
+def longest(run):
+    return run.jobs["waiting_us"].max()
+
+study = qs.replicate({"workload": []}, replications=3, metrics=[METRIC], executor=processes(2))
+print("done", study.replications)
+"""
+
+
+@pytest.mark.parametrize("read_from", ["standard input", "a file"])
+def test_workers_do_not_begin_the_script_once_more(tmp_path, read_from):
+    """Without a guard, in a notebook, or in a program that is no file."""
+    (tmp_path / "study.py").write_text(program := WITHOUT_GUARD.replace("METRIC", "'done'"))
+    name = "-" if read_from == "standard input" else "study.py"
+    ran = subprocess.run(
+        [sys.executable, name],
+        input=program,
+        cwd=tmp_path,
+        env=LIBRARY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "done 3\n", "")
+
+
+def test_a_script_that_workers_must_load_needs_a_guard(tmp_path):
+    """They would start workers of their own, and so on."""
+    (tmp_path / "study.py").write_text(WITHOUT_GUARD.replace("METRIC", "longest"))
+    ran = subprocess.run(
+        [sys.executable, "study.py"],
+        cwd=tmp_path,
+        env=LIBRARY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "keep what is no function under if __name__ == '__main__':" in ran.stderr.splitlines()[-1]
+
+
 def test_an_error_of_a_task_ends_the_study(user_file):
     with pytest.raises(PolicyError) as caught:
         list(processes(1).run(tasks(1, policy=f"{user_file}:stumbles")))

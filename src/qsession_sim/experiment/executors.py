@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import pickle
 import platform
-import signal
 import threading
 import time
 from collections import Counter
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from traceback import extract_tb
@@ -22,10 +22,9 @@ from qsession_sim.errors import QSessionError, StudyError, TaskError
 from qsession_sim.experiment.tasks import Task, TaskResult, run_task
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing.connection import Connection
-
     from distributed import Client
+
+    from qsession_sim.experiment.worker_pool import Pool
 
 _AHEAD_PER_WORKER: Final = 4
 """Tasks in the hands of a pool for each worker: enough that none waits, few enough to fit into memory."""
@@ -72,7 +71,7 @@ class Processes:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._pool: _Pool | None = None
+        self._pool: Pool | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.workers})"
@@ -85,12 +84,15 @@ class Processes:
 
     def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
         """The results; the tasks of a worker that died are carried out again."""
+        from qsession_sim.experiment.worker_pool import spawned_pool
+
+        _refuse_in_worker()
         waiting, losses = iter(tasks), Counter[str]()
         while True:
             pending: dict[Future[TaskResult], Task] = {}
-            pool = self._pool = self._pool or _spawned_pool(self.workers)
+            pool = self._pool = self._pool or spawned_pool(self.workers)
             try:
-                yield from _results(pool.submit, waiting, self._ahead, pending)
+                yield from _results(partial(_submit, pool), waiting, self._ahead, pending)
             except BrokenExecutor:
                 self._give_up(pool)
                 yield from (future.result() for future in pending if not _is_lost(future))
@@ -113,7 +115,7 @@ class Processes:
     def _ahead(self) -> int:
         return _AHEAD_PER_WORKER * self.workers
 
-    def _give_up(self, pool: _Pool) -> None:
+    def _give_up(self, pool: Pool) -> None:
         if self._pool is pool:
             self._pool = None
         pool.stop()
@@ -129,6 +131,7 @@ class Dask:
         """The results; Dask itself carries out again what a dead worker had."""
         from distributed.scheduler import KilledWorker
 
+        _refuse_in_worker()
         with _client(self.cluster) as client:
             pool = client.get_executor(pure=False)
             pending: dict[Future[TaskResult], Task] = {}
@@ -157,8 +160,8 @@ def in_process() -> InProcess:
 def processes(workers: int) -> Processes:
     """Carry out tasks in worker processes on this machine.
 
-    Scripts that use it must keep their own work under `if __name__ == "__main__":`, because each worker
-    imports the script.
+    A script with policies or metrics of its own must keep its work under `if __name__ == "__main__":`,
+    because each worker loads the script to find them.
 
     Args:
         workers: how many, at least 1.
@@ -187,6 +190,7 @@ def dask(cluster: str | Client) -> Dask:
     """
     try:
         from distributed import Client
+        from distributed.comm import get_address_host
     except ImportError as error:
         raise StudyError(
             "Dask needs the library distributed; get it with: pip install 'qsession-sim[dask]'"
@@ -196,6 +200,13 @@ def dask(cluster: str | Client) -> Dask:
             f"a Dask cluster is the address of its scheduler, such as tcp://node-7:8786, "
             f"or a distributed.Client, not {cluster!r}"
         )
+    if isinstance(cluster, str):
+        try:
+            get_address_host(cluster)
+        except ValueError as error:
+            raise StudyError(
+                f"{cluster!r} is no address of a Dask scheduler, such as tcp://node-7:8786: {error}"
+            ) from None
     return Dask(cluster)
 
 
@@ -235,9 +246,26 @@ def _run(task: Task) -> TaskResult:
 def _run_packed(packed: bytes, task_id: str) -> TaskResult:
     """As `_run`, in a worker. What a task refers to is looked for here, not by the pool, to which a policy
     that cannot be found is a dead worker."""
-    task: Task = pickle.loads(packed)  # noqa: S301 - from the process that this one works for
-    _refuse_other_versions(task, task_id)
-    return _run(task)
+    _thread.works = True
+    try:
+        task: Task = pickle.loads(packed)  # noqa: S301 - from the process that this one works for
+        _refuse_other_versions(task, task_id)
+        return _run(task)
+    finally:
+        _thread.works = False
+
+
+_thread: Final = threading.local()
+"""`works` where a task is carried out for another process."""
+
+
+def _refuse_in_worker() -> None:
+    """A script without guard that is loaded for its functions would start workers that load it, and so on."""
+    if getattr(_thread, "works", False):
+        raise StudyError(
+            "a worker that loaded this file to find a function was asked for a study; keep what is no "
+            "function under if __name__ == '__main__':"
+        )
 
 
 def _refuse_other_versions(task: Task, task_id: str) -> None:
@@ -253,80 +281,12 @@ def _packed(task: Task) -> tuple[bytes, str]:
     return pickle.dumps(task), task.id
 
 
+def _submit(pool: Pool, task: Task) -> Future[TaskResult]:
+    return pool.submit(_run_packed, *_packed(task))
+
+
 def _name(task: Task) -> str:
     return f"configuration {task.configuration!r}, replication {task.replication} (seed {task.seed})"
-
-
-@dataclass(frozen=True)
-class _Pool:
-    """Workers, and both ends of a connection to them: they end when `held` is closed, by us or by the system
-    when this process is killed."""
-
-    executor: ProcessPoolExecutor
-    lifeline: Connection
-    held: Connection
-
-    def submit(self, task: Task) -> Future[TaskResult]:
-        """Submit a task, also if workers have died."""
-        try:
-            with _interrupts_blocked():  # a worker may be started here, and Ctrl-C is for its parent alone
-                return self.executor.submit(_run_packed, *_packed(task))
-        except BrokenExecutor as broken:
-            future: Future[TaskResult] = Future()
-            future.set_exception(broken)
-            return future
-
-    def close(self) -> None:
-        """Let the workers end in peace."""
-        try:
-            self.executor.shutdown()
-        finally:
-            self.stop()
-
-    def stop(self) -> None:
-        """End the workers at once; then every future is done."""
-        self.held.close()
-        self.executor.shutdown(cancel_futures=True)
-        self.lifeline.close()
-
-
-def _spawned_pool(workers: int) -> _Pool:
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    context = get_context("spawn")
-    lifeline, held = context.Pipe(duplex=False)
-    executor = ProcessPoolExecutor(workers, context, _begin_worker, (lifeline,))
-    return _Pool(executor, lifeline, held)
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Let Ctrl-C wait; processes that are started meanwhile never see it. Where signals cannot be blocked,
-    on Windows, those processes ignore it only after they have begun."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _begin_worker(lifeline: Connection) -> None:
-    """What each worker does first."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # there is a worker for each processor already
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
-
-
-def _end_with(lifeline: Connection) -> None:
-    """End this process when the other end of a connection is closed."""
-    try:
-        lifeline.recv()
-    except (EOFError, OSError):
-        os._exit(1)
 
 
 def _is_lost(future: Future[TaskResult]) -> bool:
@@ -339,8 +299,7 @@ def _refuse_to_lose_forever(lost: list[Task], losses: Counter[str]) -> None:
         if losses[task.id] >= _MOST_LOSSES:
             raise TaskError(
                 f"worker processes died {_MOST_LOSSES} times at {_name(task)} or at one beside it; perhaps "
-                f"they need more memory than there is, so use fewer workers; a script must keep its own work "
-                f"under if __name__ == '__main__':"
+                f"they need more memory than there is, so use fewer workers"
             )
 
 
@@ -359,8 +318,22 @@ def _client(cluster: str | Client) -> Iterator[Client]:
             f"no Dask scheduler answers at {cluster}: {error}; give the address that the scheduler "
             f"printed when it started"
         ) from error
-    with client:
+    try:
         yield client
+    finally:
+        with _silent("tornado.application"):
+            client.close()
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """What is given up in the middle is no error to be logged, after Ctrl-C least of all."""
+    logger = logging.getLogger(name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _cluster_ahead(client: Client) -> Callable[[], int]:
