@@ -13,6 +13,7 @@ import pytest
 
 from qsession_sim.cli.interrupts import Interrupts, interrupts_afterwards
 from qsession_sim.cli.main import main
+from qsession_sim.experiment import execution
 
 LONG = """
 horizon: 10000d
@@ -112,6 +113,29 @@ def test_a_late_second_one_counts(monkeypatch):
         now_seconds[0] += 5.0
         with pytest.raises(KeyboardInterrupt):
             press()
+
+
+class PressedAtTheEnd:
+    """Ctrl-C comes while the object is taken away, where Python drops what is raised."""
+
+    def __del__(self):
+        press()
+
+
+def test_an_interrupt_that_python_drops_takes_effect_after_the_next_run(capsys, monkeypatch, quickstart):
+    carry_out = execution.carry_out
+
+    def interrupted(*positional, **named):
+        results = carry_out(*positional, **named)
+        yield next(results)
+        PressedAtTheEnd()
+        yield from results
+
+    monkeypatch.setattr(execution, "carry_out", interrupted)
+    assert main(["replicate", quickstart, "--replications", "4"]) == 130
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err == "qsession-sim: interrupted after 2 of 4 runs; with -o DIR they would be kept\n"
 
 
 def test_a_process_that_ignores_interrupts_goes_on_ignoring_them(quickstart, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -10,11 +11,12 @@ from contextlib import ExitStack
 
 import pytest
 
+from qsession_sim.cli.main import main
 from qsession_sim.errors import PolicyError, StudyError, TaskError
 from qsession_sim.experiment.executors import dask
 from qsession_sim.experiment.tasks import run_task
 
-from .small_tasks import LIBRARY, USER_FILE, in_order, lines, tasks
+from .small_tasks import LIBRARY, SCENARIO, USER_FILE, in_order, lines, tasks
 
 distributed = pytest.importorskip("distributed", reason="pip install 'qsession-sim[dask]'")
 library_settings = pytest.importorskip("dask.config")
@@ -93,6 +95,54 @@ def test_a_cluster_changes_no_byte(cluster, user_file, tmp_path):
     assert [json.dumps(result.to_json()) for result in by_address] == expected
     assert [json.dumps(result.to_json()) for result in by_client] == expected
     assert len(pids) == WORKERS
+
+
+def content(directory):
+    """Every file below a directory."""
+    return {
+        str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()
+    }
+
+
+def test_a_study_of_1000_runs_on_a_cluster_is_interrupted_and_goes_on(cluster, tmp_path, capsys):
+    """One command, as on a terminal; the end is that of the same command in process, never interrupted."""
+    (tmp_path / "three.yaml").write_text(
+        json.dumps({"seed": 7, "workload": [{**SCENARIO["workload"][0], "count": 3}]})
+    )
+    arguments = ["compare", str(tmp_path / "three.yaml"), "--replications", "250", "--metric", "mean_waiting"]
+    for policy in ("fifo", "lifo", "random", "shortest_job_first"):
+        arguments += ["--policy", policy]
+    place, whole = tmp_path / "study", tmp_path / "whole"
+    on_cluster = [*arguments, "--dask", cluster, "-o", str(place)]
+
+    def runs_kept():
+        return len(list(place.glob("results/*/*.json")))
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "qsession_sim", *on_cluster],
+        env=LIBRARY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as study:
+        wait_for(lambda: runs_kept() >= 100)
+        study.send_signal(signal.SIGINT)
+        out, err = study.communicate(timeout=30)
+    kept = runs_kept()
+    assert 100 <= kept < 1000
+    assert (study.returncode, out) == (130, "")
+    (line,) = err.splitlines()
+    assert line.startswith("qsession-sim: interrupted after ")
+    assert line.endswith(f" of 1,000 runs, kept in {place}; the same command goes on")
+    before = content(place)
+    assert main(on_cluster) == 0
+    resumed = capsys.readouterr().out
+    after = content(place)
+    assert {name: after[name] for name in before} == before
+    assert main([*arguments, "-o", str(whole)]) == 0
+    assert capsys.readouterr().out == resumed
+    assert content(whole) == after
+    assert runs_kept() == 1000
 
 
 def test_an_error_of_a_task_comes_back_from_the_cluster(cluster, user_file):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
@@ -53,11 +54,38 @@ class Interrupts:
         except ValueError:  # not in the main thread, which alone is interrupted
             yield
             return
+        tell, sys.unraisablehook = sys.unraisablehook, _all_but_interrupts(sys.unraisablehook)
         try:
             yield
         finally:
+            sys.unraisablehook = tell
             for number in numbers:
                 signal.signal(number, signal.SIG_IGN if whole_process else _DEFAULTS[number])
+
+
+def raise_lost_interrupt() -> None:
+    """Raise an interrupt that has come and had no effect; for work that goes on for long.
+
+    Python drops what is raised while it takes an object away, as it does all the time in the client of a
+    cluster.
+
+    Raises:
+        Interrupt: if the signal that is handled has come before.
+    """
+    for number in _DEFAULTS:
+        handler = signal.getsignal(number)
+        if isinstance(handler, Interrupts) and handler.signal is not None:
+            raise Interrupt
+
+
+def _all_but_interrupts(tell: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """A hook for errors that Python drops: those of interrupts are raised again later."""
+
+    def hook(dropped: Any) -> None:
+        if not isinstance(dropped.exc_value, Interrupt):
+            tell(dropped)
+
+    return hook
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qsession_sim.cli.console import errors
+from qsession_sim.cli.interrupts import raise_lost_interrupt
 from qsession_sim.cli.progress import PATIENCE_SECONDS
 from qsession_sim.cli.readable import readable_duration
 
@@ -29,8 +30,9 @@ class ShownStudy:
         self._task = None if bar is None else bar.add_task("simulating", total=None)
 
     def __call__(self, progress: StudyProgress) -> None:
-        """Show how far the study is."""
+        """Show how far the study is; and be where Ctrl-C takes effect at the latest."""
         self.done, self.total = progress.done, progress.total
+        raise_lost_interrupt()
         if self._bar is None or self._task is None:
             return
         passed_seconds = self._now_seconds() - self._created_seconds
