@@ -162,7 +162,14 @@ def test_tune_without_a_way_to_keep_the_constraints_fails(capsys, three_jobs):
         capsys, "tune", three_jobs, *arguments, "--subject-to", "max_waiting <= 1s", "--replications", "2"
     )
     assert (status, err) == (1, "qsession-sim: nothing that was tried keeps the constraints\n")
-    assert "Nothing that was tried keeps the constraints" in out
+    assert "None is best: nothing that was tried keeps the constraints" in out
+
+
+def test_tune_says_that_a_metric_exists_in_no_run(capsys, three_jobs):
+    options = ["--vary", "workload.all.jobs.b.qpu_time=1s..9s", "--minimise", "p95_makespan"]
+    status, out, err = ended(capsys, "tune", three_jobs, *options, "--replications", "2")
+    assert (status, err) == (1, "qsession-sim: p95_makespan does not exist in every run of any candidate\n")
+    assert "None is best: p95_makespan does not exist in every run of any candidate\n" in out
 
 
 def test_tune_keeps_its_runs_and_writes_its_results(capsys, three_jobs, tmp_path):
@@ -212,6 +219,21 @@ def test_no_line_is_wider_than_the_terminal(capsys, monkeypatch, three_jobs, wid
         (
             ["compare", "{file}", "--policy", "fifo", "--policy", "lifo", "--baseline", "fif"],
             "qsession-sim: the baseline 'fif' is not compared; did you mean 'fifo'?",
+        ),
+        (
+            ["compare", "{file}", "--hold", "exclusive", "--hold", "shard"],
+            "qsession-sim: no hold policy is called 'shard'; did you mean 'shared'?",
+        ),
+        (
+            ["replicate", "{file}", "--routing", "randm"],
+            "qsession-sim: no routing policy is called 'randm'; did you mean 'random'?",
+        ),
+        (
+            ["replicate", "{file}", "--warm-up", "5"],
+            (
+                "qsession-sim: warm-up: '5' is not a duration; write a number with a unit, such as 90s, 2h30m or "
+                "250us; mser5 finds it in the runs"
+            ),
         ),
         (
             ["sweep", "{file}", "--vary", "workload.all.jobs.d.qpu_time=3s,4s"],

@@ -167,6 +167,21 @@ def test_file_systems_without_hard_links(tmp_path, monkeypatch):
     assert list(content(tmp_path / "study")) == ["plan.json"]
 
 
+def test_the_first_thing_in_which_plans_differ_is_named_wherever_it_stands(tmp_path):
+    one = {"scenario": {"seed": 7, "qpus": [{"name": "a"}]}, "seed": 7}
+    open_store(tmp_path, one)
+    for other, what in (
+        ({**one, "scenario": {**one["scenario"], "seed": 8}}, "its scenario.seed is 7, not 8"),
+        (
+            {**one, "scenario": {**one["scenario"], "qpus": []}},
+            r'its scenario.qpus is \[{"name": "a"}\], not \[\]',
+        ),
+        ({"scenario": one["scenario"]}, "its seed is 7, not null"),
+    ):
+        with pytest.raises(StudyError, match=what):
+            open_store(tmp_path, other)
+
+
 def test_nothing_else_is_taken_for_a_study_directory(tmp_path):
     (tmp_path / "thesis.txt").write_text("everything")
     with pytest.raises(StudyError, match="exists and is not a study directory"):

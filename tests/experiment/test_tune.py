@@ -8,6 +8,8 @@ exactly (S3): it is done at 40 s, and the other job waits 35 s, until the sessio
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from qsession_sim.errors import ScenarioError, StudyError
@@ -85,11 +87,6 @@ def test_the_best_is_confirmed_on_new_workloads():
     assert report["job.mean_waiting"].change == -29 / 35
     assert report["job.mean_waiting"].keeps is None
     assert report["p95_makespan"].keeps is True
-    options = "--seed 8 --replications 2 --metric job.mean_waiting --metric p95_makespan"
-    assert found.commands == {
-        "baseline": f"qsession-sim replicate scenario {options}",
-        "best": f"qsession-sim replicate scenario {options} --set {TIMEOUT}=1s",
-    }
 
 
 def test_nothing_may_keep_the_constraints():
@@ -157,6 +154,14 @@ def test_progress_counts_all_runs_up_to_the_most_there_can_be():
     [
         ({"replications": 1}, "replications must be a whole number of at least 2, not 1"),
         ({"evaluations": 27}, "evaluations must be a whole number of at least 28, not 27"),
+        (
+            {"executor": 2},
+            (
+                "an executor is in_process(), processes(N) or dask(ADDRESS) of qsession_sim.experiment.executors, "
+                "not 2"
+            ),
+        ),
+        ({"minimise": 1}, "what is best must be the name of a metric or file.py:function, not 1"),
         ({"minimise": "mean_waitin"}, "no metric is called 'mean_waitin'; did you mean 'mean_waiting'?"),
     ],
 )
@@ -164,6 +169,18 @@ def test_what_makes_no_sense_is_told(options, message):
     with pytest.raises(StudyError) as raised:
         tuned(**options)
     assert str(raised.value) == message
+
+
+def test_only_a_scenario_that_is_a_file_has_commands(tmp_path):
+    (file := tmp_path / "a.yaml").write_text(json.dumps(SCENARIO))
+    vary, asked = [f"{TIMEOUT}=1s..300s"], {"minimise": "job.mean_waiting", "replications": 2}
+    found = tune(file, vary, overrides=["title=Other"], **asked)
+    options = "--seed 8 --replications 2 --metric job.mean_waiting --set title=Other"
+    assert found.commands == {
+        "baseline": f"qsession-sim replicate {file} {options}",
+        "best": f"qsession-sim replicate {file} {options} --set {TIMEOUT}=1s",
+    }
+    assert tune(SCENARIO, vary, **asked).commands == {}
 
 
 def test_a_setting_that_does_not_exist_is_told():

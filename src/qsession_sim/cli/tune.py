@@ -113,12 +113,12 @@ def tune(
             with interrupts_afterwards():
                 found.save(output)
     _print(found, output_format)
-    if output is not None and not quiet:
-        from qsession_sim.cli.readable import one_line
+    from qsession_sim.cli.readable import one_line
 
+    if output is not None and not quiet:
         typer.echo(one_line(f"saved in {output}"), err=True)
     if found.best is None:
-        typer.echo("qsession-sim: nothing that was tried keeps the constraints", err=True)
+        typer.echo(one_line(f"qsession-sim: {found.why_nothing}"), err=True)
         raise typer.Exit(1)
 
 

@@ -33,7 +33,7 @@ def print_tuning(console: Console, found: Tuning) -> None:
     print_line(console, f"{tried}, each on the same {workloads} (seed {found.seed})")
     console.print()
     if found.best is None:
-        print_line(console, "Nothing that was tried keeps the constraints", "yellow")
+        print_line(console, one_line(f"None is best: {found.why_nothing}"), "yellow")
     else:
         for setting in found.best.settings:
             print_line(console, one_line(f"Best: {setting}"), "bold")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qsession_sim.errors import StudyError
-from qsession_sim.experiment.executors import Executor, InProcess, in_process
+from qsession_sim.experiment.executors import Executor, InProcess, as_executor
 from qsession_sim.experiment.plans import Plan
 from qsession_sim.experiment.statistics_of_pairs import estimate
 from qsession_sim.experiment.stopping import Precision, next_look, replications_of
@@ -69,7 +69,7 @@ def execute(
         StudyError: if the request makes no sense, a task fails, or the directory is another study's.
     """
     bound, rule = _bound(plan, request)
-    executor = request.executor or in_process()
+    executor = as_executor(request.executor)
     if not isinstance(executor, InProcess) or request.directory is not None:
         plan.check_portable({one.policy: one for one in configurations}.values())
     described = {**plan.describe(), **asked}

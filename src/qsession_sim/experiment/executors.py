@@ -152,6 +152,22 @@ class Dask:
                 pool.shutdown(wait=False)
 
 
+def as_executor(executor: Executor | None) -> Executor:
+    """What was asked for; None is this process.
+
+    Raises:
+        StudyError: if it carries out nothing.
+    """
+    if executor is None:
+        return in_process()
+    if not callable(getattr(executor, "run", None)):
+        raise StudyError(
+            f"an executor is in_process(), processes(N) or dask(ADDRESS) of "
+            f"qsession_sim.experiment.executors, not {executor!r}"
+        )
+    return executor
+
+
 def in_process() -> InProcess:
     """Carry out tasks in this process, one after the other."""
     return InProcess()

@@ -127,10 +127,11 @@ def read_objective(minimise: str | None, maximise: str | None) -> Objective:
     Raises:
         StudyError: if there is none, or both are given.
     """
-    if minimise is not None and maximise is None:
-        return Objective(minimise.strip(), "minimise")
-    if maximise is not None and minimise is None:
-        return Objective(maximise.strip(), "maximise")
+    wanted = minimise if maximise is None else maximise
+    if wanted is not None and None in {minimise, maximise}:
+        if not isinstance(wanted, str):
+            raise StudyError(f"what is best must be the name of a metric or file.py:function, not {wanted!r}")
+        return Objective(wanted.strip(), "minimise" if maximise is None else "maximise")
     raise StudyError(
         "say what is best: either --minimise METRIC or --maximise METRIC; others can be bounded with "
         "--subject-to"

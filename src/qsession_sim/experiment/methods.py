@@ -76,10 +76,10 @@ def _intervals(study: Study) -> Iterator[str]:
         yield f"Intervals of means: {level}, mean ± t s / sqrt(n) of n replications, Student's t with n - 1."
     compared = sum(found.p_value is not None for found in study.estimates.values())
     if compared:
+        holm = f" with Holm's correction for all {compared} comparisons" if compared > 1 else ""
         yield (
             f"Differences to {study.baseline}: by pairs on the same workload, with intervals of the same "
-            f"kind, one by one; significant by the paired t-test with Holm's correction for all {compared} "
-            f"comparisons at {100 * (1 - study.level):.4g} %."
+            f"kind, one by one; significant by the paired t-test{holm} at {100 * (1 - study.level):.4g} %."
         )
 
 

@@ -11,18 +11,25 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from qsession_sim.errors import PolicyError, StudyError
+from qsession_sim.errors import DurationError, PolicyError, StudyError
 from qsession_sim.experiment.batches import check_batched
 from qsession_sim.experiment.metrics import Metric, Value, as_metrics, metric_name
 from qsession_sim.experiment.references import Reference, named_reference, reference_to
 from qsession_sim.experiment.seeds import replication_seed
 from qsession_sim.experiment.tasks import Configuration, Task
 from qsession_sim.policies.names import hint
-from qsession_sim.policies.registry import QUEUE_POLICIES, QUEUE_POLICY_NAMES, queue_settings
+from qsession_sim.policies.registry import (
+    QUEUE_POLICIES,
+    QUEUE_POLICY_NAMES,
+    hold_policy,
+    queue_settings,
+    routing_policy,
+)
 from qsession_sim.policies.user import PolicyFunction, UserPolicy, find_user_policy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import LIBRARY_ORIGIN, Scenario, load_scenario
 from qsession_sim.scenario.resolved_trace import ResolvedTrace
+from qsession_sim.units import parse_duration
 
 Source = str | Path | Mapping[str, Any] | Scenario
 """A scenario: the path of a file, a mapping of the same shape, or a loaded one."""
@@ -174,6 +181,10 @@ class Plan:
             )
             if name is not None
         ]
+        if configuration.hold is not None:
+            hold_policy(configuration.hold)
+        if configuration.routing is not None:
+            routing_policy(configuration.routing)
         names = (*QUEUE_POLICY_NAMES, *self.functions)
         if configuration.policy is not None and configuration.policy not in names:
             _existing_policy(configuration.policy)
@@ -211,6 +222,7 @@ def make_plan(
     """
     found = warm_up == MSER5
     if warm_up is not None and not found:
+        _check_warm_up(warm_up)
         overrides = (*overrides, f"warm_up={warm_up}")
     settings = [part for override in overrides for part in ("--set", override)]
     scenario = load_scenario(
@@ -231,6 +243,15 @@ def make_plan(
         _file_of(source),
         (*settings, *(["--skip-bad-lines"] if skip_bad_lines else ())),
     )
+
+
+def _check_warm_up(text: str) -> None:
+    if not isinstance(text, str):
+        raise StudyError(f"warm-up: must be a text such as '1h' or {MSER5!r}, not {text!r}")
+    try:
+        parse_duration(text)
+    except DurationError as error:
+        raise StudyError(f"warm-up: {error}; {MSER5} finds it in the runs") from None
 
 
 def configurations_of(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, Final
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.executors import Executor
 from qsession_sim.experiment.tasks import Task, TaskResult
+from qsession_sim.experiment.whole_files import put_in_place, write_whole
 
 PLAN: Final = "plan.json"
 RESULTS: Final = "results"
@@ -63,7 +63,7 @@ class Store:
         """
         text = json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False) + "\n"
         try:
-            _write_whole(self._path(result.id), text)
+            write_whole(self._path(result.id), text.encode(), _put_result)
         except OSError as error:
             raise _cannot("write", self.directory, error) from error
 
@@ -228,7 +228,7 @@ def _begin(target: Path, plan: Mapping[str, Any]) -> None:
             f"choose a directory that does not exist"
         )
     text = json.dumps(plan, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    _write_whole(target / PLAN, text, replace=False)
+    write_whole(target / PLAN, text.encode(), _place_once)
 
 
 def _is_ours(entry: Path) -> bool:
@@ -236,22 +236,13 @@ def _is_ours(entry: Path) -> bool:
     return entry.name == PLAN or entry.suffix == ".partial"
 
 
-def _write_whole(path: Path, text: str, *, replace: bool = True) -> None:
-    """Write a file whole or not at all; without `replace` a file that is there meanwhile stays."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _put_result(partial: Path, path: Path) -> None:
+    """Windows replaces no file that another process reads: what is there is the same result."""
     try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        if not replace:
-            _place_once(partial, path)
-            return
-        try:
-            partial.replace(path)
-        except PermissionError:  # Windows replaces no file that another process reads: the same result
-            if not path.exists():
-                raise
-    finally:
-        partial.unlink(missing_ok=True)
+        put_in_place(partial, path)
+    except PermissionError:
+        if not path.exists():
+            raise
 
 
 def _place_once(partial: Path, path: Path) -> None:
@@ -267,8 +258,14 @@ def _place_once(partial: Path, path: Path) -> None:
 
 def _difference(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """The first thing in which two plans differ."""
-    key = next(key for key in (*there, *wanted) if there.get(key) != wanted.get(key))
-    return f"its {key} is {_short(there.get(key))}, not {_short(wanted.get(key))}"
+    path: list[str] = []
+    one: Any = there
+    other: Any = wanted
+    while isinstance(one, Mapping) and isinstance(other, Mapping):
+        key = next(key for key in (*one, *other) if one.get(key) != other.get(key))
+        path.append(key)
+        one, other = one.get(key), other.get(key)
+    return f"its {'.'.join(path)} is {_short(one)}, not {_short(other)}"
 
 
 def _short(value: Any) -> str:

@@ -67,6 +67,11 @@ class Study:
     sampling: str = ""
     asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    def __repr__(self) -> str:
+        names = [one.name for one in self.configurations]
+        shown = f"{len(names)} configurations" if len(names) > 10 else f"{names!r}"
+        return f"Study({self.kind!r}, {shown}, {self.replications} replications of {list(self.metrics)!r})"
+
     @property
     def metrics(self) -> tuple[str, ...]:
         """The names of the metrics."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qsession_sim.errors import StudyError
+from qsession_sim.experiment.whole_files import write_whole
 from qsession_sim.results.bundle import json_text
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ def write_study(
     contents = {f"{name}.parquet": _parquet(table) for name, table in tables.items()}
     contents[STUDY] = json_text(document).encode()
     try:
-        target.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
-            _write_whole(target / name, content)
+            write_whole(target / name, content)
     except OSError as error:
         raise StudyError(f"cannot write the study {directory}: {error.strerror or error}") from error
     return target
@@ -44,12 +43,3 @@ def _parquet(table: pl.DataFrame) -> bytes:
     content = io.BytesIO()
     table.rechunk().write_parquet(content, compression="zstd")
     return content.getvalue()
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.commands import replicate_command
-from qsession_sim.experiment.executors import Executor, in_process
+from qsession_sim.experiment.executors import Executor, as_executor
 from qsession_sim.experiment.goals import (
     Constraint,
     Means,
@@ -123,12 +123,9 @@ def tune(
         metrics=list(dict.fromkeys((*wanted, *metrics))),
     )
     store = None if directory is None else open_store(directory, {**plan.describe(), **question.describe()})
-    runs = _Runs(question, executor or in_process(), store, progress)
+    runs = _Runs(question, as_executor(executor), store, progress)
     found = _search(question, plan, runs)
-    shared = tuple(part for setting in overrides for part in ("--set", setting))
-    if skip_bad_lines:
-        shared = (*shared, "--skip-bad-lines")
-    return _confirmed(found, question, plan, runs, shared)
+    return _confirmed(found, question, plan, runs)
 
 
 @dataclass(frozen=True)
@@ -262,7 +259,6 @@ def _confirmed(
     question: _Question,
     plan: Plan,
     runs: _Runs,
-    shared_options: tuple[str, ...],
 ) -> Tuning:
     """The best settings beside the scenario as it stands, on workloads of the next seed."""
     if found.best is None:
@@ -276,16 +272,18 @@ def _confirmed(
         for name in baseline
         if None not in (*baseline[name], *better[name])
     ]
+    file = plan.scenario_file
     commands = {
         name: replicate_command(
-            plan.scenario.origin,
+            file,
             configuration,
             fresh.seed,
             question.replications,
             list(baseline),
-            shared_options,
+            plan.options,
         )
         for name, configuration in (("baseline", question.baseline), ("best", chosen))
+        if file is not None
     }
     return replace(found, confirmation=tuple(reports), commands=commands)
 

@@ -13,6 +13,7 @@ from qsession_sim.errors import StudyError
 from qsession_sim.experiment.goals import Constraint, Means, Objective, trade_off_metrics
 from qsession_sim.experiment.ranges import Range
 from qsession_sim.experiment.search import Values
+from qsession_sim.experiment.whole_files import write_whole
 from qsession_sim.queueing.confidence import Interval
 from qsession_sim.results.bundle import json_text
 
@@ -92,7 +93,8 @@ class Tuning:
         evaluations: in the order in which they were tried.
         best: None if nothing that was tried keeps the constraints.
         confirmation: by metric; empty without `best`.
-        commands: repeat the confirmed means, of the baseline and of the best settings.
+        commands: repeat the confirmed means, of the baseline and of the best settings; empty if the scenario
+            is no file.
     """
 
     scenario: str
@@ -106,6 +108,18 @@ class Tuning:
     best: Evaluation | None
     confirmation: tuple[Confirmation, ...]
     commands: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        best = None if self.best is None else " ".join(self.best.settings)
+        return f"Tuning(best={best!r}, {len(self.evaluations)} evaluations of {self.objective.metric!r})"
+
+    @property
+    def why_nothing(self) -> str:
+        """Why there is no best."""
+        metric = self.objective.metric
+        if all(one.means[metric] is None for one in self.evaluations):
+            return f"{metric} does not exist in every run of any candidate"
+        return "nothing that was tried keeps the constraints"
 
     def table(self) -> pl.DataFrame:
         """All evaluations, one row each: `evaluation`, `settings`, the values by path, the metrics by name,
@@ -181,14 +195,11 @@ class Tuning:
         """
         target = Path(directory)
         try:
-            target.mkdir(parents=True, exist_ok=True)
             content = io.BytesIO()
             self.table().write_parquet(content)
             files = {DOCUMENT: json_text(self.to_dict()).encode(), TABLE: content.getvalue(), **self._drawn()}
             for name, written in files.items():
-                partial = target / f".{name}.{os.getpid()}.partial"
-                partial.write_bytes(written)
-                partial.replace(target / name)
+                write_whole(target / name, written)
         except OSError as error:
             raise StudyError(f"cannot write {directory}: {error.strerror or error}") from error
         return target
