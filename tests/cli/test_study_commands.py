@@ -316,17 +316,8 @@ def test_an_interrupt_says_what_is_kept_and_how_to_go_on(
 ):
     place = tmp_path / "study"
     filled = [part.format(place=place) for part in options]
-    arguments = [
-        "compare",
-        three_jobs,
-        "--policy",
-        "fifo",
-        "--policy",
-        "lifo",
-        "--replications",
-        "2",
-        *filled,
-    ]
+    both = ["--policy", "fifo", "--policy", "lifo"]
+    arguments = ["compare", three_jobs, *both, "--replications", "2", *filled]
     carry_out = execution.carry_out
 
     def interrupted(*positional, **named):

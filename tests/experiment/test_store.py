@@ -188,8 +188,9 @@ def test_nothing_else_is_taken_for_a_study_directory(tmp_path):
         open_store(tmp_path, PLAN)
     with pytest.raises(StudyError, match="cannot make the study directory"):
         open_store(tmp_path / "thesis.txt" / "study", PLAN)
-    with pytest.raises(StudyError, match="cannot make the study directory"):
+    with pytest.raises(StudyError, match=r"thesis\.txt is no directory; choose a study directory") as caught:
         open_store(tmp_path / "thesis.txt", PLAN)
+    assert caught.value.__cause__ is None  # so that it is a mistake, and not a failure of the disk
     with pytest.raises(StudyError, match="name of the study directory is empty"):
         open_store("", PLAN)
     with pytest.raises(StudyError, match=r"is not a study directory: it has no plan\.json"):

@@ -96,6 +96,8 @@ def open_store(directory: str | os.PathLike[str], plan: Mapping[str, Any]) -> St
     if not os.fspath(directory):
         raise StudyError("the name of the study directory is empty")
     target = Path(directory).resolve()
+    if target.exists() and not target.is_dir():
+        raise StudyError(f"{target} is no directory; choose a study directory, or one that does not exist")
     try:
         if not (target / PLAN).exists():
             _begin(target, plan)
