@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import statistics
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.references import Reference, named_reference, reference_to
+
+from .small_tasks import LIBRARY
 
 FILE = "def last_first(job):\n    return (-job.number,)\n"
 
@@ -74,6 +77,71 @@ def test_the_digest_follows_the_file_and_not_its_place(tmp_path: Path) -> None:
         (tmp_path / folder / "mine.py").write_text(text)
         digests.append(named_reference(f"{tmp_path}/{folder}/mine.py:last_first").digest)
     assert digests[0] == digests[1] != digests[2]
+
+
+WITH_A_SIGN = {
+    "a callable object": "class Weighted:\n    def __call__(self, job):\n        return (SIGNjob.number,)\nf = Weighted()\n",
+    "a function behind another": "from functools import lru_cache\n@lru_cache\ndef f(job):\n    return (SIGNjob.number,)\n",
+    "a partial function": "from functools import partial\ndef g(sign, job):\n    return (sign * job.number,)\nf = partial(g, SIGN1)\n",
+}
+
+
+@pytest.mark.parametrize("kind", WITH_A_SIGN)
+def test_the_digest_follows_the_file_whatever_kind_of_object_is_called(tmp_path: Path, kind: str) -> None:
+    digests = []
+    for folder, sign in (("one", "-"), ("two", "+")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text(WITH_A_SIGN[kind].replace("SIGN", sign))
+        digests.append(named_reference(f"{tmp_path}/{folder}/mine.py:f").digest)
+    assert digests[0] != digests[1]
+
+
+def digest_elsewhere(folder: Path, spelling: str) -> str:
+    """In a process that finds modules in a folder."""
+    code = "import sys; from qsession_sim.experiment.references import named_reference; print(named_reference(sys.argv[1]).digest)"
+    environment = {**LIBRARY, "PYTHONPATH": os.pathsep.join([str(folder), LIBRARY["PYTHONPATH"]])}
+    command = [sys.executable, "-c", code, spelling]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+HELPERS = {
+    "mine.py": "from weights import WEIGHT\n\ndef f(job):\n    import rare.late\n    return (WEIGHT * job.number,)\n",
+    "weights.py": "import json, numpy\nfrom rare import first\nWEIGHT = first.ONE\n",
+    "rare/__init__.py": "",
+    "rare/first.py": "from .second import ONE\n",
+    "rare/second.py": "ONE = 1\n",
+    "rare/late.py": "",
+    "unused.py": "",
+}
+
+
+def write_helpers(folder: Path, changed: str = "") -> Path:
+    for name, text in HELPERS.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{text}# changed\n" if name == changed else text)
+    return folder
+
+
+@pytest.mark.parametrize("spelling", ["{}/mine.py:f", "mine:f"])
+def test_the_digest_follows_own_modules_that_are_imported(tmp_path: Path, spelling: str) -> None:
+    """At the top of the file, of its modules in turn, and late; what is not imported does not count."""
+    digests = {
+        changed: digest_elsewhere(folder, spelling.format(folder))
+        for number, changed in enumerate(("", *HELPERS))
+        for folder in [write_helpers(tmp_path / str(number), changed)]
+    }
+    assert digests[""] == digests["unused.py"]
+    assert len(set(digests.values())) == len(HELPERS)
+
+
+def test_a_function_in_no_file_has_the_digest_of_its_byte_code() -> None:
+    texts = ("lambda run: run.jobs", "lambda run: run.jobs", "lambda run: run.sessions", "lambda run: 1")
+    digests = [reference_to(eval(text)).digest for text in texts]
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
+    nested = [reference_to(eval(f"lambda run: (lambda: {number})()")).digest for number in (1, 1, 2)]
+    assert nested[0] == nested[1] != nested[2]
 
 
 def test_code_that_changed_on_the_way_is_refused(tmp_path: Path) -> None:

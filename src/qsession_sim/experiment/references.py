@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import inspect
+import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qsession_sim.errors import StudyError
+from qsession_sim.experiment.code_digests import digest_of_file, digest_of_function, digest_of_module
 from qsession_sim.policies.user import find_user_policy, load_function
 
 
@@ -25,7 +25,7 @@ class Reference:
         name: in tables and messages.
         spelling: `file.py:function` with an absolute path, `module:function`, or the name of a policy that an
             installed package offers; None: the function can be found in this process only.
-        digest: SHA-256 of the file that the function stands in and of its name; of another one its byte code.
+        digest: of its code; see `code_digests`.
         function: the function itself.
     """
 
@@ -67,7 +67,8 @@ def reference_to(function: Callable[..., Any], name: str | None = None) -> Refer
         True
     """
     own = getattr(function, "__name__", type(function).__name__)
-    return Reference(own if name is None else name, _spelling(function), code_digest(function), function)
+    spelling = _spelling(function)
+    return Reference(own if name is None else name, spelling, _digest(spelling, function), function)
 
 
 def named_reference(spelling: str, name: str | None = None) -> Reference:
@@ -84,21 +85,17 @@ def named_reference(spelling: str, name: str | None = None) -> Reference:
     function = _function_of(spelling)
     file, _, inner = spelling.rpartition(":")
     spelled = f"{Path(file).resolve()}:{inner}" if file.endswith(".py") else spelling
-    return Reference(spelling if name is None else name, spelled, code_digest(function), function)
+    return Reference(spelling if name is None else name, spelled, _digest(spelled, function), function)
 
 
-def code_digest(function: Callable[..., Any]) -> str:
-    """SHA-256 of the file that a function stands in and of its name; without a file of its byte code."""
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    try:
-        file = inspect.getsourcefile(function)
-        code = b"" if file is None else Path(file).read_bytes()
-    except (TypeError, OSError):
-        code = b""
-    compiled = getattr(function, "__code__", None)
-    if not code and compiled is not None:
-        code = compiled.co_code + repr(compiled.co_consts).encode()
-    return hashlib.sha256(b"\0".join((code, name.encode()))).hexdigest()
+def _digest(spelling: str | None, function: Callable[..., Any]) -> str:
+    """What is found by a spelling has the digest of where it is found, whatever kind of object it is."""
+    if spelling is None:
+        return digest_of_function(function)
+    place, colon, name = spelling.rpartition(":")
+    if not colon:
+        return digest_of_function(function)
+    return digest_of_file(Path(place), name) if place.endswith(".py") else digest_of_module(place, name)
 
 
 def _spelling(function: Callable[..., Any]) -> str | None:
@@ -137,7 +134,10 @@ def _is_importable(module: str, file: str | None) -> bool:
 def _find_again(name: str, spelling: str, digest: str) -> Reference:
     found = named_reference(spelling, name)
     if found.digest != digest:
-        raise StudyError(f"{spelling}: the code was changed while the study ran; start the study again")
+        raise StudyError(
+            f"{spelling}: this file, or one that it imports, was changed while the study ran, or is another "
+            f"one on {platform.node()}; start the study again, with the same files everywhere"
+        )
     return found
 
 
