@@ -205,7 +205,7 @@ def test_a_policy_that_has_gone_is_an_error_and_no_dead_worker(user_file):
 def test_a_worker_with_other_versions_is_refused():
     (task,) = tasks(1)
     other = "0" * 64  # what the id would be with other versions
-    with pytest.raises(StudyError, match="has other versions of qsession-sim or of NumPy"):
+    with pytest.raises(StudyError, match="has other versions of qsession-sim, NumPy, polars or SimPy"):
         in_a_worker(task, other)
     assert in_a_worker(replace(task)) == run_task(task)
 

@@ -12,6 +12,7 @@ import pytest
 
 import qsession_sim as qs
 from qsession_sim.errors import PolicyError, StudyError
+from qsession_sim.experiment import tasks
 from qsession_sim.experiment.plans import configurations_of, make_plan
 from qsession_sim.experiment.seeds import replication_seed
 from qsession_sim.experiment.tasks import Configuration, Task, TaskResult, run_task
@@ -126,18 +127,37 @@ def test_the_id_follows_the_code_of_a_policy(tmp_path: Path) -> None:
     assert ids[0][1] != ids[2][1]
 
 
+def with_a_trace(directory: Path, seconds: int) -> str:
+    (directory / "week.csv").write_text(f"at,needs,who\n0,{seconds},a\n")
+    columns = {"submitted": "at", "qpu_time": "needs", "account": "who", "unit": "s"}
+    source = directory / "scenario.yaml"
+    source.write_text(json.dumps({"workload": [{"kind": "trace", "file": "week.csv", "columns": columns}]}))
+    return str(source)
+
+
 def test_the_id_follows_the_content_of_a_trace(tmp_path: Path) -> None:
-    trace = tmp_path / "week.csv"
-    ids = []
-    for seconds in (5, 6):
-        trace.write_text(f"at,needs,who\n0,{seconds},a\n")
-        columns = {"submitted": "at", "qpu_time": "needs", "account": "who", "unit": "s"}
-        source = tmp_path / "scenario.yaml"
-        source.write_text(
-            json.dumps({"workload": [{"kind": "trace", "file": "week.csv", "columns": columns}]})
-        )
-        ids.append(task_of(source=str(source)).id)
-    assert ids[0] != ids[1]
+    ids = [task_of(source=with_a_trace(tmp_path, seconds)).id for seconds in (5, 6, 5)]
+    assert ids[0] == ids[2] != ids[1]
+
+
+def test_a_trace_that_is_another_one_where_the_task_is_run_is_refused(tmp_path: Path) -> None:
+    """As on a node of a cluster with an older copy, or if it was edited meanwhile."""
+    task = task_of(source=with_a_trace(tmp_path, 5), metrics=["mean_turnaround"])
+    with_a_trace(tmp_path, 66)
+    with pytest.raises(StudyError, match=r"a trace in .* was changed while the study ran, or is another one"):
+        run_task(task)
+    with_a_trace(tmp_path, 5)
+    assert run_task(task).metrics == {"mean_turnaround": 5_000_000}
+
+
+def test_the_id_follows_the_versions_that_decide_about_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed, ids = tasks.version, {task_of().id}
+    for changed in ("numpy", "polars", "simpy"):
+        monkeypatch.setattr(tasks, "version", lambda name, it=changed: installed(name) + "x" * (name == it))
+        tasks._versions.cache_clear()
+        ids.add(task_of().id)
+    tasks._versions.cache_clear()
+    assert len(ids) == 4
 
 
 def test_results_survive_json_to_the_last_bit() -> None:

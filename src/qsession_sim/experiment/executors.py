@@ -287,8 +287,8 @@ def _refuse_in_worker() -> None:
 def _refuse_other_versions(task: Task, task_id: str) -> None:
     if replace(task).id != task_id:  # computed anew, from what is installed here
         raise StudyError(
-            f"the worker {platform.node()} has other versions of qsession-sim or of NumPy than the process "
-            f"that plans the study, so its results could differ; install the same ones"
+            f"the worker {platform.node()} has other versions of qsession-sim, NumPy, polars or SimPy than "
+            f"the process that plans the study, so its results could differ; install the same ones"
         )
 
 

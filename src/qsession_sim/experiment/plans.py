@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -16,7 +15,7 @@ from qsession_sim.experiment.batches import check_batched
 from qsession_sim.experiment.metrics import Metric, Value, as_metrics, metric_name
 from qsession_sim.experiment.references import Reference, named_reference, reference_to
 from qsession_sim.experiment.seeds import replication_seed
-from qsession_sim.experiment.tasks import Configuration, Task
+from qsession_sim.experiment.tasks import Configuration, Task, inputs_digest
 from qsession_sim.policies.names import hint
 from qsession_sim.policies.registry import (
     QUEUE_POLICIES,
@@ -28,7 +27,6 @@ from qsession_sim.policies.registry import (
 from qsession_sim.policies.user import PolicyFunction, UserPolicy, find_user_policy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import LIBRARY_ORIGIN, Scenario, load_scenario
-from qsession_sim.scenario.resolved_trace import ResolvedTrace
 from qsession_sim.units import parse_duration
 
 Source = str | Path | Mapping[str, Any] | Scenario
@@ -168,7 +166,7 @@ class Plan:
             json.dumps(policies, ensure_ascii=False),
             reference,
             str(scenario.directory.resolve()),
-            _inputs_digest(scenario),
+            inputs_digest(scenario),
         )
 
     def _set_up(self, configuration: Configuration) -> Scenario:
@@ -339,22 +337,3 @@ def _existing_policy(name: str) -> UserPolicy:
     if found is None:
         raise PolicyError(f"no queue policy is called {name!r}; {hint(name, QUEUE_POLICY_NAMES)}")
     return found
-
-
-def _inputs_digest(scenario: Scenario) -> str:
-    """SHA-256 of the traces that are replayed: their contents belong to what is studied, not their places."""
-    traces = [source for source in scenario.resolved.workload if isinstance(source, ResolvedTrace)]
-    if not traces:
-        return ""
-    digest = hashlib.sha256()
-    for trace in traces:
-        path = scenario.directory / trace.file
-        status = path.stat()
-        digest.update(_file_digest(os.fspath(path), status.st_mtime_ns, status.st_size))
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=64)
-def _file_digest(path: str, _changed_ns: int, _size: int) -> bytes:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
@@ -21,6 +23,7 @@ from qsession_sim.policies.registry import queue_policy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, read_resolved
 from qsession_sim.scenario.resolved import ResolvedPolicies
+from qsession_sim.scenario.resolved_trace import ResolvedTrace
 from qsession_sim.workload.columns import Workload
 from qsession_sim.workload.draw import draw
 
@@ -184,6 +187,32 @@ def _simulated(task: Task, scenario: Scenario) -> Run:
     return simulate_workload(scenario, workload, queue_policy(asked, seed=task.seed))
 
 
+def inputs_digest(scenario: Scenario) -> str:
+    """SHA-256 of the traces that are replayed: their contents belong to what is studied, not their places.
+
+    Returns:
+        64 hexadecimal digits; empty without a trace.
+
+    Raises:
+        OSError: if one cannot be read.
+    """
+    traces = [source for source in scenario.resolved.workload if isinstance(source, ResolvedTrace)]
+    if not traces:
+        return ""
+    digest = hashlib.sha256()
+    for trace in traces:
+        path = scenario.directory / trace.file
+        status = path.stat()
+        digest.update(_file_digest(os.fspath(path), status.st_mtime_ns, status.st_size))
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _file_digest(path: str, _changed_ns: int, _size: int) -> bytes:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
 # What follows is kept from task to task: a study goes through its policies before the next replication, and
 # through the replications of few scenarios.
 
@@ -210,10 +239,16 @@ def _scenario(written: str, directory: str) -> Scenario:
 
 
 @lru_cache(maxsize=1)
-def _workload(written: str, directory: str, _inputs: str, seed: int) -> Workload:
+def _workload(written: str, directory: str, inputs: str, seed: int) -> Workload:
     base = _scenario(written, directory)
     with base.placing_problems():
-        return draw(base.resolved.model_copy(update={"seed": seed}), base.directory)
+        workload = draw(base.resolved.model_copy(update={"seed": seed}), base.directory)
+    if inputs_digest(base) != inputs:  # asked afterwards, when they are known to be readable
+        raise StudyError(
+            f"a trace in {directory} was changed while the study ran, or is another one on "
+            f"{platform.node()}; start the study again, with the same files everywhere"
+        )
+    return workload
 
 
 @lru_cache(maxsize=64)
@@ -222,9 +257,9 @@ def _policies(written: str) -> ResolvedPolicies:
 
 
 @lru_cache(maxsize=1)
-def _versions() -> tuple[str, str]:
+def _versions() -> tuple[str, ...]:
     """Of what decides about the numbers that are drawn and what is made of them."""
-    return __version__, version("numpy")
+    return __version__, *map(version, ("numpy", "polars", "simpy"))
 
 
 def _identity(what: Metric | None) -> object:
