@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shlex
 from pathlib import Path
@@ -209,6 +210,58 @@ def test_batch_means_of_one_run_say_so() -> None:
     ]
     assert any("6 batches" in sentence for sentence in study.method)
     assert study.method[-1] == "Warm-up: 1m left out of each run."
+
+
+def test_batch_means_say_how_much_successive_batches_correlate() -> None:
+    """Of the largest: r = sum of (x[t] - mean)(x[t+1] - mean) over sum of (x[t] - mean)^2; white noise: 2 / sqrt(9)."""
+    study = qs.compare(SCENARIO, ["fifo", "lifo"], batches=9)
+    found = []
+    for name, metric in study.estimates:
+        values = study.observations(name, metric)
+        from_mean = [value - sum(values) / 9 for value in values]
+        products = sum(one * other for one, other in itertools.pairwise(from_mean))
+        found.append(products / sum(one * one for one in from_mean))
+    assert study.method[2] == (
+        f"Successive batch means correlate by {max(found):.2f} at most; clearly above 0.67 = 2 / sqrt(9) it means "
+        f"that batches, and then intervals, are too short."
+    )
+
+
+def test_batches_that_are_all_equal_have_no_correlation() -> None:
+    idle = {**SCENARIO, "workload": [{**SCENARIO["workload"][0], "interarrival": "10000s"}]}
+    study = qs.replicate(idle, batches=6, metrics=["mean_waiting"])
+    assert [sentence for sentence in study.method if "correlate" in sentence] == []
+
+
+def test_what_does_not_exist_in_some_runs_is_told() -> None:
+    study = qs.compare(
+        SCENARIO,
+        ["fifo", "lifo"],
+        replications=4,
+        metrics=["mean_waiting", lambda run: None if run.scenario.resolved.seed % 2 else 1],
+    )
+    odd = 2 * sum(replication_seed(7, number) % 2 for number in range(4))
+    assert 0 < odd < 8
+    assert study.method[-1] == (
+        f"Left out where it does not exist, of pairs both: <lambda> in {odd} of 8 runs; its mean is that of the others."
+    )
+
+
+def test_a_study_that_varies_the_workload_does_not_call_it_the_same() -> None:
+    vary = {"workload.everyday.count": [5, 9]}
+    method = qs.sweep(SCENARIO, vary, baseline="workload.everyday.count=5", replications=2).method
+    assert method[1] == (
+        "2 independent replications (seed 7), each from the same random numbers in all configurations."
+    )
+    assert method[3].startswith("Differences to workload.everyday.count=5: by pairs of one replication, with")
+    policies = qs.sweep(SCENARIO, ["policies.hold=none,shared"], replications=2).method
+    assert policies[1].endswith("each with a workload that all configurations see.")
+
+
+def test_one_replication_is_not_called_insignificant() -> None:
+    text = qs.compare(SCENARIO, ["fifo", "lifo"], replications=1, metrics=["mean_waiting"]).summary_text
+    assert "difference" in text
+    assert "significant" not in text
 
 
 def test_mser5_says_how_many_runs_are_too_short() -> None:
