@@ -279,7 +279,7 @@ def test_no_line_is_wider_than_the_terminal(capsys, monkeypatch, three_jobs, wid
             ),
         ),
         (
-            ["tune", "{file}", "--vary", "seed=1..9"],
+            ["tune", "{file}", "--vary", "horizon=1s..9s"],
             (
                 "qsession-sim: say what is best: either --minimise METRIC or --maximise METRIC; others can be "
                 "bounded with --subject-to"

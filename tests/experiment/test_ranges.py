@@ -55,6 +55,7 @@ def test_what_is_no_range_is_told(text, message):
             "--vary: one or two settings can be tuned, not 0; fix the others with --set, or compare many with sweep",
         ),
         (["a=1..2", "a=3..4"], "--vary a=3..4: a is named twice"),
+        (["seed=1..9"], "--vary seed: every replication has a seed of its own; vary anything else"),
         ("a=1..2", "vary must be a list such as ['workload.vqe.clients=1..9'], not 'a=1..2'"),
     ],
 )
@@ -72,10 +73,18 @@ def test_ends_a_factor_of_ten_apart_are_searched_by_factors():
 
 
 def test_values_have_three_digits_and_stay_in_the_range():
-    """A third of the way from 1 to 10 is 4; from 1000 to 1001 every value is rounded to 1000."""
+    """A third of the way from 1 to 8 is 3.33; the ends stay as they are."""
     assert read_range("a=0.0..1.0").value_at(1 / 3) == 0.333
     assert read_range("a=1..8").value_at(1 / 3) == 3
     assert [read_range("a=1234..1239").value_at(share) for share in (0.0, 1.0)] == [1234, 1239]
+
+
+def test_narrow_ranges_have_as_many_digits_as_they_need():
+    """In steps of at most a hundredth of the range: from 1234 to 1239 every whole number, from 100 s to 101 s 10 ms."""
+    narrow = read_range("a=1234..1239")
+    assert [narrow.value_at(step / 5) for step in range(6)] == [1234, 1235, 1236, 1237, 1238, 1239]
+    assert read_range("a=100s..101s").value_at(0.123) == 100_120_000
+    assert read_range("a=-1.0..1.0").value_at(0.5) == 0.0
 
 
 def test_values_are_written_as_a_scenario_has_them():

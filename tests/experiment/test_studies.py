@@ -16,7 +16,7 @@ import qsession_sim as qs
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.references import named_reference
 from qsession_sim.experiment.seeds import replication_seed
-from qsession_sim.experiment.store import StudyProgress
+from qsession_sim.experiment.store import StudyProgress, merge_stores
 
 SCENARIO: dict[str, Any] = {
     "seed": 7,
@@ -364,6 +364,27 @@ def test_a_study_directory_may_be_extended(tmp_path: Path) -> None:
     assert told[-1] == StudyProgress(6, 4, 6)
     with pytest.raises(StudyError, match="holds another study"):
         qs.compare(SCENARIO, ["fifo", "lifo"], replications=2, directory=tmp_path, seed=8)
+
+
+def test_parts_of_a_study_are_brought_together(tmp_path: Path) -> None:
+    """Of two machines: one was interrupted after 5 of 8 runs, the other one was asked for fewer replications."""
+
+    def compare(name: str, replications: int, **more: Any) -> None:
+        qs.compare(SCENARIO, ["fifo", "lifo"], replications=replications, directory=tmp_path / name, **more)
+
+    def stop_after_five(progress: StudyProgress) -> None:
+        if progress.done == 5:
+            raise KeyboardInterrupt
+
+    compare("whole", 4)
+    compare("left", 2)
+    with pytest.raises(KeyboardInterrupt):
+        compare("right", 4, progress=stop_after_five)
+    merge_stores([tmp_path / "left", tmp_path / "right"], tmp_path / "merged")
+    told: list[StudyProgress] = []
+    compare("merged", 4, progress=told.append)
+    assert told[-1] == StudyProgress(8, 5, 8)
+    assert digests(tmp_path / "merged") == digests(tmp_path / "whole")
 
 
 def test_saved_tables_are_those_of_the_study(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def test_a_mapping_varies_values_of_any_kind() -> None:
         ("a=1s..2m", "duration", (1_000_000.0, 120_000_000.0)),
         ("a=1..9", "integer", (1.0, 9.0)),
         ("a=-0.5..1e2", "number", (-0.5, 100.0)),
+        ("a=1234567..7654321", "integer", (1234567.0, 7654321.0)),
     ],
 )
 def test_ranges_are_read_and_written_again(text: str, kind: str, ends: tuple[float, float]) -> None:
@@ -111,7 +112,7 @@ def test_a_sample_has_no_point_twice() -> None:
         (["seed=1,2"], "grid", None, "seed of its own"),
         (["a=1..2"], "grid", None, "takes values"),
         (["a=2..1"], "random", 5, "less than"),
-        (["a=1s..9"], "random", 5, "--vary a=1s..9"),
+        (["a=1s..9"], "random", 5, "--vary a=1s..9: both ends need a unit"),
         (["a=1,2"], "sobol", 5, "sampling"),
         (["a=1,2"], "grid", 5, "leave the number"),
         (["a=1,2"], "random", None, "number of points"),

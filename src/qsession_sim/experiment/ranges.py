@@ -12,7 +12,8 @@ from qsession_sim.errors import DurationError, StudyError
 from qsession_sim.units import format_duration, parse_duration
 
 DIGITS: Final = 3
-"""Significant digits of the values that are tried: enough to tell settings apart, few enough to be read."""
+"""Significant digits of the values that are tried: enough to tell settings apart, few enough to be read. In a
+narrow range there are more, so that steps are at most a hundredth of it."""
 
 LOGARITHMIC_FROM: Final = 10
 """A range whose ends are at least this factor apart is searched on a logarithmic scale."""
@@ -56,8 +57,8 @@ class Range:
             exact = self.low * (self.high / self.low) ** share
         else:
             exact = self.low + share * (self.high - self.low)
-        rounded = float(f"{exact:.{DIGITS}g}")
-        value = min(max(rounded, self.low), self.high)
+        decimals = DIGITS - 1 - min(_magnitude(exact), _magnitude(self.high - self.low))
+        value: float = min(max(round(exact, decimals), self.low), self.high)
         return value if self.kind == "number" else round(value)
 
     def share_of(self, value: float) -> float:
@@ -108,6 +109,17 @@ def read_range(text: str) -> Range:
     return Range(path, *ends_read, kind)
 
 
+def written_range(one: Range) -> str:
+    """`PATH=LOW..HIGH` again.
+
+    Example:
+        >>> written_range(read_range("a = 1s .. 5m")), written_range(read_range("a=0.0..1.0"))
+        ('a=1s..5m', 'a=0.0..1.0')
+    """
+    low, high = map(repr if one.kind == "number" else one.written, (one.low, one.high))  # 1.0 is no integer
+    return f"{one.path}={low}..{high}"
+
+
 def read_ranges(texts: Sequence[str]) -> tuple[Range, ...]:
     """Read the ranges of one or two settings.
 
@@ -122,9 +134,16 @@ def read_ranges(texts: Sequence[str]) -> tuple[Range, ...]:
             "or compare many with sweep"
         )
     ranges = tuple(read_range(text) for text in texts)
+    if "seed" in {one.path for one in ranges}:
+        raise StudyError("--vary seed: every replication has a seed of its own; vary anything else")
     if len({one.path for one in ranges}) < len(ranges):
         raise StudyError(f"--vary {texts[1]}: {ranges[0].path} is named twice")
     return ranges
+
+
+def _magnitude(number: float) -> int:
+    """The power of ten of the first digit; that of 1 for 0."""
+    return math.floor(math.log10(abs(number))) if number else 0
 
 
 def _read_ends(text: str, ends: tuple[str, str]) -> tuple[Kind, tuple[float, float]]:

@@ -23,7 +23,7 @@ from qsession_sim.experiment.goals import (
 )
 from qsession_sim.experiment.metrics import metric_name
 from qsession_sim.experiment.plans import Plan, Source, make_plan
-from qsession_sim.experiment.ranges import Range, read_ranges
+from qsession_sim.experiment.ranges import Range, read_ranges, written_range
 from qsession_sim.experiment.search import MEMBERS, Merit, Values, best, fewest_evaluations, front, search
 from qsession_sim.experiment.store import Store, StudyProgress, carry_out, open_store
 from qsession_sim.experiment.tasks import Configuration
@@ -160,7 +160,7 @@ class _Question:
         """What is asked beside the plan, as JSON values."""
         policies = {name: getattr(self.baseline, name) for name in ("policy", "hold", "routing")}
         return {
-            "tune": [f"{one.path}={one.written(one.low)}..{one.written(one.high)}" for one in self.ranges],
+            "tune": list(map(written_range, self.ranges)),
             self.objective.direction: self.objective.metric,
             "subject_to": [one.text for one in self.constraints],
             "replications": self.replications,

@@ -5,21 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
 from qsession_sim.errors import StudyError
+from qsession_sim.experiment.ranges import Kind, Range, read_range, written_range
 from qsession_sim.experiment.tasks import Configuration
 from qsession_sim.scenario.yaml_source import read_value
-from qsession_sim.units import format_duration, parse_duration
+from qsession_sim.units import format_duration
 
 Sampling = Literal["grid", "random", "latin_hypercube"]
 
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _OPENING: Final = "[{("
 _CLOSING: Final = "]})"
 _DIGITS: Final = 6
@@ -42,7 +41,7 @@ class Variation:
     values: tuple[str, ...]
     low: float = 0.0
     high: float = 0.0
-    kind: Literal["duration", "integer", "number"] = "number"
+    kind: Kind = "number"
 
     def at(self, share: float) -> str:
         """The value at a share of the way, from 0 up to but without 1; of a range it has few digits.
@@ -116,9 +115,9 @@ def read_variation(text: str) -> Variation:
     path = path.strip()
     if not (equals and path and values.strip()):
         raise StudyError(f"--vary {text}: must be PATH=V1,V2,…, such as policies.hold=exclusive,shared")
-    low, dots, high = values.partition("..")
-    if dots and not any(mark in values for mark in ",[{("):
-        return _range(text, path, low.strip(), high.strip())
+    if ".." in values and not any(mark in values for mark in ",[{("):
+        found = read_range(text)
+        return Variation(path, (), found.low, found.high, found.kind)
     parts = tuple(part.strip() for part in _split(values))
     if "" in parts:
         raise StudyError(f"--vary {text}: a value is empty")
@@ -237,13 +236,7 @@ def written(variation: Variation) -> str:
     """
     if variation.values:
         return f"{variation.path}={','.join(variation.values)}"
-    spelled: Mapping[str, Callable[[float], str]] = {
-        "duration": lambda end: format_duration(round(end)),
-        "integer": lambda end: str(int(end)),
-        "number": repr,
-    }
-    ends = (variation.low, variation.high)
-    return f"{variation.path}={'..'.join(map(spelled[variation.kind], ends))}"
+    return written_range(Range(variation.path, variation.low, variation.high, variation.kind))
 
 
 def _diagonal(variations: Sequence[Variation]) -> Iterator[tuple[str, ...]]:
@@ -270,23 +263,6 @@ def _checked(path: str, values: tuple[str, ...]) -> Variation:
     if twice:
         raise StudyError(f"--vary {path}: {twice[0]} is given twice")
     return Variation(path, values)
-
-
-def _range(text: str, path: str, low: str, high: str) -> Variation:
-    numbers = [_NUMBER.fullmatch(end) is not None for end in (low, high)]
-    kind: Literal["duration", "integer", "number"] = "number"
-    try:
-        if all(numbers):
-            kind = "integer" if low.lstrip("+-").isdecimal() and high.lstrip("+-").isdecimal() else "number"
-            ends = float(low), float(high)
-        else:
-            kind = "duration"
-            ends = float(parse_duration(low)), float(parse_duration(high))
-    except ValueError as error:
-        raise StudyError(f"--vary {text}: {error}") from None
-    if not (ends[0] < ends[1] < math.inf):
-        raise StudyError(f"--vary {text}: {low} must be less than {high}")
-    return Variation(path, (), *ends, kind)
 
 
 def _split(text: str) -> Iterator[str]:
