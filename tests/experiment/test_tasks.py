@@ -12,7 +12,7 @@ import pytest
 
 import qsession_sim as qs
 from qsession_sim.errors import PolicyError, StudyError
-from qsession_sim.experiment import tasks
+from qsession_sim.experiment import plans, tasks
 from qsession_sim.experiment.plans import configurations_of, make_plan
 from qsession_sim.experiment.seeds import replication_seed
 from qsession_sim.experiment.tasks import Configuration, Task, TaskResult, run_task
@@ -81,6 +81,25 @@ def test_results_do_not_depend_on_what_ran_before() -> None:
     there = [run_task(task) for task in tasks]
     back = [run_task(task) for task in reversed(tasks)]
     assert there == back[::-1]
+
+
+def test_of_very_many_configurations_each_is_resolved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than are kept: they come in blocks, each through all replications."""
+    resolved = []
+    load = plans.load_scenario
+
+    def counted(source: Any, overrides: Any = (), *more: Any, **named: Any) -> Any:
+        resolved.extend(overrides)
+        return load(source, overrides, *more, **named)
+
+    monkeypatch.setattr(plans, "_KEPT", 2)
+    monkeypatch.setattr(plans, "load_scenario", counted)
+    settings = [f"workload.everyday.count={count}" for count in (1, 2, 3)]
+    many = [Configuration(setting, overrides=(setting,)) for setting in settings]
+    made = [(task.configuration, task.replication) for task in make_plan(SCENARIO).tasks(many, range(2))]
+    one, two, three = settings
+    assert made == [(one, 0), (two, 0), (one, 1), (two, 1), (three, 0), (three, 1)]
+    assert resolved == settings
 
 
 def test_equal_tasks_have_equal_ids_wherever_they_are_made(tmp_path: Path) -> None:

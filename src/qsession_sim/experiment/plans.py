@@ -35,7 +35,7 @@ Source = str | Path | Mapping[str, Any] | Scenario
 MSER5: Final = "mser5"
 
 _KEPT: Final = 4096
-"""Configurations whose resolved forms are kept; of more than that they are made again and again."""
+"""Configurations whose resolved forms are kept; of more than that tasks come in blocks of so many."""
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,20 @@ class Plan:
         # kept while the study runs: a configuration is asked for once for every replication
         object.__setattr__(self, "_prepared", lru_cache(maxsize=_KEPT)(self._prepare))
 
-    def tasks(self, configurations: Iterable[Configuration], replications: Iterable[int]) -> Iterator[Task]:
+    def tasks(self, configurations: Iterable[Configuration], replications: Sequence[int]) -> Iterator[Task]:
         """The tasks of replications, each through all configurations, made when they are asked for.
+
+        Of very many configurations one block after the other, so that each is resolved once.
 
         Raises:
             ScenarioError: if the scenario cannot be used with the settings of a configuration.
             PolicyError: if there is no such policy.
         """
         chosen = configurations if isinstance(configurations, Sequence) else tuple(configurations)
-        for replication in replications:
-            for configuration in chosen:
-                yield self.task(configuration, replication)
+        for start in range(0, len(chosen), _KEPT):
+            for replication in replications:
+                for configuration in chosen[start : start + _KEPT]:
+                    yield self.task(configuration, replication)
 
     def task(self, configuration: Configuration, replication: int) -> Task:
         """One run.
