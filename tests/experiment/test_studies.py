@@ -258,6 +258,11 @@ def test_a_study_that_varies_the_workload_does_not_call_it_the_same() -> None:
     assert policies[1].endswith("each with a workload that all configurations see.")
 
 
+def test_a_warm_up_that_is_varied_is_told() -> None:
+    method = qs.sweep(SCENARIO, ["warm_up=0s,90s,1m"], replications=2).method
+    assert method[-1] == "Warm-up: left out of each run as its configuration says, from 0s to 1m30s."
+
+
 def test_one_replication_is_not_called_insignificant() -> None:
     text = qs.compare(SCENARIO, ["fifo", "lifo"], replications=1, metrics=["mean_waiting"]).summary_text
     assert "difference" in text

@@ -105,7 +105,8 @@ def _stopping(study: Study) -> Iterator[str]:
 
 
 def _warm_up(study: Study) -> Iterator[str]:
-    warm_up_us = study.plan.scenario.resolved.warm_up
+    found_us = [result.warm_up_us for result in study.results.values()]
+    least, most = (format_duration(one(found_us)) for one in (min, max))
     if study.plan.warm_up == "mser5":
         first = study.plan.warm_up_of
         runs = [one for one in study.results.values() if first is None or one.configuration == first.name]
@@ -117,10 +118,10 @@ def _warm_up(study: Study) -> Iterator[str]:
             f"out of all runs on the same workload."
         )
         yield f"Warm-up: {found}" + (f" {short} of {len(runs)} runs are too short for it." if short else "")
-    elif warm_up_us:
-        yield f"Warm-up: {format_duration(warm_up_us)} left out of each run."
+    elif least != most:
+        yield f"Warm-up: left out of each run as its configuration says, from {least} to {most}."
     else:
-        yield "Warm-up: none left out."
+        yield f"Warm-up: {most} left out of each run." if most != "0s" else "Warm-up: none left out."
 
 
 def _same_jobs(study: Study) -> bool:
