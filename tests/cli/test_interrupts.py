@@ -11,9 +11,10 @@ import time
 
 import pytest
 
-from qsession_sim.cli.interrupts import Interrupts, interrupts_afterwards
+from qsession_sim.cli.interrupts import Interrupts
 from qsession_sim.cli.main import main
 from qsession_sim.experiment import execution
+from qsession_sim.interrupts import interrupts_afterwards
 
 LONG = """
 horizon: 10000d

@@ -75,6 +75,24 @@ def test_tasks_are_taken_as_they_are_needed_and_given_up_with_the_iterator(user_
     assert list(executor.run(planned[:1])) == [run_task(planned[0])]
 
 
+def test_an_interrupt_waits_until_a_task_is_handed_over(monkeypatch):
+    """Inside a future it could leave a lock taken for ever."""
+    submit, handed_over = executors._submit, []
+
+    def interrupted(pool, task):
+        signal.raise_signal(signal.SIGINT)
+        handed_over.append(task.replication)
+        return submit(pool, task)
+
+    monkeypatch.setattr(executors, "_submit", interrupted)
+    with processes(1) as workers:
+        with pytest.raises(KeyboardInterrupt):
+            list(workers.run(tasks(3)))
+        assert handed_over == [0]
+        monkeypatch.undo()
+        assert in_order(workers.run(tasks(3))) == in_order(in_process().run(tasks(3)))
+
+
 def test_workers_are_kept_from_one_study_to_the_next(user_file, tmp_path):
     """And replaced if they died meanwhile."""
     planned = tasks(2, metrics=(f"{user_file}:pid",))

@@ -86,26 +86,3 @@ def _all_but_interrupts(tell: Callable[[Any], Any]) -> Callable[[Any], None]:
             tell(dropped)
 
     return hook
-
-
-@contextmanager
-def interrupts_afterwards() -> Iterator[None]:
-    """Let a stretch come to its end, and its clean-up too, before Ctrl-C or SIGTERM takes effect.
-
-    Polars raises a KeyboardInterrupt of its own while it writes; the handler's would hit the clean-up.
-    """
-    handlers = {number: handler for number in _DEFAULTS if callable(handler := signal.getsignal(number))}
-    came: list[tuple[int, FrameType | None]] = []
-    try:
-        for number in handlers:
-            signal.signal(number, lambda number, frame: came.append((number, frame)))
-    except ValueError:  # not in the main thread, which alone is interrupted
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    if came:
-        handlers[signal.Signals(came[0][0])](*came[0])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qsession_sim.cli.interrupts import interrupts_afterwards
 from qsession_sim.cli.scenario import ScenarioFile
 from qsession_sim.cli.settings import Seed, Settings, SkipBadLines, one_of, settings_of
+from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
     from qsession_sim.cli.progress import ShownProgress

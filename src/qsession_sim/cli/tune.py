@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qsession_sim.cli.interrupts import interrupts_afterwards
 from qsession_sim.cli.scenario import ScenarioFile
 from qsession_sim.cli.settings import Seed, Settings, SkipBadLines, settings_of
 from qsession_sim.cli.study_options import (
@@ -24,6 +23,7 @@ from qsession_sim.cli.study_options import (
     chosen_executor,
     told,
 )
+from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
     from qsession_sim.experiment.tuning import Tuning

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qsession_sim.cli.interrupts import interrupts_afterwards
 from qsession_sim.cli.settings import one_of
+from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
     from qsession_sim.verification.suite import Verification

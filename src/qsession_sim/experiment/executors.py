@@ -9,17 +9,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from queue import SimpleQueue
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from qsession_sim.errors import QSessionError, StudyError, TaskError
 from qsession_sim.experiment.tasks import Task, TaskResult, run_task
+from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -232,17 +234,25 @@ def _results(
     ahead: Callable[[], int],
     pending: dict[Future[TaskResult], Task],
 ) -> Iterator[TaskResult]:
-    """Results as they come, with a bounded number of tasks submitted; `pending` is what is still to come."""
+    """Results as they come, with a bounded number of tasks submitted; `pending` is what is still to come.
+
+    An interrupt inside a future can leave its lock taken, and whoever ends it later waits for ever. So
+    interrupts take effect outside of futures, and what waits is a queue, which has no such lock.
+    """
+    done: SimpleQueue[Future[TaskResult]] = SimpleQueue()
     while True:
         for task in islice(tasks, max(ahead() - len(pending), 0)):
-            pending[submit(task)] = task
+            with interrupts_afterwards():
+                future = submit(task)
+                pending[future] = task
+                future.add_done_callback(done.put)
         if not pending:
             return
-        done = wait(pending, return_when=FIRST_COMPLETED).done
-        for future in [future for future in pending if future in done]:  # a set has no order
+        future = done.get()
+        with interrupts_afterwards():
             result = future.result()
             del pending[future]
-            yield result
+        yield result
 
 
 def _run(task: Task) -> TaskResult:
