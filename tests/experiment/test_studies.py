@@ -437,12 +437,12 @@ def test_figures_show_means_with_intervals_in_seconds() -> None:
 
 
 def test_a_setting_with_numbers_or_durations_is_an_axis() -> None:
-    for vary, places in (
-        (["workload.everyday.count=5,9"], [5.0, 9.0]),
-        (["workload.everyday.qpu_time=500ms,1m"], [0.5, 60.0]),
+    for vary, label, places, scale in (
+        (["workload.everyday.count=5,9"], "workload.everyday.count", [5.0, 9.0], "linear"),
+        (["workload.everyday.qpu_time=500ms,1m"], "workload.everyday.qpu_time [s]", [0.5, 60.0], "log"),
     ):
         axes = qs.sweep(SCENARIO, vary, replications=2).figure("utilization").axes[0]
-        assert axes.get_xlabel() == vary[0].partition("=")[0]
+        assert (axes.get_xlabel(), axes.get_xscale()) == (label, scale)
         assert list(axes.lines[0].get_xdata()) == places
 
 

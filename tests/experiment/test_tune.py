@@ -141,6 +141,22 @@ def test_saved_files_are_the_same_for_the_same_search(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_the_figure_is_in_seconds_with_the_bound():
+    found = tuned("p95_makespan <= 1.05 x baseline")
+    axes = found.figure().axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("p95_makespan [s]", "job.mean_waiting [s]")
+    lines = {line.get_label(): line for line in axes.lines}
+    assert list(lines["bound"].get_xdata()) == [42, 42]
+    assert lines["best"].get_xydata().tolist() == [[40, 35]]
+
+
+def test_without_a_constraint_the_figure_is_over_the_setting():
+    axes = tuned().figure().axes[0]
+    assert (axes.get_xlabel(), axes.get_xscale()) == (f"{TIMEOUT} [s]", "log")
+    lines = {line.get_label(): line for line in axes.lines}
+    assert lines["best"].get_xydata().tolist() == [[1, 6]]
+
+
 def test_progress_counts_all_runs_up_to_the_most_there_can_be():
     seen = []
     found = tuned(evaluations=28, progress=seen.append)

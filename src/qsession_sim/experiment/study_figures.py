@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.metrics import metric_name, metric_unit
+from qsession_sim.experiment.ranges import LOGARITHMIC_FROM
 from qsession_sim.units import SECOND, parse_duration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from qsession_sim.experiment.goals import Constraint
     from qsession_sim.experiment.study import Study
+    from qsession_sim.experiment.tuning import Evaluation, Tuning
 
 _COLOUR: Final = "#0b5fa5"
 _MOST_NAMES: Final = 40
@@ -19,13 +22,13 @@ _MOST_NAMES: Final = 40
 
 def draw_metric(study: Study, metric: str) -> Figure:
     """The means of a metric with their intervals: over the setting if one with numbers is varied, else one
-    line a configuration. Times are in seconds."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise StudyError("figures need matplotlib; get it with: pip install 'qsession-sim[plot]'") from None
+    line a configuration. Times are in seconds.
+
+    Raises:
+        StudyError: if matplotlib is not installed.
+    """
     unit = next(metric_unit(one) for one in study.plan.metrics if metric_name(one) == metric)
-    scale = SECOND if unit == "us" else 1
+    name, scale = _axis(metric, unit)
     found = [
         (number, configuration.name, study.estimates[configuration.name, metric])
         for number, configuration in enumerate(study.configurations)
@@ -33,38 +36,112 @@ def draw_metric(study: Study, metric: str) -> Figure:
     ]
     means = [(one.mean or 0.0) / scale for _, _, one in found]
     errors = [0.0 if one.interval is None else one.interval.half_width / scale for _, _, one in found]
-    places = _numbers_of(study)
-    height = 4.0 if places else min(1.5 + 0.35 * len(found), 1.5 + 0.35 * _MOST_NAMES)
-    figure = Figure(figsize=(6.4, height), layout="constrained")
-    axes = figure.subplots()
-    label = f"{metric} [{'s' if unit == 'us' else unit}]" if unit else metric
+    setting = _only_setting(study)
+    height = 4.0 if setting else min(1.5 + 0.35 * len(found), 1.5 + 0.35 * _MOST_NAMES)
+    figure, axes = _figure(height)
     style: dict[str, Any] = {"fmt": "o", "color": _COLOUR, "capsize": 3}
-    if places is not None:
+    if setting is not None:
+        label, places = setting
         axes.errorbar([places[number] for number, _, _ in found], means, yerr=errors, **style)
-        axes.set(xlabel=study.paths[0], ylabel=label)
+        axes.set(xlabel=label, ylabel=name)
+        if 0 < LOGARITHMIC_FROM * min(places) <= max(places):
+            _make_logarithmic(axes)
     else:
         axes.errorbar(means, range(len(found)), xerr=errors, **style)
         axes.invert_yaxis()
-        axes.set(xlabel=label)
+        axes.set(xlabel=name)
         if len(found) <= _MOST_NAMES:
             axes.set_yticks(range(len(found)), [name for _, name, _ in found])
     axes.set_title(f"{100 * study.level:.4g} % confidence intervals", fontsize=9)
     return figure
 
 
-def _numbers_of(study: Study) -> list[float] | None:
-    """The values of the only setting that is varied, times in seconds; None if they are no numbers."""
+def draw_trade_off(found: Tuning) -> Figure:
+    """What was tried, and the trade-off: the objective over the first constrained metric, with its bound, or
+    over the first setting. Times are in seconds.
+
+    Raises:
+        StudyError: if matplotlib is not installed.
+    """
+    objective, constrained = found.objective.metric, _constrained(found)
+    up_name, up = _axis(objective, _unit(objective))
+    figure, axes = _figure(4.0)
+    if constrained is None:
+        setting = found.ranges[0]
+        across_name, across = _axis(setting.path, "us" if setting.kind == "duration" else None)
+        if setting.logarithmic:
+            _make_logarithmic(axes)
+    else:
+        across_name, across = _axis(constrained.metric, _unit(constrained.metric))
+        limit = constrained.limit(found.baseline) / across
+        axes.axvline(limit, color="#b00020", linestyle=":", linewidth=1, label="bound")
+
+    def place(one: Evaluation) -> tuple[float, float] | None:
+        right = one.values[0] if constrained is None else one.means[constrained.metric]
+        height = one.means[objective]
+        return None if right is None or height is None else (right / across, height / up)
+
+    for kind, chosen, style in (
+        ("misses a constraint", [one for one in found.evaluations if not one.feasible], ("x", "#b00020", 5)),
+        ("tried", [one for one in found.evaluations if one.feasible], ("o", "#9aa5b1", 5)),
+        ("trade-off", found.front(), (".-", _COLOUR, 5)),
+        ("best", [] if found.best is None else [found.best], ("*", "#3a7d44", 12)),
+    ):
+        places = sorted(spot for spot in map(place, chosen) if spot is not None)
+        if places:
+            form, colour, size = style
+            axes.plot(*zip(*places, strict=True), form, color=colour, label=kind, markersize=size)
+    axes.set(xlabel=across_name, ylabel=up_name)
+    axes.legend()
+    return figure
+
+
+def _figure(height: float) -> tuple[Figure, Any]:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise StudyError("figures need matplotlib; get it with: pip install 'qsession-sim[plot]'") from None
+    figure = Figure(figsize=(6.4, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _axis(name: str, unit: str | None) -> tuple[str, int]:
+    """The label of an axis, and how many of the unit are one on it."""
+    if unit == "us":
+        return f"{name} [s]", SECOND
+    return f"{name} [{unit}]" if unit else name, 1
+
+
+def _unit(metric: str) -> str | None:
+    return None if ":" in metric else metric_unit(metric)
+
+
+def _constrained(found: Tuning) -> Constraint | None:
+    """The first constraint on another metric than the objective."""
+    return next((one for one in found.constraints if one.metric != found.objective.metric), None)
+
+
+def _make_logarithmic(axes: Any) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")  # 10, not a power of ten
+
+
+def _only_setting(study: Study) -> tuple[str, list[float]] | None:
+    """The label and the values of the only setting that is varied, times in seconds; None if they are no
+    numbers."""
     if len(study.paths) != 1:
         return None
+    path = study.paths[0]
     written = [
-        dict(setting.split("=", 1) for setting in configuration.overrides)[study.paths[0]]
+        dict(setting.split("=", 1) for setting in configuration.overrides)[path]
         for configuration in study.configurations
     ]
     try:
-        return [float(value) for value in written]
+        return path, [float(value) for value in written]
     except ValueError:
         pass
     try:
-        return [parse_duration(value) / SECOND for value in written]
+        name, scale = _axis(path, "us")
+        return name, [parse_duration(value) / scale for value in written]
     except ValueError:
         return None

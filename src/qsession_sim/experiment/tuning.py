@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qsession_sim.errors import StudyError
-from qsession_sim.experiment.goals import Constraint, Means, Objective, trade_off_metrics
+from qsession_sim.experiment.goals import Constraint, Means, Objective
 from qsession_sim.experiment.ranges import Range
 from qsession_sim.experiment.search import Values
+from qsession_sim.experiment.study_figures import draw_trade_off
 from qsession_sim.experiment.whole_files import write_whole
 from qsession_sim.queueing.confidence import Interval
 from qsession_sim.results.bundle import json_text
@@ -172,20 +173,12 @@ class Tuning:
 
     def figure(self) -> Figure:
         """The trade-off curve: the objective over the first constrained metric, or over the first setting.
+        Times are in seconds.
 
         Raises:
             StudyError: if matplotlib is not installed.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise StudyError(
-                "figures need matplotlib; get it with: pip install 'qsession-sim[plot]'"
-            ) from None
-        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-        axes = figure.subplots()
-        _paint(axes, self)
-        return figure
+        return draw_trade_off(self)
 
     def save(self, directory: str | os.PathLike[str]) -> Path:
         """Write `tuning.json`, `evaluations.parquet` and, with matplotlib, `trade_off.svg` to a directory.
@@ -237,35 +230,3 @@ def _confirmation(one: Confirmation) -> dict[str, Any]:
         "change": one.change,
         "keeps_constraints": one.keeps,
     }
-
-
-def _paint(axes: Any, found: Tuning) -> None:
-    others = list(trade_off_metrics(found.objective, found.constraints))[1:]
-
-    def place(one: Evaluation) -> tuple[float, float] | None:
-        across = one.means[others[0]] if others else one.values[0]
-        up = one.means[found.objective.metric]
-        return None if across is None or up is None else (across, up)
-
-    kinds = {
-        "misses a constraint": [one for one in found.evaluations if not one.feasible],
-        "tried": [one for one in found.evaluations if one.feasible],
-        "trade-off": found.front(),
-        "best": [] if found.best is None else [found.best],
-    }
-    styles = {"misses a constraint": "x", "tried": "o", "trade-off": ".-", "best": "*"}
-    colours = {
-        "misses a constraint": "#b00020",
-        "tried": "#9aa5b1",
-        "trade-off": "#0b5fa5",
-        "best": "#3a7d44",
-    }
-    for label, chosen in kinds.items():
-        places = sorted(spot for spot in map(place, chosen) if spot is not None)
-        if places:
-            size = 12 if label == "best" else 5
-            axes.plot(
-                *zip(*places, strict=True), styles[label], color=colours[label], label=label, markersize=size
-            )
-    axes.set(xlabel=others[0] if others else found.ranges[0].path, ylabel=found.objective.metric)
-    axes.legend()
