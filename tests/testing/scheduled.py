@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from types import SimpleNamespace
 
+from qsession_sim.policies.registry import queue_policy
 from qsession_sim.results.record import Setting
 from qsession_sim.results.run import Run
 from qsession_sim.scheduler.plan import JobSpec, Plan, SessionSpec
@@ -22,10 +23,15 @@ from qsession_sim.workload.columns import (
 ACCOUNTS = ("lab-a", "lab-b", "lab-c")
 
 
-def scheduled_run(jobs, sessions=(), *, rules=None, horizon=None, **plan) -> Run:
-    """The run of a plan; jobs are named j0, j1 and so on, sessions s0, QPUs q0."""
+def scheduled_run(jobs, sessions=(), *, rules=None, horizon=None, fair_share_us=None, **plan) -> Run:
+    """The run of a plan; jobs are named j0, j1 and so on, sessions s0, QPUs q0. The queue policy is
+    `fair_share` if its window is given, else `fifo`."""
     plan = Plan.of(jobs, sessions, accounts=ACCOUNTS, **plan)
-    scheduler = Scheduler(plan, rules)
+    queue, policy = SimpleNamespace(name="fifo"), None
+    if fair_share_us is not None:
+        queue = SimpleNamespace(name="fair_share", window=fair_share_us)
+        policy = queue_policy({"name": "fair_share", "window": f"{fair_share_us}us"})
+    scheduler = Scheduler(plan, rules, queue_policy=policy)
     if horizon is None:
         assert scheduler.advance_while_needed()
     else:
@@ -38,7 +44,7 @@ def scheduled_run(jobs, sessions=(), *, rules=None, horizon=None, **plan) -> Run
         seed=1,
         warm_up=0,
         horizon=horizon,
-        policies=SimpleNamespace(queue=SimpleNamespace(name="fifo")),
+        policies=SimpleNamespace(queue=queue),
     )
     scenario = SimpleNamespace(resolved=resolved, text="seed: 1\n", to_json=lambda: "{}\n")
     return Run(record, scenario, {})

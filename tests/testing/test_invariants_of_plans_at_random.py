@@ -17,7 +17,8 @@ PLANS_PER_TEST = 40
 
 @pytest.mark.parametrize("first", range(0, 200, PLANS_PER_TEST))
 def test_random_plans_obey_the_invariants(first):
-    """S22, S42, S52, S54, S60, S62 and S70 to S78: short times, so that many things happen at one instant."""
+    """S22, S42, S52, S54, S60, S62, S63 and S70 to S78: short times, so that many things happen at one
+    instant."""
     for seed in range(first, first + PLANS_PER_TEST):
         run = scheduled_run(**_plan(Random(seed)))
         try:
@@ -46,6 +47,7 @@ def _plan(random: Random) -> dict:
         "qpus": tuple(qpus),
         "windows": windows,
         "account_specs": {number: _account(random) for number in range(random.choice([0, 2]))},
+        "fair_share_us": random.choice([None, 15, 1000]),
     }
 
 
@@ -122,4 +124,5 @@ def _account(random: Random) -> AccountSpec:
         submissions=random.choice([None, SlidingLimit(2, 10)]),
         quota=random.choice([None, SlidingLimit(8, 30)]),
         client_too_old_from_us=random.choice([NEVER, NEVER, 20]),
+        allocation_us=random.choice([0, 7, 20]),
     )

@@ -9,6 +9,7 @@ from qsession_sim.errors import BundleError, InvariantError
 from qsession_sim.results.bundle import SCENARIO
 from qsession_sim.results.run import SavedRun
 from qsession_sim.testing.facts import CheckedRun, Facts, Violation
+from qsession_sim.testing.fairness_identities import check_fair_share
 from qsession_sim.testing.job_identities import (
     check_failures_after_close,
     check_lindley,
@@ -35,6 +36,7 @@ CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
     "S54": check_routing,
     "S60": check_limits,
     "S62": check_usage,
+    "S63": check_fair_share,
     "S70": check_one_job_at_a_time,
     "S71": check_outcomes,
     "S72": check_tiling,
@@ -50,7 +52,7 @@ CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
 
 
 def check_invariants(run: CheckedRun) -> None:
-    """Check that a finished run obeys S22, S42, S52, S54, S60, S62 and S70 to S79, where they apply.
+    """Check that a finished run obeys S22, S42, S52, S54, S60, S62, S63 and S70 to S79, where they apply.
 
     Args:
         run: as `simulate` returns it. What `load` returns has the tables, but not the record that is checked.
