@@ -20,7 +20,7 @@ from results.handmade_qpus import (
 )
 
 from qsession_sim.results.record import Setting
-from qsession_sim.scheduler.plan import QpuSpec, WindowSpec
+from qsession_sim.scheduler.plan import JobSpec, QpuSpec, SessionSpec, WindowSpec
 from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
@@ -28,6 +28,7 @@ from qsession_sim.testing import check_invariants
 from qsession_sim.testing.facts import Facts
 from qsession_sim.testing.invariants import CHECKS
 from testing.corruptions import broken_rules, violation
+from testing.scheduled import scheduled_run
 
 DONE, NONE = JobStatus.DONE, Reason.NONE
 
@@ -170,6 +171,21 @@ def test_s52_a_job_fails_without_an_outage():
     run = make_run(replace(record, **failed), horizon=80)
     assert violation(run) == "S52 at 40 us: job 'j2' is thrown off its QPU, which does not fail then"
     assert broken_rules(run) == ["S52"]
+
+
+def test_s74_in_a_reservation_a_session_is_held_from_nobody_else():
+    """s1 of lab-b is held by its ITTL from 9 to 39, and from 10 to 20 the QPU is reserved for lab-b, while j0
+    of s0 of lab-c waits: of another session, account and number than what may start."""
+    run = scheduled_run(
+        (
+            JobSpec(at_us=5, qpu_time_us=4, session=0, account=2),
+            JobSpec(at_us=0, qpu_time_us=9, session=1, account=1),
+        ),
+        (SessionSpec(account=2), SessionSpec(account=1, interactive_timeout_us=30)),
+        windows=(WindowSpec(RESERVATION, 10, 10, account=1),),
+    )
+    assert run.record.started_us.tolist() == [39, 0]
+    check_invariants(run)
 
 
 def test_s52_a_reservation_is_for_its_account():

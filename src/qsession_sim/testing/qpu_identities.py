@@ -96,7 +96,8 @@ def _check_nobody_ready(
     if len(reserved.owner):
         idle = cut_at(idle, np.append(reserved.start_us, reserved.end_us))
         account = look_up(reserved.owner, find_period(reserved, idle.start_us))
-        theirs, groups = account >= 0, int(group.max(initial=0)) + 1
+        theirs = account >= 0
+        groups = 1 + max(int(numbers.max(initial=0)) for numbers in (group, idle.owner))
         for_account = Periods(account * groups + idle.owner, idle.start_us, idle.end_us)
         job_account = facts.record.workload.jobs.account[ready.owner]
         of_account = np.where(group >= 0, job_account * groups + group, NEVER)
