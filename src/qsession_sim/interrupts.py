@@ -10,7 +10,8 @@ from types import FrameType
 
 @contextmanager
 def interrupts_afterwards() -> Iterator[None]:
-    """Let a stretch come to its end, and its clean-up too, before Ctrl-C or SIGTERM takes effect.
+    """Let a stretch come to its end, and its clean-up too, before Ctrl-C or SIGTERM takes effect, even if it
+    fails.
 
     It is for stretches in which an exception from a signal handler would do damage: polars raises a
     KeyboardInterrupt of its own while it writes, and the handler's would hit the clean-up; a lock that is
@@ -30,5 +31,5 @@ def interrupts_afterwards() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    if came:
-        handlers[signal.Signals(came[0][0])](*came[0])
+        if came:
+            handlers[signal.Signals(came[0][0])](*came[0])

@@ -164,6 +164,17 @@ def test_a_stretch_may_end_first():
     assert done == ["stretch"]
 
 
+def test_an_interrupt_in_a_stretch_that_fails_is_not_lost():
+    def work():
+        with interrupts_afterwards():
+            press()
+            raise OSError("no space left")
+
+    with Interrupts().handled(whole_process=False), pytest.raises(KeyboardInterrupt) as caught:
+        work()
+    assert str(caught.value.__context__) == "no space left"
+
+
 @SIGNALS
 def test_an_interrupt_while_saving_leaves_all_or_nothing(
     capsys, monkeypatch, quickstart, tmp_path, number, status, word
