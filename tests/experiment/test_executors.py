@@ -8,12 +8,14 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 
 import pytest
 
 from qsession_sim.errors import PolicyError, QSessionError, StudyError, TaskError
-from qsession_sim.experiment import executors
+from qsession_sim.experiment import executors, worker_pool
 from qsession_sim.experiment.executors import dask, in_process, processes
 from qsession_sim.experiment.tasks import run_task
 
@@ -157,6 +159,28 @@ def test_workers_do_not_begin_the_script_once_more(tmp_path, read_from):
         check=False,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "done 3\n", "")
+
+
+def test_threads_that_start_workers_at_once_leave_the_main_module_in_place():
+    main, first_starts = sys.modules["__main__"], threading.Event()
+
+    def start_first():
+        with worker_pool._without_main():
+            first_starts.set()
+            time.sleep(0.05)
+
+    def start_second():
+        first_starts.wait()
+        with worker_pool._without_main():
+            time.sleep(0.1)
+
+    threads = [threading.Thread(target=start) for start in (start_first, start_second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    kept, sys.modules["__main__"] = sys.modules["__main__"], main
+    assert kept is main
 
 
 def test_a_script_that_workers_must_load_needs_a_guard(tmp_path):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Result = TypeVar("Result")
 
@@ -102,11 +102,16 @@ class _Context(SpawnContext):
     Process = _Process
 
 
+_main_is_away: Final = threading.Lock()
+"""Of two threads that start workers at once, the second would take the stand-in for the main module."""
+
+
 @contextmanager
 def _without_main() -> Iterator[None]:
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    with _main_is_away:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
