@@ -135,6 +135,43 @@ def test_the_digest_follows_own_modules_that_are_imported(tmp_path: Path, spelli
     assert len(set(digests.values())) == len(HELPERS)
 
 
+def test_an_own_module_that_cannot_be_read_as_python_counts_all_the_same(tmp_path: Path) -> None:
+    """It may be for another version of Python, and never be imported."""
+    digests = []
+    for folder, text in (("one", "print 1\n"), ("two", "print 2\n"), ("three", "\0")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text("def f(job):\n    import older\n    return (0,)\n")
+        (tmp_path / folder / "older.py").write_text(text)
+        digests.append(digest_elsewhere(tmp_path / folder, f"{tmp_path / folder}/mine.py:f"))
+    assert len(set(digests)) == 3
+
+
+WEIGHTS = "from .signs import SIGN\n\ndef f(job):\n    return (SIGN * job.number,)\n"
+
+
+def write_package(installed: Path, files: dict[str, str]) -> None:
+    info = "teaching-1.0.dist-info"
+    points = "[qsession_sim.policies]\nteaching_first = teaching:f\n"
+    metadata = "Metadata-Version: 2.1\nName: teaching\nVersion: 1.0\n"
+    files = {**files, f"{info}/METADATA": metadata, f"{info}/entry_points.txt": points}
+    for name, text in files.items():
+        (installed / name).parent.mkdir(parents=True, exist_ok=True)
+        (installed / name).write_text(text)
+
+
+def test_the_digest_of_a_policy_of_a_package_follows_the_package(tmp_path: Path) -> None:
+    """An entry point names no module, and an installed package is no module of the user's elsewhere."""
+    digests = []
+    for number in range(2):
+        installed = tmp_path / str(number) / "site-packages"
+        write_package(
+            installed, {"teaching/__init__.py": "from .weights import f\n", "teaching/weights.py": WEIGHTS}
+        )
+        (installed / "teaching" / "signs.py").write_text(f"SIGN = {number}\n")
+        digests.append(digest_elsewhere(installed, "teaching_first"))
+    assert digests[0] != digests[1]
+
+
 def test_a_function_in_no_file_has_the_digest_of_its_byte_code() -> None:
     texts = ("lambda run: run.jobs", "lambda run: run.jobs", "lambda run: run.sessions", "lambda run: 1")
     digests = [reference_to(eval(text)).digest for text in texts]

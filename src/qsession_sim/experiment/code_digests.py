@@ -77,9 +77,14 @@ def _with_imports(start: str, file: Path) -> dict[str, bytes]:
 
 @lru_cache(maxsize=256)
 def _imports(source: bytes, package: str) -> tuple[str, ...]:
-    """The names of all modules that a file may import, and of the packages that they are in."""
+    """The names of all modules that a file may import, and of the packages that they are in; none if it is
+    no Python of this version, so that importing it fails."""
     named = []
-    for node in ast.walk(ast.parse(source)):
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):  # ValueError: a null byte, to Python 3.11
+        return ()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             named += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and (package or not node.level):

@@ -89,12 +89,12 @@ def named_reference(spelling: str, name: str | None = None) -> Reference:
 
 
 def _digest(spelling: str | None, function: Callable[..., Any]) -> str:
-    """What is found by a spelling has the digest of where it is found, whatever kind of object it is."""
-    if spelling is None:
+    """What is found by a spelling has the digest of where it is found, whatever kind of object it is;
+    a policy that has but a name has that of where its function is found."""
+    where = spelling if spelling is not None and ":" in spelling else _spelling(function)
+    if where is None:
         return digest_of_function(function)
-    place, colon, name = spelling.rpartition(":")
-    if not colon:
-        return digest_of_function(function)
+    place, _, name = where.rpartition(":")
     return digest_of_file(Path(place), name) if place.endswith(".py") else digest_of_module(place, name)
 
 
