@@ -274,6 +274,7 @@ def test_a_job_that_was_created_in_the_run_is_named_in_the_error(file):
     with pytest.raises(qs.PolicyError) as caught:
         qs.simulate({"workload": [client], "horizon": "1h"}, policy=f"{file}:refuses_retries")
     assert str(caught.value).endswith("for job 1, submitted at 1000000 us, it gave 0; job 1 is 'vqe/1/1.2'")
+    assert caught.value.job_number == 1
 
 
 @pytest.mark.parametrize(

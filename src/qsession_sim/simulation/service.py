@@ -281,7 +281,8 @@ class Service:
             if error.job_number is None:
                 raise
             name = self._entities.name_of_job(error.job_number, self._scheduler)
-            raise PolicyError(f"{error}; job {error.job_number} is {name!r}") from error.__cause__
+            named = f"{error}; job {error.job_number} is {name!r}"
+            raise PolicyError(named, error.job_number) from error.__cause__
         plan = self._plan
         setting = Setting(self._scheduler.rules, plan.qpus, plan.windows, plan.account_specs)
         return self._entities.record(self._scheduler, self._qpus, setting)
