@@ -102,6 +102,25 @@ def test_of_very_many_configurations_each_is_resolved_once(monkeypatch: pytest.M
     assert resolved == settings
 
 
+def test_of_very_many_configurations_the_one_with_the_warm_up_takes_no_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolved = []
+    monkeypatch.setattr(plans, "_KEPT", 2)
+    settings = [f"workload.everyday.count={count}" for count in (1, 2, 3, 4)]
+    many = [Configuration(setting, overrides=(setting,)) for setting in settings]
+    plan = replace(make_plan(SCENARIO, warm_up="mser5"), warm_up_of=many[0])
+    load = plans.load_scenario
+
+    def counted(source: Any, overrides: Any = (), *more: Any, **named: Any) -> Any:
+        resolved.extend(overrides)
+        return load(source, overrides, *more, **named)
+
+    monkeypatch.setattr(plans, "load_scenario", counted)
+    assert len(list(plan.tasks(many, range(3)))) == 12
+    assert resolved == settings
+
+
 def test_equal_tasks_have_equal_ids_wherever_they_are_made(tmp_path: Path) -> None:
     assert task_of().id == task_of().id == pickle.loads(pickle.dumps(task_of())).id
     path = tmp_path / "scenario.yaml"

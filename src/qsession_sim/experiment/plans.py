@@ -78,7 +78,8 @@ class Plan:
 
     def __post_init__(self) -> None:
         # kept while the study runs: a configuration is asked for once for every replication
-        object.__setattr__(self, "_prepared", lru_cache(maxsize=_KEPT)(self._prepare))
+        kept = _KEPT if self.warm_up_of is None else _KEPT + 1
+        object.__setattr__(self, "_prepared", lru_cache(maxsize=kept)(self._prepare))
 
     def tasks(self, configurations: Iterable[Configuration], replications: Sequence[int]) -> Iterator[Task]:
         """The tasks of replications, each through all configurations, made when they are asked for.
