@@ -157,6 +157,14 @@ def test_without_a_constraint_the_figure_is_over_the_setting():
     assert lines["best"].get_xydata().tolist() == [[1, 6]]
 
 
+def test_where_no_candidate_has_a_value_the_figure_is_empty():
+    """There is no job of a batch."""
+    found = tuned(minimise="batch.mean_waiting")
+    assert found.why_nothing == "batch.mean_waiting does not exist in every run of any candidate"
+    axes = found.figure().axes[0]
+    assert (list(axes.lines), axes.get_legend()) == ([], None)
+
+
 def test_progress_counts_all_runs_up_to_the_most_there_can_be():
     seen = []
     found = tuned(evaluations=28, progress=seen.append)

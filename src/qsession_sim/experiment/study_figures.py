@@ -92,7 +92,8 @@ def draw_trade_off(found: Tuning) -> Figure:
             form, colour, size = style
             axes.plot(*zip(*places, strict=True), form, color=colour, label=kind, markersize=size)
     axes.set(xlabel=across_name, ylabel=up_name)
-    axes.legend()
+    if axes.lines:
+        axes.legend()
     return figure
 
 
