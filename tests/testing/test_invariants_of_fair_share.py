@@ -11,6 +11,8 @@ from qsession_sim.scheduler.plan import AccountSpec, JobSpec, QpuSpec, SessionSp
 from qsession_sim.scheduler.rules import GAP_FILL, Rules
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 from qsession_sim.testing import check_invariants
+from qsession_sim.testing.facts import Facts
+from qsession_sim.testing.fairness_identities import check_fair_share
 from testing.corruptions import broken_rules, violation
 from testing.scheduled import scheduled_run
 
@@ -49,6 +51,20 @@ def test_a_smaller_share_that_waits_is_seen():
         "S63 at 10 us: job 'j1' starts before job 'j2', whose account's share is 0 billionths against 100000000"
     )
     assert broken_rules(run) == ["S63"]
+
+
+def test_the_earliest_violation_is_told():
+    """Of lab-a j3 starts at 10 and j1 at 15, both before j2 of lab-b; j3 also before j1, which came first."""
+    jobs = (*JOBS[:3], JobSpec(at_us=3, qpu_time_us=5, account=LAB_A))
+    run = presented(scheduled_run(jobs, account_specs=EQUAL))
+    run.record.started_us[1:] = [15, 18, 10]
+    run.record.ended_us[1:] = [18, 23, 15]
+    assert [(one.time_us, one.message) for one in check_fair_share(Facts.of(run))] == [
+        (
+            10,
+            "job 'j3' starts before job 'j1', whose account's share is 100000000 billionths against 100000000",
+        )
+    ]
 
 
 def test_equal_shares_go_by_submission():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -56,22 +58,23 @@ class _Shares:
 
 
 def _check_starts(facts: Facts, qpu: QpuFacts, jobs: Int64Array, shares: _Shares) -> Iterator[Violation]:
+    """The first violation on a QPU. Jobs are in the order of their submission, starts in that of time."""
     record = facts.record
     jobs = jobs[np.lexsort((jobs, record.submitted_us[jobs]))]
-    submitted_us, started_us = record.submitted_us[jobs], record.started_us[jobs]
-    ended_us, account = record.ended_us[jobs], record.workload.jobs.account[jobs]
+    started_us, ended_us = record.started_us[jobs], record.ended_us[jobs]
     never_us = record.end_us + 1
     left_us = np.where(started_us >= 0, started_us, np.where(ended_us >= 0, ended_us, never_us))
+    accounts = record.workload.jobs.account[jobs].tolist()
+    waiting = _Waiting.of(accounts, record.submitted_us[jobs].tolist(), left_us.tolist())
     reserved = facts.reservations(qpu.number)
-    for place in np.flatnonzero(started_us >= 0).tolist():
+    starts = np.flatnonzero(started_us >= 0)
+    for place in starts[np.argsort(started_us[starts], kind="stable")].tolist():
         now_us = int(started_us[place])
         if bool(((reserved.start_us <= now_us) & (now_us <= reserved.end_us)).any()):
             continue
-        waiting = np.flatnonzero((submitted_us < now_us) & (left_us > now_us))
-        least, most = shares.at(now_us, int(account[place]))
-        _, heads = np.unique(account[waiting], return_index=True)
-        for other in waiting[heads].tolist():
-            theirs_least, theirs_most = shares.at(now_us, int(account[other]))
+        least, most = shares.at(now_us, accounts[place])
+        for other in waiting.heads(now_us):
+            theirs_least, theirs_most = shares.at(now_us, accounts[other])
             is_equal = least == most == theirs_least == theirs_most
             if theirs_most < least or (is_equal and other < place):
                 message = (
@@ -80,3 +83,28 @@ def _check_starts(facts: Facts, qpu: QpuFacts, jobs: Int64Array, shares: _Shares
                 )
                 yield Violation(now_us, message)
                 return
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """The jobs that wait, by account; they are called by their places in the order of submission."""
+
+    queues: list[deque[int]]
+    submitted_us: list[int]
+    left_us: list[int]
+
+    @classmethod
+    def of(cls, accounts: list[int], submitted_us: list[int], left_us: list[int]) -> _Waiting:
+        queues: defaultdict[int, deque[int]] = defaultdict(deque)
+        for place, account in enumerate(accounts):
+            queues[account].append(place)
+        return cls(list(queues.values()), submitted_us, left_us)
+
+    def heads(self, now_us: int) -> Iterator[int]:
+        """The first of each account that was submitted before an instant and waits beyond it; the instants of
+        successive calls must not decrease."""
+        for queue in self.queues:
+            while queue and self.left_us[queue[0]] <= now_us:
+                queue.popleft()
+            if queue and self.submitted_us[queue[0]] < now_us:
+                yield queue[0]
