@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import platform
 import signal
 import subprocess
 import sys
@@ -256,6 +257,13 @@ def test_a_worker_with_other_versions_is_refused():
 def test_a_number_of_workers_that_is_none(workers):
     with pytest.raises(StudyError, match="workers must be a whole number of at least 1, not "):
         processes(workers)
+
+
+def test_windows_waits_for_61_workers_at_most(monkeypatch):
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    assert processes(61).workers == 61
+    with pytest.raises(StudyError, match="on Windows there are at most 61 workers, not 62"):
+        processes(62)
 
 
 def test_a_cluster_needs_the_library(monkeypatch):

@@ -172,6 +172,7 @@ def test_a_rule_holds_in_every_configuration() -> None:
         ({"replications": 3, "batches": 5}, "one long run"),
         ({"level": 1.0}, "level"),
         ({"level": 95}, "level"),
+        ({"level": "0.9"}, "level"),
         ({"replications": 0}, "replications"),
         ({"warm_up": 3600}, "warm-up: must be a text"),
         ({"executor": 2}, "an executor is in_process"),

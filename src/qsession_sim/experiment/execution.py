@@ -119,7 +119,7 @@ class _Runs:
 
 
 def _bound(plan: Plan, request: Request) -> tuple[int, Precision | None]:
-    if isinstance(request.level, bool) or not 0 < request.level < 1:
+    if not isinstance(request.level, float) or not 0 < request.level < 1:
         raise StudyError(f"the level of an interval is above 0 and below 1, got {request.level!r}")
     if plan.batches:
         if request.until is not None or request.replications not in {None, 1}:

@@ -37,6 +37,9 @@ _AHEAD_ON_CLUSTER: Final = 256
 _MOST_LOSSES: Final = 3
 """So often may a worker die while it has a task; Dask's own number, `allowed-failures`, is the same."""
 
+_MOST_ON_WINDOWS: Final = 61
+"""`ProcessPoolExecutor` refuses more there: the system waits for 63 objects at once at most."""
+
 _CLUSTER_SIZE_SECONDS: Final = 1.0
 """A cluster is asked for its size no more often."""
 
@@ -182,7 +185,7 @@ def processes(workers: int) -> Processes:
     because each worker loads the script to find them.
 
     Args:
-        workers: how many, at least 1.
+        workers: how many, at least 1, and on Windows at most 61.
 
     Raises:
         StudyError: if that is not such a number.
@@ -193,6 +196,8 @@ def processes(workers: int) -> Processes:
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise StudyError(f"workers must be a whole number of at least 1, not {workers!r}")
+    if platform.system() == "Windows" and workers > _MOST_ON_WINDOWS:
+        raise StudyError(f"on Windows there are at most {_MOST_ON_WINDOWS} workers, not {workers}")
     return Processes(workers)
 
 
