@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import statistics
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -133,6 +136,33 @@ def test_the_digest_follows_own_modules_that_are_imported(tmp_path: Path, spelli
     }
     assert digests[""] == digests["unused.py"]
     assert len(set(digests.values())) == len(HELPERS)
+
+
+class Finder:
+    """As an installation that is editable puts it in place: its modules are in no directory of `sys.path`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find_spec(self, module: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        file = self.folder / f"{module}.py"
+        return spec_from_file_location(module, file) if file.exists() else None
+
+
+def test_modules_of_an_editable_installation_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they are loaded or not, and by their names."""
+    (tmp_path / "mine.py").write_text("def f(job):\n    import editable_late\n    return (0,)\n")
+    (tmp_path / "editable_late.py").write_text("def g(job):\n    return (0,)\n")
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder(tmp_path)])
+    before = named_reference(f"{tmp_path}/mine.py:f")
+    late = importlib.import_module("editable_late")
+    try:
+        assert named_reference(f"{tmp_path}/mine.py:f").digest == before.digest
+        assert reference_to(late.g).spelling == "editable_late:g"
+    finally:
+        del sys.modules["editable_late"]
 
 
 def test_an_own_module_that_cannot_be_read_as_python_counts_all_the_same(tmp_path: Path) -> None:

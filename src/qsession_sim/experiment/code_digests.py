@@ -6,9 +6,9 @@ import ast
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType
 from typing import Any, Final
@@ -118,16 +118,27 @@ def _file_of(module: str) -> Path | None:
     return Path(file) if file is not None and Path(file).is_file() else None
 
 
+def find_module(module: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
+    """Where an import would find a module, also one of an editable installation with a finder of its own.
+
+    Args:
+        module: its whole name.
+        path: that of its package; None: it is in none.
+    """
+    found = (finder.find_spec(module, path) for finder in sys.meta_path)
+    return next((spec for spec in found if spec is not None), None)
+
+
 def _spec(module: str) -> ModuleSpec | None:
     """Where a module would be imported from; nothing is imported."""
     package = module.rpartition(".")[0]
     if not package:
-        return PathFinder.find_spec(module)
+        return find_module(module)
     path = getattr(sys.modules.get(package), "__path__", None)
     if path is None:
         above = _spec(package)
         path = None if above is None else above.submodule_search_locations
-    return None if path is None else PathFinder.find_spec(module, path)
+    return None if path is None else find_module(module, path)
 
 
 def _compiled(code: CodeType) -> Iterator[bytes]:

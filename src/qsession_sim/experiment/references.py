@@ -8,12 +8,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, reduce
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
 from qsession_sim.errors import StudyError
-from qsession_sim.experiment.code_digests import digest_of_file, digest_of_function, digest_of_module
+from qsession_sim.experiment.code_digests import (
+    digest_of_file,
+    digest_of_function,
+    digest_of_module,
+    find_module,
+)
 from qsession_sim.policies.user import find_user_policy, load_function
 
 
@@ -126,7 +130,7 @@ def _is_importable(module: str, file: str | None) -> bool:
         return True
     parent = module.rpartition(".")[0]
     path = getattr(sys.modules.get(parent), "__path__", None)
-    found = PathFinder.find_spec(module, path)
+    found = find_module(module, path)
     return found is not None and found.origin == file
 
 
