@@ -234,6 +234,24 @@ def test_batches_that_are_all_equal_have_no_correlation() -> None:
     assert [sentence for sentence in study.method if "correlate" in sentence] == []
 
 
+EQUAL = (
+    "All replications gave the same numbers, as where nothing is drawn: what they show is exact for this workload, "
+    "and intervals and tests say nothing about others."
+)
+
+
+def test_intervals_of_what_is_not_drawn_are_told_to_say_nothing_of_other_workloads() -> None:
+    times = [{"id": "a", "at": "0s", "qpu_time": "9s"}, {"id": "b", "at": "1s", "qpu_time": "4s"}]
+    times.append({"id": "c", "at": "2s", "qpu_time": "1s"})
+    listed = {"workload": [{"kind": "explicit", "jobs": [job | {"account": "lab"} for job in times]}]}
+    metrics = ["mean_waiting", "p95_makespan"]
+    study = qs.compare(listed, ["fifo", "shortest_job_first"], replications=2, metrics=metrics)
+    assert study.method[3] == EQUAL
+    assert EQUAL not in qs.compare(listed, ["fifo", "lifo"], replications=1).method
+    assert EQUAL not in qs.replicate(listed, replications=2, metrics=["p95_makespan"]).method
+    assert EQUAL not in qs.replicate(SCENARIO, replications=2, metrics=["mean_waiting", "done"]).method
+
+
 def test_what_does_not_exist_in_some_runs_is_told() -> None:
     study = qs.compare(
         SCENARIO,
@@ -431,6 +449,7 @@ def test_figures_show_means_with_intervals_in_seconds() -> None:
     axes = study.figure("mean_waiting").axes[0]
     assert axes.get_xlabel() == "mean_waiting [s]"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["fifo", "lifo"]
+    assert axes.get_ylim() == (1.5, -0.5)  # from above to below, with room for half a line at both ends
     points = axes.lines[0].get_xdata()
     assert list(points) == [study.estimates[name, "mean_waiting"].mean / 1e6 for name in ("fifo", "lifo")]
     with pytest.raises(StudyError, match="has no metric 'max_waiting'; it has mean_waiting"):
@@ -467,5 +486,6 @@ def test_the_summary_says_what_was_found_and_how() -> None:
         "Intervals of means: 95 %, mean ± t s / sqrt(n) of n replications, Student's t with n - 1.\n"
         "Differences to fifo: by pairs on the same workload, with intervals of the same kind, one by one; "
         "significant by the paired t-test at 5 %.\n"
+        f"{EQUAL}\n"
         "Warm-up: none left out.\n"
     )

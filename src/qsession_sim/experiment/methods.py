@@ -24,7 +24,14 @@ _SAMPLINGS: Final = {
 
 def describe_method(study: Study) -> tuple[str, ...]:
     """How a study was done, one sentence each."""
-    return (*_workloads(study), *_intervals(study), *_stopping(study), *_warm_up(study), *_missing(study))
+    return (
+        *_workloads(study),
+        *_intervals(study),
+        *_equal(study),
+        *_stopping(study),
+        *_warm_up(study),
+        *_missing(study),
+    )
 
 
 def summary_text(study: Study) -> str:
@@ -90,6 +97,18 @@ def _intervals(study: Study) -> Iterator[str]:
         yield (
             f"Differences to {study.baseline}: by pairs {where}, with intervals of the same "
             f"kind, one by one; significant by the paired t-test{holm} at {100 * (1 - study.level):.4g} %."
+        )
+
+
+def _equal(study: Study) -> Iterator[str]:
+    """Replications of listed jobs, or of a trace, repeat one workload: no spread, whatever is asked."""
+    if study.plan.batches or study.replications == 1:
+        return
+    found = [set(study.observations(*key)) for key in study.estimates]
+    if all(len(values) == 1 for values in found) and any(values != {None} for values in found):
+        yield (
+            "All replications gave the same numbers, as where nothing is drawn: what they show is exact for "
+            "this workload, and intervals and tests say nothing about others."
         )
 
 

@@ -48,8 +48,7 @@ def draw_metric(study: Study, metric: str) -> Figure:
             _make_logarithmic(axes)
     else:
         axes.errorbar(means, range(len(found)), xerr=errors, **style)
-        axes.invert_yaxis()
-        axes.set(xlabel=name)
+        axes.set(xlabel=name, ylim=(max(len(found), 1) - 0.5, -0.5))
         if len(found) <= _MOST_NAMES:
             axes.set_yticks(range(len(found)), [name for _, name, _ in found])
     axes.set_title(f"{100 * study.level:.4g} % confidence intervals", fontsize=9)
