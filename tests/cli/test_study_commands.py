@@ -80,6 +80,26 @@ def test_queue_and_hold_policies_are_compared_in_all_combinations(capsys, three_
     assert document["baseline"] == "fifo, exclusive"
 
 
+@pytest.mark.parametrize(
+    ("width", "name"), [("100", "shortest_job_first, exclusive"), ("80", "shortest_job…st, exclusive")]
+)
+def test_names_of_configurations_keep_both_ends_in_any_width(capsys, monkeypatch, three_jobs, width, name):
+    monkeypatch.setenv("COLUMNS", width)
+    policies = (
+        "--policy",
+        "fifo",
+        "--policy",
+        "shortest_job_first",
+        "--hold",
+        "exclusive",
+        "--hold",
+        "shared",
+    )
+    options = (*policies, "--replications", "2", "--metric", "max_waiting")
+    status, out, _ = ended(capsys, "compare", three_jobs, *options)
+    assert (status, [line[: len(name)] for line in out.splitlines() if line.startswith(name)]) == (0, [name])
+
+
 def test_hold_policies_alone_are_compared(capsys, three_jobs):
     options = ["--baseline", "shared", "--replications", "2", "--metric", "max_waiting"]
     status, out, _ = ended(capsys, "compare", three_jobs, "--hold", "exclusive", "--hold", "shared", *options)

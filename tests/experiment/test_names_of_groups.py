@@ -38,6 +38,26 @@ def test_groups_have_the_short_names_of_all(summary, name, value, unit):
     assert (look_up(summary, name), metric_unit(name)) == (value, unit)
 
 
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("by_account.lab_users.submitted", ""),
+        ("by_account.lab_us.submitted", ""),
+        ("by_account.lab_us.slowdown.mean", ""),
+        ("by_stream.my_us.waiting_us.count", ""),
+        ("by_stream.my_us.waiting_us.p90", "us"),
+        ("qpus.q_us.utilization", ""),
+        ("qpus.q_us.time_us.held", "us"),
+        ("starvation.by_account.lab_us.longest_wait_us", "us"),
+        ("by_account.a:b_us.submitted", ""),
+        ("my_users.py:grade", None),
+        ("my_users.py:overtime_us", "us"),
+    ],
+)
+def test_the_unit_is_that_of_what_is_measured_whatever_names_come_before(name, unit):
+    assert metric_unit(name) == unit
+
+
 def test_a_group_has_no_other_short_names(summary):
     with pytest.raises(StudyError, match="no metric is called"):
         look_up(summary, "by_account.lab.mean_makespan")

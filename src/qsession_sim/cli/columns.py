@@ -14,7 +14,8 @@ from qsession_sim.cli.console import uses_unicode
 from qsession_sim.cli.readable import shortened
 
 _GAP: Final = 2
-_LONGEST_LABEL: Final = 28
+_LONGEST_LABEL: Final = 34
+_SHORTEST_LABEL: Final = 8
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,16 @@ class Column:
         return max(cell_len(text) for text in (self.heading, *self.cells))
 
 
+def longest_label(width: int) -> int:
+    """Characters that the name of a row may have in a table of this width.
+
+    Example:
+        >>> longest_label(80), longest_label(200)
+        (26, 34)
+    """
+    return max(min(_LONGEST_LABEL, width // 3), _SHORTEST_LABEL)
+
+
 def print_columns(console: Console, labels: Column, columns: Sequence[Column]) -> None:
     """Print a table. Where the columns do not fit, it continues below, and the labels of the rows again.
 
@@ -39,7 +50,7 @@ def print_columns(console: Console, labels: Column, columns: Sequence[Column]) -
         labels: the first column, which names the rows; long ones are cut.
         columns: the others; each has as many cells as `labels`.
     """
-    longest = max(min(_LONGEST_LABEL, console.width // 3), 8)
+    longest = longest_label(console.width)
     ellipsis = "…" if uses_unicode(console) else "..."
     cells = tuple(shortened(text, longest, ellipsis) for text in labels.cells)
     labels = Column(labels.heading, cells, to_the_right=False)

@@ -7,11 +7,10 @@ from typing import Final
 
 from rich.console import Console
 
-from qsession_sim.cli.columns import Column, print_columns
+from qsession_sim.cli.columns import Column, longest_label, print_columns
 from qsession_sim.cli.console import print_line, uses_unicode
 from qsession_sim.cli.readable import counted, one_line, shortened
 from qsession_sim.cli.study_values import (
-    LONGEST_NAME,
     Numbers,
     longest_heading,
     numbers_of,
@@ -69,7 +68,8 @@ def _print_metrics(console: Console, study: Study) -> None:
     columns = [Column("mean", tuple(_mean(console, found, numbers) for _, found, numbers in rows))]
     if any(found.count < study.replications for _, found, _ in rows) and not study.plan.batches:
         columns.append(Column("of", tuple(f"{found.count:,}" for _, found, _ in rows)))
-    names = tuple(short_name(metric, _ellipsis(console)) for metric, _, _ in rows)
+    longest = longest_label(console.width)
+    names = tuple(short_name(metric, _ellipsis(console), longest) for metric, _, _ in rows)
     print_columns(console, Column("metric", names), columns)
 
 
@@ -145,10 +145,10 @@ def _labels(console: Console, study: Study, shown: Sequence[Configuration]) -> C
     if study.paths:
         heading = ", ".join(path.rpartition(".")[2] for path in study.paths)
         labels = [_values(study, one) for one in shown]
-    ellipsis = _ellipsis(console)
+    ellipsis, longest = _ellipsis(console), longest_label(console.width)
     return Column(
-        shortened(heading, LONGEST_NAME, ellipsis),
-        tuple(short_name(one_line(label), ellipsis) for label in labels),
+        shortened(heading, longest, ellipsis),
+        tuple(short_name(one_line(label), ellipsis, longest) for label in labels),
     )
 
 

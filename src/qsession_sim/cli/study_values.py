@@ -91,10 +91,10 @@ def readable_change(change: float | None) -> str:
     """A relative change in per cent.
 
     Example:
-        >>> readable_change(-0.0672), readable_change(None)
-        ('-6.7 %', '-')
+        >>> readable_change(-0.0672), readable_change(-0.0001), readable_change(None)
+        ('-6.7 %', '+0.0 %', '-')
     """
-    return NOTHING if change is None else f"{100 * change:+.1f} %"
+    return NOTHING if change is None else f"{100 * change:+z.1f} %"
 
 
 def short_name(name: str, ellipsis: str, longest: int = LONGEST_NAME) -> str:

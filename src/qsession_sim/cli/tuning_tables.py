@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.console import Console
 
-from qsession_sim.cli.columns import Column, print_columns
+from qsession_sim.cli.columns import Column, longest_label, print_columns
 from qsession_sim.cli.console import print_line, uses_unicode
 from qsession_sim.cli.readable import counted, one_line
 from qsession_sim.cli.study_values import Numbers, longest_heading, numbers_of, readable_change, short_name
@@ -65,7 +65,8 @@ def _print_confirmation(console: Console, found: Tuning, workloads: str) -> None
     if found.constraints:
         words = {None: "", True: "kept", False: "missed"}
         columns.append(column("bound", lambda row, _: words[row.keeps]))
-    names = tuple(short_name(row.metric, ellipsis) for row in found.confirmation)
+    longest = longest_label(console.width)
+    names = tuple(short_name(row.metric, ellipsis, longest) for row in found.confirmation)
     print_columns(console, Column("metric", names), columns)
 
 

@@ -59,7 +59,7 @@ def _line(study: Study, configuration: str, metric: str, scale: int) -> str:
     if found.difference_interval is not None:
         text += f" ± {found.difference_interval.half_width / scale:.2g}"
     if found.relative_change is not None:
-        text += f" ({100 * found.relative_change:+.1f} %)"
+        text += f" ({100 * found.relative_change:+z.1f} %)"
     if found.adjusted_p_value is None:
         return text
     return f"{text}, {'significant' if found.adjusted_p_value <= 1 - study.level else 'not significant'}"

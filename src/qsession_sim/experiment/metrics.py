@@ -30,6 +30,7 @@ DEFAULT_METRICS: Final = (
 )
 
 _STATISTICS: Final = ("mean", "p50", "p90", "p95", "p99", "max")
+_PARTS_OF_TIMES: Final = (*_STATISTICS, "busy", "held", "down", "free")
 _OF_JOBS: Final = ("waiting", "turnaround", "slowdown", "bounded_slowdown")
 _OF_SESSIONS: Final = ("makespan", "usage", "activations")
 _OF_QPU: Final = ("utilization", "throughput_per_hour", "mean_queue_length", "max_queue_length")
@@ -122,20 +123,28 @@ def metric_name(metric: Metric) -> str:
 
 
 def metric_unit(metric: Metric) -> str | None:
-    """The unit of a metric: `us`, `1/h`, or empty for a count or a share; None: a user's function knows.
+    """The unit of a metric: `us`, `1/h`, or empty for a count or a share. A function of the user gives
+    microseconds if its name ends in `_us`, as a column's does; None: it alone knows.
 
     Example:
         >>> metric_unit("mean_waiting"), metric_unit("throughput_per_hour"), metric_unit("jain_index")
         ('us', '1/h', '')
+        >>> metric_unit("my_metrics.py:overtime_us"), metric_unit("my_metrics.py:grade")
+        ('us', None)
     """
-    if isinstance(metric, Reference):
-        return None
+    if isinstance(metric, Reference) or not _is_in_summary(metric):
+        return "us" if metric_name(metric).endswith("_us") else None
     path = ALIASES.get(metric, metric)
     path = ALIASES.get(path.rpartition(".")[2], path)  # of a group, such as by_stream.vqe.mean_waiting
     if path.endswith("_per_hour"):
         return "1/h"
-    # the columns of distributions: their own last part is a statistic
-    return "us" if "_us" in path and not path.endswith(".count") else ""
+    # the last parts alone: those before may be names of the user, such as lab_users
+    before, _, last = path.rpartition(".")
+    return "us" if last.endswith("_us") or (before.endswith("_us") and last in _PARTS_OF_TIMES) else ""
+
+
+def _is_in_summary(metric: str) -> bool:
+    return metric in ALIASES or metric.partition(".")[0] in _TOP
 
 
 def _as_metric(metric: str | Callable[[Run], Value]) -> Metric:
@@ -143,7 +152,7 @@ def _as_metric(metric: str | Callable[[Run], Value]) -> Metric:
         return reference_to(metric)
     if not isinstance(metric, str):
         raise StudyError(f"a metric must be a name or a function of a run, not {metric!r}")
-    if metric in ALIASES or metric.partition(".")[0] in _TOP:
+    if _is_in_summary(metric):
         return metric
     if ":" in metric:
         return named_reference(metric)

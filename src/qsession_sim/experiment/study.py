@@ -118,7 +118,8 @@ class Study:
         """One row for each configuration and metric.
 
         - `configuration`, `policy`, `hold`, `routing`, and a column for each setting that a sweep varies.
-        - `metric`, `unit` (`us`, `1/h`, empty for counts and shares, null for functions of the user).
+        - `metric`, `unit` (`us`, `1/h`, empty for counts and shares; of functions of the user `us` if the
+          name ends in `_us`, else null).
         - `count` of observations, `mean`, and the ends `low` and `high` of its interval.
         - beside the baseline: `pairs`, mean `difference` with `difference_low` and `difference_high`,
           `relative_change` (difference over the size of the baseline's mean), `p_value`,

@@ -63,7 +63,7 @@ def draw_trade_off(found: Tuning) -> Figure:
         StudyError: if matplotlib is not installed.
     """
     objective, constrained = found.objective.metric, _constrained(found)
-    up_name, up = _axis(objective, _unit(objective))
+    up_name, up = _axis(objective, metric_unit(objective))
     figure, axes = _figure(4.0)
     if constrained is None:
         setting = found.ranges[0]
@@ -71,7 +71,7 @@ def draw_trade_off(found: Tuning) -> Figure:
         if setting.logarithmic:
             _make_logarithmic(axes)
     else:
-        across_name, across = _axis(constrained.metric, _unit(constrained.metric))
+        across_name, across = _axis(constrained.metric, metric_unit(constrained.metric))
         limit = constrained.limit(found.baseline) / across
         axes.axvline(limit, color="#b00020", linestyle=":", linewidth=1, label="bound")
 
@@ -110,10 +110,6 @@ def _axis(name: str, unit: str | None) -> tuple[str, int]:
     if unit == "us":
         return f"{name} [s]", SECOND
     return f"{name} [{unit}]" if unit else name, 1
-
-
-def _unit(metric: str) -> str | None:
-    return None if ":" in metric else metric_unit(metric)
 
 
 def _constrained(found: Tuning) -> Constraint | None:
