@@ -190,6 +190,32 @@ all               1
     )
 
 
+def test_reasons_of_jobs_that_are_not_done_are_counted_the_most_frequent_first(capsys, scenario_file):
+    """c and d come to a session that is closed at 1 s; b is queued when its user cancels it."""
+    name = scenario_file(
+        """\
+workload:
+  - kind: explicit
+    sessions:
+      - {id: s, account: lab, close: 1s}
+    jobs:
+      - {id: a, at: 0s, session: s, qpu_time: 10s}
+      - {id: b, at: 0s, account: lab, qpu_time: 10s, cancel: 5s}
+      - {id: c, at: 2s, session: s, qpu_time: 10s}
+      - {id: d, at: 3s, session: s, qpu_time: 10s}
+"""
+    )
+    assert main(["run", name]) == 0
+    assert "\nReasons: 2 SESSION_CLOSED, 1 JOB_CANCELLED\n" in capsys.readouterr().out
+    assert main(["run", name, "--set", "workload.explicit.sessions.s.close=9s"]) == 0
+    assert "\nReasons: 1 JOB_CANCELLED\n" in capsys.readouterr().out
+
+
+def test_nothing_is_said_of_reasons_where_all_is_done(capsys, quickstart):
+    assert main(["run", quickstart]) == 0
+    assert "Reasons" not in capsys.readouterr().out
+
+
 def test_warm_up_is_told(capsys, quickstart):
     """Submitted at 60 s or later: tuning-3 and -4, notebook-2 and -3, everyday-3, -4 and -5."""
     assert main(["run", quickstart, "--set", "warm_up=1m"]) == 0

@@ -10,7 +10,10 @@ import typer
 from qsession_sim.cli.settings import Seed, Settings, a_name, settings_of
 
 ScenarioFile = Annotated[
-    str, typer.Argument(metavar="SCENARIO", callback=a_name, help="A scenario, in YAML.")
+    str,
+    typer.Argument(
+        metavar="SCENARIO", callback=a_name, help="A scenario, in YAML, or a trace: .csv, .parquet or .swf."
+    ),
 ]
 
 

@@ -47,6 +47,7 @@ def print_summary(console: Console, run: Run) -> None:
     modes = {mode: group for mode, group in summary["by_mode"].items() if group["submitted"]}
     if modes:
         _print_waiting(console, "Waiting for the QPU", "mode", modes | {"all": summary["all"]})
+        _print_reasons(console, summary["all"]["reason"])
     streams = {name: group for name, group in summary["by_stream"].items() if group["submitted"]}
     if len(streams) > 1:
         _print_waiting(console, "The same by source", "source", streams)
@@ -92,6 +93,13 @@ def _print_waiting(console: Console, title: str, what: str, groups: Mapping[str,
     print_columns(console, Column(what, tuple(shown)), columns)
     if len(groups) > len(shown):
         print_line(console, f"{_ellipsis(console)} and {len(groups) - len(shown):,} more")
+
+
+def _print_reasons(console: Console, counts: Mapping[str, int]) -> None:
+    """Of rejections, cancellations and errors, the most frequent first."""
+    if counts:
+        often = sorted(counts, key=lambda reason: (-counts[reason], reason))
+        print_line(console, "Reasons: " + ", ".join(f"{counts[reason]:,} {reason}" for reason in often))
 
 
 def _print_qpu(console: Console, name: str, qpu: Mapping[str, Any]) -> None:
