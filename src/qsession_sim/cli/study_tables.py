@@ -76,7 +76,7 @@ def _print_metrics(console: Console, study: Study) -> None:
 def _print_means(console: Console, study: Study) -> None:
     """Many configurations, nothing to compare with: a row for each, a column for each metric."""
     console.print()
-    shown = _in_order(study)[:MOST_ROWS]
+    shown = study.in_order[:MOST_ROWS]
     columns: list[Column] = []
     for metric in study.metrics:
         numbers = _numbers(study, metric, shown)
@@ -90,7 +90,7 @@ def _print_comparison(console: Console, study: Study, metric: str) -> None:
     """One metric: a row for each configuration, and how it differs from the baseline."""
     console.print()
     print_line(console, one_line(metric), "bold")
-    shown = _in_order(study)[:MOST_ROWS]
+    shown = study.in_order[:MOST_ROWS]
     numbers = _numbers(study, metric, shown)
 
     def column(heading: str, write: Callable[[Estimate], str]) -> Column:
@@ -152,28 +152,8 @@ def _labels(console: Console, study: Study, shown: Sequence[Configuration]) -> C
     )
 
 
-def _in_order(study: Study) -> Sequence[Configuration]:
-    """The points of a grid by their values, each setting's in the order in which they were given."""
-    if study.sampling != "grid":
-        return study.configurations
-    ranks: list[dict[str, int]] = [{} for _ in study.paths]
-    for one in study.configurations:
-        for rank, value in zip(ranks, _settings(study, one), strict=True):
-            rank.setdefault(value, len(rank))
-
-    def place(one: Configuration) -> list[int]:
-        return [rank[value] for rank, value in zip(ranks, _settings(study, one), strict=True)]
-
-    return sorted(study.configurations, key=place)
-
-
-def _settings(study: Study, configuration: Configuration) -> list[str]:
-    varied = dict(setting.split("=", 1) for setting in configuration.overrides)
-    return [varied[path] for path in study.paths]
-
-
 def _values(study: Study, configuration: Configuration) -> str:
-    values = ", ".join(_settings(study, configuration))
+    values = ", ".join(study.settings_of(configuration))
     several = len({one.policy for one in study.configurations}) > 1
     return f"{configuration.policy}, {values}" if several else values
 

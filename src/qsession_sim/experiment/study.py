@@ -77,6 +77,27 @@ class Study:
         """The names of the metrics."""
         return self.plan.metric_names
 
+    def settings_of(self, configuration: Configuration) -> list[str]:
+        """The values of what a sweep varies, in the order of `paths`."""
+        varied = dict(setting.split("=", 1) for setting in configuration.overrides)
+        return [varied[path] for path in self.paths]
+
+    @property
+    def in_order(self) -> Sequence[Configuration]:
+        """As they are shown: the points of a grid by their values, each setting's in the order in which they
+        were given."""
+        if self.sampling != "grid":
+            return self.configurations
+        ranks: list[dict[str, int]] = [{} for _ in self.paths]
+        for one in self.configurations:
+            for rank, value in zip(ranks, self.settings_of(one), strict=True):
+                rank.setdefault(value, len(rank))
+
+        def place(one: Configuration) -> list[int]:
+            return [rank[value] for rank, value in zip(ranks, self.settings_of(one), strict=True)]
+
+        return sorted(self.configurations, key=place)
+
     def observations(self, configuration: str, metric: str) -> Sequence[Value]:
         """The values of a metric by replication, or by batch of one long run; None: it does not exist there.
 

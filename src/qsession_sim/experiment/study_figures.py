@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
 from qsession_sim.errors import StudyError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from qsession_sim.experiment.tuning import Evaluation, Tuning
 
 _COLOUR: Final = "#0b5fa5"
+_COLOURS: Final = (_COLOUR, "#c8553d", "#3a7d44", "#7b5ea7", "#c99700", "#5b6770")
+_POINTS: Final[dict[str, Any]] = {"fmt": "o", "capsize": 3}
 _MOST_NAMES: Final = 40
 
 
@@ -30,27 +33,35 @@ def draw_metric(study: Study, metric: str) -> Figure:
     unit = next(metric_unit(one) for one in study.plan.metrics if metric_name(one) == metric)
     name, scale = _axis(metric, unit)
     found = [
-        (number, configuration.name, study.estimates[configuration.name, metric])
-        for number, configuration in enumerate(study.configurations)
+        (configuration, study.estimates[configuration.name, metric])
+        for configuration in study.in_order
         if study.estimates[configuration.name, metric].mean is not None
     ]
-    means = [(one.mean or 0.0) / scale for _, _, one in found]
-    errors = [0.0 if one.interval is None else one.interval.half_width / scale for _, _, one in found]
+    means = [(one.mean or 0.0) / scale for _, one in found]
+    errors = [0.0 if one.interval is None else one.interval.half_width / scale for _, one in found]
     setting = _only_setting(study)
     height = 4.0 if setting else min(1.5 + 0.35 * len(found), 1.5 + 0.35 * _MOST_NAMES)
     figure, axes = _figure(height)
-    style: dict[str, Any] = {"fmt": "o", "color": _COLOUR, "capsize": 3}
     if setting is not None:
         label, places = setting
-        axes.errorbar([places[number] for number, _, _ in found], means, yerr=errors, **style)
+        points = list(zip((one for one, _ in found), means, errors, strict=True))
+        policies = list(dict.fromkeys(one.policy for one, _ in found))
+        for policy, colour in zip(policies, cycle(_COLOURS), strict=False):
+            of_policy = [
+                (places[one.name], mean, error) for one, mean, error in points if one.policy == policy
+            ]
+            across, up, half_widths = zip(*of_policy, strict=True)
+            axes.errorbar(across, up, yerr=half_widths, color=colour, label=policy, **_POINTS)
+        if len(policies) > 1:
+            axes.legend()
         axes.set(xlabel=label, ylabel=name)
-        if 0 < LOGARITHMIC_FROM * min(places) <= max(places):
+        if 0 < LOGARITHMIC_FROM * min(places.values()) <= max(places.values()):
             _make_logarithmic(axes)
     else:
-        axes.errorbar(means, range(len(found)), xerr=errors, **style)
+        axes.errorbar(means, range(len(found)), xerr=errors, color=_COLOUR, **_POINTS)
         axes.set(xlabel=name, ylim=(max(len(found), 1) - 0.5, -0.5))
         if len(found) <= _MOST_NAMES:
-            axes.set_yticks(range(len(found)), [name for _, name, _ in found])
+            axes.set_yticks(range(len(found)), [one.name for one, _ in found])
     axes.set_title(f"{100 * study.level:.4g} % confidence intervals", fontsize=9)
     return figure
 
@@ -119,25 +130,28 @@ def _constrained(found: Tuning) -> Constraint | None:
 
 def _make_logarithmic(axes: Any) -> None:
     axes.set_xscale("log")
+    from matplotlib.ticker import LogFormatter
+
     axes.xaxis.set_major_formatter("{x:g}")  # 10, not a power of ten
+    axes.xaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
 
 
-def _only_setting(study: Study) -> tuple[str, list[float]] | None:
-    """The label and the values of the only setting that is varied, times in seconds; None if they are no
-    numbers."""
+def _only_setting(study: Study) -> tuple[str, dict[str, float]] | None:
+    """The label of the only setting that is varied, and its value in each configuration, times in seconds;
+    None if they are no numbers."""
     if len(study.paths) != 1:
         return None
     path = study.paths[0]
-    written = [
-        dict(setting.split("=", 1) for setting in configuration.overrides)[path]
+    written = {
+        configuration.name: dict(setting.split("=", 1) for setting in configuration.overrides)[path]
         for configuration in study.configurations
-    ]
+    }
     try:
-        return path, [float(value) for value in written]
+        return path, {name: float(value) for name, value in written.items()}
     except ValueError:
         pass
     try:
-        name, scale = _axis(path, "us")
-        return name, [parse_duration(value) / scale for value in written]
+        label, scale = _axis(path, "us")
+        return label, {name: parse_duration(value) / scale for name, value in written.items()}
     except ValueError:
         return None

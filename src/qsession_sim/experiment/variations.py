@@ -96,7 +96,7 @@ def read_variations(vary: Mapping[str, Any] | Sequence[str], sampling: str) -> t
     if ranges and sampling == "grid":
         raise StudyError(
             f"--vary {ranges[0]}: a grid takes values, such as 1s,5s,30s; for a range choose random or "
-            f"latin_hypercube sampling"
+            f"latin_hypercube sampling, on the command line with --sample latin-hypercube:50"
         )
     return read
 
