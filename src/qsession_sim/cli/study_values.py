@@ -1,4 +1,4 @@
-"""Numbers of a study as people read them: comparable, so of one unit and with four digits."""
+"""Numbers of a study as people read them: comparable, so of one unit, and with the digits that are known."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Numbers:
     unit: str = ""
 
     def write(self, value: float | None) -> str:
-        """A number.
+        """A number, with four digits.
 
         Example:
             >>> Numbers(60_000_000, "min").write(4_325_000_000.0), Numbers().write(None)
@@ -42,27 +42,33 @@ class Numbers:
         return f"{_digits(value / self.divisor, 4)} {self.unit}".rstrip()
 
     def write_interval(self, mean: float | None, half_width: float | None, sign: str) -> str:
-        """A mean and half the width of its interval, in two digits.
+        """Half the width of an interval in two digits, and its mean up to the same place.
 
         Example:
             >>> Numbers(1_000_000, "s").write_interval(68_170_000.0, 1_207_000.0, "±")
-            '68.17 ± 1.2 s'
+            '68.2 ± 1.2 s'
+            >>> Numbers().write_interval(0.75, 0.0, "±")
+            '0.7500 ± 0'
         """
         if mean is None or half_width is None:
             return self.write(mean)
-        around = f"{_digits(mean / self.divisor, 4)} {sign} {_digits(half_width / self.divisor, 2)}"
-        return f"{around} {self.unit}".rstrip()
+        mean, half_width = mean / self.divisor, half_width / self.divisor
+        if half_width == 0:
+            return f"{_digits(mean, 4)} {sign} 0 {self.unit}".rstrip()
+        places = _places(half_width, 2)
+        return f"{mean:z,.{places}f} {sign} {half_width:,.{places}f} {self.unit}".rstrip()
 
     def write_difference(self, mean: float | None, half_width: float | None, sign: str) -> str:
         """A difference, its sign always told, and half the width of its interval.
 
         Example:
             >>> Numbers(1_000_000, "s").write_difference(250_000.0, 31_000.0, "±")
-            '+0.2500 ± 0.031 s'
+            '+0.250 ± 0.031 s'
         """
         if mean is None:
             return NOTHING
-        return ("+" if mean >= 0 else "") + self.write_interval(mean, half_width, sign)
+        written = self.write_interval(mean, half_width, sign)
+        return written if written.startswith("-") else f"+{written}"
 
 
 def numbers_of(unit: str | None, values: Iterable[float | None]) -> Numbers:
@@ -118,5 +124,9 @@ def longest_heading(width: int) -> int:
 def _digits(value: float, digits: int) -> str:
     if value == round(value) and abs(value) < 10**digits:
         return f"{value:.0f}"
-    places = digits - 1 - math.floor(math.log10(abs(value)))
-    return f"{value:,.{max(places, 0)}f}"
+    return f"{value:,.{_places(value, digits)}f}"
+
+
+def _places(value: float, digits: int) -> int:
+    """Decimal places with which a number other than 0 has so many digits, at least."""
+    return max(digits - 1 - math.floor(math.log10(abs(value))), 0)
