@@ -142,7 +142,8 @@ class Dask:
             pending: dict[Future[TaskResult], Task] = {}
 
             def submit(task: Task) -> Future[TaskResult]:
-                return pool.submit(_run_packed, *_packed(task))  # type: ignore[no-any-return]
+                future: Future[TaskResult] = pool.submit(_run_packed, *_packed(task))
+                return future
 
             try:
                 yield from _results(submit, iter(tasks), _cluster_ahead(client), pending)

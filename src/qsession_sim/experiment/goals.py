@@ -12,7 +12,8 @@ from qsession_sim.errors import DurationError, StudyError
 from qsession_sim.units import parse_duration
 
 _CONSTRAINT: Final = re.compile(r"\s*(?P<metric>.+?)\s*(?P<sign><=|>=)\s*(?P<bound>.+?)\s*", re.ASCII)
-_OF_BASELINE: Final = re.compile(r"(?:(?P<factor>[^x*×]+?)\s*[x*×]\s*)?baseline")  # noqa: RUF001
+# \u00d7 is the sign of multiplication
+_OF_BASELINE: Final = re.compile(r"(?:(?P<factor>[^x*\u00d7]+?)\s*[x*\u00d7]\s*)?baseline")
 _EXAMPLE: Final = '"p95_makespan <= 1.05 x baseline"'
 
 Means = Mapping[str, float | None]

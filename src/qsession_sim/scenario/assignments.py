@@ -80,7 +80,7 @@ def _step(current: Any, rest: str, path: Path, data: Any) -> tuple[str | int, st
     shown = show_path(path, data) or "the scenario"
     if not isinstance(current, list):
         message = f"{shown} is a single value, {show_value(current)}; set it as a whole"
-        raise ValueError(message)  # noqa: TRY004  what is wrong is what the user wrote
+        raise ValueError(message)
     labels = item_labels(current)
     # the longest name first: names may contain dots
     for index in sorted(range(len(labels)), key=lambda index: -len(labels[index] or "")):

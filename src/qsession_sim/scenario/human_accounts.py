@@ -58,7 +58,7 @@ def _spell_out_rate(value: Any) -> Any:
         return SubmissionRate.model_construct(count=UNLIMITED, window=UNLIMITED)
     if not isinstance(value, Mapping):
         message = "must be none or {count: 5, window: 1m}"
-        raise ValueError(message)  # noqa: TRY004  pydantic collects ValueError only
+        raise ValueError(message)
     return value
 
 
@@ -67,7 +67,7 @@ def _spell_out_quota(value: Any) -> Any:
         return Quota.model_construct(usage=UNLIMITED, window=UNLIMITED)
     if not isinstance(value, Mapping):
         message = "must be none or {usage: 10m, window: 28d}"
-        raise ValueError(message)  # noqa: TRY004  pydantic collects ValueError only
+        raise ValueError(message)
     return value
 
 

@@ -108,7 +108,7 @@ def _bounds(distribution: AnyDistribution) -> tuple[float, float] | None:
     return float(distribution.at_least or 0), high
 
 
-def _listed(distribution: AnyDistribution) -> list[tuple[float, float]] | None:  # noqa: PLR0911  one case for each
+def _listed(distribution: AnyDistribution) -> list[tuple[float, float]] | None:
     """Values and their weights, if there are not more values than can be listed."""
     match distribution:
         case Constant():
@@ -159,7 +159,7 @@ def _raw(distribution: AnyDistribution, order: int) -> float:
     return first if order == 1 else _unbounded_variance(distribution) + first * first
 
 
-def _unbounded_mean(distribution: AnyDistribution) -> float:  # noqa: PLR0911  one case for each
+def _unbounded_mean(distribution: AnyDistribution) -> float:
     match distribution:
         case Uniform():
             return (distribution.low + distribution.high) / 2
@@ -181,7 +181,7 @@ def _unbounded_mean(distribution: AnyDistribution) -> float:  # noqa: PLR0911  o
     raise AssertionError(distribution.kind)
 
 
-def _unbounded_variance(distribution: AnyDistribution) -> float:  # noqa: PLR0911  one case for each
+def _unbounded_variance(distribution: AnyDistribution) -> float:
     match distribution:
         case Uniform():
             width = float(distribution.high - distribution.low)
@@ -226,7 +226,7 @@ def _power(value: float, order: int) -> float:
     return 1.0 if order == 0 else value if order == 1 else value * value
 
 
-def _partial(distribution: AnyDistribution, order: int, upper: float) -> float:  # noqa: PLR0911  one case for each
+def _partial(distribution: AnyDistribution, order: int, upper: float) -> float:
     """E[X^order; X <= upper] without bounds, `upper` above 0."""
     if math.isinf(upper):
         return _raw(distribution, order)

@@ -28,7 +28,7 @@ class Model(BaseModel):
 def _read_duration(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, str):
         message = "a duration needs a unit, such as 90s, 2h30m or 250us"
-        raise ValueError(message)  # noqa: TRY004  pydantic collects ValueError only
+        raise ValueError(message)
     duration_us = parse_duration(value)
     if duration_us < 0:
         raise ValueError("a time cannot be negative")

@@ -16,7 +16,7 @@ def _read_version(value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         # YAML has already made 0.2 of 0.20
         message = 'must be a version in quotes, such as "0.20"'
-        raise ValueError(message)  # noqa: TRY004  pydantic collects ValueError only
+        raise ValueError(message)
     if not isinstance(value, str) or not _RELEASE.fullmatch(value):
         raise ValueError("must be the number of a release, such as 0.23.0")
     return value

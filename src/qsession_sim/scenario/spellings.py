@@ -141,7 +141,7 @@ LimitSpelling = Annotated[PositiveDuration, WrapValidator(_read_limit), ShortFor
 def _spell_out_distribution(value: Any) -> Any:
     if isinstance(value, list):
         message = "must be one value or a distribution, such as {kind: choice, values: [...]}"
-        raise ValueError(message)  # noqa: TRY004  pydantic collects ValueError only
+        raise ValueError(message)
     if not isinstance(value, Mapping):
         return {"kind": "constant", "value": value}
     written = dict(value)

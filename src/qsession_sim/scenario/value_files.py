@@ -102,7 +102,7 @@ def read_bytes(name: Any, directory: pathlib.Path) -> bytes:
         ValueError: that says what is wrong with the name or the file.
     """
     if not isinstance(name, str):
-        raise ValueError("must be the name of a file")  # noqa: TRY004  caught above as any other mistake
+        raise ValueError("must be the name of a file")
     try:
         return (directory / name).read_bytes()
     except FileNotFoundError:
