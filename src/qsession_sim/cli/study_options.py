@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -192,25 +191,3 @@ def chosen_executor(workers: int | None, dask_address: str | None) -> Executor:
     if dask_address is not None:
         return dask(dask_address)
     return in_process() if workers is None else processes(workers)
-
-
-@contextmanager
-def told(directory: str | None, progress: Callable[[], tuple[int, int | None]]) -> Iterator[None]:
-    """Say of what is interrupted how much is kept, and how it goes on; `main` tells the notes of interrupts.
-
-    Args:
-        directory: of the study, if there is one.
-        progress: how many runs are done, and of how many.
-    """
-    from qsession_sim.cli.readable import counted, one_line
-
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        done, total = progress()
-        runs = counted(done, "run") if total is None else f"{done:,} of {counted(total, 'run')}"
-        if directory is None:
-            error.add_note(f"after {runs}; with -o DIR they would be kept")
-        else:
-            error.add_note(one_line(f"after {runs}, kept in {directory}; the same command goes on"))
-        raise

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from qsession_sim.cli.scenario import ScenarioFile
 from qsession_sim.cli.settings import Seed, Settings, SkipBadLines, settings_of
+from qsession_sim.cli.study_commands import print_found, told
 from qsession_sim.cli.study_options import (
     DaskAddress,
     Hold,
@@ -21,12 +22,8 @@ from qsession_sim.cli.study_options import (
     Workers,
     at_least,
     chosen_executor,
-    told,
 )
 from qsession_sim.interrupts import interrupts_afterwards
-
-if TYPE_CHECKING:
-    from qsession_sim.experiment.tuning import Tuning
 
 
 def tune(
@@ -85,7 +82,9 @@ def tune(
     All candidates are simulated on the same workloads. The best one is then compared with the scenario as it
     stands on new workloads.
     """
+    from qsession_sim.cli.readable import one_line
     from qsession_sim.cli.study_progress import study_progress
+    from qsession_sim.cli.tuning_tables import print_tuning
     from qsession_sim.experiment.tune import tune as find
 
     executor = chosen_executor(workers, dask_address)
@@ -112,24 +111,10 @@ def tune(
         if output is not None:
             with interrupts_afterwards():
                 found.save(output)
-    _print(found, output_format)
-    from qsession_sim.cli.readable import one_line
+    print_found(found, output_format, print_tuning)
 
     if output is not None and not quiet:
         typer.echo(one_line(f"saved in {output}"), err=True)
     if found.best is None:
         typer.echo(one_line(f"qsession-sim: {found.why_nothing}"), err=True)
         raise typer.Exit(1)
-
-
-def _print(found: Tuning, output_format: StudyFormat) -> None:
-    if output_format is StudyFormat.JSON:
-        from qsession_sim.cli.documents import print_json
-        from qsession_sim.results.bundle import json_text
-
-        print_json(json_text(found.to_dict()))
-        return
-    from qsession_sim.cli.console import output as standard_output
-    from qsession_sim.cli.tuning_tables import print_tuning
-
-    print_tuning(standard_output(), found)
