@@ -18,6 +18,7 @@ import pytest
 from qsession_sim.errors import PolicyError, QSessionError, StudyError, TaskError
 from qsession_sim.experiment import executors, worker_pool
 from qsession_sim.experiment.executors import dask, in_process, processes
+from qsession_sim.experiment.remote_tasks import run_packed
 from qsession_sim.experiment.tasks import run_task
 
 from .small_tasks import LIBRARY, USER_FILE, has_ended, in_order, lines, tasks
@@ -222,7 +223,7 @@ def test_an_unexpected_error_names_the_task_and_the_line(user_file):
 def in_a_worker(task, task_id=None):
     """What the pool does there, with the error as it comes back."""
     try:
-        return executors._run_packed(pickle.dumps(task), task_id or task.id)
+        return run_packed(pickle.dumps(task), task_id or task.id)
     except QSessionError as error:
         raise pickle.loads(pickle.dumps(error)) from None
 

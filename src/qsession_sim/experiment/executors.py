@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import platform
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from pathlib import Path
 from queue import SimpleQueue
-from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-from qsession_sim.errors import QSessionError, StudyError, TaskError
-from qsession_sim.experiment.tasks import Task, TaskResult, run_task
+from qsession_sim.errors import StudyError, TaskError
+from qsession_sim.experiment.remote_tasks import (
+    carry_out,
+    describe_task,
+    packed,
+    refuse_in_worker,
+    run_packed,
+)
+from qsession_sim.experiment.tasks import Task, TaskResult
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
@@ -64,7 +67,7 @@ class InProcess:
 
     def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
         """The results in the order of the tasks."""
-        return map(_run, tasks)
+        return map(carry_out, tasks)
 
 
 class Processes:
@@ -91,7 +94,7 @@ class Processes:
         """The results; the tasks of a worker that died are carried out again."""
         from qsession_sim.experiment.worker_pool import spawned_pool
 
-        _refuse_in_worker()
+        refuse_in_worker()
         waiting, losses = iter(tasks), Counter[str]()
         while True:
             pending: dict[Future[TaskResult], Task] = {}
@@ -136,13 +139,13 @@ class Dask:
         """The results; Dask itself carries out again what a dead worker had."""
         from distributed.scheduler import KilledWorker
 
-        _refuse_in_worker()
+        refuse_in_worker()
         with _client(self.cluster) as client:
             pool = client.get_executor(pure=False)
             pending: dict[Future[TaskResult], Task] = {}
 
             def submit(task: Task) -> Future[TaskResult]:
-                future: Future[TaskResult] = pool.submit(_run_packed, *_packed(task))
+                future: Future[TaskResult] = pool.submit(run_packed, *packed(task))
                 return future
 
             try:
@@ -261,64 +264,8 @@ def _results(
         yield result
 
 
-def _run(task: Task) -> TaskResult:
-    """Carry out a task; whatever goes wrong is a `QSessionError` that names the task."""
-    try:
-        return run_task(task)
-    except QSessionError:
-        raise
-    except (Exception, SystemExit) as error:
-        place = extract_tb(error.__traceback__)[-1]
-        raise TaskError(
-            f"{_name(task)} failed: {type(error).__name__}: {error} "
-            f"({Path(place.filename).name}:{place.lineno})"
-        ) from error
-
-
-def _run_packed(packed: bytes, task_id: str) -> TaskResult:
-    """As `_run`, in a worker. What a task refers to is looked for here, not by the pool, to which a policy
-    that cannot be found is a dead worker."""
-    _thread.works = True
-    try:
-        task: Task = pickle.loads(packed)  # noqa: S301 - from the process that this one works for
-        _refuse_other_versions(task, task_id)
-        return _run(task)
-    finally:
-        _thread.works = False
-
-
-_thread: Final = threading.local()
-"""`works` where a task is carried out for another process."""
-
-
-def _refuse_in_worker() -> None:
-    """A script without guard that is loaded for its functions would start workers that load it, and so on."""
-    if getattr(_thread, "works", False):
-        raise StudyError(
-            "a worker that loaded this file to find a function was asked for a study; keep what is no "
-            "function under if __name__ == '__main__':"
-        )
-
-
-def _refuse_other_versions(task: Task, task_id: str) -> None:
-    if replace(task).id != task_id:  # computed anew, from what is installed here
-        raise StudyError(
-            f"the worker {platform.node()} has other versions of qsession-sim, NumPy, polars or SimPy than "
-            f"the process that plans the study, so its results could differ; install the same ones"
-        )
-
-
-def _packed(task: Task) -> tuple[bytes, str]:
-    """What `_run_packed` takes."""
-    return pickle.dumps(task), task.id
-
-
 def _submit(pool: Pool, task: Task) -> Future[TaskResult]:
-    return pool.submit(_run_packed, *_packed(task))
-
-
-def _name(task: Task) -> str:
-    return f"configuration {task.configuration!r}, replication {task.replication} (seed {task.seed})"
+    return pool.submit(run_packed, *packed(task))
 
 
 def _is_lost(future: Future[TaskResult]) -> bool:
@@ -330,8 +277,8 @@ def _refuse_to_lose_forever(lost: list[Task], losses: Counter[str]) -> None:
     for task in lost:
         if losses[task.id] >= _MOST_LOSSES:
             raise TaskError(
-                f"worker processes died {_MOST_LOSSES} times at {_name(task)} or at one beside it; perhaps "
-                f"they need more memory than there is, so use fewer workers"
+                f"worker processes died {_MOST_LOSSES} times at {describe_task(task)} or at one beside it; "
+                f"perhaps they need more memory than there is, so use fewer workers"
             )
 
 
