@@ -74,16 +74,16 @@ def test_a_number_or_a_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "word"),
+    ("arguments", "message"),
     [
-        ((5, "half_width(x) < 2%", None), "either"),
-        ((5, None, 10), "max_replications"),
-        ((0, None, None), "0"),
-        ((2.0, None, None), "2.0"),
-        ((True, None, None), "True"),
-        ((None, "half_width(x) < 2%", 1), "1"),
+        ((5, "half_width(x) < 2%", None), "give either replications or until"),
+        ((5, None, 10), "max_replications is where a rule gives up; give one with until"),
+        ((0, None, None), "^replications must be a whole number of at least 1, not 0$"),
+        ((2.0, None, None), r"^replications must be a whole number of at least 1, not 2\.0$"),
+        ((True, None, None), "^replications must be a whole number of at least 1, not True$"),
+        ((None, "half_width(x) < 2%", 1), "^max_replications must be a whole number of at least 2, not 1$"),
     ],
 )
-def test_contradictions_are_refused(arguments: tuple, word: str) -> None:
-    with pytest.raises(StudyError, match=word):
+def test_contradictions_are_refused(arguments: tuple, message: str) -> None:
+    with pytest.raises(StudyError, match=message):
         replications_of(*arguments)

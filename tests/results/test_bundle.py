@@ -46,7 +46,7 @@ def test_a_saved_run_reads_back_equal(tmp_path):
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
 
 
-def test_provenance_names_versions_seed_engine_and_digests(tmp_path):
+def test_provenance_names_versions_seed_engine_and_digests():
     run = make_run()
     provenance = run.provenance
     assert list(provenance) == ["versions", "seed", "engine", "digests"]

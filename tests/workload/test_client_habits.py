@@ -86,7 +86,7 @@ def test_a_pause_changes_no_other_number(scenario, many, content):
     assert (times[2][paused] == times[1][paused]).all()
 
 
-def test_a_user_at_lunch_loses_the_session_and_comes_back(tmp_path):
+def test_a_user_at_lunch_loses_the_session_and_comes_back():
     """S14, S15: jobs of 10 s, 40 min between; the ITTL of 60 s ends each stay on the QPU."""
     source = {
         "kind": "iterative",

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from qsession_sim.cli.columns import Column, print_columns
 from qsession_sim.cli.console import print_line, uses_unicode
-from qsession_sim.cli.readable import NOTHING, one_line, readable_duration, readable_share
+from qsession_sim.cli.readable import one_line, readable_duration, readable_number, readable_share
 
 MOST_ACCOUNTS: Final = 20
 
@@ -28,7 +28,7 @@ def print_accounts(console: Console, accounts: Mapping[str, Mapping[str, Any]]) 
         Column("usage", tuple(readable_duration(used["usage_us"]) for used in rows)),
     ]
     if any(used["price"] is not None for used in rows):
-        columns.append(Column("price", tuple(_price(used["price"]) for used in rows)))
+        columns.append(Column("price", tuple(readable_number(used["price"]) for used in rows)))
     if any(used["quota_share"] is not None for used in rows):
         shares = tuple(readable_share(used["quota_share"]) for used in rows)
         columns.append(Column("of its quota", shares))
@@ -36,7 +36,3 @@ def print_accounts(console: Console, accounts: Mapping[str, Mapping[str, Any]]) 
     if len(with_plan) > len(shown):
         dots = "…" if uses_unicode(console) else "..."
         print_line(console, f"{dots} and {len(with_plan) - len(shown):,} more")
-
-
-def _price(price: float | None) -> str:
-    return NOTHING if price is None else f"{price:,.2f}"

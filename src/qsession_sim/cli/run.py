@@ -10,6 +10,7 @@ import typer
 
 from qsession_sim.cli.scenario import ScenarioFile
 from qsession_sim.cli.settings import Seed, Settings, SkipBadLines, one_of, settings_of
+from qsession_sim.cli.study_options import Hold, Policy, Routing
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
@@ -34,18 +35,9 @@ def run(
     seed: Seed = None,
     settings: Settings = None,
     skip_bad_lines: SkipBadLines = False,
-    policy: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Queue policy, instead of the scenario's: a name, or FILE.py:FUNCTION."
-        ),
-    ] = None,
-    hold: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Hold policy, instead of the scenario's.")
-    ] = None,
-    routing: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Routing policy, instead of the scenario's.")
-    ] = None,
+    policy: Policy = None,
+    hold: Hold = None,
+    routing: Routing = None,
     output_format: Annotated[
         OutputFormat,
         typer.Option(

@@ -1,4 +1,4 @@
-"""Options that the commands for many runs share, and what they mean."""
+"""Options that the commands that simulate share, and what they mean."""
 
 from __future__ import annotations
 

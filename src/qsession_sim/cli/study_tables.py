@@ -17,7 +17,6 @@ from qsession_sim.cli.study_values import (
     readable_change,
     short_name,
 )
-from qsession_sim.experiment.metrics import metric_name, metric_unit
 from qsession_sim.experiment.statistics_of_pairs import Estimate
 from qsession_sim.experiment.study import Study
 from qsession_sim.experiment.tasks import Configuration
@@ -109,10 +108,8 @@ def _print_comparison(console: Console, study: Study, metric: str) -> None:
 def _verdict(study: Study, configuration: Configuration, metric: str) -> str:
     if configuration.name == study.baseline:
         return "baseline"
-    adjusted = study.estimates[configuration.name, metric].adjusted_p_value
-    if adjusted is None:
-        return ""
-    return "significant" if adjusted <= 1 - study.level else "not significant"
+    significant = study.is_significant(study.estimates[configuration.name, metric])
+    return {None: "", True: "significant", False: "not significant"}[significant]
 
 
 def _alone(found: Estimate) -> bool:
@@ -134,8 +131,9 @@ def _difference(console: Console, found: Estimate, numbers: Numbers) -> str:
 
 
 def _numbers(study: Study, metric: str, configurations: Sequence[Configuration]) -> Numbers:
-    unit = next(metric_unit(one) for one in study.plan.metrics if metric_name(one) == metric)
-    return numbers_of(unit, [study.estimates[one.name, metric].mean for one in configurations])
+    return numbers_of(
+        study.unit_of(metric), [study.estimates[one.name, metric].mean for one in configurations]
+    )
 
 
 def _labels(console: Console, study: Study, shown: Sequence[Configuration]) -> Column:

@@ -24,6 +24,7 @@ from qsession_sim.experiment.remote_tasks import (
     run_packed,
 )
 from qsession_sim.experiment.tasks import Task, TaskResult
+from qsession_sim.experiment.whole_numbers import whole_number
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
@@ -198,8 +199,7 @@ def processes(workers: int) -> Processes:
         >>> processes(2)
         Processes(2)
     """
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise StudyError(f"workers must be a whole number of at least 1, not {workers!r}")
+    whole_number(workers, "workers", 1)
     if platform.system() == "Windows" and workers > _MOST_ON_WINDOWS:
         raise StudyError(f"on Windows there are at most {_MOST_ON_WINDOWS} workers, not {workers}")
     return Processes(workers)

@@ -60,9 +60,8 @@ def _line(study: Study, configuration: str, metric: str, scale: int) -> str:
         text += f" ± {found.difference_interval.half_width / scale:.2g}"
     if found.relative_change is not None:
         text += f" ({100 * found.relative_change:+z.1f} %)"
-    if found.adjusted_p_value is None:
-        return text
-    return f"{text}, {'significant' if found.adjusted_p_value <= 1 - study.level else 'not significant'}"
+    significant = study.is_significant(found)
+    return text if significant is None else f"{text}, {'significant' if significant else 'not significant'}"
 
 
 def _workloads(study: Study) -> Iterator[str]:

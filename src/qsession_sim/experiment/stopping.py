@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from qsession_sim.errors import DurationError, StudyError
+from qsession_sim.experiment.whole_numbers import whole_number
 from qsession_sim.queueing.confidence import Interval
 from qsession_sim.units import parse_duration
 
@@ -112,8 +113,8 @@ def replications_of(
         (30, None)
     """
     for name, number, least in (("replications", replications, 1), ("max_replications", bound, 2)):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
-            raise StudyError(f"{name} must be a whole number of at least {least}, not {number!r}")
+        if number is not None:
+            whole_number(number, name, least)
     if until is None:
         if bound is not None:
             raise StudyError(

@@ -82,6 +82,14 @@ class Study:
         varied = dict(setting.split("=", 1) for setting in configuration.overrides)
         return [varied[path] for path in self.paths]
 
+    def unit_of(self, metric: str) -> str | None:
+        """The unit of a metric, by its name; see `metric_unit`."""
+        return next(metric_unit(one) for one in self.plan.metrics if metric_name(one) == metric)
+
+    def is_significant(self, found: Estimate) -> bool | None:
+        """Whether it differs from the baseline after Holm's correction; None without a comparison."""
+        return None if found.adjusted_p_value is None else found.adjusted_p_value <= 1 - self.level
+
     @property
     def in_order(self) -> Sequence[Configuration]:
         """As they are shown: the points of a grid by their values, each setting's in the order in which they
@@ -257,11 +265,10 @@ class Study:
     def _rows(self) -> list[tuple[Any, ...]]:
         rows = []
         for configuration in self.configurations:
-            varied = dict(setting.split("=", 1) for setting in configuration.overrides)
             about = (
                 configuration.name,
                 *(self._policy(configuration, kind) for kind in _KINDS),
-                *(varied.get(path) for path in self.paths),
+                *self.settings_of(configuration),
             )
             # alone, it would find another warm-up
             alone = self.plan.warm_up_of in {None, configuration}
@@ -275,7 +282,6 @@ class Study:
 
     def _numbers(self, found: Estimate) -> tuple[Any, ...]:
         interval, difference = found.interval, found.difference_interval
-        adjusted = found.adjusted_p_value
         return (
             found.count,
             found.mean,
@@ -287,8 +293,8 @@ class Study:
             difference and difference.high,
             found.relative_change,
             found.p_value,
-            adjusted,
-            None if adjusted is None else adjusted <= 1 - self.level,
+            found.adjusted_p_value,
+            self.is_significant(found),
         )
 
     def _policy(self, configuration: Configuration, kind: str) -> str:

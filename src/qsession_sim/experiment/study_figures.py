@@ -6,7 +6,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
 from qsession_sim.errors import StudyError
-from qsession_sim.experiment.metrics import metric_name, metric_unit
+from qsession_sim.experiment.metrics import metric_unit
 from qsession_sim.experiment.ranges import LOGARITHMIC_FROM
 from qsession_sim.units import SECOND, parse_duration
 
@@ -30,8 +30,7 @@ def draw_metric(study: Study, metric: str) -> Figure:
     Raises:
         StudyError: if matplotlib is not installed.
     """
-    unit = next(metric_unit(one) for one in study.plan.metrics if metric_name(one) == metric)
-    name, scale = _axis(metric, unit)
+    name, scale = _axis(metric, study.unit_of(metric))
     found = [
         (configuration, study.estimates[configuration.name, metric])
         for configuration in study.in_order
@@ -142,10 +141,7 @@ def _only_setting(study: Study) -> tuple[str, dict[str, float]] | None:
     if len(study.paths) != 1:
         return None
     path = study.paths[0]
-    written = {
-        configuration.name: dict(setting.split("=", 1) for setting in configuration.overrides)[path]
-        for configuration in study.configurations
-    }
+    written = {one.name: study.settings_of(one)[0] for one in study.configurations}
     try:
         return path, {name: float(value) for name, value in written.items()}
     except ValueError:

@@ -29,7 +29,7 @@ def write_study(
     if not os.fspath(directory):
         raise StudyError("the name of the study directory is empty")
     target = Path(directory).resolve()
-    contents = {f"{name}.parquet": _parquet(table) for name, table in tables.items()}
+    contents = {f"{name}.parquet": parquet(table) for name, table in tables.items()}
     contents[STUDY] = json_text(document).encode()
     try:
         for name, content in contents.items():
@@ -39,7 +39,8 @@ def write_study(
     return target
 
 
-def _parquet(table: pl.DataFrame) -> bytes:
+def parquet(table: pl.DataFrame) -> bytes:
+    """A table as the content of a file."""
     content = io.BytesIO()
     table.rechunk().write_parquet(content, compression="zstd")
     return content.getvalue()

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -134,7 +134,7 @@ class TaskResult:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values; `from_json` gives back the same, floats to the last bit."""
-        return {name: getattr(self, name) for name in (column.name for column in fields(self))}
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any]) -> TaskResult:

@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.errors import StudyError
 from qsession_sim.experiment.commands import replicate_command
 from qsession_sim.experiment.executors import Executor, as_executor
 from qsession_sim.experiment.goals import (
@@ -26,8 +25,10 @@ from qsession_sim.experiment.plans import Plan, Source, make_plan
 from qsession_sim.experiment.ranges import Range, read_ranges, written_range
 from qsession_sim.experiment.search import MEMBERS, Merit, Values, best, fewest_evaluations, front, search
 from qsession_sim.experiment.store import Store, StudyProgress, carry_out, open_store
+from qsession_sim.experiment.studies import AS_IT_STANDS
 from qsession_sim.experiment.tasks import Configuration
 from qsession_sim.experiment.tuning import METHOD, Confirmation, Evaluation, Tuning
+from qsession_sim.experiment.whole_numbers import whole_number
 from qsession_sim.queueing.confidence import mean_interval
 
 DEFAULT_REPLICATIONS: Final = 10
@@ -35,8 +36,6 @@ DEFAULT_REPLICATIONS: Final = 10
 
 DEFAULT_GENERATIONS: Final = 10
 """Of the search, where nobody says how many evaluations there may be."""
-
-BASELINE: Final = "as it stands"
 
 Observed = dict[str, list[float | None]]
 """Of each metric, one value for each replication."""
@@ -106,13 +105,14 @@ def tune(
         >>> found.best.settings
         ('workload.all.jobs.a.qpu_time=5s',)
     """
+    ranges = read_ranges(vary)
     question = _Question(
-        read_ranges(vary),
+        ranges,
         read_objective(minimise, maximise),
         tuple(map(read_constraint, subject_to)),
-        _whole(replications, "replications", 2),
-        evaluations,
-        Configuration(BASELINE, policy, hold, routing),
+        whole_number(replications, "replications", 2),
+        _most_evaluations(evaluations, len(ranges)),
+        Configuration(AS_IT_STANDS, policy, hold, routing),
     )
     wanted = trade_off_metrics(question.objective, question.constraints)
     plan = make_plan(
@@ -136,16 +136,8 @@ class _Question:
     objective: Objective
     constraints: tuple[Constraint, ...]
     replications: int
-    wanted_evaluations: int | None
+    evaluations: int
     baseline: Configuration
-
-    @property
-    def evaluations(self) -> int:
-        """How many candidates there may be."""
-        settings = len(self.ranges)
-        if self.wanted_evaluations is None:
-            return DEFAULT_GENERATIONS * MEMBERS[settings]
-        return _whole(self.wanted_evaluations, "evaluations", fewest_evaluations(settings))
 
     def settings(self, values: Values) -> tuple[str, ...]:
         """`PATH=VALUE` for each range."""
@@ -318,7 +310,7 @@ def _array(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
     return np.array(values, dtype=np.float64)
 
 
-def _whole(number: Any, name: str, smallest: int) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or number < smallest:
-        raise StudyError(f"{name} must be a whole number of at least {smallest}, not {number!r}")
-    return number
+def _most_evaluations(wanted: int | None, settings: int) -> int:
+    if wanted is None:
+        return DEFAULT_GENERATIONS * MEMBERS[settings]
+    return whole_number(wanted, "evaluations", fewest_evaluations(settings))

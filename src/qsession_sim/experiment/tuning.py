@@ -14,6 +14,7 @@ from qsession_sim.experiment.goals import Constraint, Means, Objective
 from qsession_sim.experiment.ranges import Range
 from qsession_sim.experiment.search import Values
 from qsession_sim.experiment.study_figures import draw_trade_off
+from qsession_sim.experiment.study_files import parquet
 from qsession_sim.experiment.whole_files import write_whole
 from qsession_sim.queueing.confidence import Interval
 from qsession_sim.results.bundle import json_text
@@ -188,9 +189,11 @@ class Tuning:
         """
         target = Path(directory)
         try:
-            content = io.BytesIO()
-            self.table().write_parquet(content)
-            files = {DOCUMENT: json_text(self.to_dict()).encode(), TABLE: content.getvalue(), **self._drawn()}
+            files = {
+                DOCUMENT: json_text(self.to_dict()).encode(),
+                TABLE: parquet(self.table()),
+                **self._drawn(),
+            }
             for name, written in files.items():
                 write_whole(target / name, written)
         except OSError as error:
