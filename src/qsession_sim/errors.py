@@ -55,7 +55,7 @@ class TaskError(StudyError):
 
 
 class InvariantError(QSessionError):
-    """A finished run breaks an accounting identity (S70 to S79)."""
+    """A finished run breaks a rule that every run obeys (see `testing.check_invariants`)."""
 
 
 class WorkloadFileError(QSessionError):

@@ -143,6 +143,13 @@ def active_periods(record: Record, qpu: int | None = None) -> Periods:
     return Periods(rows[begin, SESSION][order], rows[begin, TIME][order], end_us[order])
 
 
+def closings(record: Record) -> Int64Array:
+    """The rows of `Record.transitions` that close a session, at most one for each."""
+    rows = record.transitions
+    closing: Int64Array = rows[(rows[:, TO] == Phase.CLOSED) & (rows[:, FROM] != Phase.CLOSED)]
+    return closing
+
+
 def held_us(occupied: Periods, active: Periods) -> Int64Array:
     """How long a QPU is neither busy nor down in each active period (S72: held), shape (active periods,)."""
     if len(active.owner) == 0:

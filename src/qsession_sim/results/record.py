@@ -62,11 +62,6 @@ class Record:
     windows: Int64Array = field(default_factory=lambda: _no_rows(WINDOW_FIELDS))
 
     @property
-    def qpu(self) -> str:
-        """The name of the first QPU."""
-        return self.qpus[0]
-
-    @property
     def queueing_qpus(self) -> tuple[int, ...]:
         """The numbers of the QPUs that are no simulators: those have no queue and do not wait (S22)."""
         return tuple(number for number, qpu in enumerate(self.setting.qpus) if not qpu.simulator)

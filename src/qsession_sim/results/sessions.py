@@ -18,6 +18,7 @@ from qsession_sim.results.periods import (
     Periods,
     active_periods,
     busy_periods,
+    closings,
     down_periods,
     held_us,
     occupied_periods,
@@ -38,8 +39,8 @@ def session_columns(record: Record) -> dict[str, Column]:
     periods = active_periods(record)
     phase = _last(len(sessions), rows[:, SESSION], rows[:, TO])
     existing = np.flatnonzero(phase >= 0)
-    closing = (rows[:, TO] == Phase.CLOSED) & (rows[:, FROM] != Phase.CLOSED)
-    closed_us = _last(len(sessions), rows[closing, SESSION], rows[closing, TIME])
+    closing = closings(record)
+    closed_us = _last(len(sessions), closing[:, SESSION], closing[:, TIME])
     last_started_us, last_left_us = _last_job_instants(record)
     columns = {
         "session": np.arange(len(sessions)),
@@ -47,7 +48,7 @@ def session_columns(record: Record) -> dict[str, Column]:
         "qpu": session_qpu(record),
         "mode": sessions.mode,
         "state": PUBLIC_STATE[phase],
-        "reason": _last(len(sessions), rows[closing, SESSION], rows[closing, REASON]),
+        "reason": _last(len(sessions), closing[:, SESSION], closing[:, REASON]),
         "created_us": created_us(record),
         "started_us": _first(len(sessions), periods.owner, periods.start_us),
         "activated_us": _last(len(sessions), periods.owner, periods.start_us),

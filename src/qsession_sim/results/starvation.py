@@ -9,7 +9,7 @@ import numpy as np
 
 from qsession_sim.queueing.statistics import exact_sum
 from qsession_sim.results.record import Record
-from qsession_sim.scheduler.vocabulary import JobStatus
+from qsession_sim.results.stays import is_accepted, rows_where
 from qsession_sim.workload.columns import Int64Array
 
 STARVATION_FACTOR: Final = 10
@@ -23,8 +23,7 @@ def starvation(record: Record, warm_up_us: int) -> dict[str, Any]:
     or else to the end of the run: a policy that never lets a job start must not look better for it. Jobs
     count if they were accepted, at `warm_up_us` or later. Without any, what they do not have is None.
     """
-    accepted = (record.submitted_us >= warm_up_us) & (record.status != JobStatus.REJECTED)
-    rows = slice(None) if accepted.all() else np.flatnonzero(accepted)
+    rows = rows_where(is_accepted(record) & (record.submitted_us >= warm_up_us))
     until_us = record.started_us[rows]
     until_us = np.where(until_us < 0, record.ended_us[rows], until_us)
     until_us[until_us < 0] = record.end_us

@@ -234,26 +234,25 @@ def _reason_counts(reasons: npt.NDArray[Any]) -> dict[str, int]:
 
 
 def _session_groups(record: Record, warm_up_us: int) -> dict[str, Any]:
-    columns = session_columns(record)
+    columns: dict[str, Any] = session_columns(record)
+    columns["on_qpu_us"] = _on_qpu_us(record)[columns["session"]]
     counts = columns["created_us"] >= warm_up_us
     mode = columns["mode"]
     return {
-        "all": _session_group(record, columns, counts),
+        "all": _session_group(columns, counts),
         "by_mode": {
-            word.name.lower(): _session_group(record, columns, counts & (mode == word))
+            word.name.lower(): _session_group(columns, counts & (mode == word))
             for word in (Mode.SESSION, Mode.BATCH)
         },
     }
 
 
-def _session_group(
-    record: Record, columns: Mapping[str, Any], members: npt.NDArray[np.bool_]
-) -> dict[str, Any]:
+def _session_group(columns: Mapping[str, Any], members: npt.NDArray[np.bool_]) -> dict[str, Any]:
     chosen = {name: column[members] for name, column in columns.items()}
     ended = sum(chosen[f"jobs_{word}"] for word in ("done", "error", "cancelled", "rejected"))
     complete = (ended == chosen["jobs_submitted"]) & (chosen["last_job_completed_us"] >= 0)
     total_held_us = exact_sum(chosen["held_us"])
-    theirs_us = total_held_us + exact_sum(_on_qpu_us(record)[chosen["session"]])
+    theirs_us = total_held_us + exact_sum(chosen["on_qpu_us"])
     return {
         "created": int(members.sum()),
         "state": _counts(chosen["state"], SessionState),

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from qsession_sim.results.jobs import job_modes
-from qsession_sim.results.periods import FROM, SESSION, TIME, TO, Periods, active_periods, chosen, clip
+from qsession_sim.results.periods import SESSION, TIME, Periods, active_periods, chosen, clip, closings
 from qsession_sim.results.record import Record
 from qsession_sim.results.stays import has_stay, left_qpu_us
-from qsession_sim.scheduler.transitions import Phase
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason
 from qsession_sim.units import SECOND
 from qsession_sim.workload.columns import Int64Array
@@ -101,8 +100,7 @@ def _activations(record: Record) -> Periods:
 
 def _overruns(record: Record, mode: Modes) -> Periods:
     """From the close of a session to the end of its job that was on the QPU (S16, S18)."""
-    rows = record.transitions
-    closing = rows[(rows[:, TO] == Phase.CLOSED) & (rows[:, FROM] != Phase.CLOSED)]
+    closing = closings(record)
     closed_us = np.full(len(record.workload.sessions), NEVER, dtype=np.int64)
     closed_us[closing[:, SESSION]] = closing[:, TIME]
     job = np.flatnonzero((mode == Mode.SESSION) & has_stay(record))

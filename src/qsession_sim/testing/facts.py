@@ -10,11 +10,9 @@ import numpy.typing as npt
 
 from qsession_sim.results.names import name_of
 from qsession_sim.results.periods import (
-    FROM,
     REASON,
     SESSION,
     TIME,
-    TO,
     WINDOW_END,
     WINDOW_KIND,
     WINDOW_NUMBER,
@@ -23,13 +21,13 @@ from qsession_sim.results.periods import (
     Periods,
     active_periods,
     busy_periods,
+    closings,
     down_periods,
     look_up,
     stays_on_qpu,
 )
 from qsession_sim.results.record import Record
 from qsession_sim.scheduler.rules import Rules
-from qsession_sim.scheduler.transitions import Phase
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, WindowKind
 from qsession_sim.workload.columns import Int64Array
 
@@ -126,8 +124,7 @@ class Facts:
     def of(cls, run: CheckedRun) -> Facts:
         """Derive what the checks share."""
         record, intervals, queue_length = run.record, run.intervals, run.queue_length
-        rows = record.transitions
-        closing = rows[(rows[:, TO] == Phase.CLOSED) & (rows[:, FROM] != Phase.CLOSED)]
+        closing = closings(record)
         closed_us = np.full(len(record.workload.sessions), NEVER, dtype=np.int64)
         closed_by = np.zeros_like(closed_us)
         closed_us[closing[:, SESSION]] = closing[:, TIME]

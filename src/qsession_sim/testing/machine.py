@@ -42,7 +42,7 @@ _sessions = st.fixed_dictionaries(
 class PolicyMachine(RuleBasedStateMachine):
     """A scenario and, beside it, commands in any order: sessions, jobs, closes, cancels and time.
 
-    At the end the run goes on until nothing is left to do, and must obey S70 to S79.
+    At the end the run goes on until nothing is left to do, and must pass `check_invariants`.
     """
 
     policy: ClassVar[tuple[str | Mapping[str, Any] | PolicyFunction]] = ("fifo",)

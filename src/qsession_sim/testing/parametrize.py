@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
+
+from qsession_sim.testing.plugin import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
     from qsession_sim.policies.user import PolicyFunction
-
-MARK: Final = "qsession_policies"
-"""The mark by which the plugin knows what to parametrize; its arguments are those of the function below."""
 
 
 def parametrize_policies(

@@ -7,11 +7,12 @@ of it only when there is something to do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-MARK = "qsession_policies"  # as in parametrize.py, which is not imported here
+MARK: Final = "qsession_policies"
+"""The mark of tests to be parametrized; its arguments are the policies and the argument's name."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -48,7 +48,7 @@ def check_policy(policy: Policy, *, examples: int = 100) -> None:
     - *deterministic*: asked twice, it answers the same.
     - *pure*: what it was asked before makes no difference, neither in this run nor in an earlier one.
     - *picklable*: other processes can use it, and a copy answers the same.
-    - *sound*: finished runs obey S70 to S79, also with no job and with one.
+    - *sound*: finished runs pass `check_invariants`, also with no job and with one.
 
     The answers of built-in policies are not looked at one by one; for them the results of runs are compared.
 

@@ -75,10 +75,7 @@ def _check_starts(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     """Nothing starts while the QPU is down, and in a reservation only jobs of its account do."""
     # a stay of no time may have begun before a calibration of the same instant
     job, start_us = qpu.busy.owner, qpu.busy.start_us
-    rows = facts.record.windows
-    rows = rows[(rows[:, WINDOW_QPU] == qpu.number) & (rows[:, WINDOW_KIND] != WindowKind.RESERVATION)]
-    is_down = find_period(union(rows[:, WINDOW_START], rows[:, WINDOW_END]), start_us) >= 0
-    index = first(start_us, is_down)
+    index = first(start_us, find_period(qpu.down, start_us) >= 0)
     if index is not None:
         yield Violation(
             int(start_us[index]), f"{facts.job(job[index])} starts while QPU {qpu.name!r} is down"
