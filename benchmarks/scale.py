@@ -21,11 +21,11 @@ import scenarios
 from qsession_sim.queueing.recursions import lindley
 from qsession_sim.results.record import Record
 from qsession_sim.results.summary import summarize
-from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.plan import Rules
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
-from qsession_sim.simulation.service import Service
+from qsession_sim.service.simpy_driver import Service
 from qsession_sim.workload.columns import Workload
-from qsession_sim.workload.random_streams import Purpose, stream_generator
+from qsession_sim.workload.part import Purpose, stream_generator
 
 MANY = 10_000_000
 LOAD = 0.8

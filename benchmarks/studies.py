@@ -23,8 +23,7 @@ import memory
 import qsession_sim as qs
 import scenarios
 from qsession_sim.experiment.executors import Executor, dask, processes
-from qsession_sim.experiment.seeds import replication_seed
-from qsession_sim.experiment.tasks import Task, TaskResult
+from qsession_sim.experiment.tasks import Task, TaskResult, replication_seed
 
 REPLICATIONS = 200
 JOBS = 10_000

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import qsession_sim as qs
 import scenarios
-from qsession_sim.simulation.service import Service
+from qsession_sim.service.simpy_driver import Service
 
 WANTED_MILLISECONDS = 15
 REPLICATIONS = 50

@@ -21,7 +21,7 @@ import polars as pl
 from qsession_sim.queueing.recursions import lindley
 from qsession_sim.queueing.step_functions import StepFunction, count_inside, time_percentiles, value_at
 from qsession_sim.scenario.load import load_scenario
-from qsession_sim.scenario.resolved import ResolvedScenario
+from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.units import HOUR, MINUTE, SECOND
 from qsession_sim.workload.draw import draw
 

@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from qsession_sim.scenario.load import Scenario as Scenario
     from qsession_sim.scenario.load import load_scenario as load_scenario
     from qsession_sim.scheduler.vocabulary import Mode as Mode
-    from qsession_sim.simulation.service import Progress as Progress
-    from qsession_sim.simulation.service import Service as Service
+    from qsession_sim.service.simpy_driver import Progress as Progress
+    from qsession_sim.service.simpy_driver import Service as Service
     from qsession_sim.units import format_duration as format_duration
     from qsession_sim.units import parse_duration as parse_duration
     from qsession_sim.workload.columns import Workload as Workload
     from qsession_sim.workload.describe import describe_workload as describe_workload
     from qsession_sim.workload.draw import draw as draw
-    from qsession_sim.workload.export import write_workload as write_workload
+    from qsession_sim.workload.formats import write_workload as write_workload
 
 __version__ = "0.1.0"
 
@@ -51,12 +51,12 @@ _HOME: Final = {
     "InvariantError": "errors",
     "Mode": "scheduler.vocabulary",
     "PolicyError": "errors",
-    "Progress": "simulation.service",
+    "Progress": "service.simpy_driver",
     "QSessionError": "errors",
     "Run": "results.run",
     "Scenario": "scenario.load",
     "ScenarioError": "errors",
-    "Service": "simulation.service",
+    "Service": "service.simpy_driver",
     "Configuration": "experiment.tasks",
     "Study": "experiment.study",
     "StudyError": "errors",
@@ -75,7 +75,7 @@ _HOME: Final = {
     "sweep": "experiment.studies",
     "simulate": "experiment.simulate",
     "tune": "experiment.tune",
-    "write_workload": "workload.export",
+    "write_workload": "workload.formats",
 }
 
 __all__ = ["__version__", "testing", *_HOME]  # noqa: PLE0604 - the names of _HOME are strings

@@ -10,7 +10,7 @@ from qsession_sim import __version__
 from qsession_sim.cli.main import main
 from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES, ROUTING_POLICIES
 from qsession_sim.scenario.load import load_scenario
-from qsession_sim.scenario.schema import json_schema
+from qsession_sim.scenario.translation import json_schema
 
 
 def test_version(capsys):

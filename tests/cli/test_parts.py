@@ -8,13 +8,12 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from qsession_sim.cli import console as consoles
-from qsession_sim.cli.columns import Column, print_columns
-from qsession_sim.cli.console import PIPE_WIDTH, output
+from qsession_sim.cli import terminal as consoles
 from qsession_sim.cli.progress import progress_bar, seconds_left, share_done
 from qsession_sim.cli.readable import one_line, readable_duration, readable_share, shortened
-from qsession_sim.cli.timeline import _axis, _paint
-from qsession_sim.simulation.service import Progress
+from qsession_sim.cli.summary import _axis, _paint
+from qsession_sim.cli.terminal import PIPE_WIDTH, Column, output, print_columns
+from qsession_sim.service.simpy_driver import Progress
 
 MS, S, M, H, D = 1_000, 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
 

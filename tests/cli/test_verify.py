@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from qsession_sim.cli.main import main
-from qsession_sim.queueing import session_theory
+from qsession_sim.queueing import theory
 from qsession_sim.verification import identities, suite
 from qsession_sim.verification.closed_clients import idle_timeout
 from qsession_sim.verification.figures import NAMES
@@ -26,13 +26,13 @@ def small(monkeypatch):
 @pytest.fixture
 def wrong_theory(monkeypatch):
     """What a gap holds is said to be 30 % more."""
-    right = session_theory.exponential_think
+    right = theory.exponential_think
 
     def wrong(mean_think, timeout, mean_service):
         found = right(mean_think, timeout, mean_service)
         return replace(found, mean_held=1.3 * found.mean_held)
 
-    monkeypatch.setattr(session_theory, "exponential_think", wrong)
+    monkeypatch.setattr(theory, "exponential_think", wrong)
 
 
 def test_table_has_a_row_for_each_comparison_and_identity(capsys):
@@ -74,7 +74,7 @@ def test_wrong_theory_is_told_and_the_exit_status_is_1(capsys, wrong_theory):
     assert [line for line in output.splitlines() if " ! " in line] == [output.splitlines()[2]]
     start = "qsession-sim: one session, T/m = 1: mean held in a gap is "
     assert errors.startswith(start)
-    assert "but session_theory.exponential_think gives 8.21757 (" in errors  # 13 (1 - 1/e)
+    assert "but theory.exponential_think gives 8.21757 (" in errors  # 13 (1 - 1/e)
 
 
 def test_broken_identity_is_told(capsys, monkeypatch):

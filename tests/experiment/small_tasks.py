@@ -9,8 +9,7 @@ from pathlib import Path
 
 from qsession_sim.experiment.metrics import as_metrics
 from qsession_sim.experiment.references import named_reference
-from qsession_sim.experiment.seeds import replication_seed
-from qsession_sim.experiment.tasks import Task
+from qsession_sim.experiment.tasks import Task, replication_seed
 from qsession_sim.scenario.load import load_scenario
 
 SCENARIO = {

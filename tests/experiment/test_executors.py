@@ -16,9 +16,8 @@ from dataclasses import replace
 import pytest
 
 from qsession_sim.errors import PolicyError, QSessionError, StudyError, TaskError
-from qsession_sim.experiment import executors, worker_pool
-from qsession_sim.experiment.executors import dask, in_process, processes
-from qsession_sim.experiment.remote_tasks import run_packed
+from qsession_sim.experiment import executors
+from qsession_sim.experiment.executors import dask, in_process, processes, run_packed
 from qsession_sim.experiment.tasks import run_task
 
 from .small_tasks import LIBRARY, USER_FILE, has_ended, in_order, lines, tasks
@@ -167,13 +166,13 @@ def test_threads_that_start_workers_at_once_leave_the_main_module_in_place():
     main, first_starts = sys.modules["__main__"], threading.Event()
 
     def start_first():
-        with worker_pool._without_main():
+        with executors._without_main():
             first_starts.set()
             time.sleep(0.05)
 
     def start_second():
         first_starts.wait()
-        with worker_pool._without_main():
+        with executors._without_main():
             time.sleep(0.1)
 
     threads = [threading.Thread(target=start) for start in (start_first, start_second)]

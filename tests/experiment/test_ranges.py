@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qsession_sim.errors import StudyError
-from qsession_sim.experiment.ranges import Range, read_range, read_ranges
+from qsession_sim.experiment.variations import Range, read_range, read_ranges
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from qsession_sim.experiment.ranges import read_range
 from qsession_sim.experiment.search import Merit, best, front, search
+from qsession_sim.experiment.variations import read_range
 
 
 def searched(texts, merit, evaluations=160, seed=1):

@@ -15,9 +15,9 @@ import qsession_sim as qs
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES, ROUTING_POLICIES
 from qsession_sim.scenario import load
-from qsession_sim.scheduler.rules import GAP_FILL, Routing, Rules
+from qsession_sim.scheduler.plan import GAP_FILL, Routing, Rules
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
-from qsession_sim.simulation.service import Service
+from qsession_sim.service.simpy_driver import Service
 from qsession_sim.testing import check_invariants
 
 BUSY: dict[str, Any] = {

@@ -7,13 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from qsession_sim.experiment.statistics_of_pairs import (
-    Estimate,
-    estimate,
-    holm,
-    paired_p_value,
-    with_holm,
-)
+from qsession_sim.experiment.estimates import Estimate, estimate, holm, paired_p_value, with_holm
 
 T_975_2 = 0.95 / math.sqrt(2 * 0.975 * 0.025)
 """The 0.975 quantile of Student's t with 2 degrees of freedom, in closed form; tables have 4.303."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from qsession_sim.errors import StudyError
-from qsession_sim.experiment.stopping import Precision, next_look, read_precision, replications_of
-from qsession_sim.queueing.confidence import Interval
+from qsession_sim.experiment.estimates import Precision, next_look, read_precision, replications_of
+from qsession_sim.queueing.statistics import Interval
 
 
 @pytest.mark.parametrize(

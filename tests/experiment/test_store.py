@@ -16,14 +16,7 @@ import pytest
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment import store as store_module
 from qsession_sim.experiment.executors import in_process
-from qsession_sim.experiment.store import (
-    Store,
-    StudyProgress,
-    carry_out,
-    merge_stores,
-    open_store,
-    read_plan,
-)
+from qsession_sim.experiment.store import Store, StudyProgress, carry_out, merge_stores, open_store, read_plan
 from qsession_sim.experiment.tasks import run_task
 
 from .small_tasks import LIBRARY, USER_FILE, has_ended, in_order, lines, tasks

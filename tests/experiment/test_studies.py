@@ -15,8 +15,8 @@ import pytest
 import qsession_sim as qs
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.references import named_reference
-from qsession_sim.experiment.seeds import replication_seed
 from qsession_sim.experiment.store import StudyProgress, merge_stores
+from qsession_sim.experiment.tasks import replication_seed
 
 SCENARIO: dict[str, Any] = {
     "seed": 7,

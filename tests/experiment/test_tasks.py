@@ -14,8 +14,7 @@ import qsession_sim as qs
 from qsession_sim.errors import PolicyError, StudyError
 from qsession_sim.experiment import plans, tasks
 from qsession_sim.experiment.plans import configurations_of, make_plan
-from qsession_sim.experiment.seeds import replication_seed
-from qsession_sim.experiment.tasks import Configuration, Task, TaskResult, run_task
+from qsession_sim.experiment.tasks import Configuration, Task, TaskResult, replication_seed, run_task
 
 SCENARIO: dict[str, Any] = {
     "seed": 7,
@@ -234,7 +233,7 @@ def test_what_has_no_batches_is_refused() -> None:
 
 
 def test_mser5_leaves_out_the_jobs_before_the_one_that_it_names() -> None:
-    from qsession_sim.queueing.series import mser5
+    from qsession_sim.queueing.statistics import mser5
 
     crowd = {"kind": "arrivals", "name": "crowd", "account": "lab", "count": 30, "qpu_time": "60s"}
     source = {

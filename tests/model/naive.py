@@ -10,8 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from qsession_sim.scheduler.plan import AccountSpec, ClientSpec, JobSpec, QpuSpec, SessionSpec, WindowSpec
-from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.plan import (
+    AccountSpec,
+    ClientSpec,
+    JobSpec,
+    QpuSpec,
+    Rules,
+    SessionSpec,
+    WindowSpec,
+)
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
 
 from . import naive_clients, naive_events, naive_limits, naive_qpu, naive_windows

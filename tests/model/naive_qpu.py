@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qsession_sim.scheduler.rules import Routing
+from qsession_sim.scheduler.plan import Routing
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, SessionState, WindowKind
 
 from . import naive_limits

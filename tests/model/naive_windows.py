@@ -6,13 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qsession_sim.scheduler.vocabulary import (
-    NEVER,
-    JobStatus,
-    Reason,
-    SessionState,
-    WindowKind,
-)
+from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason, SessionState, WindowKind
 
 from .histories import Stage
 from .naive_qpu import holder_of, job_on, reserved_for

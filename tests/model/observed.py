@@ -6,9 +6,9 @@ from array import array
 from collections.abc import Callable, Sequence
 
 from qsession_sim.policies.registry import queue_policy
-from qsession_sim.scheduler.journal import LOST_RUN_FIELDS, TRANSITION_FIELDS, WINDOW_FIELDS, Journal
+from qsession_sim.scheduler.columns import LOST_RUN_FIELDS, TRANSITION_FIELDS, WINDOW_FIELDS, Journal
 from qsession_sim.scheduler.plan import Plan
-from qsession_sim.scheduler.queue_policy import QueuePolicy, ordered_by
+from qsession_sim.scheduler.queues import QueuePolicy, ordered_by
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.transitions import ACCEPTS, STATE_OF, Phase
 from qsession_sim.scheduler.view import JobView

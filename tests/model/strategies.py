@@ -8,8 +8,18 @@ from dataclasses import dataclass, field, fields, replace
 from hypothesis import strategies as st
 from hypothesis.vendor.pretty import RepresentationPrinter
 
-from qsession_sim.scheduler.plan import AccountSpec, ClientSpec, JobSpec, QpuSpec, SessionSpec, WindowSpec
-from qsession_sim.scheduler.rules import EXCLUSIVE, NONE, SHARED, Rules
+from qsession_sim.scheduler.plan import (
+    EXCLUSIVE,
+    NONE,
+    SHARED,
+    AccountSpec,
+    ClientSpec,
+    JobSpec,
+    QpuSpec,
+    Rules,
+    SessionSpec,
+    WindowSpec,
+)
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, JobStatus, Mode, OnError, OnFinish, OnRejection
 
 from .naive_limits import WITHOUT_ACCOUNTS, Policy

@@ -5,8 +5,17 @@ from __future__ import annotations
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from qsession_sim.scheduler.plan import AccountSpec, JobSpec, QpuSpec, SessionSpec, SlidingLimit, WindowSpec
-from qsession_sim.scheduler.rules import ADAPTIVE, Routing, Rules
+from qsession_sim.scheduler.plan import (
+    ADAPTIVE,
+    AccountSpec,
+    JobSpec,
+    QpuSpec,
+    Routing,
+    Rules,
+    SessionSpec,
+    SlidingLimit,
+    WindowSpec,
+)
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 
 from .naive_limits import Policy

@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from qsession_sim.scheduler.plan import JobSpec, SessionSpec
-from qsession_sim.scheduler.rules import ADAPTIVE
+from qsession_sim.scheduler.plan import ADAPTIVE, JobSpec, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Rank, SessionState
 

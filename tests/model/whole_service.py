@@ -12,14 +12,20 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from qsession_sim.scheduler.plan import (
+    ADAPTIVE,
+    EXCLUSIVE,
+    GAP_FILL,
+    NONE,
+    SHARED,
     AccountSpec,
     JobSpec,
     QpuSpec,
+    Routing,
+    Rules,
     SessionSpec,
     SlidingLimit,
     WindowSpec,
 )
-from qsession_sim.scheduler.rules import ADAPTIVE, EXCLUSIVE, GAP_FILL, NONE, SHARED, Routing, Rules
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 
 from .naive_limits import Policy

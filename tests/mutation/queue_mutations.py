@@ -5,7 +5,7 @@ from __future__ import annotations
 from .mutation import Mutation, in_file
 
 _QUEUE = in_file(
-    "scheduler/queue.py",
+    "scheduler/queues.py",
     (
         "if not self._drop_gone(job_mode) or of_sessions[0] < job_mode[0]:",
         "if not self._drop_gone(job_mode) or of_sessions[0] > job_mode[0]:",
@@ -50,7 +50,7 @@ _QUEUE = in_file(
 )
 
 _QUEUE_POLICY = in_file(
-    "scheduler/queue_policy.py",
+    "scheduler/queues.py",
     (
         "return (*key(JobView(inputs, job, submitted_us)), submitted_us, job)",
         "return (*key(JobView(inputs, job, submitted_us)), job)",
@@ -80,7 +80,7 @@ _ACCOUNT_QUEUE = in_file(
 )
 
 _SCANNED_QUEUE = in_file(
-    "scheduler/scanned_queue.py",
+    "scheduler/queues.py",
     ("if first != second:", "if False:", "S50"),
     (
         "if self._reserved_for != NEVER and self._inputs.jobs.account[job] != self._reserved_for:",
@@ -133,7 +133,7 @@ _VIEW = in_file(
 )
 
 _STATIC_ORDERS = in_file(
-    "policies/static_orders.py",
+    "policies/builtin.py",
     ("return (-submitted_us, submitted_us, job)", "return (submitted_us, submitted_us, job)", "S50"),
     ("return (-priority[job], submitted_us, job)", "return (priority[job], submitted_us, job)", "S50"),
     (
@@ -164,7 +164,7 @@ _STATIC_ORDERS = in_file(
 )
 
 _ACCOUNT_ORDERS = in_file(
-    "policies/account_orders.py",
+    "policies/builtin.py",
     ("if spec is None or spec.allocation_us < 1:", "if spec is None:", "S63"),
     (
         "return self._usage.used_us(now_us, account, self._window_us) * _SCALE // spec.allocation_us",
@@ -180,7 +180,7 @@ _ACCOUNT_ORDERS = in_file(
 )
 
 _FAIR_QUEUEING = in_file(
-    "policies/fair_queueing.py",
+    "policies/builtin.py",
     ("tag_us = max(tag_us, self._virtual_us)", "pass", "S50"),
     (
         "tag_us += self._estimated_us(job) * self._largest // weight",
@@ -195,7 +195,7 @@ _FAIR_QUEUEING = in_file(
 )
 
 _SCORED_ORDERS = in_file(
-    "policies/scored_orders.py",
+    "policies/builtin.py",
     (
         "return (-(waited_us**3 * view.waiting_together(job) * _SCALE // job.estimate_us**3),)",
         "return (-(waited_us**2 * view.waiting_together(job) * _SCALE // job.estimate_us**2),)",
@@ -254,7 +254,7 @@ _BUILT_IN = in_file(
 )
 
 _KINDS = in_file(
-    "policies/kinds.py",
+    "policies/builtin.py",
     (
         "return static_queue(inputs, None if self.entries is None else self.entries(inputs), waits)",
         "return static_queue(inputs, None, waits)",
@@ -274,7 +274,7 @@ _KINDS = in_file(
 )
 
 _NAMES = in_file(
-    "policies/names.py",
+    "errors.py",
     ("close = get_close_matches(name, names, n=1)", "close = names[:1]", "S50"),
     ("if close:", "if False:", "S50"),
 )

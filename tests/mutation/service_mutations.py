@@ -13,7 +13,7 @@ _AGENDA = in_file(
 )
 
 _JOB_COLUMNS = in_file(
-    "scheduler/job_columns.py",
+    "scheduler/columns.py",
     ("if column or value != _DEFAULTS[name]:", "if value != _DEFAULTS[name]:", "S65"),
     ("column.extend([_DEFAULTS[name]] * (len(self) - len(column)))", "pass", "S65"),
     ("self._repeats[job] = self._repeats.get(repeats, repeats)", "self._repeats[job] = repeats", "S65"),
@@ -36,7 +36,7 @@ _JOB_COLUMNS = in_file(
 )
 
 _JOURNAL = in_file(
-    "scheduler/journal.py",
+    "scheduler/columns.py",
     ("if self.status[job] != JobStage.REJECTED:", "if True:", "S40"),
     ("self.ready_us[job] = submitted_us", "pass", "S40"),
     ("if started_us != NEVER and (job, started_us) not in lost_starts:", "if started_us != NEVER:", "S52"),
@@ -45,7 +45,7 @@ _JOURNAL = in_file(
 )
 
 _LANES = in_file(
-    "scheduler/lanes.py",
+    "scheduler/qpu.py",
     (
         "if self._of_job_mode + self._of_sessions < self._lanes:",
         "if self._of_job_mode + self._of_sessions <= self._lanes:",
@@ -169,7 +169,7 @@ _ROUTING = in_file(
 )
 
 _RULES = in_file(
-    "scheduler/rules.py",
+    "scheduler/plan.py",
     (
         "NONE = HoldPolicy(lets_job_mode_in=False, ittl_counts=False)",
         "NONE = HoldPolicy(lets_job_mode_in=False, ittl_counts=True)",
@@ -228,7 +228,7 @@ _SCHEDULER = in_file(
 )
 
 _USAGE = in_file(
-    "scheduler/usage.py",
+    "scheduler/limits.py",
     ("since_us = now_us - window_us", "since_us = now_us - window_us + 1", "S60"),
     ("used_us -= min(end_us, since_us) - start_us", "used_us -= since_us - start_us", "S60"),
     ("if end_us > since_us + found.longest_us:", "if end_us > since_us:", "S60"),

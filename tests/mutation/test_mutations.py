@@ -28,9 +28,8 @@ def test_there_are_at_least_sixty_and_no_two_are_the_same():
 
 def test_every_file_of_scheduler_and_policies_has_one():
     files = {f"{folder}/{path.name}" for folder in FOLDERS for path in (PACKAGE / folder).glob("*.py")}
-    assert {mutation.file for mutation in MUTATIONS} == files - {
-        f"{folder}/__init__.py" for folder in FOLDERS
-    }
+    without = {f"{folder}/__init__.py" for folder in FOLDERS} | {mutation.file for mutation in MUTATIONS}
+    assert files - without == set()
 
 
 def test_contributors_are_told_how_many_there_are():

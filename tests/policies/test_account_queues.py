@@ -11,11 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qsession_sim.policies.registry import queue_policy
-from qsession_sim.scheduler.plan import AccountSpec, JobSpec, Plan, QpuSpec, SessionSpec, WindowSpec
-from qsession_sim.scheduler.rules import ADAPTIVE, EXCLUSIVE, GAP_FILL, NONE, SHARED, Rules
-from qsession_sim.scheduler.scanned_queue import ScannedQueue
+from qsession_sim.scheduler.limits import Usage
+from qsession_sim.scheduler.plan import (
+    ADAPTIVE,
+    EXCLUSIVE,
+    GAP_FILL,
+    NONE,
+    SHARED,
+    AccountSpec,
+    JobSpec,
+    Plan,
+    QpuSpec,
+    Rules,
+    SessionSpec,
+    WindowSpec,
+)
+from qsession_sim.scheduler.queues import ScannedQueue
 from qsession_sim.scheduler.scheduler import Scheduler
-from qsession_sim.scheduler.usage import Usage
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, WindowKind
 
 ACCOUNTS = 4

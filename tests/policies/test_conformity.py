@@ -9,8 +9,7 @@ from random import Random
 import pytest
 
 from qsession_sim.policies.registry import QUEUE_POLICIES, queue_policy
-from qsession_sim.scheduler.plan import AccountSpec, JobSpec, Plan, SessionSpec
-from qsession_sim.scheduler.rules import SHARED, Rules
+from qsession_sim.scheduler.plan import SHARED, AccountSpec, JobSpec, Plan, Rules, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode
 

@@ -6,8 +6,8 @@ a free QPU and the others have to wait for it.
 
 from __future__ import annotations
 
+from qsession_sim.policies.builtin import random_number
 from qsession_sim.policies.registry import queue_policy
-from qsession_sim.policies.static_orders import random_number
 from qsession_sim.scheduler.plan import AccountSpec, JobSpec, Plan, SessionSpec, WindowSpec
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import Mode, WindowKind

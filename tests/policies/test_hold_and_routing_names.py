@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qsession_sim.policies.registry import HOLD_POLICIES, ROUTING_POLICIES, hold_policy, routing_policy
-from qsession_sim.scheduler.rules import HoldPolicy, Routing
+from qsession_sim.scheduler.plan import HoldPolicy, Routing
 
 
 def test_s51_names_of_hold_policies():

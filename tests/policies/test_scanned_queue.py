@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from qsession_sim.policies.user import UserPolicy
-from qsession_sim.scheduler.plan import AccountSpec, JobSpec, Plan, QpuSpec, SessionSpec, WindowSpec
-from qsession_sim.scheduler.rules import GAP_FILL, Rules
+from qsession_sim.scheduler.plan import (
+    GAP_FILL,
+    AccountSpec,
+    JobSpec,
+    Plan,
+    QpuSpec,
+    Rules,
+    SessionSpec,
+    WindowSpec,
+)
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, WindowKind
 

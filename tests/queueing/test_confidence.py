@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pytest
 
-from qsession_sim.queueing.confidence import (
+from qsession_sim.queueing.statistics import (
     Interval,
     batch_means_interval,
     mean_interval,

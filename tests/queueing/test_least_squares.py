@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from qsession_sim.queueing.least_squares import fit_line
+from qsession_sim.queueing.service_time import fit_line
 
 
 def table(*rows):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qsession_sim.queueing.series import (
+from qsession_sim.queueing.statistics import (
     WarmUp,
     autocorrelation,
     batch_means,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qsession_sim.queueing.session_theory import IdleTimeout, exponential_think
+from qsession_sim.queueing.theory import IdleTimeout, exponential_think
 
 positive = st.floats(0.01, 100.0)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qsession_sim.queueing import closed_theory, theory
+from qsession_sim.queueing import theory
 from qsession_sim.queueing.theory import LongRun
 
 loads = st.floats(0.01, 0.99)
@@ -179,7 +179,7 @@ def test_clients_of_exponential_service_solve_the_equations_of_balance(clients, 
     probabilities = [weight / sum(weights) for weight in weights]
     busy = 1 - probabilities[0]
     present = sum(k * probability for k, probability in enumerate(probabilities))
-    found = closed_theory.exponential_service(clients, float(think), float(service))
+    found = theory.exponential_service(clients, float(think), float(service))
     assert found.utilization == pytest.approx(float(busy), rel=1e-12)
     assert found.throughput == pytest.approx(float(busy / service), rel=1e-12)
     assert found.mean_in_system == pytest.approx(float(present), rel=1e-12)
@@ -200,29 +200,29 @@ def test_clients_of_constant_service_solve_the_chain_at_departures(clients, thin
     balance = np.vstack([chain.T - np.eye(clients), np.ones(clients)])
     stationary = np.linalg.lstsq(balance, np.append(np.zeros(clients), 1.0), rcond=None)[0]
     cycle = 1 + float(stationary[0]) * think / clients
-    found = closed_theory.constant_service(clients, think, 1.0)
+    found = theory.constant_service(clients, think, 1.0)
     assert found.utilization == pytest.approx(1 / cycle, rel=1e-9)
     assert found.mean_response == pytest.approx(clients * cycle - think, rel=1e-8)
 
 
 def test_one_client_never_waits():
     for queue in (
-        closed_theory.exponential_service(1, 3.0, 1.0),
-        closed_theory.constant_service(1, 3.0, 1.0),
+        theory.exponential_service(1, 3.0, 1.0),
+        theory.constant_service(1, 3.0, 1.0),
     ):
         assert queue.utilization == pytest.approx(0.25, rel=1e-12)
         assert queue.mean_response == pytest.approx(1.0, rel=1e-12)
         assert queue.mean_waiting == pytest.approx(0.0, abs=1e-12)
 
 
-@pytest.mark.parametrize("model", [closed_theory.exponential_service, closed_theory.constant_service])
+@pytest.mark.parametrize("model", [theory.exponential_service, theory.constant_service])
 def test_clients_that_do_not_think_keep_the_server_busy_and_wait_for_all_others(model):
     queue = model(4, 0.0, 2.0)
     assert (queue.utilization, queue.throughput, queue.mean_response) == (1.0, 0.5, 8.0)
     assert (queue.mean_queue_length, queue.mean_in_system) == (3.0, 4.0)
 
 
-@pytest.mark.parametrize("model", [closed_theory.exponential_service, closed_theory.constant_service])
+@pytest.mark.parametrize("model", [theory.exponential_service, theory.constant_service])
 def test_many_clients_saturate_the_server_without_overflow(model):
     """With far more clients than the server serves in a think time: R = N s - Z."""
     queue = model(2_000, 100.0, 1.0)
@@ -233,19 +233,19 @@ def test_many_clients_saturate_the_server_without_overflow(model):
 def test_two_clients_of_constant_service_that_think_for_very_long():
     """B = s exp(s / Z), so R = 2 s - Z (1 - exp(-s / Z)), which is s + s² / 2 Z up to s³ / 6 Z²."""
     for think in (1e6, 1e9, 1e15, 1e300):
-        queue = closed_theory.constant_service(2, think, 1.0)
+        queue = theory.constant_service(2, think, 1.0)
         assert queue.mean_response == pytest.approx(1 + 0.5 / think, abs=1e-12)
 
 
 def test_closed_models_beyond_the_floats_are_an_error_and_no_number():
     for arguments in ((3, 1.0, 1e308), (3, 1e-320, 1.0)):
         with pytest.raises(ValueError, match="beyond the floats"):
-            closed_theory.constant_service(*arguments)
+            theory.constant_service(*arguments)
     with pytest.raises(ValueError, match="beyond the floats"):
-        closed_theory.exponential_service(3, 1.0, 1e308)
+        theory.exponential_service(3, 1.0, 1e308)
 
 
-@pytest.mark.parametrize("model", [closed_theory.exponential_service, closed_theory.constant_service])
+@pytest.mark.parametrize("model", [theory.exponential_service, theory.constant_service])
 def test_closed_models_refuse_what_they_are_not_about(model):
     with pytest.raises(ValueError, match="at least 1 client"):
         model(0, 1.0, 1.0)

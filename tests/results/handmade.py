@@ -9,16 +9,10 @@ import numpy as np
 
 from qsession_sim.results.record import Record
 from qsession_sim.results.run import Run
-from qsession_sim.scheduler.rules import EXCLUSIVE, GAP_FILL, NONE, SHARED
+from qsession_sim.scheduler.plan import EXCLUSIVE, GAP_FILL, NONE, SHARED
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason
-from qsession_sim.workload.columns import (
-    ClientColumns,
-    JobColumns,
-    ListedNames,
-    SessionColumns,
-    Workload,
-)
+from qsession_sim.workload.columns import ClientColumns, JobColumns, ListedNames, SessionColumns, Workload
 
 ACCOUNTS = ("lab-a", "lab-b")
 STREAMS = ("explicit",)

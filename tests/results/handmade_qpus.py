@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qsession_sim.results.record import Record, Setting
-from qsession_sim.scheduler.plan import QpuSpec, WindowSpec
-from qsession_sim.scheduler.rules import SHARED, Rules
+from qsession_sim.scheduler.plan import SHARED, QpuSpec, Rules, WindowSpec
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, JobStatus, Reason, WindowKind
 from results.handmade import SESSION, make_record

@@ -17,7 +17,7 @@ import pytest
 import qsession_sim
 from qsession_sim.errors import BundleError
 from qsession_sim.results import bundle
-from qsession_sim.results.provenance import record_digest
+from qsession_sim.results.bundle import record_digest
 from qsession_sim.results.run import load
 from qsession_sim.results.tables import TABLES, Tables
 from results.handmade import make_record, make_run
@@ -297,4 +297,4 @@ def test_no_file_of_the_results_imports_one_that_imports_it():
         for path in folder.glob("*.py")
     }
     order = list(TopologicalSorter(imports).static_order())  # raises CycleError
-    assert order.index("provenance") < order.index("run")
+    assert order.index("bundle") < order.index("run")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import polars as pl
 from testing.scheduled import scheduled_run
 
-from qsession_sim.results.provenance import record_digest
-from qsession_sim.scheduler.plan import AccountSpec, JobSpec, QpuSpec, SessionSpec
-from qsession_sim.scheduler.rules import SHARED, Rules
+from qsession_sim.results.bundle import record_digest
+from qsession_sim.scheduler.plan import SHARED, AccountSpec, JobSpec, QpuSpec, Rules, SessionSpec
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from results.handmade import make_record, make_run
 from results.handmade_qpus import delayed, reserved, side_by_side, stormy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from qsession_sim.results.names import name_of, name_series
+from qsession_sim.results.columns import name_of, name_series
 from qsession_sim.results.periods import active_periods
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason

@@ -8,29 +8,40 @@ from pathlib import Path
 import pytest
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.client_habits import EarlyStop, GeometricShots, LinearShots, ShotStep, SteppedShots
-from qsession_sim.scenario.human import (
+from qsession_sim.scenario.load import load_scenario
+from qsession_sim.scenario.models import (
+    Client,
+    EarlyStop,
+    GeometricShots,
+    HumanAccount,
     HumanArrivals,
     HumanBatches,
+    HumanClock,
+    HumanEstimate,
     HumanExplicit,
     HumanIterative,
     HumanJob,
+    HumanPauses,
+    HumanPlan,
     HumanPolicies,
     HumanQPU,
     HumanRules,
     HumanScenario,
     HumanSession,
+    HumanTimeouts,
+    HumanTrace,
+    HumanUsers,
+    HumanWindow,
+    InferredSessions,
+    LinearShots,
+    Quota,
+    ShotStep,
+    SteppedShots,
+    SubmissionRate,
+    TraceColumns,
 )
-from qsession_sim.scenario.human_accounts import HumanAccount, HumanClock, HumanPlan, HumanTimeouts
-from qsession_sim.scenario.human_clients import HumanPauses, HumanUsers
-from qsession_sim.scenario.human_qpus import HumanEstimate, HumanWindow
-from qsession_sim.scenario.human_service import HumanColumns, HumanServiceTime
-from qsession_sim.scenario.human_trace import HumanTrace
-from qsession_sim.scenario.load import load_scenario
-from qsession_sim.scenario.profile_plans import PROFILE_PLANS
-from qsession_sim.scenario.resolved_accounts import Client, Quota, SubmissionRate
-from qsession_sim.scenario.resolved_trace import InferredSessions, TraceColumns
-from qsession_sim.scenario.service_presets import preset_names
+from qsession_sim.scenario.resolve import PROFILE_PLANS
+from qsession_sim.scenario.service import HumanColumns, HumanServiceTime, preset_names
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "scenario.md"
 TEXT = REFERENCE.read_text(encoding="utf-8")

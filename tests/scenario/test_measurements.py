@@ -7,8 +7,8 @@ import gzip
 import pytest
 
 from qsession_sim.errors import ScenarioError
+from qsession_sim.scenario.files import fit_measurements
 from qsession_sim.scenario.load import load_scenario
-from qsession_sim.scenario.measurements import fit_measurements
 
 TABLE = "seconds,shots,circuits\n2,1000,1\n5,1000,2\n5,3000,1\n"
 COLUMNS = {"time": "seconds", "shots": "shots", "circuits": "circuits"}

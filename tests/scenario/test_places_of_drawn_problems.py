@@ -7,7 +7,7 @@ import pytest
 from qsession_sim.errors import ScenarioError
 from qsession_sim.experiment.simulate import simulate
 from qsession_sim.scenario.load import load_scenario
-from qsession_sim.simulation import endless, service
+from qsession_sim.service import simpy_driver
 
 SCENARIO = """\
 workload:
@@ -96,8 +96,8 @@ def test_malformed_lines_of_a_trace_stay_in_their_order(tmp_path, monkeypatch):
 
 def test_windows_that_let_no_job_through_are_told_at_the_qpus(tmp_path, file, monkeypatch):
     """S52: maintenance without a gap; `qpus` is in line 2, its value from column 7."""
-    monkeypatch.setattr(endless, "PATIENCE_EVENTS", 1000)
-    monkeypatch.setattr(service, "EVENTS_BETWEEN_REPORTS", 100)
+    monkeypatch.setattr(simpy_driver, "PATIENCE_EVENTS", 1000)
+    monkeypatch.setattr(simpy_driver, "EVENTS_BETWEEN_REPORTS", 100)
     window = "{kind: maintenance, at: 0s, every: 1s, duration: 1s}"
     job = "{id: a, at: 0s, account: lab, qpu_time: 1s}"
     text = (

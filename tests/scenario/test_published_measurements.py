@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from qsession_sim.scenario.files import fit_measurements
 from qsession_sim.scenario.load import load_scenario
-from qsession_sim.scenario.measurements import fit_measurements
-from qsession_sim.scenario.service_presets import read_preset
+from qsession_sim.scenario.service import read_preset
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "qpu_seconds"
 

@@ -8,8 +8,8 @@ import pytest
 
 from qsession_sim.policies.registry import QUEUE_POLICIES
 from qsession_sim.scenario.load import load_scenario
-from qsession_sim.scenario.queue_policies import PARAMETERS, QueuePolicySettings
-from qsession_sim.scenario.schema import json_schema
+from qsession_sim.scenario.models import PARAMETERS, QueuePolicySettings
+from qsession_sim.scenario.translation import json_schema
 
 
 def resolved(queue, *overrides):

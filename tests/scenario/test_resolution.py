@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qsession_sim.scenario.human import HumanScenario
 from qsession_sim.scenario.load import load_scenario
+from qsession_sim.scenario.models import HumanScenario, ResolvedScenario
 from qsession_sim.scenario.profiles import PROFILES
-from qsession_sim.scenario.quantities import format_coefficient
-from qsession_sim.scenario.resolved import ResolvedScenario
-from qsession_sim.scenario.service_presets import preset_names
+from qsession_sim.scenario.service import preset_names
+from qsession_sim.scenario.values import format_coefficient
 from qsession_sim.units import HOUR, MINUTE, SECOND, format_duration
 
 durations = st.integers(0, 10**12).map(format_duration)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from qsession_sim.scenario.schema import json_schema
+from qsession_sim.scenario.translation import json_schema
 
 HERE = Path(__file__).parent
 SCHEMA = json_schema()

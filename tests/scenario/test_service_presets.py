@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qsession_sim.scenario.load import load_scenario
-from qsession_sim.scenario.service_presets import preset_names, read_preset
+from qsession_sim.scenario.service import preset_names, read_preset
 
 
 def resolved(**service_time):

@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from qsession_sim.scheduler.journal import Journal
-from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, SessionSpec
-from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.columns import Journal
+from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, Rules, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.view import QueueKey

@@ -9,9 +9,8 @@ from functools import partial
 import pytest
 
 from qsession_sim.scheduler.agenda import Agenda
-from qsession_sim.scheduler.plan import SessionSpec
-from qsession_sim.scheduler.queue import CAN_PREPARE, CAN_START, StaticQueue
-from qsession_sim.scheduler.rules import EXCLUSIVE
+from qsession_sim.scheduler.plan import EXCLUSIVE, SessionSpec
+from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START, StaticQueue
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.vocabulary import Entity, JobStage, Rank
 

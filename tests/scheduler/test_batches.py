@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qsession_sim.scheduler.plan import JobSpec, SessionSpec
-from qsession_sim.scheduler.rules import EXCLUSIVE, NONE, SHARED, Rules
+from qsession_sim.scheduler.plan import EXCLUSIVE, NONE, SHARED, JobSpec, Rules, SessionSpec
 from qsession_sim.scheduler.vocabulary import Mode
 
 CREATED_AND_STARTED_AT_0 = ["0 s0 ABSENT CREATE OPEN", "0 s0 OPEN START RUNNING"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, SessionSpec
-from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, Rules, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, OnFinish, OnRejection
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from qsession_sim.scheduler.plan import JobSpec, QpuSpec, SessionSpec
-from qsession_sim.scheduler.rules import ADAPTIVE, GAP_FILL, Rules
+from qsession_sim.scheduler.plan import ADAPTIVE, GAP_FILL, JobSpec, QpuSpec, Rules, SessionSpec
 from qsession_sim.scheduler.vocabulary import Mode
 
 FILL = Rules(hold=GAP_FILL)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from qsession_sim.scheduler.limits import Usage
 from qsession_sim.scheduler.plan import (
+    SHARED,
     AccountSpec,
     ClientSpec,
     JobSpec,
     QpuSpec,
+    Rules,
     SessionSpec,
     SlidingLimit,
     WindowSpec,
 )
-from qsession_sim.scheduler.rules import SHARED, Rules
-from qsession_sim.scheduler.usage import Usage
 from qsession_sim.scheduler.vocabulary import Mode, OnRejection, WindowKind
 
 TWO = ("a", "b")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qsession_sim.errors import IllegalTransitionError, SchedulerUsageError
-from qsession_sim.scheduler.plan import JobSpec, Plan, SessionSpec, WindowSpec
-from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.plan import JobSpec, Plan, Rules, SessionSpec, WindowSpec
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import Rank, WindowKind
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from qsession_sim.scheduler.plan import JobSpec, QpuSpec, SessionSpec, WindowSpec
-from qsession_sim.scheduler.rules import SHARED, Rules
+from qsession_sim.scheduler.plan import SHARED, JobSpec, QpuSpec, Rules, SessionSpec, WindowSpec
 from qsession_sim.scheduler.vocabulary import PUBLIC_STATUS, JobStage, JobStatus, Mode, WindowKind
 
 ONE_LANE = (QpuSpec(lanes=1),)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from qsession_sim.scheduler.plan import JobSpec, SessionSpec
-from qsession_sim.scheduler.rules import SHARED, Rules
+from qsession_sim.scheduler.plan import SHARED, JobSpec, Rules, SessionSpec
 
 CREATED_AND_STARTED_AT_0 = ["0 s0 ABSENT CREATE OPEN", "0 s0 OPEN START RUNNING"]
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from qsession_sim.scheduler.plan import JobSpec, SessionSpec
-from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.plan import JobSpec, Rules, SessionSpec
 from qsession_sim.scheduler.vocabulary import Mode
 
 CREATED_AND_STARTED_AT_0 = ["0 s0 ABSENT CREATE OPEN", "0 s0 OPEN START RUNNING"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from qsession_sim.scheduler.plan import ClientSpec, JobSpec, QpuSpec, SessionSpec
-from qsession_sim.scheduler.rules import Routing, Rules
+from qsession_sim.scheduler.plan import ClientSpec, JobSpec, QpuSpec, Routing, Rules, SessionSpec
 from qsession_sim.scheduler.vocabulary import NEVER, OnError
 
 TWO = (QpuSpec(), QpuSpec())

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qsession_sim.errors import IllegalTransitionError
-from qsession_sim.scheduler.plan import SessionSpec
-from qsession_sim.scheduler.rules import EXCLUSIVE
+from qsession_sim.scheduler.plan import EXCLUSIVE, SessionSpec
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.transitions import (
     ACCEPTS,

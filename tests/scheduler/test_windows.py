@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qsession_sim.scheduler.plan import JobSpec, QpuSpec, SessionSpec, WindowSpec
-from qsession_sim.scheduler.rules import SHARED, Rules
+from qsession_sim.scheduler.plan import SHARED, JobSpec, QpuSpec, Rules, SessionSpec, WindowSpec
 from qsession_sim.scheduler.vocabulary import Mode, WindowKind
 
 MAINTENANCE, RESERVATION, OUTAGE, CALIBRATION = WindowKind

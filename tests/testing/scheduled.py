@@ -8,17 +8,10 @@ from types import SimpleNamespace
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.results.record import Setting
 from qsession_sim.results.run import Run
-from qsession_sim.scheduler.plan import JobSpec, Plan, SessionSpec
-from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.plan import JobSpec, Plan, Rules, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
-from qsession_sim.simulation.entities import Entities
-from qsession_sim.workload.columns import (
-    ClientColumns,
-    JobColumns,
-    ListedNames,
-    SessionColumns,
-    Workload,
-)
+from qsession_sim.service.entities import Entities
+from qsession_sim.workload.columns import ClientColumns, JobColumns, ListedNames, SessionColumns, Workload
 
 ACCOUNTS = ("lab-a", "lab-b", "lab-c")
 

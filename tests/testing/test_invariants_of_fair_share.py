@@ -7,12 +7,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from qsession_sim.scheduler.plan import AccountSpec, JobSpec, QpuSpec, SessionSpec, WindowSpec
-from qsession_sim.scheduler.rules import GAP_FILL, Rules
+from qsession_sim.scheduler.plan import (
+    GAP_FILL,
+    AccountSpec,
+    JobSpec,
+    QpuSpec,
+    Rules,
+    SessionSpec,
+    WindowSpec,
+)
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 from qsession_sim.testing import check_invariants
 from qsession_sim.testing.facts import Facts
-from qsession_sim.testing.fairness_identities import check_fair_share
+from qsession_sim.testing.job_identities import check_fair_share
 from testing.corruptions import broken_rules, violation
 from testing.scheduled import scheduled_run
 

@@ -6,8 +6,21 @@ from random import Random
 
 import pytest
 
-from qsession_sim.scheduler.plan import AccountSpec, JobSpec, QpuSpec, SessionSpec, SlidingLimit, WindowSpec
-from qsession_sim.scheduler.rules import ADAPTIVE, EXCLUSIVE, GAP_FILL, NONE, SHARED, Routing, Rules
+from qsession_sim.scheduler.plan import (
+    ADAPTIVE,
+    EXCLUSIVE,
+    GAP_FILL,
+    NONE,
+    SHARED,
+    AccountSpec,
+    JobSpec,
+    QpuSpec,
+    Routing,
+    Rules,
+    SessionSpec,
+    SlidingLimit,
+    WindowSpec,
+)
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, WindowKind
 from qsession_sim.testing import check_invariants
 from testing.scheduled import scheduled_run

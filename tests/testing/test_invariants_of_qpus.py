@@ -20,8 +20,7 @@ from results.handmade_qpus import (
 )
 
 from qsession_sim.results.record import Setting
-from qsession_sim.scheduler.plan import JobSpec, QpuSpec, SessionSpec, WindowSpec
-from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.plan import JobSpec, QpuSpec, Rules, SessionSpec, WindowSpec
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.testing import check_invariants

@@ -10,8 +10,8 @@ import pytest
 
 from qsession_sim.errors import PolicyError
 from qsession_sim.scenario.yaml_source import read_yaml
-from qsession_sim.testing import policy_checks
-from qsession_sim.testing.policy_checks import check_policy
+from qsession_sim.testing import policies
+from qsession_sim.testing.policies import check_policy
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_built_in_policy_passes(policy):
     ],
 )
 def test_the_property_that_fails_is_named_with_a_scenario(contracts, monkeypatch, name, told):
-    monkeypatch.setattr(policy_checks, "MOST_SHRINKS", 5)  # what is told does not depend on it
+    monkeypatch.setattr(policies, "MOST_SHRINKS", 5)  # what is told does not depend on it
     with pytest.raises(PolicyError) as caught:
         check_policy(getattr(contracts, name))
     message, _, yaml = str(caught.value).partition("\nIt shows in this scenario:\n\n")

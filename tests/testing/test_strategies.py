@@ -10,7 +10,7 @@ import qsession_sim as qs
 from qsession_sim.scenario.yaml_source import read_yaml, write_yaml
 from qsession_sim.scheduler.vocabulary import Mode
 from qsession_sim.testing.invariants import check_invariants
-from qsession_sim.testing.live_commands import Command, Commands, Wait, WaitFor, commands
+from qsession_sim.testing.machine import Command, Commands, Wait, WaitFor, commands
 from qsession_sim.testing.strategies import ScenarioExample, WorkloadExample, scenarios, workloads
 
 repeatable = settings(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from qsession_sim.experiment.simulate import simulate
-from qsession_sim.queueing import closed_theory, session_theory, theory
+from qsession_sim.queueing import theory
 from qsession_sim.queueing.recursions import lindley
 from qsession_sim.verification import closed_clients, identities, open_queues
 from qsession_sim.verification.scenarios import constant, exponential
@@ -128,7 +128,7 @@ def test_names_of_experiments_and_so_their_random_numbers_differ():
 
 
 def test_names_of_formulas_exist():
-    modules = {"theory": theory, "closed_theory": closed_theory, "session_theory": session_theory}
+    modules = {"theory": theory}
     found = verify(seed=1, experiments=SMALL[:1]).comparisons
     for comparison in found:
         module, _, function = comparison.formula.partition(".")

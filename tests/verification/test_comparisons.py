@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from qsession_sim.queueing.confidence import Interval, mean_interval
+from qsession_sim.queueing.statistics import Interval, mean_interval
 from qsession_sim.verification.comparisons import Comparison, critical_z, detectable, differing
 
 

@@ -13,10 +13,16 @@ import pytest
 from scipy.stats import binomtest
 
 import qsession_sim as qs
-from qsession_sim.experiment.statistics_of_pairs import estimate, holm, paired_p_value
-from qsession_sim.experiment.stopping import DEFAULT_BOUND, Precision, next_look
-from qsession_sim.queueing.confidence import Float64Array, mean_interval
+from qsession_sim.experiment.estimates import (
+    DEFAULT_BOUND,
+    Precision,
+    estimate,
+    holm,
+    next_look,
+    paired_p_value,
+)
 from qsession_sim.queueing.recursions import lindley
+from qsession_sim.queueing.statistics import Float64Array, mean_interval
 from qsession_sim.units import SECOND
 
 STUDIES = 400

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qsession_sim.units import SECOND
-from qsession_sim.verification.cycles import Cycles, Jobs, arrivals_to_empty
+from qsession_sim.verification.comparisons import Cycles, Jobs, arrivals_to_empty
 
 
 def jobs(rows: list[tuple[int, int, int]], stream: int = 0) -> Jobs:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from qsession_sim.queueing import closed_theory, session_theory, theory
+from qsession_sim.queueing import theory
 from qsession_sim.verification.comparisons import detectable
 from qsession_sim.verification.suite import DEFAULT_SEED, verify
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.verification
 DOCS = Path(__file__).parents[2] / "docs"
 FORMULAS = sorted(
     f"{module.__name__.rpartition('.')[2]}.{name}"
-    for module in (theory, closed_theory, session_theory)
+    for module in (theory,)
     for name, thing in vars(module).items()
     if not name.startswith("_")
     and getattr(thing, "__module__", "") == module.__name__

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from qsession_sim.scenario.resolved import ResolvedScenario
-from qsession_sim.workload import Workload
+from qsession_sim.scenario.models import ResolvedScenario
+from qsession_sim.workload.columns import Workload
 
 Settings = dict[str, Any]
 

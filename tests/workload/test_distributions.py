@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from qsession_sim.scenario.resolved import CountDistribution, DurationDistribution
-from qsession_sim.workload.distributions import counts, durations_us, mean, sample
+from qsession_sim.scenario.models import CountDistribution, DurationDistribution
+from qsession_sim.scenario.values import mean
+from qsession_sim.workload.distributions import counts, durations_us, sample
 
 DRAWS = 100_000
 SECONDS = 1e6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.quantities import MOST_ROWS
+from qsession_sim.scenario.values import MOST_ROWS
 from qsession_sim.units import SECOND
 from qsession_sim.workload import draw
 

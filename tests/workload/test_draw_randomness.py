@@ -15,8 +15,8 @@ import pytest
 
 import qsession_sim
 from qsession_sim.workload import draw
-from qsession_sim.workload.random_streams import Purpose, stream_generator
-from qsession_sim.workload.renewal import renewal_times_us
+from qsession_sim.workload.part import Purpose, stream_generator
+from qsession_sim.workload.starts import renewal_times_us
 
 REFERENCES = {"after", "session", "client", "account", "stream", "first_job"}
 
@@ -273,7 +273,7 @@ def test_another_process_with_another_hash_seed_draws_the_same_bytes(scenario, e
     given = scenario(everyday, vqe, sweeps, sigma=0.32)
     program = (
         "import sys\n"
-        "from qsession_sim.scenario.resolved import ResolvedScenario\n"
+        "from qsession_sim.scenario.models import ResolvedScenario\n"
         "from qsession_sim.workload import draw\n"
         "print(draw(ResolvedScenario.model_validate_json(sys.stdin.read())).digest())\n"
     )

@@ -9,9 +9,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.moments import count_mean, regularized_gamma, share_within
-from qsession_sim.scenario.resolved import CountDistribution, DurationDistribution
-from qsession_sim.workload.distributions import mean, sample, variance
+from qsession_sim.scenario.models import CountDistribution, DurationDistribution
+from qsession_sim.scenario.values import count_mean, mean, regularized_gamma, share_within, variance
+from qsession_sim.workload.distributions import sample
 
 DRAWS = 100_000
 SEED = 20240402

@@ -8,12 +8,9 @@ from typing import Annotated, Final
 import typer
 
 from qsession_sim import __version__
-from qsession_sim.cli.compare import compare
-from qsession_sim.cli.policies import policies
-from qsession_sim.cli.replicate import replicate
 from qsession_sim.cli.run import run
-from qsession_sim.cli.scenario import resolve, schema, validate
-from qsession_sim.cli.sweep import sweep
+from qsession_sim.cli.scenario import policies, resolve, schema, validate
+from qsession_sim.cli.studies import compare, replicate, sweep
 from qsession_sim.cli.tune import tune
 from qsession_sim.cli.verify import verify
 from qsession_sim.cli.workload import describe, export

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qsession_sim.cli.options import Hold, Policy, Routing, Seed, Settings, SkipBadLines, one_of, settings_of
 from qsession_sim.cli.scenario import ScenarioFile
-from qsession_sim.cli.settings import Seed, Settings, SkipBadLines, one_of, settings_of
-from qsession_sim.cli.study_options import Hold, Policy, Routing
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def run(
         skip_bad_lines=skip_bad_lines,
     )
     if not quiet:
-        from qsession_sim.cli.notes import print_warnings
+        from qsession_sim.cli.terminal import print_warnings
 
         print_warnings(loaded)
     saved = False
@@ -91,13 +90,13 @@ def run(
 
 def _print(finished: Run, output_format: OutputFormat) -> None:
     if output_format is OutputFormat.JSON:
-        from qsession_sim.cli.documents import print_json
+        from qsession_sim.cli.terminal import print_json
         from qsession_sim.results.bundle import json_text
 
         print_json(json_text(finished.summary()))
     else:
-        from qsession_sim.cli.console import output as standard_output
         from qsession_sim.cli.summary import print_summary
+        from qsession_sim.cli.terminal import output as standard_output
 
         print_summary(standard_output(), finished)
 

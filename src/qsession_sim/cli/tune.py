@@ -6,10 +6,7 @@ from typing import Annotated
 
 import typer
 
-from qsession_sim.cli.scenario import ScenarioFile
-from qsession_sim.cli.settings import Seed, Settings, SkipBadLines, settings_of
-from qsession_sim.cli.study_commands import print_found, told
-from qsession_sim.cli.study_options import (
+from qsession_sim.cli.options import (
     DaskAddress,
     Hold,
     HowToPrint,
@@ -17,12 +14,18 @@ from qsession_sim.cli.study_options import (
     Policy,
     Quiet,
     Routing,
+    Seed,
+    Settings,
+    SkipBadLines,
     StudyDirectory,
     StudyFormat,
     Workers,
     at_least,
     chosen_executor,
+    settings_of,
 )
+from qsession_sim.cli.scenario import ScenarioFile
+from qsession_sim.cli.studies import print_found, told
 from qsession_sim.interrupts import interrupts_afterwards
 
 
@@ -82,9 +85,9 @@ def tune(
     All candidates are simulated on the same workloads. The best one is then compared with the scenario as it
     stands on new workloads.
     """
+    from qsession_sim.cli.progress import study_progress
     from qsession_sim.cli.readable import one_line
-    from qsession_sim.cli.study_progress import study_progress
-    from qsession_sim.cli.tuning_tables import print_tuning
+    from qsession_sim.cli.study_tables import print_tuning
     from qsession_sim.experiment.tune import tune as find
 
     executor = chosen_executor(workers, dask_address)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qsession_sim.cli.settings import one_of
+from qsession_sim.cli.options import one_of
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _seed(text: str | None) -> int | None:
 
 def _check_place(output: str) -> None:
     from qsession_sim.errors import BundleError
-    from qsession_sim.verification.directory import check_new_directory
+    from qsession_sim.verification.report import check_new_directory
 
     try:
         check_new_directory(output)
@@ -83,7 +83,7 @@ def _check_place(output: str) -> None:
 
 def _write(found: Verification, output: str, quiet: bool) -> None:
     from qsession_sim.cli.readable import one_line
-    from qsession_sim.verification.directory import write_verification
+    from qsession_sim.verification.report import write_verification
 
     with interrupts_afterwards():
         has_figures = write_verification(found, output)
@@ -98,7 +98,7 @@ def _print(found: Verification, output_format: ReportFormat) -> None:
     from qsession_sim.verification import report
 
     if output_format is ReportFormat.JSON:
-        from qsession_sim.cli.documents import print_json
+        from qsession_sim.cli.terminal import print_json
         from qsession_sim.results.bundle import json_text
 
         print_json(json_text(report.as_json(found)))
@@ -136,7 +136,7 @@ def _failures(found: Verification) -> Iterator[str]:
 @contextmanager
 def _status() -> Iterator[Callable[[str], None] | None]:
     """What is simulated, on standard error; nothing if that is not a terminal."""
-    from qsession_sim.cli.console import errors
+    from qsession_sim.cli.terminal import errors
 
     console = errors()
     if not console.is_terminal:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qsession_sim.cli.settings import Seed, Settings, SkipBadLines, a_name, one_of, settings_of
+from qsession_sim.cli.options import Seed, Settings, SkipBadLines, a_name, one_of, settings_of
 
 if TYPE_CHECKING:
     from qsession_sim.workload.columns import Workload
@@ -44,7 +44,7 @@ def describe(
 
     description = describe_workload(_drawn(workload, seed, settings, skip_bad_lines))
     if output_format is DescriptionFormat.JSON:
-        from qsession_sim.cli.documents import print_json
+        from qsession_sim.cli.terminal import print_json
         from qsession_sim.results.bundle import json_text
 
         print_json(json_text(description))
@@ -73,7 +73,7 @@ def export(
     """
     _check_file(file)
     from qsession_sim.cli.readable import left_out, one_line
-    from qsession_sim.workload.export import write_workload
+    from qsession_sim.workload.formats import write_workload
 
     drawn = _drawn(workload, seed, settings, skip_bad_lines)
     for lost in write_workload(drawn, file):
@@ -85,7 +85,7 @@ def export(
 def _check_file(file: str) -> None:
     """Tell before a long drawing, not after it, that the workload could not be written."""
     from qsession_sim.errors import WorkloadFileError
-    from qsession_sim.workload.export import check_workload_file
+    from qsession_sim.workload.formats import check_workload_file
 
     try:
         check_workload_file(file)

@@ -3,34 +3,199 @@
 from __future__ import annotations
 
 import logging
+import os
+import pickle
 import platform
+import signal
+import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from traceback import extract_tb
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
-from qsession_sim.errors import StudyError, TaskError
-from qsession_sim.experiment.remote_tasks import (
-    carry_out,
-    describe_task,
-    packed,
-    refuse_in_worker,
-    run_packed,
-)
-from qsession_sim.experiment.tasks import Task, TaskResult
-from qsession_sim.experiment.whole_numbers import whole_number
+from qsession_sim.errors import QSessionError, StudyError, TaskError
+from qsession_sim.experiment.tasks import Task, TaskResult, run_task, whole_number
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from qsession_sim.experiment.worker_pool import Pool
+
+# -- Tasks in other processes: what travels to them, what is refused there, and errors that name the task.
+
+
+def carry_out(task: Task) -> TaskResult:
+    """Carry out a task; whatever goes wrong is a `QSessionError` that names the task."""
+    try:
+        return run_task(task)
+    except QSessionError:
+        raise
+    except (Exception, SystemExit) as error:
+        place = extract_tb(error.__traceback__)[-1]
+        raise TaskError(
+            f"{describe_task(task)} failed: {type(error).__name__}: {error} "
+            f"({Path(place.filename).name}:{place.lineno})"
+        ) from error
+
+
+def run_packed(content: bytes, task_id: str) -> TaskResult:
+    """As `carry_out`, in a worker. What a task refers to is looked for here, not by the pool, to which a
+    policy that cannot be found is a dead worker."""
+    _thread.works = True
+    try:
+        task: Task = pickle.loads(content)  # noqa: S301 - from the process that this one works for
+        _refuse_other_versions(task, task_id)
+        return carry_out(task)
+    finally:
+        _thread.works = False
+
+
+_thread: Final = threading.local()
+"""`works` where a task is carried out for another process."""
+
+
+def refuse_in_worker() -> None:
+    """A script without guard that is loaded for its functions would start workers that load it, and so on."""
+    if getattr(_thread, "works", False):
+        raise StudyError(
+            "a worker that loaded this file to find a function was asked for a study; keep what is no "
+            "function under if __name__ == '__main__':"
+        )
+
+
+def _refuse_other_versions(task: Task, task_id: str) -> None:
+    if replace(task).id != task_id:  # computed anew, from what is installed here
+        raise StudyError(
+            f"the worker {platform.node()} has other versions of qsession-sim, NumPy, polars or SimPy than "
+            f"the process that plans the study, so its results could differ; install the same ones"
+        )
+
+
+def packed(task: Task) -> tuple[bytes, str]:
+    """What `run_packed` takes."""
+    return pickle.dumps(task), task.id
+
+
+def describe_task(task: Task) -> str:
+    """A task in words."""
+    return f"configuration {task.configuration!r}, replication {task.replication} (seed {task.seed})"
+
+
+# -- Worker processes on this machine: spawned, deaf to Ctrl-C, and never longer-lived than their parent.
+#
+# They do not import the script that started them, as those of the standard library do: that fails for a
+# program
+# from standard input, and begins a script without `if __name__ == "__main__":` once more in each worker.
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Workers, and both ends of a connection to them: they end when `held` is closed, by us or by the system
+    when this process is killed."""
+
+    executor: ProcessPoolExecutor
+    lifeline: Connection
+    held: Connection
+
+    def submit(self, function: Callable[..., Result], *arguments: object) -> Future[Result]:
+        """Let a worker call a function, also if workers have died: the future says so."""
+        try:
+            with _interrupts_blocked():  # a worker may be started here, and Ctrl-C is for its parent alone
+                return self.executor.submit(function, *arguments)
+        except BrokenExecutor as broken:
+            future: Future[Result] = Future()
+            future.set_exception(broken)
+            return future
+
+    def close(self) -> None:
+        """Let the workers end in peace."""
+        try:
+            self.executor.shutdown()
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End the workers at once; then every future is done."""
+        self.held.close()
+        self.executor.shutdown(cancel_futures=True)
+        self.lifeline.close()
+
+
+def spawned_pool(workers: int) -> Pool:
+    """Make a pool of worker processes, which are started when there is something to do."""
+    context = _Context()
+    lifeline, held = context.Pipe(duplex=False)
+    executor = ProcessPoolExecutor(workers, context, _begin_worker, (lifeline,))
+    return Pool(executor, lifeline, held)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Let Ctrl-C wait; processes that are started meanwhile never see it. Where signals cannot be blocked,
+    on Windows, those processes ignore it only after they have begun."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin_worker(lifeline: Connection) -> None:
+    """What each worker does first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # there is a worker for each processor already
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+
+
+def _end_with(lifeline: Connection) -> None:
+    """End this process when the other end of a connection is closed."""
+    try:
+        lifeline.recv()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+class _Process(SpawnProcess):
+    def start(self) -> None:
+        with _without_main():  # what a new process imports first is read from the main module of this one
+            super().start()
+
+
+class _Context(SpawnContext):
+    Process = _Process
+
+
+_main_is_away: Final = threading.Lock()
+"""Of two threads that start workers at once, the second would take the stand-in for the main module."""
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    with _main_is_away:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
 
 _AHEAD_PER_WORKER: Final = 4
 """Tasks in the hands of a pool for each worker: enough that none waits, few enough to fit into memory."""
@@ -93,8 +258,6 @@ class Processes:
 
     def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
         """The results; the tasks of a worker that died are carried out again."""
-        from qsession_sim.experiment.worker_pool import spawned_pool
-
         refuse_in_worker()
         waiting, losses = iter(tasks), Counter[str]()
         while True:

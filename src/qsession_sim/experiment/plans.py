@@ -10,13 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from qsession_sim.errors import DurationError, PolicyError, StudyError
-from qsession_sim.experiment.batches import check_batched
-from qsession_sim.experiment.metrics import Metric, Value, as_metrics, metric_name
+from qsession_sim.errors import DurationError, PolicyError, StudyError, hint
+from qsession_sim.experiment.metrics import Metric, Value, as_metrics, check_batched, metric_name
 from qsession_sim.experiment.references import Reference, named_reference, reference_to
-from qsession_sim.experiment.seeds import replication_seed
-from qsession_sim.experiment.tasks import Configuration, Task, inputs_digest
-from qsession_sim.policies.names import hint
+from qsession_sim.experiment.tasks import Configuration, Task, inputs_digest, replication_seed
 from qsession_sim.policies.registry import (
     QUEUE_POLICIES,
     QUEUE_POLICY_NAMES,

@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.experiment.ranges import Range
+from qsession_sim.experiment.variations import Range
 
 Float64Array = npt.NDArray[np.float64]
 Values = tuple[float, ...]
@@ -82,7 +82,7 @@ def search(
         ValueError: if `evaluations` is too small.
 
     Example:
-        >>> from qsession_sim.experiment.ranges import read_range
+        >>> from qsession_sim.experiment.variations import read_range
         >>> found = search(
         ...     [read_range("x=0..9")], lambda points: [Merit(-x, (x - 6,)) for (x,) in points],
         ...     evaluations=40, seed=1,

@@ -18,16 +18,16 @@ from qsession_sim.policies.registry import (
 from qsession_sim.policies.user import PolicyFunction
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, load_scenario
-from qsession_sim.scenario.resolved import NamedPolicy, ResolvedPolicies, ResolvedRules, ResolvedScenario
-from qsession_sim.scenario.service_models import FittedModel
-from qsession_sim.scheduler.queue_policy import QueuePolicy
-from qsession_sim.scheduler.rules import HoldPolicy, Routing, Rules
+from qsession_sim.scenario.models import NamedPolicy, ResolvedPolicies, ResolvedRules, ResolvedScenario
+from qsession_sim.scenario.service import FittedModel
+from qsession_sim.scheduler.plan import HoldPolicy, Routing, Rules
+from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
-from qsession_sim.simulation.account_specs import account_specs
-from qsession_sim.simulation.service import Program, Progress, Service
+from qsession_sim.service.planning import account_specs
+from qsession_sim.service.simpy_driver import Program, Progress, Service
 from qsession_sim.workload.columns import Workload
 from qsession_sim.workload.draw import draw
-from qsession_sim.workload.user_accounts import plan_of_each
+from qsession_sim.workload.users import plan_of_each
 
 
 def simulate(

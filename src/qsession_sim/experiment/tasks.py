@@ -13,19 +13,58 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import numpy as np
+
 from qsession_sim import __version__
 from qsession_sim.errors import StudyError
-from qsession_sim.experiment.batches import batched_means, settled_warm_up
-from qsession_sim.experiment.metrics import Metric, Value, measure
+from qsession_sim.experiment.metrics import Metric, Value, batched_means, measure, settled_warm_up
 from qsession_sim.experiment.references import Reference
 from qsession_sim.experiment.simulate import simulate_workload
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, read_resolved
-from qsession_sim.scenario.resolved import ResolvedPolicies
-from qsession_sim.scenario.resolved_trace import ResolvedTrace
+from qsession_sim.scenario.models import ResolvedPolicies, ResolvedTrace
 from qsession_sim.workload.columns import Workload
 from qsession_sim.workload.draw import draw
+
+# -- Seeds of replications.
+
+_BITS: Final = 53  # whole numbers that every reader of JSON keeps
+
+
+def replication_seed(seed: int, replication: int) -> int:
+    """The seed of one replication of a study: independent of how many there are and of what is compared.
+
+    The upper 53 of the first 64 bits of ``SeedSequence(seed, spawn_key=(replication,))``.
+
+    Args:
+        seed: of the study, at least 0.
+        replication: from 0.
+
+    Returns:
+        From 0 to 2**53 - 1; `simulate(..., seed=)` and `run --seed` take it.
+
+    Example:
+        >>> replication_seed(7, 0) == replication_seed(7, 0) != replication_seed(7, 1)
+        True
+    """
+    state = np.random.SeedSequence(seed, spawn_key=(replication,)).generate_state(1, np.uint64)
+    return int(state[0]) >> (64 - _BITS)
+
+
+# -- Whole numbers that callers give.
+
+
+def whole_number(number: Any, name: str, least: int) -> int:
+    """Check a number.
+
+    Raises:
+        StudyError: if it is no int, or less than the least.
+    """
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        raise StudyError(f"{name} must be a whole number of at least {least}, not {number!r}")
+    return number
+
 
 FORMAT: Final = 1
 """Of content ids: raised when equal tasks of another version would give other results."""

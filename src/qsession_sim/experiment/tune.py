@@ -12,24 +12,26 @@ import numpy.typing as npt
 
 from qsession_sim.experiment.commands import replicate_command
 from qsession_sim.experiment.executors import Executor, as_executor
-from qsession_sim.experiment.goals import (
+from qsession_sim.experiment.metrics import metric_name
+from qsession_sim.experiment.plans import Plan, Source, make_plan
+from qsession_sim.experiment.search import MEMBERS, Merit, Values, best, fewest_evaluations, front, search
+from qsession_sim.experiment.store import Store, StudyProgress, carry_out, open_store
+from qsession_sim.experiment.studies import AS_IT_STANDS
+from qsession_sim.experiment.tasks import Configuration, whole_number
+from qsession_sim.experiment.tuning import (
+    METHOD,
+    Confirmation,
     Constraint,
+    Evaluation,
     Means,
     Objective,
+    Tuning,
     read_constraint,
     read_objective,
     trade_off_metrics,
 )
-from qsession_sim.experiment.metrics import metric_name
-from qsession_sim.experiment.plans import Plan, Source, make_plan
-from qsession_sim.experiment.ranges import Range, read_ranges, written_range
-from qsession_sim.experiment.search import MEMBERS, Merit, Values, best, fewest_evaluations, front, search
-from qsession_sim.experiment.store import Store, StudyProgress, carry_out, open_store
-from qsession_sim.experiment.studies import AS_IT_STANDS
-from qsession_sim.experiment.tasks import Configuration
-from qsession_sim.experiment.tuning import METHOD, Confirmation, Evaluation, Tuning
-from qsession_sim.experiment.whole_numbers import whole_number
-from qsession_sim.queueing.confidence import mean_interval
+from qsession_sim.experiment.variations import Range, read_ranges, written_range
+from qsession_sim.queueing.statistics import mean_interval
 
 DEFAULT_REPLICATIONS: Final = 10
 """Workloads of each evaluation."""

@@ -2,27 +2,379 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from qsession_sim.policies.account_orders import FairShare, LeastAttained, RoundRobin
-from qsession_sim.policies.kinds import AccountPolicy, FairQueueingPolicy, ScannedPolicy, StaticPolicy
-from qsession_sim.policies.scored_orders import unicef, wfp3
-from qsession_sim.policies.static_orders import (
-    earliest_deadline_first,
-    in_random_order,
-    last_first,
-    longest_first,
-    most_urgent_first,
-    shortest_first,
-    started_sessions_first,
+from qsession_sim.errors import SchedulerUsageError
+from qsession_sim.scenario.models import QueuePolicySettings
+from qsession_sim.scheduler.account_queue import AccountOrder, AccountQueue
+from qsession_sim.scheduler.limits import Usage
+from qsession_sim.scheduler.queues import (
+    Entry,
+    EntryOf,
+    NormalQueue,
+    QueueInputs,
+    QueuePolicy,
+    ScannedQueue,
+    static_queue,
 )
-from qsession_sim.scenario.queue_policies import QueuePolicySettings
-from qsession_sim.scheduler.queue import EntryOf
-from qsession_sim.scheduler.queue_policy import QueueInputs, QueuePolicy
+from qsession_sim.scheduler.view import DynamicKey, JobView, ServiceView
+
+# -- Orders in which a job's place never changes. Each function gives a job's entry from its columns.
+#
+# An entry is the key, then the submission, then the job number, so that the order is total. The smallest goes
+# first.
+
+_BITS: Final = 2**64 - 1
+_INCREMENT: Final = 0x9E3779B97F4A7C15
+
+
+def last_first(_inputs: QueueInputs) -> EntryOf:
+    """The latest submission first."""
+
+    def entry_of(submitted_us: int, job: int) -> Entry:
+        return (-submitted_us, submitted_us, job)
+
+    return entry_of
+
+
+def most_urgent_first(inputs: QueueInputs, *, aging_us: int | None) -> EntryOf:
+    """The largest priority first; with `aging_us`, one more for each such time waited.
+
+    At t a job has the effective priority p + (t - s) / a. Which of two jobs has more does not depend on t,
+    so jobs go by s - p a.
+    """
+    priority = inputs.jobs.priority
+
+    def entry_of(submitted_us: int, job: int) -> Entry:
+        return (-priority[job], submitted_us, job)
+
+    def aging_entry_of(submitted_us: int, job: int) -> Entry:
+        return (submitted_us - priority[job] * aged_us, submitted_us, job)
+
+    if aging_us is None:
+        return entry_of
+    aged_us = aging_us
+    return aging_entry_of
+
+
+def shortest_first(inputs: QueueInputs) -> EntryOf:
+    """The smallest estimate first."""
+    estimated_us = inputs.jobs.estimated_us
+
+    def entry_of(submitted_us: int, job: int) -> Entry:
+        return (estimated_us(job), submitted_us, job)
+
+    return entry_of
+
+
+def longest_first(inputs: QueueInputs) -> EntryOf:
+    """The largest estimate first."""
+    estimated_us = inputs.jobs.estimated_us
+
+    def entry_of(submitted_us: int, job: int) -> Entry:
+        return (-estimated_us(job), submitted_us, job)
+
+    return entry_of
+
+
+def earliest_deadline_first(inputs: QueueInputs, *, slack: int) -> EntryOf:
+    """The smallest submission + slack x estimate first."""
+    estimated_us = inputs.jobs.estimated_us
+
+    def entry_of(submitted_us: int, job: int) -> Entry:
+        return (submitted_us + slack * estimated_us(job), submitted_us, job)
+
+    return entry_of
+
+
+def started_sessions_first(inputs: QueueInputs) -> EntryOf:
+    """Jobs of sessions of which a job has started first, then all others."""
+
+    def entry_of(submitted_us: int, job: int) -> Entry:
+        return (0 if JobView(inputs, job, submitted_us).continues_session else 1, submitted_us, job)
+
+    return entry_of
+
+
+def in_random_order(_inputs: QueueInputs, *, seed: int) -> EntryOf:
+    """By a number that the seed and the job number determine."""
+
+    def entry_of(submitted_us: int, job: int) -> Entry:
+        return (random_number(seed, job), submitted_us, job)
+
+    return entry_of
+
+
+def random_number(seed: int, index: int) -> int:
+    """Number `index` of the generator SplitMix64 with a seed, from 0 to 2**64 - 1.
+
+    Source: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA
+    2014, with the constants of the Java library.
+
+    Example:
+        >>> hex(random_number(0, 0))
+        '0xe220a8397b1dcdaf'
+    """
+    mixed = (seed + (index + 1) * _INCREMENT) & _BITS
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _BITS
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _BITS
+    return mixed ^ (mixed >> 31)
+
+
+# -- WFP3 and UNICEF: scores that grow with the time waited, the largest first, in integers.
+#
+# W. Tang, Z. Lan, N. Desai and D. Buettner, "Fault-aware, utility-based job scheduling on Blue Gene/P
+# systems",
+# IEEE Cluster 2009. There a job's size is a number of nodes. Here it is the number of jobs of its session or
+# batch that stand in the queue together with it, itself included, and 1 in job mode: that is what asks for
+# the
+# QPU in one piece.
+
+_SCALE: Final = 10**9
+
+
+def wfp3(job: JobView, view: ServiceView) -> tuple[int, ...]:
+    """Score (waited / estimate) cubed x size: large and old jobs first, long ones later."""
+    waited_us = view.now_us - job.submitted_us
+    return (-(waited_us**3 * view.waiting_together(job) * _SCALE // job.estimate_us**3),)
+
+
+def unicef(job: JobView, view: ServiceView) -> tuple[int, ...]:
+    """Score waited / (estimate x digits of size): small and short jobs first.
+
+    The number of binary digits of the size, floor(log2(size)) + 1, stands for its logarithm, which is 0 at 1.
+    """
+    waited_us = view.now_us - job.submitted_us
+    digits = view.waiting_together(job).bit_length()
+    return (-(waited_us * _SCALE // (job.estimate_us * digits)),)
+
+
+# -- Orders of accounts: what the queue policies that look at whole accounts rank them by.
+_LAST: Final = 2**128
+"""Larger than every share: used time is below 2**62, and an allocation at least 1."""
+
+
+class FairShare:
+    """S63: used time in the window over the allocation, in billionths, rounded down."""
+
+    def __init__(self, inputs: QueueInputs, *, window_us: int) -> None:
+        self._usage = _usage_of(inputs)
+        self._specs = inputs.account_specs
+        self._window_us = window_us
+
+    @property
+    def sudden_falls(self) -> int:
+        """S62: what an outage took back."""
+        return self._usage.taken_back
+
+    def rank(self, now_us: int, account: int) -> int:
+        """The share of an account; without an allocation, behind all that have one."""
+        spec = self._specs.get(account)
+        if spec is None or spec.allocation_us < 1:
+            return _LAST
+        return self._usage.used_us(now_us, account, self._window_us) * _SCALE // spec.allocation_us
+
+    def falls_from_us(self, now_us: int, account: int) -> int | None:
+        """When used time begins to leave the window."""
+        return self._usage.falls_from_us(now_us, account, self._window_us)
+
+    def take_turn(self, account: int) -> None:
+        """Nothing: what counts is used time."""
+
+
+class LeastAttained:
+    """Used time since the start of the run, or the level that it has reached.
+
+    Args:
+        inputs: what the queue may look at.
+        thresholds_us: where levels begin, growing; None: used time itself.
+    """
+
+    def __init__(self, inputs: QueueInputs, *, thresholds_us: Sequence[int] | None = None) -> None:
+        self._usage = _usage_of(inputs)
+        self._thresholds_us = thresholds_us
+
+    @property
+    def sudden_falls(self) -> int:
+        """S62: what an outage took back."""
+        return self._usage.taken_back
+
+    def rank(self, now_us: int, account: int) -> int:
+        """The used time of an account, or its level."""
+        attained_us = self._usage.attained_us(now_us, account)
+        if self._thresholds_us is None:
+            return attained_us
+        return bisect_right(self._thresholds_us, attained_us)
+
+    def falls_from_us(self, now_us: int, account: int) -> int | None:
+        """Never: nothing is forgotten."""
+
+    def take_turn(self, account: int) -> None:
+        """Nothing: what counts is used time."""
+
+
+class RoundRobin:
+    """The account whose last turn is longest ago; those that had none go before."""
+
+    sudden_falls = 0
+
+    def __init__(self, _inputs: QueueInputs) -> None:
+        self._turns = 0
+        self._last_turn: dict[int, int] = {}
+
+    def rank(self, now_us: int, account: int) -> int:  # noqa: ARG002 - turns do not age
+        """The number of an account's last turn, from 1; 0 before its first."""
+        return self._last_turn.get(account, 0)
+
+    def falls_from_us(self, now_us: int, account: int) -> int | None:
+        """Never: a turn only moves an account back."""
+
+    def take_turn(self, account: int) -> None:
+        """Its job was taken from the queue."""
+        self._turns += 1
+        self._last_turn[account] = self._turns
+
+
+def _usage_of(inputs: QueueInputs) -> Usage:
+    if inputs.usage is None:
+        raise SchedulerUsageError("this order of accounts needs a policy with a usage_window_us")
+    return inputs.usage
+
+
+# -- FairQueue: weighted fair queueing by virtual finishing times, in integers.
+#
+# Self-clocked fair queueing: S. J. Golestani, "A self-clocked fair queueing scheme for broadband
+# applications", INFOCOM 1994. A job's tag is max(virtual time, last tag of its account) + cost, and the
+# smallest tag goes first. The virtual time is the largest tag of a job that was taken. The cost is the
+# estimate, times the largest allocation over that of the account, rounded down.
+
+
+class FairQueue:
+    """A normal queue ordered by tags. A job keeps its tag, also when it enters the queue again.
+
+    Args:
+        inputs: what the queue may look at.
+        waits: by stage, whether a job of it waits in this queue.
+    """
+
+    def __init__(self, inputs: QueueInputs, waits: bytes) -> None:
+        self._account = inputs.jobs.account
+        self._estimated_us = inputs.jobs.estimated_us
+        weights = {
+            account: spec.allocation_us
+            for account, spec in inputs.account_specs.items()
+            if spec.allocation_us > 0
+        }
+        self._weights = weights
+        self._largest = max(weights.values(), default=1)
+        self._smallest = min(weights.values(), default=1)  # of an account that has no allocation
+        self._weighs = self._largest > self._smallest
+        self._virtual_us = 0
+        self._last_tags_us: dict[int, int] = {}  # by account
+        self._tags_us: dict[int, int] = {}  # of waiting jobs
+        queue = static_queue(inputs, self._entry_of, waits)
+        self._queue = queue
+        self.push = queue.push
+        self.push_first = queue.push_first
+        self.reserve = queue.reserve
+        self.open_to_all = queue.open_to_all
+
+    def pop(self, now_us: int) -> int | None:
+        """Take the job that goes first among all, or None."""
+        return self._serve(self._queue.pop(now_us))
+
+    def pop_job_mode(self, now_us: int) -> int | None:
+        """Take the job-mode job that goes first among its kind, or None (S32)."""
+        return self._serve(self._queue.pop_job_mode(now_us))
+
+    def pop_fitting(self, now_us: int, left_us: int) -> int | None:
+        """Take the first job-mode job that is estimated to need no more than `left_us`, or None (S51)."""
+        return self._serve(self._queue.pop_fitting(now_us, left_us))
+
+    def _entry_of(self, submitted_us: int, job: int) -> Entry:
+        tags_us = self._tags_us
+        if job in tags_us:
+            return (tags_us[job], submitted_us, job)
+        account = self._account[job]
+        tag_us = self._last_tags_us.get(account, 0)
+        tag_us = max(tag_us, self._virtual_us)
+        if self._weighs:
+            weight = self._weights.get(account, self._smallest)
+            tag_us += self._estimated_us(job) * self._largest // weight
+        else:
+            tag_us += self._estimated_us(job)
+        tags_us[job] = self._last_tags_us[account] = tag_us
+        return (tag_us, submitted_us, job)
+
+    def _serve(self, job: int | None) -> int | None:
+        # a job that an outage threw off the QPU has no tag any more
+        if job is not None and job in self._tags_us:
+            self._virtual_us = max(self._virtual_us, self._tags_us.pop(job))
+        return job
+
+
+# -- The kinds of queue policies, by what a job's place in the queue depends on.
+
+
+@dataclass(frozen=True)
+class StaticPolicy:
+    """A place that a job gets when it enters the queue, and keeps. `entries` None: first in, first out."""
+
+    name: str
+    summary: str
+    entries: Callable[[QueueInputs], EntryOf] | None
+    usage_window_us: None = None
+
+    def make_queue(self, inputs: QueueInputs, waits: bytes) -> NormalQueue:
+        """An empty queue."""
+        return static_queue(inputs, None if self.entries is None else self.entries(inputs), waits)
+
+
+@dataclass(frozen=True)
+class AccountPolicy:
+    """An order of accounts; the jobs of each go by submission."""
+
+    name: str
+    summary: str
+    order: Callable[[QueueInputs], AccountOrder]
+    usage_window_us: int | None
+
+    def make_queue(self, inputs: QueueInputs, waits: bytes) -> NormalQueue:
+        """An empty queue."""
+        return AccountQueue(inputs, self.order(inputs), waits)
+
+
+@dataclass(frozen=True)
+class FairQueueingPolicy:
+    """Virtual finishing times."""
+
+    name: str
+    summary: str
+    usage_window_us: None = None
+
+    def make_queue(self, inputs: QueueInputs, waits: bytes) -> NormalQueue:
+        """An empty queue."""
+        return FairQueue(inputs, waits)
+
+
+@dataclass(frozen=True)
+class ScannedPolicy:
+    """A place that is computed anew for every waiting job at every dispatch."""
+
+    name: str
+    summary: str
+    key: DynamicKey
+    usage_window_us: int | None
+
+    def make_queue(self, inputs: QueueInputs, waits: bytes) -> NormalQueue:
+        """An empty queue."""
+        return ScannedQueue(inputs, self.key, self.name, self.usage_window_us or 0, waits)
+
 
 SINCE_THE_START: Final = 0
 """The window of a policy that asks only for what was used since the start."""

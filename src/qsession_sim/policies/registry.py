@@ -10,9 +10,8 @@ from typing import Any, Final, TypeVar, overload
 
 from pydantic import ValidationError
 
-from qsession_sim.errors import PolicyError
+from qsession_sim.errors import PolicyError, hint
 from qsession_sim.policies.builtin import BUILT_IN
-from qsession_sim.policies.names import hint
 from qsession_sim.policies.user import (
     PolicyFunction,
     UserPolicy,
@@ -20,9 +19,9 @@ from qsession_sim.policies.user import (
     of_function,
     user_policy_names,
 )
-from qsession_sim.scenario.queue_policies import PARAMETERS, QueuePolicySettings, with_defaults
-from qsession_sim.scheduler.queue_policy import QueuePolicy
-from qsession_sim.scheduler.rules import ADAPTIVE, EXCLUSIVE, GAP_FILL, NONE, SHARED, HoldPolicy, Routing
+from qsession_sim.scenario.models import PARAMETERS, QueuePolicySettings, with_defaults
+from qsession_sim.scheduler.plan import ADAPTIVE, EXCLUSIVE, GAP_FILL, NONE, SHARED, HoldPolicy, Routing
+from qsession_sim.scheduler.queues import QueuePolicy
 
 P = TypeVar("P")
 

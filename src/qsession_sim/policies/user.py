@@ -14,9 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qsession_sim.errors import PolicyError
-from qsession_sim.scheduler.queue import NormalQueue
-from qsession_sim.scheduler.queue_policy import OrderedByKey, QueueInputs
-from qsession_sim.scheduler.scanned_queue import ScannedQueue
+from qsession_sim.scheduler.queues import NormalQueue, OrderedByKey, QueueInputs, ScannedQueue
 from qsession_sim.scheduler.view import JobView, ServiceView
 from qsession_sim.units import DAY
 
@@ -271,7 +269,7 @@ def load_function(file: Path, name: str) -> Any:
     """
     module = _load(file)
     if not hasattr(module, name):
-        from qsession_sim.policies.names import hint
+        from qsession_sim.errors import hint
 
         functions = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
         raise PolicyError(f"{file}: no function is called {name!r}; {hint(name, functions)}")

@@ -317,3 +317,171 @@ def _check_not_negative(**numbers: float) -> None:
     for name, number in numbers.items():
         if not 0 <= number < math.inf:
             raise ValueError(f"{name} must be at least 0 and finite, got {number}")
+
+
+# -- One server and a fixed number of clients that think, ask for service, wait, and think again.
+#
+# The model of machines and one who repairs them, which is also that of iterative clients on one QPU in job
+# mode. Times are floats in any one unit; see `theory`.
+
+
+def exponential_service(clients: int, mean_think: float, mean_service: float) -> LongRun:
+    """Clients of one server with exponential service, first in first out; think times may be of any kind.
+
+    Exact mean value analysis: with k clients, response R = s (1 + Q[k-1]), throughput X = k / (R + Z) and
+    mean number at the server Q[k] = X R. M. Reiser and S. S. Lavenberg, "Mean-value analysis of closed
+    multichain queuing networks", Journal of the ACM 27 (1980); for exponential think times L. Kleinrock,
+    "Queueing Systems", volume I (1975), section 3.8. That only the mean think time matters: F. Baskett, K. M.
+    Chandy, R. R. Muntz and F. G. Palacios, Journal of the ACM 22 (1975).
+
+    Args:
+        clients: at least 1.
+        mean_think: Z, from the end of a service to the next request; at least 0.
+        mean_service: s, above 0.
+
+    Raises:
+        ValueError: outside of these, or if a mean is beyond the floats.
+
+    Example:
+        >>> one, two = exponential_service(1, 1.0, 1.0), exponential_service(2, 1.0, 1.0)
+        >>> one.utilization, one.mean_response
+        (0.5, 1.0)
+        >>> two.utilization, two.mean_response
+        (0.8, 1.5)
+    """
+    _check(clients, mean_think, mean_service)
+    present = response = 0.0
+    throughput = 0.0
+    for number in range(1, clients + 1):
+        response = mean_service * (1 + present)
+        throughput = number / (response + mean_think)
+        present = throughput * response
+    return _closed_long_run(throughput, response, mean_service)
+
+
+def constant_service(clients: int, mean_think: float, service: float) -> LongRun:
+    """Clients of one server whose services are all equal, with exponential think times, first in first out.
+
+    The server works without a pause for B = s times the sum over k from 0 to N - 1 of binomial(N - 1, k)
+    times the product over i from 1 to k of exp(i s / Z) - 1, and then waits Z / N for the first request: H.
+    Ashcroft, "The productivity of several machines under the care of one operator", Journal of the Royal
+    Statistical Society B 12 (1950); as a case of any service L. Takács, "Introduction to the Theory of
+    Queues" (1962). Summed in logarithms, since the terms grow beyond all floats. With B = s (1 + t), Little's
+    formula makes the mean response N s - Z t / (1 + t).
+
+    Args:
+        clients: N, at least 1.
+        mean_think: Z, at least 0.
+        service: s, above 0.
+
+    Raises:
+        ValueError: outside of these, or if a mean is beyond the floats.
+
+    Example:
+        >>> import math
+        >>> queue = constant_service(2, mean_think=1.0, service=math.log(2))  # B = 2 s, and a pause of 1/2
+        >>> round(queue.utilization, 12) == round(2 * math.log(2) / (2 * math.log(2) + 0.5), 12)
+        True
+    """
+    _check(clients, mean_think, service)
+    if mean_think == 0:
+        return _closed_long_run(1 / service, clients * service, service)
+    terms = [0.0]  # logarithms of the terms of the sum
+    for number in range(1, clients):
+        growth = number * service / mean_think
+        # the logarithm of exp(growth) - 1 without overflow
+        factor = growth + math.log(-math.expm1(-growth))
+        terms.append(terms[-1] + math.log((clients - number) / number) + factor)
+    # B over the mean pause
+    utilization = _share(_log_sum(terms) + math.log(service * clients / mean_think))
+    # clients / throughput - mean_think would lose all digits where clients think for very long
+    response = clients * service - mean_think * (_share(_log_sum(terms[1:])) if clients > 1 else 0.0)
+    return _closed_long_run(utilization / service, response, service)
+
+
+def _log_sum(logarithms: list[float]) -> float:
+    """The logarithm of a sum, from those of its terms."""
+    largest = max(logarithms)
+    return largest + math.log(math.fsum(math.exp(term - largest) for term in logarithms))
+
+
+def _share(log_odds: float) -> float:
+    """The value x / (1 + x) of the x with this logarithm, without overflow."""
+    return 1 / (1 + math.exp(-log_odds)) if log_odds > 0 else math.exp(log_odds) / (1 + math.exp(log_odds))
+
+
+def _closed_long_run(throughput: float, response: float, mean_service: float) -> LongRun:
+    if not (math.isfinite(throughput) and math.isfinite(response)):
+        raise ValueError("a mean is beyond the floats: take a larger or smaller unit of time")
+    waiting = max(response - mean_service, 0.0)  # a difference of rounded numbers may be below 0
+    return LongRun(
+        throughput=throughput,
+        utilization=min(throughput * mean_service, 1.0),
+        mean_waiting=waiting,
+        mean_response=response,
+        mean_queue_length=throughput * waiting,
+        mean_in_system=throughput * response,
+    )
+
+
+def _check(clients: int, mean_think: float, mean_service: float) -> None:
+    if clients < 1:
+        raise ValueError(f"there must be at least 1 client, got {clients}")
+    if not 0 <= mean_think < math.inf:
+        raise ValueError(f"mean_think must be at least 0 and finite, got {mean_think}")
+    if not 0 < mean_service < math.inf:
+        raise ValueError(f"the service must be above 0 and finite, got {mean_service}")
+
+
+# -- One session alone on a QPU, whose client thinks between a result and its next job: what a timeout does.
+#
+# Times are floats in any one unit; see `theory`.
+
+
+@dataclass(frozen=True)
+class IdleTimeout:
+    """What an interactive timeout makes of the gaps between the jobs of a session.
+
+    Attributes:
+        deactivates: probability that a gap outlasts the timeout.
+        mean_held: for how long a gap holds the QPU, on average.
+        held_share: fraction of time for which the QPU is held and idle, in the long run.
+    """
+
+    deactivates: float
+    mean_held: float
+    held_share: float
+
+
+def exponential_think(mean_think: float, timeout: float, mean_service: float) -> IdleTimeout:
+    """Gaps with exponential length Z and a timeout T, counted from the start of each gap.
+
+    A gap outlasts T with probability exp(-T / m), m = E[Z]. It holds the QPU for the shorter of Z and T, on
+    average the integral of P(Z > t) = exp(-t / m) from 0 to T, which is m (1 - exp(-T / m)). Gaps and
+    services are independent, so that the end of every service begins the process anew; by the theorem of
+    renewal reward the share of time is mean held time over mean cycle, m + s: S. M. Ross, "Stochastic
+    Processes", 2nd edition (1996), chapter 3.
+
+    Args:
+        mean_think: m, at least 0. With 0 no gap outlasts anything, not even a timeout of 0.
+        timeout: T, at least 0; may be infinite.
+        mean_service: s, above 0.
+
+    Raises:
+        ValueError: outside of these.
+
+    Example:
+        >>> gaps = exponential_think(mean_think=10.0, timeout=10.0 * math.log(2), mean_service=15.0)
+        >>> round(gaps.deactivates, 12), round(gaps.mean_held, 12), round(gaps.held_share, 12)
+        (0.5, 5.0, 0.2)
+    """
+    if not 0 <= mean_think < math.inf:
+        raise ValueError(f"mean_think must be at least 0 and finite, got {mean_think}")
+    if not timeout >= 0:
+        raise ValueError(f"timeout must be at least 0, got {timeout}")
+    if not 0 < mean_service < math.inf:
+        raise ValueError(f"mean_service must be above 0 and finite, got {mean_service}")
+    if mean_think == 0:
+        return IdleTimeout(0.0, 0.0, 0.0)
+    held = mean_think * -math.expm1(-timeout / mean_think)
+    return IdleTimeout(math.exp(-timeout / mean_think), held, held / (mean_think + mean_service))

@@ -9,9 +9,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.scheduler.journal import LOST_RUN_FIELDS, WINDOW_FIELDS
-from qsession_sim.scheduler.plan import AccountSpec, QpuSpec, WindowSpec
-from qsession_sim.scheduler.rules import Rules
+from qsession_sim.scheduler.columns import LOST_RUN_FIELDS, WINDOW_FIELDS
+from qsession_sim.scheduler.plan import AccountSpec, QpuSpec, Rules, WindowSpec
 from qsession_sim.workload.columns import EMPTY_WORKLOAD, Int64Array, Workload
 
 Int8Array = npt.NDArray[np.int8]

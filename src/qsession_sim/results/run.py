@@ -15,6 +15,8 @@ from qsession_sim.results.bundle import (
     RESOLVED,
     SCENARIO,
     SUMMARY,
+    ScenarioLike,
+    describe,
     is_bundle,
     json_text,
     read_frame,
@@ -22,8 +24,7 @@ from qsession_sim.results.bundle import (
     read_text,
     write_bundle,
 )
-from qsession_sim.results.intervals import QueueLengths, queue_length_columns, queue_lengths
-from qsession_sim.results.provenance import ScenarioLike, describe
+from qsession_sim.results.columns import QueueLengths, queue_length_columns, queue_lengths
 from qsession_sim.results.record import Record
 from qsession_sim.results.summary import summarize
 from qsession_sim.results.tables import TABLES, Tables

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from qsession_sim.results.intervals import (
+from qsession_sim.results.columns import (
+    Column,
     IntervalKind,
     interval_columns,
+    job_columns,
+    name_series,
     queue_length_columns,
     queue_lengths,
+    session_columns,
+    transition_columns,
 )
-from qsession_sim.results.jobs import Column, job_columns
-from qsession_sim.results.names import name_series
 from qsession_sim.results.record import NOTHING, Record
-from qsession_sim.results.sessions import session_columns, transition_columns
 from qsession_sim.results.usage import COLUMNS as ACCOUNT_COLUMNS
 from qsession_sim.scheduler.transitions import SessionEvent
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Reason, SessionState

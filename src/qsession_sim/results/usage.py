@@ -9,19 +9,28 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.results.jobs import job_modes
-from qsession_sim.results.periods import SESSION, TIME, Periods, active_periods, chosen, clip, closings
+from qsession_sim.results.columns import job_modes
+from qsession_sim.results.periods import (
+    SESSION,
+    TIME,
+    Periods,
+    active_periods,
+    chosen,
+    clip,
+    closings,
+    has_stay,
+    left_qpu_us,
+)
 from qsession_sim.results.record import Record
-from qsession_sim.results.stays import has_stay, left_qpu_us
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason
 from qsession_sim.units import SECOND
 from qsession_sim.workload.columns import Int64Array
-from qsession_sim.workload.user_accounts import every_account, plan_of_each
+from qsession_sim.workload.users import every_account, plan_of_each
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from qsession_sim.scenario.resolved import ResolvedScenario
+    from qsession_sim.scenario.models import ResolvedScenario
 
 Modes = npt.NDArray[np.int8]
 

@@ -6,24 +6,23 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
-from qsession_sim.scenario.arrival_processes import mean_per_hour, scaled
-from qsession_sim.scenario.moments import count_mean, mean
+from qsession_sim.scenario.models import mean_per_hour, scaled
 from qsession_sim.scenario.problems import Problem
-from qsession_sim.scenario.quantities import Duration, Exponential
-from qsession_sim.scenario.resolve_service import resolve_service_time
-from qsession_sim.scenario.service_models import (
+from qsession_sim.scenario.service import (
     ClopsModel,
     EmpiricalNoise,
     ExecutionsModel,
     LognormalNoise,
     Noise,
     NoNoise,
+    resolve_service_time,
 )
+from qsession_sim.scenario.values import Duration, Exponential, count_mean, mean
 from qsession_sim.units import HOUR, SECOND
 
 if TYPE_CHECKING:
-    from qsession_sim.scenario.human import HumanArrivals, HumanQPU, HumanScenario
-    from qsession_sim.scenario.human_service import HumanServiceTime
+    from qsession_sim.scenario.models import HumanArrivals, HumanQPU, HumanScenario
+    from qsession_sim.scenario.service import HumanServiceTime
 
 _LONGEST_US = 2**62
 

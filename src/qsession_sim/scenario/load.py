@@ -12,30 +12,118 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.assignments import apply_assignments
 from qsession_sim.scenario.calibration import uncalibrated
-from qsession_sim.scenario.client_versions import client_warnings
-from qsession_sim.scenario.contradictions import contradictions
-from qsession_sim.scenario.document import Document, Path, child, plain
-from qsession_sim.scenario.human import HumanScenario
-from qsession_sim.scenario.plan_contradictions import idle_plans
+from qsession_sim.scenario.checks import contradictions, too_many_rows
+from qsession_sim.scenario.document import Document, Path, child, item_labels, plain, show_path
+from qsession_sim.scenario.files import (
+    inline_service_times,
+    inline_value_files,
+    name_value_files,
+    set_skip_bad_lines,
+    trace_format,
+    trace_problems,
+)
+from qsession_sim.scenario.models import DEFAULT_QPU, PARAMETERS, HumanScenario, ResolvedScenario
 from qsession_sim.scenario.problems import (
     Assignment,
     Problem,
     name_causes,
+    nearest,
     placed_error,
     scenario_error,
     show_value,
 )
-from qsession_sim.scenario.queue_policies import PARAMETERS
 from qsession_sim.scenario.resolve import resolve, write_resolved
-from qsession_sim.scenario.resolved import ResolvedScenario
-from qsession_sim.scenario.row_limits import too_many_rows
-from qsession_sim.scenario.service_files import inline_service_times
-from qsession_sim.scenario.trace_files import set_skip_bad_lines, trace_format, trace_problems
+from qsession_sim.scenario.service_checks import client_warnings, idle_plans
 from qsession_sim.scenario.translation import problems_of
-from qsession_sim.scenario.value_files import inline_value_files, name_value_files
-from qsession_sim.scenario.yaml_source import read_yaml
+from qsession_sim.scenario.yaml_source import read_value, read_yaml
+
+# -- Values set from outside a scenario: `workload.vqe.clients=40`.
+
+
+def apply_assignments(data: Any, texts: Sequence[str]) -> tuple[Any, tuple[Assignment, ...], tuple[str, ...]]:
+    """Set values by path; items of lists are addressed by name, id or kind.
+
+    Args:
+        data: a scenario's plain data, which stays as it is.
+        texts: `PATH=VALUE`, VALUE in YAML; applied in order.
+
+    Returns:
+        The new data; what was set; one line for each text that could not be applied.
+
+    Example:
+        >>> apply_assignments({"workload": [{"name": "vqe"}]}, ["workload.vqe.clients=40"])[0]
+        {'workload': [{'name': 'vqe', 'clients': 40}]}
+    """
+    data = plain(data)
+    done: list[Assignment] = []
+    failed: list[str] = []
+    for text in texts:
+        label = f"--set {text if text.isprintable() else repr(text)}"
+        try:
+            name, value = _read_assignment(text)
+            path, made = _set(data, name, value)
+        except ValueError as error:
+            failed.append(f"{label}: {error}")
+        else:
+            done.append(Assignment(label, path, made))
+    return data, tuple(done), tuple(failed)
+
+
+def _read_assignment(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise ValueError("must be PATH=VALUE, such as seed=7")
+    return name.strip(), read_value(value)
+
+
+def _set(data: Any, name: str, value: Any) -> tuple[Path, Path]:
+    """Set one value in place; its path, and the path of the topmost part that was created or replaced."""
+    path: Path = ()
+    made: Path | None = None
+    current, rest = data, name
+    if isinstance(data, dict) and "qpus" not in data and rest.startswith("qpus."):
+        data["qpus"] = [{"name": DEFAULT_QPU}]
+    if isinstance(data, dict) and "accounts" not in data and rest.startswith("accounts."):
+        raise ValueError("the scenario lists no accounts; set the whole list, such as accounts=[{name: lab}]")
+    while True:
+        step, rest = _step(current, rest, path, data)
+        path = (*path, step)
+        new = isinstance(current, dict) and step not in current
+        if made is None and (new or not rest):
+            made = path
+        if not rest:
+            current[step] = value
+            return path, made or path
+        if new:
+            current[step] = {}
+        current = current[step]
+
+
+def _step(current: Any, rest: str, path: Path, data: Any) -> tuple[str | int, str]:
+    """The next step of a path, and what is left of the path after it."""
+    first, dot, after = rest.partition(".")
+    if not first or (dot and not after):
+        raise ValueError("a part of the path is empty")
+    if isinstance(current, dict):
+        return first, after
+    shown = show_path(path, data) or "the scenario"
+    if not isinstance(current, list):
+        message = f"{shown} is a single value, {show_value(current)}; set it as a whole"
+        raise ValueError(message)
+    labels = item_labels(current)
+    # the longest name first: names may contain dots
+    for index in sorted(range(len(labels)), key=lambda index: -len(labels[index] or "")):
+        label = labels[index]
+        if label is not None and (rest == label or rest.startswith(f"{label}.")):
+            return index, rest[len(label) + 1 :]
+    known = [label for label in labels if label is not None]
+    if not known:
+        raise ValueError(f"the items of {shown} have no names; set the whole list")
+    meant = nearest(first, known)
+    hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}"
+    raise ValueError(f"nothing in {shown} is called {first} ({hint})")
+
 
 QUEUE_POLICIES: Final = tuple(PARAMETERS)
 HOLD_POLICIES: Final = ("exclusive", "shared", "gap_fill", "none", "adaptive")

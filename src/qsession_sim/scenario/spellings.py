@@ -19,10 +19,10 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from qsession_sim.scenario.moments import LEAST_SHARE, share_within
 from qsession_sim.scenario.profiles import ProfileName
-from qsession_sim.scenario.quantities import (
+from qsession_sim.scenario.values import (
     DURATION_SCHEMA,
+    LEAST_SHARE,
     MOST_ROWS,
     Bounded,
     Choice,
@@ -30,14 +30,10 @@ from qsession_sim.scenario.quantities import (
     Distribution,
     Duration,
     Hyperexponential,
-    Model,
     PositiveDuration,
     Uniform,
+    share_within,
 )
-from qsession_sim.scenario.queue_policies import QueuePolicySettings
-from qsession_sim.scenario.resolved import NamedPolicy
-from qsession_sim.scenario.service_models import EmpiricalNoise, LognormalNoise, NoNoise
-from qsession_sim.scenario.user_populations import Activity
 
 NO_LIMIT: Final = 0
 """What the spelling `none` of a limit is in memory; a given limit is at least 1 microsecond."""
@@ -208,46 +204,4 @@ CountSpelling = Annotated[
     BeforeValidator(_spell_out_distribution),
     AfterValidator(_check_possible),
     ShortForm(_NUMBER_SCHEMA),
-]
-ActivitySpelling = Annotated[
-    Activity,
-    BeforeValidator(_spell_out_distribution),
-    AfterValidator(_check_possible),
-    ShortForm(_NUMBER_SCHEMA),
-]
-
-
-class ResidualNoise(Model):
-    """Measured over fitted times as factors, which take its place when the measurements are read."""
-
-    kind: Literal["residuals"]
-
-
-def _spell_out_noise(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return value
-    if value == "none":
-        return {"kind": "none"}
-    raise ValueError("must be none or {kind: lognormal, sigma: ...}")
-
-
-NoiseSpelling = Annotated[
-    Annotated[NoNoise | LognormalNoise | EmpiricalNoise | ResidualNoise, Field(discriminator="kind")],
-    BeforeValidator(_spell_out_noise),
-    ShortForm({"const": "none"}),
-]
-
-
-def _spell_out_policy(value: Any) -> Any:
-    if isinstance(value, str):
-        return {"name": value}
-    if isinstance(value, Mapping):
-        return value
-    raise ValueError("must be the name of a policy, or {name: ...}")
-
-
-PolicySpelling = Annotated[NamedPolicy, BeforeValidator(_spell_out_policy), ShortForm({"type": "string"})]
-
-QueuePolicySpelling = Annotated[
-    QueuePolicySettings, BeforeValidator(_spell_out_policy), ShortForm({"type": "string"})
 ]

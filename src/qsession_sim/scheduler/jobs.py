@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qsession_sim.scheduler.agenda import Agenda
-from qsession_sim.scheduler.job_columns import JobColumns
-from qsession_sim.scheduler.journal import Journal
-from qsession_sim.scheduler.limits import Limits
+from qsession_sim.scheduler.columns import JobColumns, Journal
+from qsession_sim.scheduler.limits import Limits, Usage
+from qsession_sim.scheduler.plan import Rules
 from qsession_sim.scheduler.qpu import Qpu
 from qsession_sim.scheduler.routing import Router
-from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.session import BEFORE_ALL, Session
 from qsession_sim.scheduler.sessions import Sessions
 from qsession_sim.scheduler.transitions import IS_ACCEPTING, IS_ACTIVE, Phase, SessionEvent
-from qsession_sim.scheduler.usage import Usage
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Entity, JobStage, JobStatus, Rank, Reason
 from qsession_sim.scheduler.windows import Windows
 from qsession_sim.units import LONGEST_US

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qsession_sim.scheduler.job_columns import JobColumns
-from qsession_sim.scheduler.journal import Journal
+from qsession_sim.scheduler.columns import JobColumns, Journal
+from qsession_sim.scheduler.plan import Routing
 from qsession_sim.scheduler.qpu import Qpu
-from qsession_sim.scheduler.rules import Routing
 from qsession_sim.scheduler.vocabulary import NEVER
 
 

@@ -10,21 +10,25 @@ from typing import cast
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.clients import Client, Step
-from qsession_sim.scheduler.job_columns import JobColumns
+from qsession_sim.scheduler.columns import JobColumns, Journal
 from qsession_sim.scheduler.jobs import Jobs
-from qsession_sim.scheduler.journal import Journal
-from qsession_sim.scheduler.lanes import Lanes
-from qsession_sim.scheduler.limits import Limits
-from qsession_sim.scheduler.plan import JobSpec, Plan, QpuSpec, SessionSpec, growing, submission_deadlines
-from qsession_sim.scheduler.qpu import Qpu
-from qsession_sim.scheduler.queue import CAN_PREPARE, CAN_START
-from qsession_sim.scheduler.queue_policy import QueueInputs, QueuePolicy, ordered_by
+from qsession_sim.scheduler.limits import Limits, Usage
+from qsession_sim.scheduler.plan import (
+    JobSpec,
+    Plan,
+    QpuSpec,
+    Routing,
+    Rules,
+    SessionSpec,
+    growing,
+    submission_deadlines,
+)
+from qsession_sim.scheduler.qpu import Lanes, Qpu
+from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START, QueueInputs, QueuePolicy, ordered_by
 from qsession_sim.scheduler.routing import Router
-from qsession_sim.scheduler.rules import Routing, Rules
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
 from qsession_sim.scheduler.transitions import Phase
-from qsession_sim.scheduler.usage import Usage
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, OnFinish, Rank, Reason
 from qsession_sim.scheduler.windows import Windows

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from qsession_sim.errors import IllegalTransitionError
 from qsession_sim.scheduler.agenda import Deadline
-from qsession_sim.scheduler.plan import SessionSpec
-from qsession_sim.scheduler.queue import CAN_PREPARE, CAN_START
-from qsession_sim.scheduler.rules import HoldPolicy
+from qsession_sim.scheduler.plan import HoldPolicy, SessionSpec
+from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START
 from qsession_sim.scheduler.transitions import ROWS, Action, Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
 

@@ -6,20 +6,13 @@ from collections.abc import Callable, Iterable
 
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scheduler.agenda import Agenda
-from qsession_sim.scheduler.journal import Journal
-from qsession_sim.scheduler.plan import SessionSpec
+from qsession_sim.scheduler.columns import Journal
+from qsession_sim.scheduler.limits import Usage
+from qsession_sim.scheduler.plan import Rules, SessionSpec
 from qsession_sim.scheduler.qpu import Qpu
 from qsession_sim.scheduler.routing import Router
-from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.session import Session
-from qsession_sim.scheduler.transitions import (
-    END_REASON,
-    IS_VISIBLE,
-    Action,
-    Phase,
-    SessionEvent,
-)
-from qsession_sim.scheduler.usage import Usage
+from qsession_sim.scheduler.transitions import END_REASON, IS_VISIBLE, Action, Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, JobStatus, Rank, Reason
 
 _ITTL, _SESSION = Rank.ITTL, Entity.SESSION  # looking members up costs more than arming a clock

@@ -10,7 +10,7 @@ from qsession_sim.scheduler.transitions import Phase
 from qsession_sim.scheduler.vocabulary import NEVER
 
 if TYPE_CHECKING:
-    from qsession_sim.scheduler.queue_policy import QueueInputs
+    from qsession_sim.scheduler.queues import QueueInputs
 
 _NOT_STARTED = frozenset({Phase.ABSENT, Phase.OPEN, Phase.OPEN_CLOSING})
 

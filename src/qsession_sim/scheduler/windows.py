@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 
 from qsession_sim.scheduler.agenda import Agenda
-from qsession_sim.scheduler.journal import Journal
-from qsession_sim.scheduler.plan import WindowSpec
+from qsession_sim.scheduler.columns import Journal
+from qsession_sim.scheduler.plan import Rules, WindowSpec
 from qsession_sim.scheduler.qpu import Qpu
-from qsession_sim.scheduler.rules import Rules
 from qsession_sim.scheduler.sessions import Sessions
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, Rank, WindowKind
 

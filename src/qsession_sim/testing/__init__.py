@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from qsession_sim.scenario.yaml_source import write_yaml as write_yaml
     from qsession_sim.testing.invariants import check_invariants as check_invariants
-    from qsession_sim.testing.live_commands import commands as commands
+    from qsession_sim.testing.machine import commands as commands
     from qsession_sim.testing.machine import policy_machine as policy_machine
-    from qsession_sim.testing.parametrize import parametrize_policies as parametrize_policies
-    from qsession_sim.testing.policy_checks import check_policy as check_policy
+    from qsession_sim.testing.policies import check_policy as check_policy
+    from qsession_sim.testing.policies import parametrize_policies as parametrize_policies
     from qsession_sim.testing.strategies import scenarios as scenarios
     from qsession_sim.testing.strategies import workloads as workloads
 
 _HOME: Final = {
     "check_invariants": "qsession_sim.testing.invariants",
-    "check_policy": "qsession_sim.testing.policy_checks",
-    "commands": "qsession_sim.testing.live_commands",
-    "parametrize_policies": "qsession_sim.testing.parametrize",
+    "check_policy": "qsession_sim.testing.policies",
+    "commands": "qsession_sim.testing.machine",
+    "parametrize_policies": "qsession_sim.testing.policies",
     "policy_machine": "qsession_sim.testing.machine",
     "scenarios": "qsession_sim.testing.strategies",
     "workloads": "qsession_sim.testing.strategies",

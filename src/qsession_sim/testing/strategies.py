@@ -10,9 +10,8 @@ from hypothesis.strategies import SearchStrategy
 from hypothesis.vendor.pretty import RepresentationPrinter
 
 from qsession_sim.scenario.yaml_source import write_yaml
-from qsession_sim.testing import scenario_parts as parts
-from qsession_sim.testing import service_parts
-from qsession_sim.testing.scenario_parts import Mix, Part, Times, joined, maybe
+from qsession_sim.testing import parts
+from qsession_sim.testing.parts import Mix, Part, Times, joined, maybe
 
 
 class ScenarioExample(dict[str, Any]):
@@ -58,7 +57,7 @@ def scenarios(
         ...     assert (qs.simulate(scenario).jobs["waiting_us"].fill_null(0) >= 0).all()
     """
     times, mix = Times(unit), draw(parts.mixes())
-    qpus = draw(service_parts.qpus(times, mix))
+    qpus = draw(parts.qpus(times, mix))
     sources = _sources(draw, times, mix, qpus, most_jobs)
     # S65: a client that retries a job that always fails goes on for ever without a horizon; so does a run
     # in which windows that come again leave a job no time to end (S52)
@@ -71,7 +70,7 @@ def scenarios(
         parts.rules(times, mix),
         parts.policies(queue),
         st.just({"qpus": qpus} if qpus else {}),
-        service_parts.accounts(times, mix, sources),
+        parts.plans_and_accounts(times, mix, sources),
     )
     return ScenarioExample({**draw(start), "workload": sources})
 
@@ -100,7 +99,7 @@ def workloads(draw: st.DrawFn, *, most_jobs: int = 10, unit: str = "s") -> list[
 
 def _sources(draw: st.DrawFn, times: Times, mix: Mix, qpus: Sequence[Part], most_jobs: int) -> list[Part]:
     """At least one source; those that draw their jobs come at most once each."""
-    names = service_parts.places(qpus)
+    names = parts.places(qpus)
     of_kind = {
         "explicit": _explicit(times, mix, qpus, most_jobs),
         "arrivals": _arrivals(times, mix, names),
@@ -114,7 +113,7 @@ def _sources(draw: st.DrawFn, times: Times, mix: Mix, qpus: Sequence[Part], most
 @st.composite
 def _explicit(draw: st.DrawFn, times: Times, mix: Mix, qpus: Sequence[Part], most_jobs: int) -> Part:
     count = draw(st.integers(0, 3)) if mix.sessions else 0
-    names = service_parts.places(qpus)
+    names = parts.places(qpus)
     made = [parts.session(draw, times, mix, f"s{number}", names) for number in range(1, count + 1)]
     earliest = {None: 0, **{session["id"]: created for session, created in made}}
     jobs: list[Part] = []
@@ -129,7 +128,7 @@ def _explicit(draw: st.DrawFn, times: Times, mix: Mix, qpus: Sequence[Part], mos
         job |= {"account": draw(parts.accounts())} if session is None else {"session": session}
         job |= draw(parts.job(times, mix))
         if session is None:
-            job |= draw(parts.pinned(service_parts.places(qpus, simulators=True)))
+            job |= draw(parts.pinned(parts.places(qpus, simulators=True)))
         if job.get("qpu") not in {None, *names}:
             job.pop("preparation", None)  # S22: on a simulator backend jobs start at once
         jobs.append(job)

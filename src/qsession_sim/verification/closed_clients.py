@@ -7,16 +7,16 @@ from functools import partial
 import numpy as np
 
 from qsession_sim.experiment.simulate import simulate
-from qsession_sim.queueing import closed_theory, session_theory
-from qsession_sim.queueing.confidence import batch_means_interval, mean_interval, ratio_interval
-from qsession_sim.queueing.series import mser5
+from qsession_sim.queueing import theory
+from qsession_sim.queueing.statistics import batch_means_interval, mean_interval, mser5, ratio_interval
 from qsession_sim.queueing.theory import LongRun
 from qsession_sim.results.run import Run
 from qsession_sim.units import SECOND
-from qsession_sim.verification.comparisons import Comparison, Experiment
-from qsession_sim.verification.cycles import (
+from qsession_sim.verification.comparisons import (
     BoolArray,
+    Comparison,
     Cycles,
+    Experiment,
     Float64Array,
     arrivals_to_empty,
     jobs_of,
@@ -40,9 +40,9 @@ def exponential_service(number: int, jobs: int) -> Experiment:
     def compare(seed: int) -> list[Comparison]:
         service = exponential()
         source = clients(f"exponential {number}", number, jobs // number, _EXPONENTIAL_THINK, service)
-        expected = closed_theory.exponential_service(number, THINK_SECONDS, service.mean)
+        expected = theory.exponential_service(number, THINK_SECONDS, service.mean)
         cycles = _cycles(simulate(scenario(seed, source)), number)
-        formula = "closed_theory.exponential_service"
+        formula = "theory.exponential_service"
         return _utilization_and_response("clients", number, formula, expected, cycles)
 
     return Experiment(f"{number} clients", compare)
@@ -54,9 +54,9 @@ def constant_service(number: int, jobs: int) -> Experiment:
     def compare(seed: int) -> list[Comparison]:
         service = constant()
         source = clients(f"constant {number}", number, jobs // number, _EXPONENTIAL_THINK, service)
-        expected = closed_theory.constant_service(number, THINK_SECONDS, service.mean)
+        expected = theory.constant_service(number, THINK_SECONDS, service.mean)
         cycles = _cycles(simulate(scenario(seed, source)), number)
-        formula = "closed_theory.constant_service"
+        formula = "theory.constant_service"
         return _utilization_and_response("clients, constant service", number, formula, expected, cycles)
 
     return Experiment(f"{number} clients, constant service", compare)
@@ -77,14 +77,14 @@ def uniform_think(number: int, jobs: int) -> Experiment:
         observed = jobs_of(run.record)
         responses = observed.response_seconds[observed.ended_us <= _complete_until_us(run, number)]
         interval = batch_means_interval(responses[mser5(responses).drop :], _BATCHES)
-        expected = closed_theory.exponential_service(number, THINK_SECONDS, service.mean)
+        expected = theory.exponential_service(number, THINK_SECONDS, service.mean)
         return [
             Comparison(
                 "clients, uniform think times",
                 f"{number} clients",
                 float(number),
                 "mean response",
-                "closed_theory.exponential_service",
+                "theory.exponential_service",
                 expected.mean_response,
                 interval,
             )
@@ -110,10 +110,10 @@ def idle_timeout(timeout_of_think: float, gaps: int) -> Experiment:
         ended_us, submitted_us = run.record.ended_us, run.record.submitted_us
         deactivates, held_seconds = what_gaps_do(run)
         cycle_seconds = (submitted_us[1:] - submitted_us[:-1]) / SECOND  # a service and the gap after it
-        expected = session_theory.exponential_think(SESSION_THINK_SECONDS, timeout, service.mean)
+        expected = theory.exponential_think(SESSION_THINK_SECONDS, timeout, service.mean)
         assert len(deactivates) == len(ended_us) - 1 == gaps
         compared = partial(Comparison, "one session", f"T/m = {timeout_of_think}", timeout_of_think)
-        formula = "session_theory.exponential_think"
+        formula = "theory.exponential_think"
         return [
             compared(
                 "share of gaps that deactivate",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsession_sim.queueing import closed_theory, session_theory, theory
+from qsession_sim.queueing import theory
 from qsession_sim.verification.closed_clients import SESSION_THINK_SECONDS, THINK_SECONDS
 from qsession_sim.verification.comparisons import Comparison, critical_z
 from qsession_sim.verification.open_queues import LOGNORMAL
@@ -105,8 +105,8 @@ def _clients(figure: Figure, comparisons: Sequence[Comparison]) -> None:
     """Utilization and response by number of clients."""
     numbers = np.arange(1, 19)
     models = {
-        "clients": ("exponential service", closed_theory.exponential_service),
-        "clients, constant service": ("constant service", closed_theory.constant_service),
+        "clients": ("exponential service", theory.exponential_service),
+        "clients, constant service": ("constant service", theory.constant_service),
     }
     panels = {
         "utilization": ("Utilization", "share of time busy"),
@@ -125,7 +125,7 @@ def _session(figure: Figure, comparisons: Sequence[Comparison]) -> None:
     """What a gap does, by timeout."""
     timeouts = np.linspace(0, 2.4, 97)
     gaps = [
-        session_theory.exponential_think(SESSION_THINK_SECONDS, timeout * SESSION_THINK_SECONDS, 5.0)
+        theory.exponential_think(SESSION_THINK_SECONDS, timeout * SESSION_THINK_SECONDS, 5.0)
         for timeout in timeouts
     ]
     panels = (

@@ -12,8 +12,14 @@ from qsession_sim.experiment.simulate import simulate
 from qsession_sim.queueing import theory
 from qsession_sim.queueing.recursions import kiefer_wolfowitz
 from qsession_sim.scenario.load import load_scenario
-from qsession_sim.verification.comparisons import Comparison, Experiment
-from qsession_sim.verification.cycles import Cycles, Jobs, arrivals_to_empty, jobs_of
+from qsession_sim.verification.comparisons import (
+    Comparison,
+    Cycles,
+    Experiment,
+    Jobs,
+    arrivals_to_empty,
+    jobs_of,
+)
 from qsession_sim.verification.scenarios import (
     SERVICE_SECONDS,
     Scenario,

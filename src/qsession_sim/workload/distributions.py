@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.queueing.service_time import lognormal_noise
-from qsession_sim.scenario.moments import AnyDistribution, mean, variance
-from qsession_sim.scenario.quantities import (
+from qsession_sim.scenario.values import (
+    AnyDistribution,
     Choice,
     Constant,
     Empirical,
@@ -23,10 +23,12 @@ from qsession_sim.scenario.quantities import (
     Pareto,
     Uniform,
     Weibull,
+    mean,
+    variance,
 )
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array
-from qsession_sim.workload.problems import source_error
+from qsession_sim.workload.part import source_error
 
 __all__ = [
     "AnyDistribution",

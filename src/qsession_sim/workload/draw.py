@@ -11,17 +11,17 @@ from typing import assert_never
 import numpy as np
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.resolve_accounts import default_clocks
-from qsession_sim.scenario.resolved import (
+from qsession_sim.scenario.models import (
     ResolvedArrivals,
     ResolvedBatches,
     ResolvedExplicit,
     ResolvedIterative,
     ResolvedScenario,
     ResolvedSource,
+    ResolvedTrace,
 )
-from qsession_sim.scenario.resolved_trace import ResolvedTrace
-from qsession_sim.scenario.service_models import ServiceTimeModel
+from qsession_sim.scenario.resolve import default_clocks
+from qsession_sim.scenario.service import ServiceTimeModel
 from qsession_sim.scheduler.plan import QpuSpec
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import (
@@ -34,13 +34,16 @@ from qsession_sim.workload.columns import (
     is_constant,
 )
 from qsession_sim.workload.distributions import NoValueError
-from qsession_sim.workload.explicit import draw_explicit, numbers_of
-from qsession_sim.workload.outages import drawn_windows, reserved_accounts
-from qsession_sim.workload.part import Part, Setting
-from qsession_sim.workload.problems import source_error
-from qsession_sim.workload.qpu_parts import part_on_qpus
+from qsession_sim.workload.part import Part, Setting, source_error
 from qsession_sim.workload.qpu_times import DrawnSource
-from qsession_sim.workload.sources import draw_arrivals, draw_batches, draw_iterative
+from qsession_sim.workload.qpus import drawn_windows, part_on_qpus, reserved_accounts
+from qsession_sim.workload.sources import (
+    draw_arrivals,
+    draw_batches,
+    draw_explicit,
+    draw_iterative,
+    numbers_of,
+)
 from qsession_sim.workload.trace import Trace, draw_trace, read_trace
 from qsession_sim.workload.users import accounts_of, with_users
 
@@ -67,7 +70,7 @@ def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
             a job that would be retried for ever, a reference to nothing, or a malformed line of a trace.
 
     Example:
-        >>> from qsession_sim.scenario.resolved import ResolvedScenario
+        >>> from qsession_sim.scenario.models import ResolvedScenario
         >>> scenario = ResolvedScenario.model_validate({
         ...     "schema_version": 1, "title": "Two jobs", "seed": 7, "start": "2024-04-02T08:00:00Z",
         ...     "horizon": None, "warm_up": "0s", "profile": "2024-04",

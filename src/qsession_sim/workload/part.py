@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import IntEnum
 
 import numpy as np
 
-from qsession_sim.scenario.resolve_accounts import DefaultClocks
-from qsession_sim.scenario.service_models import ServiceTimeModel
+from qsession_sim.errors import ScenarioError
+from qsession_sim.scenario.resolve import DefaultClocks
+from qsession_sim.scenario.service import ServiceTimeModel
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import (
     ClientColumns,
@@ -19,7 +22,89 @@ from qsession_sim.workload.columns import (
     NameBlock,
     SessionColumns,
 )
-from qsession_sim.workload.random_streams import Purpose, stream_generator
+
+# -- One line for each thing that makes a source unusable.
+
+
+def source_error(path: str, text: str) -> ScenarioError:
+    """An error of one source.
+
+    Args:
+        path: name of the source, and where known the key inside it.
+        text: what is wrong and what to do.
+
+    Example:
+        >>> str(source_error("everyday.shots", "drew too many"))
+        'workload.everyday.shots: drew too many'
+    """
+    return ScenarioError((f"workload.{path}: {text}",))
+
+
+def qpu_error(name: str, text: str) -> ScenarioError:
+    """An error of the windows of one QPU; as `source_error`.
+
+    Example:
+        >>> str(qpu_error("torino", "more than there is room for"))
+        'qpus.torino.windows: more than there is room for'
+    """
+    return ScenarioError((f"qpus.{name}.windows: {text}",))
+
+
+# -- Random numbers: one generator for each stream and purpose, so that nothing shifts anything else (S7).
+
+
+class Purpose(IntEnum):
+    """What a stream draws random numbers for. The numbers decide what is drawn: never change one."""
+
+    INTERARRIVAL = 0
+    ITERATIONS = 1
+    THINK = 2
+    CIRCUITS = 3
+    SHOTS = 4
+    QPU_TIME = 5
+    NOISE = 6
+    JOBS = 7
+    PHASES = 8
+    PAUSE = 9
+    PAUSE_DURATION = 10
+    EARLY_STOP = 11
+    ACTIVITY = 12
+    USER = 13
+    LAYERS = 16
+    QUBITS = 17
+    DEPTH = 18
+    PREPARATION = 24
+    POST_PROCESSING = 25
+    ESTIMATE = 26
+    ROUTE = 27
+    SESSION_ROUTE = 28
+    TIME_BETWEEN_FAILURES = 29
+    REPAIR_TIME = 30
+
+
+def stream_generator(seed: int, stream: str, purpose: Purpose) -> np.random.Generator:
+    """The generator of one stream for one purpose.
+
+    It depends on the three arguments alone: not on the other streams, not on their order, not on policies.
+    The key of a stream is the SHA-256 of its name, as eight little-endian 32-bit words.
+
+    Args:
+        seed: of the scenario, at least 0.
+        stream: name of the source.
+        purpose: what the numbers are for.
+
+    Returns:
+        A new PCG64 generator on ``SeedSequence(seed, spawn_key=(*words of the stream, purpose))``.
+
+    Example:
+        >>> first = stream_generator(7, "everyday", Purpose.SHOTS)
+        >>> again = stream_generator(7, "everyday", Purpose.SHOTS)
+        >>> bool(first.random() == again.random())
+        True
+    """
+    words = np.frombuffer(hashlib.sha256(stream.encode()).digest(), dtype="<u4").tolist()
+    sequence = np.random.SeedSequence(seed, spawn_key=(*words, int(purpose)))
+    return np.random.Generator(np.random.PCG64(sequence))
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,21 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from qsession_sim.scenario.resolved import ResolvedExplicit, ResolvedSource
-from qsession_sim.scenario.resolved_trace import ResolvedTrace
-from qsession_sim.scenario.user_populations import Activity, Zipf
+from qsession_sim.scenario.models import (
+    Activity,
+    ResolvedAccount,
+    ResolvedExplicit,
+    ResolvedPlan,
+    ResolvedScenario,
+    ResolvedSource,
+    ResolvedTrace,
+    Zipf,
+)
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array, constant
 from qsession_sim.workload.distributions import Float64Array, chosen_places, sample
-from qsession_sim.workload.part import Setting
-from qsession_sim.workload.problems import source_error
+from qsession_sim.workload.part import Purpose, Setting, source_error
 from qsession_sim.workload.qpu_times import DrawnSource
-from qsession_sim.workload.random_streams import Purpose
 
 
 def accounts_of(source: DrawnSource) -> tuple[str, ...]:
@@ -82,3 +87,36 @@ def _weights(activity: Activity, setting: Setting, users: int) -> Float64Array:
         what = "drew an activity larger than 2**62, or none above 0; give it at_least and at_most"
         raise source_error(f"{setting.name}.users.activity", what)
     return weights
+
+
+# -- What is known of every account: also of the users that one stands for.
+
+
+def every_account(scenario: ResolvedScenario) -> dict[str, ResolvedAccount]:
+    """The accounts that a scenario lists, and their users, by name.
+
+    A user has the plan, allocation and client of the account that stands for it, each for itself.
+
+    Example:
+        >>> from qsession_sim.scenario.load import load_scenario
+        >>> source = {"kind": "arrivals", "account": "student", "users": {"count": 2}, "count": 9,
+        ...           "interarrival": "1h", "qpu_time": "5s"}
+        >>> accounts = [{"name": "student", "plan": "open"}]
+        >>> scenario = load_scenario({"accounts": accounts, "workload": [source]}).resolved
+        >>> {name: account.plan for name, account in every_account(scenario).items()}
+        {'student': 'open', 'student-1': 'open', 'student-2': 'open'}
+    """
+    accounts = {account.name: account for account in scenario.accounts or ()}
+    users = [source for source in scenario.workload if isinstance(source, DrawnSource) and source.users]
+    for source in users if accounts else ():
+        account = accounts[source.account]
+        for name in accounts_of(source):
+            accounts.setdefault(name, account.model_copy(update={"name": name}))
+    return accounts
+
+
+def plan_of_each(scenario: ResolvedScenario) -> dict[str, ResolvedPlan]:
+    """The plan of every account that has one, by name."""
+    plans = scenario.plans or {}
+    accounts = every_account(scenario).values()
+    return {account.name: plans[account.plan] for account in accounts if account.plan is not None}

@@ -1,0 +1,153 @@
+"""Figures of a study; matplotlib is imported when the first is drawn."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, Final
+
+from qsession_sim.errors import StudyError
+from qsession_sim.experiment.metrics import metric_unit
+from qsession_sim.experiment.variations import LOGARITHMIC_FROM
+from qsession_sim.units import SECOND, parse_duration
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from qsession_sim.experiment.study import Study
+    from qsession_sim.experiment.tuning import Constraint, Evaluation, Tuning
+
+
+_COLOUR: Final = "#0b5fa5"
+_COLOURS: Final = (_COLOUR, "#c8553d", "#3a7d44", "#7b5ea7", "#c99700", "#5b6770")
+_POINTS: Final[dict[str, Any]] = {"fmt": "o", "capsize": 3}
+_MOST_NAMES: Final = 40
+
+
+def draw_metric(study: Study, metric: str) -> Figure:
+    """The means of a metric with their intervals: over the setting if one with numbers is varied, else one
+    line a configuration. Times are in seconds.
+
+    Raises:
+        StudyError: if matplotlib is not installed.
+    """
+    name, scale = _axis(metric, study.unit_of(metric))
+    found = [
+        (configuration, study.estimates[configuration.name, metric])
+        for configuration in study.in_order
+        if study.estimates[configuration.name, metric].mean is not None
+    ]
+    means = [(one.mean or 0.0) / scale for _, one in found]
+    errors = [0.0 if one.interval is None else one.interval.half_width / scale for _, one in found]
+    setting = _only_setting(study)
+    height = 4.0 if setting else min(1.5 + 0.35 * len(found), 1.5 + 0.35 * _MOST_NAMES)
+    figure, axes = _figure(height)
+    if setting is not None:
+        label, places = setting
+        points = list(zip((one for one, _ in found), means, errors, strict=True))
+        policies = list(dict.fromkeys(one.policy for one, _ in found))
+        for policy, colour in zip(policies, cycle(_COLOURS), strict=False):
+            of_policy = [
+                (places[one.name], mean, error) for one, mean, error in points if one.policy == policy
+            ]
+            across, up, half_widths = zip(*of_policy, strict=True)
+            axes.errorbar(across, up, yerr=half_widths, color=colour, label=policy, **_POINTS)
+        if len(policies) > 1:
+            axes.legend()
+        axes.set(xlabel=label, ylabel=name)
+        if 0 < LOGARITHMIC_FROM * min(places.values()) <= max(places.values()):
+            _make_logarithmic(axes)
+    else:
+        axes.errorbar(means, range(len(found)), xerr=errors, color=_COLOUR, **_POINTS)
+        axes.set(xlabel=name, ylim=(max(len(found), 1) - 0.5, -0.5))
+        if len(found) <= _MOST_NAMES:
+            axes.set_yticks(range(len(found)), [one.name for one, _ in found])
+    axes.set_title(f"{100 * study.level:.4g} % confidence intervals", fontsize=9)
+    return figure
+
+
+def draw_trade_off(found: Tuning) -> Figure:
+    """What was tried, and the trade-off: the objective over the first constrained metric, with its bound, or
+    over the first setting. Times are in seconds.
+
+    Raises:
+        StudyError: if matplotlib is not installed.
+    """
+    objective, constrained = found.objective.metric, _constrained(found)
+    up_name, up = _axis(objective, metric_unit(objective))
+    figure, axes = _figure(4.0)
+    if constrained is None:
+        setting = found.ranges[0]
+        across_name, across = _axis(setting.path, "us" if setting.kind == "duration" else None)
+        if setting.logarithmic:
+            _make_logarithmic(axes)
+    else:
+        across_name, across = _axis(constrained.metric, metric_unit(constrained.metric))
+        limit = constrained.limit(found.baseline) / across
+        axes.axvline(limit, color="#b00020", linestyle=":", linewidth=1, label="bound")
+
+    def place(one: Evaluation) -> tuple[float, float] | None:
+        right = one.values[0] if constrained is None else one.means[constrained.metric]
+        height = one.means[objective]
+        return None if right is None or height is None else (right / across, height / up)
+
+    for kind, chosen, style in (
+        ("misses a constraint", [one for one in found.evaluations if not one.feasible], ("x", "#b00020", 5)),
+        ("tried", [one for one in found.evaluations if one.feasible], ("o", "#9aa5b1", 5)),
+        ("trade-off", found.front(), (".-", _COLOUR, 5)),
+        ("best", [] if found.best is None else [found.best], ("*", "#3a7d44", 12)),
+    ):
+        places = sorted(spot for spot in map(place, chosen) if spot is not None)
+        if places:
+            form, colour, size = style
+            axes.plot(*zip(*places, strict=True), form, color=colour, label=kind, markersize=size)
+    axes.set(xlabel=across_name, ylabel=up_name)
+    if axes.lines:
+        axes.legend()
+    return figure
+
+
+def _figure(height: float) -> tuple[Figure, Any]:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise StudyError("figures need matplotlib; get it with: pip install 'qsession-sim[plot]'") from None
+    figure = Figure(figsize=(6.4, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _axis(name: str, unit: str | None) -> tuple[str, int]:
+    """The label of an axis, and how many of the unit are one on it."""
+    if unit == "us":
+        return f"{name} [s]", SECOND
+    return f"{name} [{unit}]" if unit else name, 1
+
+
+def _constrained(found: Tuning) -> Constraint | None:
+    """The first constraint on another metric than the objective."""
+    return next((one for one in found.constraints if one.metric != found.objective.metric), None)
+
+
+def _make_logarithmic(axes: Any) -> None:
+    axes.set_xscale("log")
+    from matplotlib.ticker import LogFormatter
+
+    axes.xaxis.set_major_formatter("{x:g}")  # 10, not a power of ten
+    axes.xaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
+
+
+def _only_setting(study: Study) -> tuple[str, dict[str, float]] | None:
+    """The label of the only setting that is varied, and its value in each configuration, times in seconds;
+    None if they are no numbers."""
+    if len(study.paths) != 1:
+        return None
+    path = study.paths[0]
+    written = {one.name: study.settings_of(one)[0] for one in study.configurations}
+    try:
+        return path, {name: float(value) for name, value in written.items()}
+    except ValueError:
+        pass
+    try:
+        label, scale = _axis(path, "us")
+        return label, {name: parse_duration(value) / scale for name, value in written.items()}
+    except ValueError:
+        return None

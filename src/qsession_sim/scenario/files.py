@@ -1,0 +1,482 @@
+"""Names of trace files: their formats, and what can be wrong with a source before its file is read."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import math
+import pathlib
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import ValidationError
+
+from qsession_sim.scenario.document import Part, Path, duration, given, part, parts, text
+from qsession_sim.scenario.problems import Assignment, Problem, nearest, show_value, unknown_name
+from qsession_sim.scenario.service import HumanColumns, preset_names, read_preset
+from qsession_sim.scenario.values import format_coefficient
+from qsession_sim.units import SECOND, format_duration
+
+if TYPE_CHECKING:
+    from qsession_sim.queueing.service_time import Float64Array, LinearFit
+
+
+# -- Values of empirical distributions that stand in a file of their own: read before validation.
+
+_MOST_SHOWN: Final = 5
+
+
+@dataclass(frozen=True)
+class ValueFile:
+    """A file that was read: as the scenario names it, and the line of each value."""
+
+    name: str
+    lines: tuple[int, ...]
+
+
+def inline_value_files(
+    data: Any, directory: pathlib.Path
+) -> tuple[Any, dict[Path, ValueFile], list[Problem]]:
+    """Replace `file: NAME` by `values: [...]` in every distribution of kind `empirical`.
+
+    A file has one number or duration per line; `#` starts a comment.
+
+    Args:
+        data: a scenario's plain data, which stays as it is.
+        directory: where relative names start.
+
+    Returns:
+        The new data; the files by the path of their distribution; what is wrong with files.
+    """
+    files: dict[Path, ValueFile] = {}
+    problems: list[Problem] = []
+
+    def walk(value: Any, path: Path) -> Any:
+        if isinstance(value, list):
+            return [walk(item, (*path, index)) for index, item in enumerate(value)]
+        if not isinstance(value, Mapping):
+            return value
+        if value.get("kind") == "empirical" and value.get("file") is not None:
+            return inline(value, path)
+        return {key: walk(item, (*path, key)) for key, item in value.items()}
+
+    def inline(distribution: Mapping[str, Any], path: Path) -> dict[str, Any]:
+        rest = {key: item for key, item in distribution.items() if key != "file"}
+        name = distribution["file"]
+        if "values" in rest:
+            problems.append(Problem((*path, "file"), "give values or file, not both"))
+            return rest
+        try:
+            numbered = list(_read_values(decode(read_bytes(name, directory))))
+        except ValueError as error:
+            problems.append(Problem((*path, "file"), str(error), name))
+            return {**rest, "values": []}
+        files[path] = ValueFile(name, tuple(line for line, _ in numbered))
+        return {**rest, "values": [item for _, item in numbered]}
+
+    return walk(data, ()), files, problems
+
+
+def name_value_files(
+    problems: Iterable[Problem], files: Mapping[Path, ValueFile], unread: Iterable[Path]
+) -> Iterator[Problem]:
+    """Let problems with values that came from a file name the file and its line.
+
+    Args:
+        problems: as found in the data with values.
+        files: the files that were read, by the path of their distribution.
+        unread: paths of the `file` keys that already have a problem.
+    """
+    silent = {(*path[:-1], "values") for path in unread}
+    shown: dict[Path, int] = {}
+    for problem in problems:
+        path = problem.path
+        if path in silent:
+            continue
+        if len(path) < 2 or path[-2] != "values" or path[:-2] not in files:
+            yield problem
+            continue
+        distribution, file = path[:-2], files[path[:-2]]
+        shown[distribution] = shown.get(distribution, 0) + 1
+        if shown[distribution] <= _MOST_SHOWN:
+            line = file.lines[int(path[-1])]
+            what = f"{file.name}, line {line}: {problem.what}"
+            yield Problem((*distribution, "file"), what, problem.got, problem.meant)
+    for distribution, count in shown.items():
+        if count > _MOST_SHOWN:
+            more = f"{files[distribution].name}: {count - _MOST_SHOWN} more lines like these"
+            yield Problem((*distribution, "file"), more)
+
+
+def read_bytes(name: Any, directory: pathlib.Path) -> bytes:
+    """The content of a file that a scenario names.
+
+    Raises:
+        ValueError: that says what is wrong with the name or the file.
+    """
+    if not isinstance(name, str):
+        raise ValueError("must be the name of a file")
+    try:
+        return (directory / name).read_bytes()
+    except FileNotFoundError:
+        raise ValueError("no such file") from None
+    except IsADirectoryError:
+        raise ValueError("is a directory, not a file") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def decode(content: bytes) -> str:
+    """The text of a file.
+
+    Raises:
+        ValueError: if it is no text.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("the file is not UTF-8 text") from None
+
+
+def _read_values(text: str) -> Iterator[tuple[int, float | str]]:
+    found = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        item = line.partition("#")[0].strip()
+        if not item:
+            continue
+        found = True
+        try:
+            yield number, float(item)
+        except ValueError:
+            yield number, item
+    if not found:
+        raise ValueError("the file holds no values")
+
+
+# -- Files of measured QPU times, and the line that is fitted to them.
+_LARGEST: Final = 1e18
+"""Nothing that can be measured comes near it, and the squares of such numbers can be summed."""
+_DIGITS: Final = 10
+_FACTOR_DIGITS: Final = 6
+
+
+@dataclass(frozen=True)
+class FittedLine:
+    """What takes the place of a file of measurements in a scenario.
+
+    Attributes:
+        keys: intercept, coefficients, least and fit, as they are written in a scenario.
+        factors: measured over fitted time of each measurement, in the file's order.
+    """
+
+    keys: Mapping[str, Any]
+    factors: tuple[float, ...]
+
+
+def fit_measurements(
+    name: str, directory: pathlib.Path, columns: Mapping[str, str], least_us: int | None = None
+) -> FittedLine:
+    """Fit a line to the measurements of a CSV file, by ordinary least squares.
+
+    Args:
+        name: of the file, with a header; gzipped if it ends in `.gz`.
+        directory: where a relative name starts.
+        columns: the file's column of `time` (seconds), and of those of shots, circuits, qubits and depth that
+            shall count; shots and circuits count as their product.
+        least_us: no fitted time is shorter; by default the shortest measured time.
+
+    Returns:
+        The line, its numbers rounded to 10 digits, so that the last bits of a machine do not show.
+
+    Raises:
+        ValueError: that says what is wrong; one text for each thing.
+    """
+    content = read_bytes(name, directory)
+    table = _table(decode(_unpacked(name, content)), name, columns)
+    line, fitted_s = _fit(table)
+    if least_us is None:
+        least_us = max(round(float(table["time"].min()) * SECOND), 1)
+    factors = table["time"] / fitted_s.clip(least_us / SECOND)
+    terms = [term for term in ("executions", "qubits", "depth") if term in _terms(table)]
+    keys = {
+        "intercept": _written(line.intercept),
+        "coefficients": {term: _written(value) for term, value in zip(terms, line.coefficients, strict=True)},
+        "least": format_duration(least_us),
+        "fit": {
+            "measurements": len(table["time"]),
+            "r_squared": _rounded(line.r_squared, _DIGITS),
+            "residual_spread": _written(line.residual_spread),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        },
+    }
+    return FittedLine(keys, tuple(_rounded(factor, _FACTOR_DIGITS) for factor in factors.tolist()))
+
+
+def _unpacked(name: str, content: bytes) -> bytes:
+    if not name.endswith(".gz"):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error):
+        raise ValueError("is not a gzip file") from None
+
+
+def _table(text: str, name: str, columns: Mapping[str, str]) -> dict[str, Float64Array]:
+    import numpy as np
+
+    header, *lines = _lines(text, name)
+    cells = [cell.strip() for cell in header[1]]
+    unusable = [_no_single_column(column, cells) for column in columns.values() if cells.count(column) != 1]
+    if unusable:
+        raise ValueError(*unusable)
+    places = {role: cells.index(column) for role, column in columns.items()}
+    rows: list[list[float]] = []
+    wrong: list[str] = []
+    for number, row in lines:
+        try:
+            rows.append([_number(row, place, cells) for place in places.values()])
+        except ValueError as error:
+            wrong.append(f"{name}, line {number}: {error}")
+    if len(wrong) > _MOST_SHOWN:
+        wrong[_MOST_SHOWN:] = [f"{name}: {len(wrong) - _MOST_SHOWN} more lines like these"]
+    if wrong:
+        raise ValueError(*wrong)
+    values = np.array(rows, dtype=np.float64).reshape(-1, len(places))
+    return {role: values[:, index] for index, role in enumerate(places)}
+
+
+def _lines(text: str, name: str) -> list[tuple[int, list[str]]]:
+    """Lines that are not empty, with their numbers; the first one is the header."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        lines = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise ValueError(f"{name}, line {reader.line_num}: {error}") from None
+    if not lines:
+        raise ValueError("the file is empty")
+    return lines
+
+
+def _no_single_column(column: str, header: list[str]) -> str:
+    if column in header:
+        return f"two columns of the file are called {show_value(column)}; give each its own name"
+    meant = nearest(column, header)
+    known = ", ".join(cell for cell in header if cell.isprintable())
+    hint = f"did you mean {meant}?" if meant else f"known: {known}"
+    return f"the file has no column {show_value(column)} ({hint})"
+
+
+def _number(row: list[str], place: int, header: list[str]) -> float:
+    cell = row[place].strip() if place < len(row) else ""
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < _LARGEST:
+        raise ValueError(f"{header[place]} must be a number above 0 (got {show_value(cell)})")
+    return number
+
+
+def _terms(table: Mapping[str, Float64Array]) -> dict[str, Float64Array]:
+    terms = {key: table[key] for key in ("qubits", "depth") if key in table}
+    if "shots" in table:
+        terms["executions"] = table["shots"] * table["circuits"] if "circuits" in table else table["shots"]
+    return terms
+
+
+def _fit(table: Mapping[str, Float64Array]) -> tuple[LinearFit, Float64Array]:
+    import numpy as np
+
+    from qsession_sim.queueing.service_time import fit_line
+
+    known = _terms(table)
+    columns = np.column_stack([known[term] for term in ("executions", "qubits", "depth") if term in known])
+    line = fit_line(columns, table["time"])
+    fitted_s: Float64Array = line.intercept + columns @ np.array(line.coefficients)
+    return line, fitted_s
+
+
+def _written(seconds: float) -> str:
+    return format_coefficient(_rounded(seconds * SECOND, _DIGITS))
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+# -- Presets and measurements of service times: read before validation, which sees only their numbers.
+
+_SPELLINGS: Final = (("per_execution",), ("rep_delay", "circuit_length"))
+_FITTED: Final = ("intercept", "coefficients", "fit")
+
+
+def inline_service_times(data: Any, directory: pathlib.Path) -> tuple[Any, list[Problem]]:
+    """Replace presets by their keys, and files of measurements by the lines that are fitted to them.
+
+    Args:
+        data: a scenario's plain data, which stays as it is.
+        directory: where relative names start.
+
+    Returns:
+        The new data; what is wrong with presets and files.
+    """
+    problems: list[Problem] = []
+    qpus = data.get("qpus") if isinstance(data, Mapping) else None
+    if not isinstance(qpus, list):
+        return data, problems
+    inlined = []
+    for index, qpu in enumerate(qpus):
+        service_time = qpu.get("service_time") if isinstance(qpu, Mapping) else None
+        if isinstance(service_time, Mapping):
+            path: Path = ("qpus", index, "service_time")
+            service_time, wrong = _with_preset(path, service_time)
+            problems += wrong
+            if service_time.get("model") == "fitted":
+                service_time, wrong = _with_fit(path, service_time, directory)
+                problems += wrong
+            inlined.append({**qpu, "service_time": service_time})
+        else:
+            inlined.append(qpu)
+    return {**data, "qpus": inlined}, problems
+
+
+def _with_preset(path: Path, service_time: Part) -> tuple[Part, list[Problem]]:
+    name = text(service_time, "preset")
+    if name is None:
+        return service_time, []
+    rest = {key: value for key, value in service_time.items() if key != "preset"}
+    names = preset_names()
+    if name not in names:
+        return rest, [unknown_name((*path, "preset"), "no preset has this name", name, names)]
+    keys = read_preset(name)["service_time"]
+    if given(rest, "model") and rest["model"] != keys["model"]:
+        what = f"the preset is of model {keys['model']}; remove one of them"
+        return keys, [Problem((*path, "model"), what, rest["model"])]
+    # an execution that is spelled in one way replaces the preset's other way
+    for one, other in (_SPELLINGS, _SPELLINGS[::-1]):
+        if given(rest, *one):
+            keys = {key: value for key, value in keys.items() if key not in other}
+    return {**keys, **rest}, []
+
+
+def _with_fit(path: Path, service_time: Part, directory: pathlib.Path) -> tuple[Part, list[Problem]]:
+    name, columns = text(service_time, "file"), _columns(service_time)
+    if name is None or columns is None:
+        return service_time, []
+    wrong = [
+        Problem((*path, key), "follows from the file of measurements; remove it", at_key=True)
+        for key in given(service_time, *_FITTED)
+    ]
+    if wrong:
+        return service_time, wrong
+    try:
+        line = fit_measurements(name, directory, columns, duration(service_time.get("least")))
+    except ValueError as error:
+        return service_time, [Problem((*path, "file"), what) for what in error.args]
+    keys = {key: value for key, value in service_time.items() if key not in {"file", "columns"}}
+    noise = keys.get("noise")
+    if isinstance(noise, Mapping) and dict(noise) == {"kind": "residuals"}:
+        keys["noise"] = {"kind": "empirical", "values": list(line.factors)}
+    return {**line.keys, **keys}, []
+
+
+def _columns(service_time: Part) -> dict[str, str] | None:
+    """The columns to fit; None where something is missing or wrong, which validation tells."""
+    try:
+        columns = HumanColumns.model_validate(service_time.get("columns"))
+    except ValidationError:
+        return None
+    chosen: dict[str, str] = columns.model_dump(exclude_none=True)
+    fits = "shots" in chosen if "circuits" in chosen else len(chosen) > 1
+    return chosen if fits else None
+
+
+TraceFormat = Literal["csv", "parquet", "swf"]
+
+_FORMATS: Final[Mapping[str, TraceFormat]] = {
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".parquet": "parquet",
+    ".swf": "swf",
+    ".swf.gz": "swf",
+}
+_TIMES: Final = ("submitted", "think", "qpu_time", "max_execution_time")
+
+ENDINGS: Final = ", ".join(_FORMATS)
+"""The endings of names of trace files."""
+
+
+def trace_format(name: str) -> TraceFormat | None:
+    """The format of a file by the end of its name; None of a file that is no trace.
+
+    Example:
+        >>> trace_format("week.SWF.gz"), trace_format("vqe.yaml")
+        ('swf', None)
+    """
+    lower = name.lower()
+    return next((kind for ending, kind in _FORMATS.items() if lower.endswith(ending)), None)
+
+
+def set_skip_bad_lines(data: Any) -> tuple[Assignment, ...]:
+    """Let every trace of a scenario leave its malformed lines out.
+
+    Args:
+        data: the scenario as written, changed in place.
+
+    Example:
+        >>> data = {"workload": [{"kind": "trace", "file": "week.swf"}]}
+        >>> len(set_skip_bad_lines(data)), data["workload"][0]["skip_bad_lines"]
+        (1, True)
+    """
+    made = []
+    for path, source in parts(data, "workload") if isinstance(data, Mapping) else ():
+        if source.get("kind") == "trace" and isinstance(source, dict):
+            source["skip_bad_lines"] = True
+            where = (*path, "skip_bad_lines")
+            made.append(Assignment("--skip-bad-lines", where, where))
+    return tuple(made)
+
+
+def trace_problems(data: Part, directory: pathlib.Path) -> Iterator[Problem]:
+    """What is wrong with sources of kind `trace`, apart from the contents of their files.
+
+    Args:
+        data: the scenario as written.
+        directory: where relative names of files start.
+    """
+    for path, source in parts(data, "workload"):
+        if source.get("kind") == "trace" and isinstance(source.get("file"), str) and source["file"]:
+            yield from _file(path, source, directory)
+            yield from _trace_columns(path, source)
+
+
+def _file(path: Path, source: Part, directory: pathlib.Path) -> Iterator[Problem]:
+    name: str = source["file"]
+    where = (*path, "file")
+    if trace_format(name) is None:
+        yield Problem(where, f"not the name of a trace; it must end in one of {ENDINGS}", name)
+        return
+    reason = _unreadable(directory / name)
+    if reason is not None:
+        yield Problem(where, reason, name)
+
+
+def _unreadable(file: pathlib.Path) -> str | None:
+    try:
+        if file.is_dir():
+            return "is a directory, not a file"
+        return None if file.exists() else "no such file"
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+
+
+def _trace_columns(path: Path, source: Part) -> Iterator[Problem]:
+    columns: Mapping[str, Any] = part(source, "columns")
+    if columns and trace_format(source["file"]) == "swf":
+        yield Problem((*path, "columns"), "the fields of SWF have fixed places; remove it")
+    elif given(columns, *_TIMES) and "unit" not in columns:
+        yield Problem((*path, "columns", "unit"), "missing; give the unit of the times, such as s")

@@ -1,0 +1,1 @@
+"""The service in time: its scheduler inside SimPy, and the programs that use it."""

@@ -1,0 +1,163 @@
+"""From the columns of a workload to the scheduler's plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from qsession_sim.errors import SchedulerUsageError
+from qsession_sim.scenario.models import ResolvedAccount, ResolvedClock, ResolvedPlan, ResolvedScenario
+from qsession_sim.scenario.resolve import DefaultClocks
+from qsession_sim.scenario.service_checks import REFUSED_FROM, is_refused
+from qsession_sim.scheduler.plan import AccountSpec, ClientSpec, JobPlan, Plan, SessionSpec, SlidingLimit
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, OnFinish, OnRejection
+from qsession_sim.workload.columns import Int64Array, JobColumns, SessionColumns, Workload
+from qsession_sim.workload.users import every_account, plan_of_each
+
+
+def plan_of(
+    workload: Workload, accounts: Sequence[str], specs: Mapping[str, AccountSpec] | None = None
+) -> Plan:
+    """Share the job columns with the scheduler, without a copy, and make its sessions and clients.
+
+    Args:
+        workload: everything known before the run.
+        accounts: names by number; those of the workload come first.
+        specs: what accounts may do, by name.
+    """
+    jobs = workload.jobs
+    planned = np.flatnonzero(jobs.at_us != NEVER)
+    planned = planned[np.argsort(jobs.at_us[planned], kind="stable")]  # stable: ties go by number (S3)
+    return Plan(
+        jobs=JobPlan(
+            **{
+                name: memoryview(getattr(jobs, name))
+                for name in _shared(JobPlan, jobs)
+                if jobs.is_needed(name)
+            }
+        ),
+        submissions_us=_column(jobs.at_us[planned]),
+        submissions=_column(planned),
+        follow_ups=_column(np.flatnonzero((jobs.after != NEVER) & (jobs.client == NEVER))),
+        job_cancels=_column(np.flatnonzero(jobs.cancel_us != NEVER)),
+        sessions=_sessions(workload),
+        clients=_clients(workload),
+        accounts=accounts,
+        account_specs={n: specs[name] for n, name in enumerate(accounts) if name in specs} if specs else {},
+        qpus=workload.qpu_specs,
+        windows=workload.windows,
+        qpu_times_us=tuple(map(_column, workload.qpu_times_us)),
+        estimates_us=tuple(map(_column, workload.estimates_us)),
+    )
+
+
+def _shared(target: type[JobPlan | SessionSpec], columns: JobColumns | SessionColumns) -> list[str]:
+    """The fields of the scheduler's side that the workload has columns for."""
+    return [field.name for field in fields(target) if hasattr(columns, field.name)]
+
+
+def _column(numbers: Int64Array) -> memoryview:
+    return memoryview(np.ascontiguousarray(numbers, dtype=np.int64).data)
+
+
+def _sessions(workload: Workload) -> tuple[SessionSpec, ...]:
+    sessions = workload.sessions
+    names = [name for name in _shared(SessionSpec, sessions) if name != "mode"]
+    columns = [getattr(sessions, name).tolist() for name in names]
+    return tuple(
+        SessionSpec(Mode(mode), **dict(zip(names, row, strict=True)))
+        for mode, *row in zip(sessions.mode.tolist(), *columns, strict=True)
+    )
+
+
+def _clients(workload: Workload) -> tuple[ClientSpec, ...]:
+    clients = workload.clients
+    columns = [getattr(clients, field.name).tolist() for field in fields(ClientSpec)]
+    return tuple(
+        ClientSpec(first, count, session, OnFinish(finish), OnError(error), OnRejection(rejection))
+        for first, count, session, finish, error, rejection in zip(*columns, strict=True)
+    )
+
+
+# -- What the scheduler needs to know of accounts: their plans, allocations and clients.
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def account_specs(scenario: ResolvedScenario) -> dict[str, AccountSpec]:
+    """The specification of each account that has one, by name; an account without one has no limits.
+
+    Example:
+        >>> from qsession_sim.scenario.load import load_scenario
+        >>> accounts = [{"name": "lab-a", "plan": "open"}, {"name": "lab-b"}]
+        >>> specs = account_specs(load_scenario({"accounts": accounts, "workload": []}).resolved)
+        >>> {name: spec.pending for name, spec in specs.items()}
+        {'lab-a': 3}
+    """
+    plans = plan_of_each(scenario)
+    refused_from_us = max((REFUSED_FROM - scenario.start) // _MICROSECOND, 0)
+    specs = {
+        name: _spec(account, plans.get(name), refused_from_us)
+        for name, account in every_account(scenario).items()
+    }
+    return {name: spec for name, spec in specs.items() if spec != AccountSpec()}
+
+
+def _spec(account: ResolvedAccount, plan: ResolvedPlan | None, refused_from_us: int) -> AccountSpec:
+    is_old = account.client is not None and is_refused(account.client)
+    return replace(
+        AccountSpec() if plan is None else _terms(plan),
+        allocation_us=account.allocation or 0,  # S63: no allocation and one of nothing are the same
+        client_too_old_from_us=refused_from_us if is_old else NEVER,  # S23
+    )
+
+
+def _terms(plan: ResolvedPlan) -> AccountSpec:
+    rate, quota = plan.submission_rate, plan.quota
+    return AccountSpec(
+        sessions=plan.sessions,
+        batches=plan.batches,
+        pending=plan.pending_jobs,
+        submissions=None if rate is None else SlidingLimit(rate.count, rate.window),
+        quota=None if quota is None else SlidingLimit(quota.usage, quota.window),
+    )
+
+
+# -- The clocks of sessions that live programs open (S60, S61).
+
+
+def session_clocks(
+    clocks: DefaultClocks,
+    name: str,
+    account: str,
+    mode: Mode,
+    max_time_us: int | None,
+    interactive_timeout_us: int | None,
+) -> tuple[int, int]:
+    """Maximum and interactive timeout in microseconds: what is asked for, or else the default.
+
+    Raises:
+        SchedulerUsageError: if more is asked for than the account's plan allows.
+    """
+    word: Literal["session", "batch"] = "batch" if mode is Mode.BATCH else "session"
+    plan = clocks.plans.get(account) if isinstance(account, str) else None
+    if plan is not None:
+        _check(f"session {name!r}: max_time_us", max_time_us, plan.max_time)
+        _check(f"session {name!r}: interactive_timeout_us", interactive_timeout_us, plan.timeout_of(word))
+    if max_time_us is None:
+        max_time_us = clocks.max_time_of(account)
+    if interactive_timeout_us is None:
+        interactive_timeout_us = clocks.interactive_timeout_of(account, word)
+    return max_time_us, interactive_timeout_us
+
+
+def _check(what: str, asked_us: Any, clock: ResolvedClock) -> None:
+    """Compare what can be compared; that it is a whole number is checked elsewhere."""
+    if isinstance(asked_us, int) and clock.limit is not None and asked_us > clock.limit:
+        raise SchedulerUsageError(
+            f"{what} must be at most {clock.limit}, which the plan of the account allows; got {asked_us}"
+        )

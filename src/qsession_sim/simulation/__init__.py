@@ -1,1 +1,0 @@
-"""The SimPy shell around the scheduler; the only package that imports simpy."""

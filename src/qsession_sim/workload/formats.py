@@ -1,0 +1,584 @@
+"""write_workload: any workload as a file that can be replayed."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, TextIO, cast
+
+import numpy as np
+
+from qsession_sim.errors import WorkloadFileError
+from qsession_sim.scenario.files import ENDINGS, TraceFormat, trace_format
+from qsession_sim.scheduler.vocabulary import NEVER, Mode
+from qsession_sim.units import SECOND
+from qsession_sim.workload.columns import (
+    EMPTY_WORKLOAD,
+    Int64Array,
+    KeyedNames,
+    NameBlock,
+    NumberedNames,
+    Workload,
+    constant,
+)
+from qsession_sim.workload.part import filled
+from qsession_sim.workload.trace_table import (
+    FROM_SOURCE,
+    SESSION_TIMES,
+    UNKNOWN_USER,
+    BadRows,
+    BooleanArray,
+    ColumnError,
+    Numbers,
+    Rows,
+    numbers_of,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+# -- A workload as a table: one row a job, under the names that a trace has.
+
+
+def job_table(workload: Workload) -> pl.DataFrame:
+    """All that a table of jobs can hold; null where nothing was given.
+
+    Args:
+        workload: any.
+
+    Returns:
+        One row a job, in order. Names are texts, times microseconds. What belongs to a session stands in the
+        row of each of its jobs, in columns `session_…`.
+
+    Example:
+        >>> from qsession_sim.workload.columns import EMPTY_WORKLOAD
+        >>> job_table(EMPTY_WORKLOAD).columns[:6]
+        ['job', 'account', 'stream', 'session', 'mode', 'submitted_us']
+    """
+    import polars as pl
+
+    jobs, sessions = workload.jobs, workload.sessions
+    names = _texts(workload.job_names)
+    session_names = _texts(workload.session_names)
+    mode = np.append(sessions.mode, int(Mode.JOB))[jobs.session]  # the last entry is that of NEVER
+    columns = {
+        "job": names,
+        "account": pl.Series(workload.accounts, dtype=pl.String).gather(jobs.account),
+        "stream": pl.Series(workload.streams, dtype=pl.String).gather(jobs.stream),
+        "session": session_names.gather(_numbers(jobs.session)),
+        "mode": pl.Series([word.name.lower() for word in Mode], dtype=pl.String).gather(mode),
+        "submitted_us": _numbers(jobs.at_us),
+        "after": names.gather(_numbers(jobs.after)),
+        "think_us": _numbers(np.where(jobs.after == NEVER, NEVER, jobs.think_us)),
+        "qpu_time_us": pl.Series(jobs.qpu_time_us),
+        # NEVER is the limit of the rules here, not "nothing given"
+        "max_execution_time_us": pl.Series(jobs.max_execution_time_us),
+        "priority": pl.Series(jobs.priority),
+        "cancel_us": _numbers(jobs.cancel_us),
+        "cancel_after_us": _numbers(jobs.cancel_after_us),
+    }
+    for name, nothing in (("preparation_us", 0), ("post_processing_us", 0), ("estimate_us", NEVER)):
+        if jobs.is_needed(name):
+            column = getattr(jobs, name)
+            columns[name] = pl.Series(column).set(pl.Series(column == nothing), None)
+    for time in SESSION_TIMES:
+        column = np.append(getattr(sessions, time), NEVER)
+        columns[f"session_{time}"] = _numbers(column[jobs.session])
+    return pl.DataFrame(columns)
+
+
+def not_in_table(workload: Workload) -> list[str]:
+    """What a table of jobs cannot hold of a workload, as sentences."""
+    jobs = workload.jobs
+    empty = len(workload.sessions) - len(np.unique(workload.jobs.session[workload.jobs.session != NEVER]))
+    lost = []
+    if len(workload.clients):
+        lost.append("clients became chains of jobs: what they do after errors and at their end is not held")
+    if jobs.is_needed("qpu") or workload.sessions.is_needed("qpu"):
+        lost.append("the QPUs that jobs and sessions name are not held")
+    if workload.qpu_times_us:
+        lost.append("QPU times are those of one QPU, though they differ between QPUs")
+    if workload.windows:
+        lost.append("windows of availability are not held")
+    if empty:
+        lost.append("sessions without a job are not held")
+    return lost
+
+
+def _texts(blocks: tuple[NameBlock, ...]) -> pl.Series:
+    import polars as pl
+
+    return pl.Series([name for block in blocks for name in block], dtype=pl.String)
+
+
+def _numbers(column: Int64Array) -> pl.Series:
+    import polars as pl
+
+    series = pl.Series(column)
+    return series.set(series == NEVER, None)
+
+
+# -- Traces in CSV with a heading, also gzipped.
+
+_GZIP: Final = ".gz"
+_COMMA: Final = ","
+
+
+def read_csv(file: Path, wanted: Sequence[str]) -> pl.DataFrame:
+    """Read those of the wanted columns that there are, as texts; for a file that `is_even`.
+
+    Raises:
+        ColumnError: if one of them is there twice.
+        OSError, polars.exceptions.PolarsError: if the file cannot be read, or its lines differ in length.
+    """
+    import polars as pl
+
+    # a look at the heading first: columns that are not wanted are not kept
+    with _open_csv(file) as source:
+        chosen = _places(next(csv.reader(source), []), wanted)
+    if not chosen:
+        return pl.DataFrame()
+    return pl.read_csv(file, columns=list(chosen), infer_schema=False)
+
+
+def _places(heading: list[str], wanted: Sequence[str]) -> dict[str, int]:
+    """Where in the heading each of the wanted columns is, of those that are there."""
+    twice = [name for name in dict.fromkeys(wanted) if heading.count(name) > 1]
+    if twice:
+        raise ColumnError(f"has more than one column {', '.join(map(repr, twice))}; rename all but one")
+    return {name: heading.index(name) for name in wanted if name in heading}
+
+
+def is_even(file: Path) -> bool:
+    """Whether every line has as many commas as the heading, so that no line can lack a field.
+
+    A comma in quotes makes a line uneven; the slow reader tells such a file from a malformed one.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    with _open_csv(file) as source:
+        commas = next(source, "").count(_COMMA)
+        return all(line.count(_COMMA) == commas or line.isspace() for line in source)
+
+
+def read_csv_slowly(file: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, Int64Array, dict[int, str]]:
+    """Read the same line by line.
+
+    Returns:
+        The columns, the line on which each row ends, and by row what is wrong with its shape.
+
+    Raises:
+        ColumnError: if a wanted column is there twice.
+        OSError, csv.Error: if the file cannot be read.
+    """
+    import polars as pl
+
+    columns: dict[str, list[str | None]] = {}
+    lines: list[int] = []
+    shapes: dict[int, str] = {}
+    with _open_csv(file) as source:
+        reader = csv.reader(source)
+        heading = next(reader, [])
+        chosen = _places(heading, wanted)
+        columns = {name: [] for name in chosen}
+        for fields in reader:
+            if not fields:
+                continue
+            if len(fields) != len(heading):
+                shapes[len(lines)] = f"has {len(fields)} fields, the heading {len(heading)}"
+            lines.append(reader.line_num)
+            for name, place in chosen.items():
+                columns[name].append(fields[place] if place < len(fields) else None)
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(chosen, pl.String))
+    return frame, np.array(lines, dtype=np.int64), shapes
+
+
+def _open_csv(file: Path) -> TextIO:
+    if file.name.lower().endswith(_GZIP):
+        return cast("TextIO", gzip.open(file, "rt", encoding="utf-8-sig", newline="", errors="replace"))
+    return file.open(encoding="utf-8-sig", newline="", errors="replace")
+
+
+# -- Workloads as CSV, also gzipped.
+
+
+def write_csv(workload: Workload, file: Path) -> list[str]:
+    """Write the table of jobs; returns what it cannot hold.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    text = job_table(workload).write_csv().encode()
+    # without a date, equal workloads make equal files
+    file.write_bytes(gzip.compress(text, mtime=0) if file.name.lower().endswith(".gz") else text)
+    return not_in_table(workload)
+
+
+# -- Traces in Parquet: a column of numbers or texts for each thing that a job has.
+
+
+def read_parquet(file: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, Int64Array]:
+    """Read those of the wanted columns that there are.
+
+    Returns:
+        The columns, and the number of each row, from 1.
+
+    Raises:
+        OSError, polars.exceptions.PolarsError: if the file cannot be read.
+    """
+    import polars as pl
+
+    there = pl.read_parquet_schema(file)
+    columns = [_read_column(file, name) for name in dict.fromkeys(wanted) if name in there]
+    frame = pl.DataFrame(columns)
+    return frame, np.arange(1, frame.height + 1)
+
+
+def _read_column(file: Path, name: str) -> pl.Series:
+    """One column, as numbers or texts; one without a value, as exports have many, takes no memory."""
+    import polars as pl
+
+    column = pl.read_parquet(file, columns=[name]).to_series()
+    if column.null_count() == len(column):
+        return pl.repeat(None, len(column), dtype=pl.Null, eager=True).alias(name)
+    return column if column.dtype.is_numeric() or column.dtype == pl.String else column.cast(pl.String)
+
+
+# -- Workloads as Parquet.
+
+
+def write_parquet(workload: Workload, file: Path) -> list[str]:
+    """Write the table of jobs; returns what it cannot hold.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    job_table(workload).write_parquet(file, compression="zstd")
+    return not_in_table(workload)
+
+
+# -- Traces in the Standard Workload Format, version 2.2.
+# After S. J. Chapin et al., "Benchmarks and standards for the evaluation of parallel job schedulers"
+# (1999), and the page on the format in the Parallel Workloads Archive. A job is a line of 18 numbers; -1
+# says "unknown".
+
+FIELDS: Final = 18
+
+_JOB, _SUBMITTED, _RUN_TIME, _STATUS, _USER_FIELD, _PRECEDING, _THINK = 1, 2, 4, 11, 12, 17, 18
+_WORDS: Final = {
+    _JOB: "job number",
+    _SUBMITTED: "submit time",
+    _RUN_TIME: "run time",
+    _STATUS: "status",
+    _USER_FIELD: "user",
+    _PRECEDING: "preceding job",
+    _THINK: "think time",
+}
+_LINES_AT_ONCE: Final = 131_072
+_PARTIAL: Final = (2, 3, 4)  # statuses of parts of a job, whose line with the whole is there too
+_COMMENT: Final = b";"
+
+
+def read_swf(file: Path, stream: str) -> Rows:
+    """Read the jobs of a file.
+
+    Args:
+        file: `.swf`, or `.swf.gz`.
+        stream: the beginning of the jobs' names.
+
+    Raises:
+        OSError, EOFError, zlib.error: if the file cannot be read.
+    """
+    lines: list[Int64Array] = []
+    seconds: dict[int, list[Numbers]] = {field: [] for field in _WORDS}
+    reasons: dict[int, str] = {}
+    read = 0
+    with _open_swf(file) as source:
+        for numbers, frame in _frames(source):
+            _collect(frame, seconds, reasons, read)
+            lines.append(numbers)
+            read += len(numbers)
+    columns = {field: Numbers.joined(parts) for field, parts in seconds.items()}
+    return _rows(np.concatenate([filled(0, 0), *lines]), columns, reasons, stream)
+
+
+def _open_swf(file: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(file)) if file.name.lower().endswith(".gz") else file.open("rb")
+
+
+def _frames(source: BinaryIO) -> Iterator[tuple[Int64Array, pl.DataFrame]]:
+    """Pieces of the file: numbers of the lines that are jobs, and their fields as text in columns."""
+    import polars as pl
+
+    first = 1
+    while texts := list(islice(source, _LINES_AT_ONCE)):
+        stripped = [text.strip() for text in texts]
+        kept = [row for row, text in enumerate(stripped) if text and not text.startswith(_COMMENT)]
+        series = pl.Series(
+            "text", [stripped[row].decode("utf-8", "replace") for row in kept], dtype=pl.String
+        )
+        words = series.str.replace_all(r"\s+", " ").str.split(" ")
+        frame = pl.DataFrame(
+            {"fields": words.list.len()}
+            | {str(field): words.list.get(field - 1, null_on_oob=True) for field in range(1, FIELDS + 1)}
+        )
+        yield np.array(kept, dtype=np.int64) + first, frame
+        first += len(texts)
+
+
+def _collect(
+    frame: pl.DataFrame,
+    seconds: dict[int, list[Numbers]],
+    reasons: dict[int, str],
+    read: int,
+) -> None:
+    """Convert a piece; remember what is wrong with its rows, by their position in the whole file."""
+    for field in range(FIELDS, 0, -1):
+        column = frame[str(field)]
+        unit = SECOND if field in (_SUBMITTED, _RUN_TIME, _THINK) else 1
+        values = numbers_of(column, unit)
+        if field in seconds:
+            seconds[field].append(values)
+        wrong = values.wrong if field in _WORDS else values.wrong & ~_numeric(column)
+        for row in np.flatnonzero(wrong).tolist():
+            reasons[read + row] = f"{_called(field)}: not a number that can be used (got {column[row]!r})"
+    count = frame["fields"].to_numpy()
+    for row in np.flatnonzero(count != FIELDS).tolist():
+        reasons[read + row] = f"has {count[row]} fields, not {FIELDS}"
+
+
+def _numeric(column: pl.Series) -> BooleanArray:
+    """Whether a field that is not used is a number at all, however large."""
+    import polars as pl
+
+    return column.cast(pl.Float64, strict=False).is_not_null().to_numpy()
+
+
+def _called(field: int) -> str:
+    return f"field {field}, {_WORDS[field]}" if field in _WORDS else f"field {field}"
+
+
+def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str], stream: str) -> Rows:
+    count = len(lines)
+    bad = BadRows(count)
+    wrong = np.zeros(count, dtype=np.bool_)
+    wrong[list(reasons)] = True
+    bad.add(wrong, reasons.__getitem__)
+    field = {number: column.values for number, column in columns.items()}
+    follows = field[_PRECEDING] > 0
+    at_us = np.where(field[_SUBMITTED] < 0, NEVER, field[_SUBMITTED])
+    unknown = field[_SUBMITTED] == -SECOND
+    partial = np.isin(field[_STATUS], _PARTIAL)
+    unrun = (field[_RUN_TIME] <= 0) | partial
+    bad.add((at_us == NEVER) & ~unknown & ~unrun, lambda _: f"{_called(_SUBMITTED)}: is negative")
+    bad.add((at_us == NEVER) & ~follows & ~unrun, lambda _: f"{_called(_SUBMITTED)}: is unknown (-1)")
+    keys = field[_JOB]
+    bad.add(
+        _repeated(keys, ~partial & ~wrong),
+        lambda row: f"{_called(_JOB)}: {keys[row]} is also an earlier line",
+    )
+    after = _preceding(keys, field[_PRECEDING], follows, partial | wrong)
+    bad.add(
+        follows & (after == NEVER) & ~unrun,
+        lambda row: f"{_called(_PRECEDING)}: {field[_PRECEDING][row]} is not in the file",
+    )
+    users, user = _users(field[_USER_FIELD])
+    unset = constant(count, NEVER)
+    return Rows(
+        place="line",
+        lines=lines,
+        bad=bad,
+        unrun=unrun,
+        at_us=at_us,
+        after=after,
+        think_us=np.where(follows, np.maximum(field[_THINK], 0), 0),
+        qpu_time_us=field[_RUN_TIME],
+        max_execution_time_us=constant(count, FROM_SOURCE),
+        priority=constant(count, 0),
+        cancel_us=unset,
+        cancel_after_us=unset,
+        preparation_us=constant(count, 0),
+        post_processing_us=constant(count, 0),
+        estimate_us=unset,
+        user=user,
+        users=users,
+        session=unset,
+        sessions=EMPTY_WORKLOAD.sessions,
+        names_of=lambda used: KeyedNames(stream, keys[used]),
+        session_names=NumberedNames(stream, 0),
+    )
+
+
+def _repeated(keys: Int64Array, counts: BooleanArray) -> BooleanArray:
+    """Rows whose key an earlier row has; only rows that count."""
+    rows = np.flatnonzero(counts)
+    _, first = np.unique(keys[rows], return_index=True)
+    repeated = counts.copy()
+    repeated[rows[first]] = False
+    return repeated
+
+
+def _preceding(
+    keys: Int64Array, preceding: Int64Array, follows: BooleanArray, left_out: BooleanArray
+) -> Int64Array:
+    """The row of each row's preceding job, NEVER where there is none."""
+    after = filled(len(keys), NEVER)
+    rows = np.flatnonzero(~left_out)
+    known, first = np.unique(keys[rows], return_index=True)
+    asked = np.flatnonzero(follows)
+    if len(known) and len(asked):
+        place = np.minimum(np.searchsorted(known, preceding[asked]), len(known) - 1)
+        found = known[place] == preceding[asked]
+        after[asked[found]] = rows[first][place[found]]
+    return after
+
+
+def _users(numbers: Int64Array) -> tuple[tuple[str, ...], Int64Array]:
+    """Accounts in the order in which they come, and that of each row."""
+    known, first, user = np.unique(numbers, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty(len(known), dtype=np.int64)
+    place[order] = np.arange(len(known))
+    names = tuple(UNKNOWN_USER if number < 0 else f"user-{number}" for number in known[order].tolist())
+    return names, place[user]
+
+
+# -- Workloads in the Standard Workload Format, version 2.2, also gzipped.
+
+_USER: Final = "user-"
+_NUMBERED_USER: Final = re.compile(r"user-(0|[1-9][0-9]{0,17})")  # what a reader takes as a number
+_UNKNOWN: Final = -1
+
+
+def write_swf(workload: Workload, file: Path) -> list[str]:
+    """Write a line for each job; returns what the format cannot hold.
+
+    Times that are no whole seconds are written as decimal fractions, which other programs may not read.
+    Jobs are numbered from 1. Users are those of accounts `user-<n>`; if there is any other account but
+    `user-unknown`, which is -1, they are numbered from 1.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    text = "".join(_lines(workload)).encode()
+    file.write_bytes(gzip.compress(text, mtime=0) if file.name.lower().endswith(".gz") else text)
+    jobs = workload.jobs
+    lost = not_in_table(workload)
+    if np.any(jobs.session != NEVER):
+        lost.append("sessions and batches are not held: all jobs are in mode job")
+    if any(np.any(getattr(jobs, name) != NEVER) for name in ("cancel_us", "cancel_after_us")):
+        lost.append("cancels of jobs are not held")
+    if np.any(jobs.priority != 0):
+        lost.append("priorities are not held")
+    if any(jobs.is_needed(name) for name in ("preparation_us", "post_processing_us", "estimate_us")):
+        lost.append("preparation, post-processing and estimates are not held")
+    if np.any(jobs.max_execution_time_us > 0):
+        lost.append("limits of execution times are not held")
+    if np.any(np.concatenate([jobs.at_us[jobs.at_us >= 0], jobs.think_us, jobs.qpu_time_us]) % SECOND):
+        lost.append(
+            "times that are no whole seconds are decimal fractions, which other programs may not read"
+        )
+    return lost
+
+
+def _lines(workload: Workload) -> Iterator[str]:
+    jobs = workload.jobs
+    users = _user_numbers(workload.accounts)
+    yield f"; Version: 2.2\n; MaxJobs: {len(jobs)}\n; MaxRecords: {len(jobs)}\n; MaxNodes: 1\n; MaxProcs: 1\n"
+    for name, user in zip(workload.accounts, users, strict=True):
+        yield f"; Note: user {user} is the account {name}\n"
+    columns = (jobs.at_us, jobs.qpu_time_us, jobs.account, jobs.after, jobs.think_us)
+    rows = zip(*(_listed(column) for column in columns), strict=True)
+    for number, (at_us, qpu_time_us, account, after, think_us) in enumerate(rows, start=1):
+        chain = "-1 -1" if after == NEVER else f"{after + 1} {_seconds(think_us)}"
+        submitted = "-1" if at_us == NEVER else _seconds(at_us)
+        yield (
+            f"{number} {submitted} -1 {_seconds(qpu_time_us)} 1 -1 -1 1 -1 -1 1 "
+            f"{users[account]} -1 -1 -1 -1 {chain}\n"
+        )
+
+
+def _listed(column: Int64Array) -> list[int]:
+    numbers: list[int] = column.tolist()
+    return numbers
+
+
+def _seconds(time_us: int) -> str:
+    whole, rest = divmod(time_us, SECOND)
+    return f"{whole}.{rest:06d}".rstrip("0") if rest else str(whole)
+
+
+def _user_numbers(accounts: tuple[str, ...]) -> list[int]:
+    known = [name for name in accounts if name != UNKNOWN_USER]
+    numbered = all(_NUMBERED_USER.fullmatch(name) for name in known)
+    numbers = {
+        name: int(name.removeprefix(_USER)) if numbered else number for number, name in enumerate(known, 1)
+    }
+    return [numbers.get(name, _UNKNOWN) for name in accounts]
+
+
+def write_workload(workload: Workload, path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Write a workload to a file that a source of kind `trace` reads, in the format that its name ends in.
+
+    Args:
+        workload: as `draw` makes it.
+        path: ends in .parquet, .csv, .csv.gz, .swf or .swf.gz; a file that is there is replaced when the new
+            one is complete.
+
+    Returns:
+        What the format cannot hold and is therefore not in the file, as sentences; empty if nothing is lost.
+
+    Raises:
+        WorkloadFileError: if the name has another ending, or the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from qsession_sim.workload.columns import EMPTY_WORKLOAD
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_workload(EMPTY_WORKLOAD, f"{folder}/nothing.csv")
+        ()
+    """
+    from polars.exceptions import PolarsError
+
+    file = Path(path)
+    write = {"csv": write_csv, "parquet": write_parquet, "swf": write_swf}[check_workload_file(file)]
+    target = file.resolve()
+    partial = target.with_name(f".{secrets.token_hex(4)}.partial.{target.name}")  # its ending counts
+    try:
+        lost = write(workload, partial)
+        partial.replace(target)
+    except (OSError, PolarsError) as error:
+        raise WorkloadFileError(
+            f"{file}: cannot be written: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return tuple(lost)
+
+
+def check_workload_file(path: str | os.PathLike[str]) -> TraceFormat:
+    """Tell whether a workload can be written to a file; nothing is changed.
+
+    Returns:
+        The format that its name ends in.
+
+    Raises:
+        WorkloadFileError: if the name has another ending, a directory is there, or there is none for it.
+    """
+    file = Path(path)
+    chosen = trace_format(file.name)
+    if chosen is None:
+        raise WorkloadFileError(f"{file}: the name must end in one of {ENDINGS}")
+    if file.is_dir():
+        raise WorkloadFileError(f"{file}: cannot be written: is a directory")
+    if not file.parent.is_dir():
+        raise WorkloadFileError(f"{file}: cannot be written: there is no directory {file.parent}")
+    return chosen

@@ -1,0 +1,275 @@
+"""Windows of availability: those at fixed times, and outages drawn before the run (S52)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final, TypedDict
+
+import numpy as np
+
+from qsession_sim.scenario.models import (
+    ResolvedExplicit,
+    ResolvedPhases,
+    ResolvedScenario,
+    ResolvedSource,
+    ResolvedTrace,
+    ResolvedWindow,
+)
+from qsession_sim.scenario.service import GivenModel, NoNoise, ServiceTimeModel
+from qsession_sim.scenario.values import AnyDistribution
+from qsession_sim.scheduler.plan import WindowSpec
+from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
+from qsession_sim.units import LONGEST_US
+from qsession_sim.workload.columns import Int64Array, constant
+from qsession_sim.workload.distributions import NoValueError, durations_us, sample, sampled_durations_us
+from qsession_sim.workload.part import Part, Purpose, Setting, qpu_error, source_error, stream_generator
+
+# -- What a source says of its jobs beside their QPU time: where they run, their phases, their estimates.
+
+_LARGEST_ROUTE = 2**62
+
+
+class SessionQpus(TypedDict):
+    """Columns of `SessionColumns`."""
+
+    qpu: Int64Array
+    route: Int64Array
+
+
+class JobPhases(SessionQpus):
+    """Columns of `JobColumns`."""
+
+    preparation_us: Int64Array
+    post_processing_us: Int64Array
+    estimate_us: Int64Array
+
+
+def drawn_phases(
+    source: ResolvedPhases,
+    setting: Setting,
+    qpu_time_us: Int64Array,
+    times_us: Callable[[Setting], Int64Array] | None = None,
+) -> JobPhases:
+    """Columns of jobs that not every scenario needs; where nothing is given nothing is drawn.
+
+    Args:
+        source: of drawn jobs, or a trace.
+        setting: of the source.
+        qpu_time_us: of its jobs, shape (jobs,).
+        times_us: the QPU times of the same jobs in another setting; None where they follow from no model.
+
+    Raises:
+        ScenarioError: if a duration is longer than 2**62 us, or an estimate has no formula.
+    """
+    rows = len(qpu_time_us)
+
+    def drawn(distribution: AnyDistribution | None, purpose: Purpose) -> Int64Array:
+        if distribution is None:
+            return constant(rows, 0)
+        path = f"{setting.name}.{purpose.name.lower()}"
+        return sampled_durations_us(distribution, setting.generator(purpose), rows, path)
+
+    return {
+        "qpu": constant(rows, setting.qpu),
+        "route": routes(setting, rows, Purpose.ROUTE),
+        "preparation_us": drawn(source.preparation, Purpose.PREPARATION),
+        "post_processing_us": drawn(source.post_processing, Purpose.POST_PROCESSING),
+        "estimate_us": _estimates_us(source, setting, qpu_time_us, times_us),
+    }
+
+
+def session_qpus(setting: Setting, rows: int) -> SessionQpus:
+    """The QPU of sessions, and the random numbers by which they may be routed."""
+    return {"qpu": constant(rows, setting.qpu), "route": routes(setting, rows, Purpose.SESSION_ROUTE)}
+
+
+def routes(setting: Setting, rows: int, purpose: Purpose) -> Int64Array:
+    """A random number at least 0 for each row, if there is a choice of QPUs (S54); else 0.
+
+    They are drawn whatever the routing policy, so that policies are compared on one workload.
+    """
+    if not setting.routes or setting.qpu != NEVER:
+        return constant(rows, 0)
+    return setting.generator(purpose).integers(0, _LARGEST_ROUTE, size=rows)
+
+
+def _estimates_us(
+    source: ResolvedPhases,
+    setting: Setting,
+    qpu_time_us: Int64Array,
+    times_us: Callable[[Setting], Int64Array] | None,
+) -> Int64Array:
+    estimate, rows = source.estimate, len(qpu_time_us)
+    path = f"{setting.name}.estimate"
+    if estimate is None:
+        return constant(rows, NEVER)
+    if estimate.method == "formula":
+        model = setting.service_time
+        if times_us is None or isinstance(model, GivenModel):
+            raise source_error(path, "formula needs a service-time model; give perfect, a factor or a time")
+        plain = model.model_copy(update={"noise": NoNoise(kind="none")})
+        return times_us(replace(setting, service_time=plain))
+    generator = setting.generator(Purpose.ESTIMATE)
+    if estimate.factor is not None:
+        return durations_us(sample(estimate.factor, generator, rows) * qpu_time_us, path, least_us=1)
+    if estimate.time is None:
+        raise source_error(path, f"method {estimate.method} needs a {estimate.method}")
+    return sampled_durations_us(estimate.time, generator, rows, path, least_us=1)
+
+
+# -- The rows of a source where QPUs differ in speed: QPU times and estimates for each of them (S54).
+
+
+def part_on_qpus(
+    scenario: ResolvedScenario, source: ResolvedSource, draw_part: Callable[[ServiceTimeModel], Part]
+) -> Part:
+    """Draw a source once for each service-time model that its jobs may meet, with the same random numbers.
+
+    Args:
+        scenario: with the QPUs.
+        source: of the scenario.
+        draw_part: draws the source where every QPU has the given model.
+
+    Raises:
+        ScenarioError: if a trace with sessions names a simulator backend (S22).
+    """
+    qpus = scenario.qpus
+    first = next(number for number, qpu in enumerate(qpus) if not qpu.simulator)
+    if not isinstance(source, ResolvedExplicit) and source.qpu is not None:
+        own = next(qpu for qpu in qpus if qpu.name == source.qpu)
+        part = draw_part(own.service_time)
+        if own.simulator and len(part.sessions):
+            what = "a session cannot be opened on a simulator backend; name another QPU"
+            raise source_error(f"{source.name}.qpu", what)
+        return part
+    if isinstance(source, ResolvedTrace):
+        return draw_part(qpus[first].service_time)
+    named = {job.qpu for job in source.jobs} if isinstance(source, ResolvedExplicit) else set()
+    drawn: list[tuple[ServiceTimeModel, Part]] = []
+    part_of = []
+    for qpu in (qpus[first], *qpus):
+        model = qpu.service_time if not qpu.simulator or qpu.name in named else qpus[first].service_time
+        known = next((part for other, part in drawn if other == model), None)
+        if known is None:
+            known = draw_part(model)
+            drawn.append((model, known))
+        part_of.append(known)
+    part, *parts = part_of
+    return part if len(drawn) == 1 else _merged(part, parts)
+
+
+def _merged(first: Part, parts: Sequence[Part]) -> Part:
+    """One part from those of each QPU, of which only QPU times and estimates differ."""
+    times_us = _on_own_qpu([part.jobs.qpu_time_us for part in parts], first.jobs.qpu)
+    named = first.jobs.qpu != NEVER
+    jobs = replace(first.jobs, qpu_time_us=np.where(named, times_us[0], first.jobs.qpu_time_us))
+    # jobs that name a QPU one by one are listed with their estimates, which are the same everywhere
+    estimates_us = [part.jobs.estimate_us for part in parts]
+    return replace(
+        first, jobs=jobs, qpu_times_us=_if_different(times_us), estimates_us=_if_different(estimates_us)
+    )
+
+
+def _on_own_qpu(columns: Sequence[Int64Array], qpu: Int64Array) -> list[Int64Array]:
+    """In every column the value of the QPU that a job names, if it names one."""
+    named = np.flatnonzero(qpu != NEVER)
+    if not len(named):
+        return list(columns)
+    own = np.array(
+        [columns[number][row] for row, number in zip(named, qpu[named], strict=True)], dtype=np.int64
+    )
+    replaced = []
+    for column in columns:
+        copy = column.copy()
+        copy[named] = own
+        replaced.append(copy)
+    return replaced
+
+
+def _if_different(columns: Sequence[Int64Array]) -> tuple[Int64Array, ...]:
+    return () if all(np.array_equal(column, columns[0]) for column in columns) else tuple(columns)
+
+
+MOST_OUTAGES: Final = 1_000_000
+_AT_ONCE: Final = 256
+
+
+def drawn_windows(scenario: ResolvedScenario, accounts: Sequence[str]) -> tuple[WindowSpec, ...]:
+    """The windows of all QPUs, numbered QPU by QPU as they are listed, drawn outages in order of time.
+
+    Outages of one entry never overlap: the time to the next failure starts at the end of the repair. Each
+    entry has generators of its own, by the name of the QPU and its place among the drawn ones, so that
+    neither the jobs nor another window change when outages come.
+
+    Args:
+        scenario: in resolved form.
+        accounts: names by number, with those of all reservations.
+
+    Raises:
+        ScenarioError: if nothing bounds drawn outages, or there are more than 1,000,000 of one entry.
+    """
+    number_of = {name: number for number, name in enumerate(accounts)}
+    windows: list[WindowSpec] = []
+    for number, qpu in enumerate(scenario.qpus):
+        drawn = 0
+        for window in qpu.windows:
+            if window.at is None:
+                drawn += 1
+                try:
+                    windows += _outages(scenario, number, window, drawn)
+                except NoValueError as error:
+                    # a distribution does not know whose it is
+                    raise qpu_error(qpu.name, str(error)) from None
+                continue
+            if window.duration is None:
+                raise qpu_error(qpu.name, f"{window.kind} needs a duration")
+            windows.append(
+                WindowSpec(
+                    WindowKind[window.kind.upper()],
+                    window.at,
+                    window.duration,
+                    NEVER if window.every is None else window.every,
+                    number,
+                    NEVER if window.account is None else number_of[window.account],
+                )
+            )
+    return tuple(windows)
+
+
+def reserved_accounts(scenario: ResolvedScenario) -> Iterator[str]:
+    """The accounts for which QPUs are reserved."""
+    for qpu in scenario.qpus:
+        for window in qpu.windows:
+            if window.account is not None:
+                yield window.account
+
+
+def _outages(
+    scenario: ResolvedScenario, qpu: int, window: ResolvedWindow, place: int
+) -> Iterator[WindowSpec]:
+    name = scenario.qpus[qpu].name
+    before_us = scenario.horizon if window.until is None else window.until
+    between, repair = window.time_between_failures, window.repair_time
+    if before_us is None or between is None or repair is None:
+        raise qpu_error(name, "outages need time_between_failures, repair_time, and until or a horizon")
+    # no name of a source contains a slash, so no source has these generators
+    stream = f"qpus/{name}/outages/{place}"
+    failures = stream_generator(scenario.seed, stream, Purpose.TIME_BETWEEN_FAILURES)
+    repairs = stream_generator(scenario.seed, stream, Purpose.REPAIR_TIME)
+    now_us = outages = 0
+    while True:
+        # a time that leads past the bound may be of any length
+        up = np.minimum(sample(between, failures, _AT_ONCE), float(LONGEST_US))
+        down = np.minimum(sample(repair, repairs, _AT_ONCE), float(LONGEST_US))
+        up_us, down_us = durations_us(up, name).tolist(), durations_us(down, name, least_us=1).tolist()
+        for up_time_us, repair_us in zip(up_us, down_us, strict=True):
+            now_us += up_time_us
+            if now_us >= before_us:
+                return
+            outages += 1
+            if outages > MOST_OUTAGES:
+                what = f"more than {MOST_OUTAGES:,} outages"
+                raise qpu_error(name, f"{what}; give longer times, or an earlier until or horizon")
+            yield WindowSpec(WindowKind.OUTAGE, now_us, repair_us, qpu=qpu)
+            now_us += repair_us
