@@ -130,7 +130,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_run(
 
 def test_a_place_that_fails_while_it_is_written_is_a_failure(capsys, quickstart, tmp_path, monkeypatch):
     full = OSError(28, "No space left on device")
-    monkeypatch.setattr("qsession_sim.results.bundle._put_in_place", raising(full))
+    monkeypatch.setattr("pathlib.Path.rename", raising(full))
     place = tmp_path / "out"
     line = f"qsession-sim: cannot write the bundle {place}: No space left on device"
     assert ending(capsys, "run", quickstart, "-o", str(place)) == (1, [], [line])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -181,13 +182,13 @@ def test_an_interrupt_while_saving_leaves_all_or_nothing(
 ):
     from qsession_sim.results import bundle
 
-    write = bundle._put_in_place
+    rename = Path.rename
 
     def interrupted(*arguments):
         press(number=number)
-        write(*arguments)
+        return rename(*arguments)
 
-    monkeypatch.setattr(bundle, "_put_in_place", interrupted)
+    monkeypatch.setattr(Path, "rename", interrupted)
     assert main(["run", quickstart, "-o", str(tmp_path / "out")]) == status
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(bundle.FILES)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.executors import Executor
 from qsession_sim.experiment.tasks import Task, TaskResult
-from qsession_sim.files import put_in_place, write_whole
+from qsession_sim.files import is_partial, put_in_place, write_whole
 from qsession_sim.results.bundle import json_text
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def _begin(target: Path, plan: Mapping[str, Any]) -> None:
 
 def _is_ours(entry: Path) -> bool:
     """What another process that is beginning the same study may have made."""
-    return entry.name == PLAN or entry.suffix == ".partial"
+    return entry.name == PLAN or is_partial(entry)
 
 
 def _put_result(partial: Path, path: Path) -> None:

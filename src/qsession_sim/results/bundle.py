@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import platform
-import secrets
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 
 from qsession_sim import __version__
 from qsession_sim.errors import BundleError
+from qsession_sim.files import whole_directory
 from qsession_sim.results.record import Record
 from qsession_sim.results.tables import TABLES, column_names
 
@@ -138,18 +137,14 @@ def write_bundle(
         BundleError: if `check_target` refuses the directory, or it cannot be written.
     """
     target = check_target(directory)
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
-        partial.mkdir(parents=True)
-        for table in tables:
-            _write_frame(partial / f"{table}.parquet", frame(table))
-        for name, text in texts.items():
-            (partial / name).write_text(text, encoding="utf-8", newline="\n")
-        _put_in_place(partial, target)
+        with whole_directory(target) as partial:
+            for table in tables:
+                _write_frame(partial / f"{table}.parquet", frame(table))
+            for name, text in texts.items():
+                (partial / name).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise BundleError(f"cannot write the bundle {directory}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return target
 
 
@@ -275,22 +270,6 @@ def _refuse_to_replace(target: Path) -> None:
             f"{target} is a bundle but also holds {foreign[0]!r}, which would be lost; "
             f"move it away or choose another directory"
         )
-
-
-def _put_in_place(partial: Path, target: Path) -> None:
-    """Rename, an old bundle being set aside first: a directory that is not empty cannot be renamed over."""
-    replaced = partial.with_suffix(".replaced")
-    try:
-        if target.exists():
-            target.rename(replaced)
-        partial.rename(target)
-    except BaseException:
-        if not target.exists() and replaced.exists():
-            replaced.rename(target)
-        raise
-    finally:
-        if target.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _damaged(directory: Path, name: str, error: Exception) -> BundleError:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 from qsession_sim.errors import BundleError
+from qsession_sim.files import whole_directory
 from qsession_sim.results.bundle import check_target, json_text
 from qsession_sim.verification.comparisons import POWER, Comparison, critical_z, detectable
 from qsession_sim.verification.suite import Verification
@@ -144,16 +143,12 @@ def write_verification(found: Verification, directory: str | os.PathLike[str]) -
         PAGE: _page(found).encode(),
         **figures_if_possible(found),
     }
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
-        partial.mkdir(parents=True)
-        for name, content in files.items():
-            (partial / name).write_bytes(content)
-        partial.rename(target)
+        with whole_directory(target, Path.rename) as partial:
+            for name, content in files.items():
+                (partial / name).write_bytes(content)
     except OSError as error:
         raise BundleError(f"cannot write {directory}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return len(files) > 2
 
 

@@ -6,7 +6,6 @@ import csv
 import gzip
 import os
 import re
-import secrets
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TextIO, cast
 import numpy as np
 
 from qsession_sim.errors import WorkloadFileError
+from qsession_sim.files import whole_file
 from qsession_sim.scenario.files import ENDINGS, TraceFormat, trace_format
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
 from qsession_sim.units import SECOND
@@ -550,18 +550,13 @@ def write_workload(workload: Workload, path: str | os.PathLike[str]) -> tuple[st
 
     file = Path(path)
     write = {"csv": write_csv, "parquet": write_parquet, "swf": write_swf}[check_workload_file(file)]
-    target = file.resolve()
-    partial = target.with_name(f".{secrets.token_hex(4)}.partial.{target.name}")  # its ending counts
     try:
-        lost = write(workload, partial)
-        partial.replace(target)
+        with whole_file(file.resolve()) as partial:
+            return tuple(write(workload, partial))
     except (OSError, PolarsError) as error:
         raise WorkloadFileError(
             f"{file}: cannot be written: {getattr(error, 'strerror', None) or error}"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return tuple(lost)
 
 
 def check_workload_file(path: str | os.PathLike[str]) -> TraceFormat:
