@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
+from environments import environment_of, succeed
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "docs" / "examples" / "policy_package"
-
-
-def succeed(*command: str | Path, cwd: Path) -> str:
-    # nothing of the environment of this run may leak into the other one
-    variables = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PYTEST"))}
-    done = subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +30,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 shutil.copy(source / item, base / name)
         build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", base / "wheels")
         succeed(*build, cwd=base / name)
-    succeed(sys.executable, "-m", "venv", "--without-pip", base / "venv", cwd=base)
-    python = base / "venv" / "bin" / "python"
-    place = succeed(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=base).strip()
-    wheels = sorted((base / "wheels").glob("*.whl"))
-    install = ("install", "-q", "--no-deps", "--no-index", *wheels)
-    succeed(sys.executable, "-m", "pip", "--python", python, *install, cwd=base)
-    # files *.pth of that folder are not read, so an editable installation of this checkout stays out of it
-    Path(place, "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-    return python
+    return environment_of(sorted((base / "wheels").glob("*.whl")), base / "venv") / "python"
 
 
 def test_the_tests_of_the_package_pass(environment: Path, tmp_path: Path) -> None:
