@@ -52,12 +52,11 @@ def finished(jobs: int) -> Record:
     ended_us = started_us + qpu_time_us
     return Record(
         workload=workload,
-        qpus=("qpu",),
         job_session=np.full(jobs, NEVER),
         submitted_us=at_us.copy(),
         started_us=started_us,
         ended_us=ended_us,
-        status=np.full(jobs, JobStatus.DONE, dtype=np.int8),
+        stage=np.full(jobs, JobStatus.DONE, dtype=np.int8),
         reason=np.full(jobs, Reason.NONE, dtype=np.int8),
         transitions=np.zeros((0, 6), dtype=np.int64),
         end_us=int(ended_us[-1]),

@@ -46,10 +46,8 @@ q0
 def test_more_qpus_than_fit_are_capped():
     many = tuple(f"q{number}" for number in range(30))
     base = side_by_side()
-    setting = replace(base.setting, qpus=base.setting.qpus[:1] * 30)
-    table = printed(replace(base, qpus=many, setting=setting), horizon=12).partition(
-        "QPUs spent their time\n"
-    )[2]
+    workload = replace(base.workload, qpus=many, qpu_specs=base.workload.qpu_specs[:1] * 30)
+    table = printed(replace(base, workload=workload), horizon=12).partition("QPUs spent their time\n")[2]
     lines = table.split("\n\n")[0].splitlines()
     assert len(lines) == 1 + 20 + 1 + 1
     assert lines[-2].startswith("… and 10 more")

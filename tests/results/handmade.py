@@ -57,17 +57,23 @@ HORIZON = 90
 
 
 def make_record(jobs=JOBS, sessions=SESSIONS, transitions=TRANSITIONS, end_us=HORIZON, **more) -> Record:
-    """A record from rows as above, and more fields as they are."""
+    """A record from rows as above, and more fields as they are.
+
+    `qpus`, `qpu_specs` and `window_specs` are what the workload says of QPUs.
+    """
     columns = list(zip(*(row[1:] for row in jobs), strict=True)) or [()] * 8
     account, session, requested, submitted, started, ended, status, reason = columns
+    of_workload = {name: more.pop(name) for name in ("qpus", "qpu_specs") if name in more}
+    if "window_specs" in more:
+        of_workload["windows"] = more.pop("window_specs")
+    workload = _workload([row[0] for row in jobs], account, session, requested, sessions)
     return Record(
-        workload=_workload([row[0] for row in jobs], account, session, requested, sessions),
-        qpus=more.pop("qpus", ("qpu",)),
+        workload=replace(workload, **of_workload),
         job_session=np.array(session, dtype=np.int64),
         submitted_us=np.array(submitted, dtype=np.int64),
         started_us=np.array(started, dtype=np.int64),
         ended_us=np.array(ended, dtype=np.int64),
-        status=np.array(status, dtype=np.int8),
+        stage=np.array(status, dtype=np.int8),
         reason=np.array(reason, dtype=np.int8),
         transitions=np.array(transitions, dtype=np.int64).reshape(-1, 6),
         end_us=end_us,
@@ -87,8 +93,7 @@ def make_run(
 ) -> Run:
     """A run of a record, with as much of a scenario as results need."""
     record = make_record() if record is None else record
-    rules = replace(record.setting.rules, hold=HOLDS[hold])
-    record = replace(record, setting=replace(record.setting, rules=rules))
+    record = replace(record, rules=replace(record.rules, hold=HOLDS[hold]))
     resolved = SimpleNamespace(
         seed=7,
         warm_up=warm_up,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qsession_sim.results.record import Record, Setting
+from qsession_sim.results.record import Record
 from qsession_sim.scheduler.plan import SHARED, QpuSpec, Rules, WindowSpec
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, JobStatus, Reason, WindowKind
@@ -26,10 +26,8 @@ def stormy(**changes) -> Record:
     post-processed for 4 after it left, and j4 since 75.
     """
     fields = {
-        "setting": Setting(
-            Rules(requeues_after_outage=True),
-            windows=(WindowSpec(OUTAGE, 12, 8), WindowSpec(MAINTENANCE, 45, 15)),
-        ),
+        "rules": Rules(requeues_after_outage=True),
+        "window_specs": (WindowSpec(OUTAGE, 12, 8), WindowSpec(MAINTENANCE, 45, 15)),
         "preparing_us": np.array([0, NEVER, 8, NEVER, 70]),
         "ready_us": np.array([5, 6, 14, 52, NEVER]),
         "left_us": np.array([30, 40, 50, 75, NEVER]),
@@ -55,7 +53,7 @@ def side_by_side(**changes) -> Record:
     """j1 and j5 are on q0, j2 on q1, and j3 on a simulator; session s1 (ITTL 10) holds q1 since its j4, to 12."""
     fields = {
         "qpus": ("q0", "q1", "sim"),
-        "setting": Setting(qpus=(QpuSpec(), QpuSpec(), QpuSpec(simulator=True))),
+        "qpu_specs": (QpuSpec(), QpuSpec(), QpuSpec(simulator=True)),
         "job_qpu": np.array([0, 1, 2, 1, 0], dtype=np.int16),
         "session_qpu": np.array([1]),
     } | changes
@@ -83,7 +81,8 @@ def delayed(**changes) -> Record:
     A maintenance begins at 24, and its ITTL ends at 32.
     """
     fields = {
-        "setting": Setting(Rules(hold=SHARED), windows=(WindowSpec(MAINTENANCE, 24, 6),)),
+        "rules": Rules(hold=SHARED),
+        "window_specs": (WindowSpec(MAINTENANCE, 24, 6),),
         "windows": np.array([(0, MAINTENANCE, 0, 24, 30)]),
     } | changes
     return make_record(
@@ -109,9 +108,7 @@ def reserved(**changes) -> Record:
     A calibration is due at 22 and takes the QPU from 25, the end of j3, to 28.
     """
     fields = {
-        "setting": Setting(
-            windows=(WindowSpec(RESERVATION, 10, 10, account=1), WindowSpec(CALIBRATION, 22, 3))
-        ),
+        "window_specs": (WindowSpec(RESERVATION, 10, 10, account=1), WindowSpec(CALIBRATION, 22, 3)),
         "windows": np.array([(0, RESERVATION, 0, 10, 20), (0, CALIBRATION, 1, 25, 28)]),
     } | changes
     return make_record(

@@ -63,7 +63,7 @@ def test_provenance_names_versions_seed_engine_and_digests():
 
 
 @pytest.mark.parametrize(
-    "column", ["started_us", "ended_us", "status", "reason", "job_session", "transitions"]
+    "column", ["started_us", "ended_us", "stage", "reason", "job_session", "transitions"]
 )
 def test_the_digest_of_a_record_depends_on_every_column(column):
     record = make_record()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from qsession_sim.results.columns import name_of, name_series
 from qsession_sim.results.periods import active_periods
+from qsession_sim.results.record import name_of
+from qsession_sim.results.tables import name_series
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.workload.columns import ListedNames, NestedNames, NumberedNames

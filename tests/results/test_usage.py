@@ -11,7 +11,6 @@ import pytest
 
 import qsession_sim as qs
 from qsession_sim.results.periods import Periods
-from qsession_sim.results.record import Setting
 from qsession_sim.results.usage import most_in_window
 from qsession_sim.scheduler.plan import AccountSpec, SlidingLimit
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
@@ -78,7 +77,7 @@ def test_price_is_that_of_the_plan():
 
 def with_quota(amount, window_us):
     accounts = {0: AccountSpec(quota=SlidingLimit(amount, window_us))}
-    return replace(make_record(), setting=Setting(accounts=accounts))
+    return replace(make_record(), account_specs=accounts)
 
 
 @pytest.mark.parametrize(

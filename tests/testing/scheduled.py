@@ -6,11 +6,10 @@ from dataclasses import fields
 from types import SimpleNamespace
 
 from qsession_sim.policies.registry import queue_policy
-from qsession_sim.results.record import Setting
+from qsession_sim.results.record import Record
 from qsession_sim.results.run import Run
-from qsession_sim.scheduler.plan import JobSpec, Plan, Rules, SessionSpec
+from qsession_sim.scheduler.plan import JobSpec, Plan, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
-from qsession_sim.service.entities import Entities
 from qsession_sim.workload.columns import ClientColumns, JobColumns, ListedNames, SessionColumns, Workload
 
 ACCOUNTS = ("lab-a", "lab-b", "lab-c")
@@ -30,9 +29,15 @@ def scheduled_run(jobs, sessions=(), *, rules=None, horizon=None, fair_share_us=
     else:
         assert scheduler.advance(horizon - 1)
         scheduler.finish_at(horizon)
-    qpus = tuple(f"q{number}" for number in range(len(plan.qpus)))
-    setting = Setting(rules or Rules(), plan.qpus, plan.windows, plan.account_specs)
-    record = Entities(_workload(jobs, sessions)).record(scheduler, qpus, setting)
+    record = Record.of(
+        scheduler.journal,
+        _workload(jobs, sessions, plan),
+        rules,
+        plan.account_specs,
+        end_us=scheduler.now_us,
+        session_qpu=scheduler.session_qpus,
+        requested_us=scheduler.job_columns.qpu_time_us,
+    )
     resolved = SimpleNamespace(
         seed=1,
         warm_up=0,
@@ -43,7 +48,7 @@ def scheduled_run(jobs, sessions=(), *, rules=None, horizon=None, fair_share_us=
     return Run(record, scenario, {})
 
 
-def _workload(jobs, sessions) -> Workload:
+def _workload(jobs, sessions, plan) -> Workload:
     return Workload(
         jobs=JobColumns(**_columns(JobColumns, JobSpec, jobs)),
         sessions=SessionColumns(**_columns(SessionColumns, SessionSpec, sessions)),
@@ -52,6 +57,9 @@ def _workload(jobs, sessions) -> Workload:
         streams=("explicit",),
         job_names=(ListedNames(tuple(f"j{number}" for number in range(len(jobs)))),),
         session_names=(ListedNames(tuple(f"s{number}" for number in range(len(sessions)))),),
+        qpus=tuple(f"q{number}" for number in range(len(plan.qpus))),
+        qpu_specs=plan.qpus,
+        windows=plan.windows,
     )
 
 

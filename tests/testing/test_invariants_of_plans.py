@@ -11,7 +11,6 @@ import pytest
 from results.handmade import JOBS, SESSION, TRANSITIONS, make_record, make_run, with_job
 from results.handmade_qpus import stormy
 
-from qsession_sim.results.record import Setting
 from qsession_sim.scheduler.plan import AccountSpec, SlidingLimit
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.testing import check_invariants
@@ -25,7 +24,7 @@ def run_of(jobs=JOBS, **accounts):
     """The run by hand with limits of lab_a or lab_b."""
     numbers = {"lab_a": LAB_A, "lab_b": LAB_B}
     specs = {numbers[name]: spec for name, spec in accounts.items()}
-    return make_run(replace(make_record(jobs), setting=Setting(accounts=specs)))
+    return make_run(replace(make_record(jobs), account_specs=specs))
 
 
 # lab-a: j1 from 0 to 10, j2 from 15 to 25, j4 from 40 to 70, j5 rejected at 75, j8 from 82 on.
@@ -139,7 +138,7 @@ def test_s60_a_session_is_refused_by_plan_or_client(reason, justified):
 
     def run(spec):
         record = make_record(jobs, transitions=transitions)
-        return make_run(replace(record, setting=Setting(accounts={LAB_A: spec})))
+        return make_run(replace(record, account_specs={LAB_A: spec}))
 
     check_invariants(run(justified))
     assert broken_rules(run(AccountSpec())) == ["S60"]
@@ -195,7 +194,7 @@ def test_s62_the_lost_and_the_failed_cost_nothing():
     record = stormy()
     failed = replace(
         record,
-        status=np.array([4, *record.status[1:]], dtype=np.int8),
+        stage=np.array([4, *record.stage[1:]], dtype=np.int8),
         reason=np.array([Reason.QPU_FAILED, *record.reason[1:]], dtype=np.int8),
     )
     assert make_run(failed, horizon=80).jobs["qpu_time_us"][0] == 0

@@ -19,7 +19,6 @@ from results.handmade_qpus import (
     stormy,
 )
 
-from qsession_sim.results.record import Setting
 from qsession_sim.scheduler.plan import JobSpec, QpuSpec, Rules, SessionSpec, WindowSpec
 from qsession_sim.scheduler.transitions import Phase, SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
@@ -62,9 +61,8 @@ def test_s22_a_job_waits_for_a_simulator():
 
 def test_s42_more_jobs_prepare_than_there_are_lanes():
     """j1 prepares to 5 and j3 from 8 on, so that one lane is enough; not if j4 still prepares when j5 begins."""
-    record = stormy()
-    run = make_run(stormy(setting=replace(record.setting, qpus=(QpuSpec(lanes=1),))), horizon=80)
-    check_invariants(run)
+    record = stormy(qpu_specs=(QpuSpec(lanes=1),))
+    check_invariants(make_run(record, horizon=80))
     preparing_us = changed(record.preparing_us, j4=50)
     ready_us = changed(record.ready_us, j4=71)
     jobs_us = {"preparing_us": preparing_us, "ready_us": ready_us}
@@ -72,7 +70,7 @@ def test_s42_more_jobs_prepare_than_there_are_lanes():
         "started_us": changed(record.started_us, j4=71),
         "submitted_us": changed(record.submitted_us, j4=50),
     }
-    one_lane = replace(stormy(**jobs_us), setting=run.record.setting, **two)
+    one_lane = replace(record, **jobs_us, **two)
     assert violation(make_run(one_lane, horizon=80)) == (
         "S42 at 70 us: 2 jobs prepare at once on QPU 'qpu', which has 1 lanes"
     )
@@ -83,8 +81,8 @@ def test_s42_more_jobs_are_prepared_ahead_than_there_are_lanes():
     """j2 prepares to 8 and j3 to 9, one after the other, and neither starts before 30."""
     record = stormy()
     preparing_us, ready_us = changed(record.preparing_us, j2=6, j3=8), changed(record.ready_us, j2=8, j3=9)
-    setting = replace(record.setting, qpus=(QpuSpec(lanes=1),))
-    run = make_run(stormy(preparing_us=preparing_us, ready_us=ready_us, setting=setting), horizon=80)
+    one_lane = stormy(preparing_us=preparing_us, ready_us=ready_us, qpu_specs=(QpuSpec(lanes=1),))
+    run = make_run(one_lane, horizon=80)
     assert violation(run) == (
         "S42 at 8 us: 2 jobs in job mode are prepared ahead on QPU 'qpu', which has 1 lanes"
     )
@@ -116,21 +114,20 @@ def test_s42_more_jobs_are_prepared_ahead_than_there_are_lanes():
     ],
 )
 def test_s52_windows_that_do_not_come_as_they_should(specs, message):
-    setting = Setting(Rules(requeues_after_outage=True), windows=specs)
-    run = make_run(stormy(setting=setting), horizon=80)
+    run = make_run(stormy(window_specs=specs), horizon=80)
     assert violation(run) == message
     assert broken_rules(run) == ["S52"]
 
 
 def test_s52_a_calibration_before_it_is_due_or_shorter_than_it_is():
-    record = reserved()
-    early = (record.setting.windows[0], WindowSpec(CALIBRATION, 26, 3))
-    short = (record.setting.windows[0], WindowSpec(CALIBRATION, 22, 4))
+    reservation = reserved().workload.windows[0]
+    early = (reservation, WindowSpec(CALIBRATION, 26, 3))
+    short = (reservation, WindowSpec(CALIBRATION, 22, 4))
     for windows, message in (
         (early, "S52 at 25 us: a calibration begins that was not due"),
         (short, "S52 at 25 us: a calibration takes 3 us instead of 4 us"),
     ):
-        run = make_run(reserved(setting=replace(record.setting, windows=windows)), horizon=30)
+        run = make_run(reserved(window_specs=windows), horizon=30)
         assert violation(run) == message
         assert broken_rules(run) == ["S52"]
 
@@ -147,7 +144,7 @@ def test_s52_a_job_outlasts_an_outage():
     """j3 starts at 40, and from 45 on there is an outage instead of a maintenance."""
     windows = np.array([(0, OUTAGE, 0, 12, 20), (0, OUTAGE, 1, 45, 60)])
     specs = (WindowSpec(OUTAGE, 12, 8), WindowSpec(OUTAGE, 45, 15))
-    run = make_run(stormy(windows=windows, setting=Setting(windows=specs)), horizon=80)
+    run = make_run(stormy(windows=windows, window_specs=specs, rules=Rules()), horizon=80)
     assert violation(run) == "S52 at 45 us: job 'j3' is on QPU 'qpu' while that does not work"
     assert broken_rules(run) == ["S52"]
 
@@ -156,7 +153,7 @@ def test_s52_a_job_is_thrown_off_without_an_outage():
     """j1 leaves at 12, and a maintenance begins there, which lets jobs finish."""
     windows = np.array([(0, MAINTENANCE, 0, 12, 20), (0, MAINTENANCE, 1, 45, 60)])
     specs = (WindowSpec(MAINTENANCE, 12, 8), WindowSpec(MAINTENANCE, 45, 15))
-    run = make_run(stormy(windows=windows, setting=Setting(windows=specs)), horizon=80)
+    run = make_run(stormy(windows=windows, window_specs=specs, rules=Rules()), horizon=80)
     assert violation(run) == "S52 at 12 us: job 'j1' is thrown off its QPU, which does not fail then"
     assert broken_rules(run) == ["S52"]
 
@@ -164,7 +161,7 @@ def test_s52_a_job_is_thrown_off_without_an_outage():
 def test_s52_a_job_fails_without_an_outage():
     record = stormy()
     failed = {
-        "status": changed(record.status, j2=JobStatus.ERROR),
+        "stage": changed(record.stage, j2=JobStatus.ERROR),
         "reason": changed(record.reason, j2=Reason.QPU_FAILED),
     }
     run = make_run(replace(record, **failed), horizon=80)
@@ -189,9 +186,8 @@ def test_s74_in_a_reservation_a_session_is_held_from_nobody_else():
 
 def test_s52_a_reservation_is_for_its_account():
     """For lab-a instead of lab-b: j2 may not start, and j3 should."""
-    record = reserved()
-    windows = (WindowSpec(RESERVATION, 10, 10, account=0), record.setting.windows[1])
-    run = make_run(reserved(setting=replace(record.setting, windows=windows)), horizon=30)
+    windows = (WindowSpec(RESERVATION, 10, 10, account=0), reserved().workload.windows[1])
+    run = make_run(reserved(window_specs=windows), horizon=30)
     assert violation(run) == "S52 at 12 us: job 'j2' starts while QPU 'qpu' is reserved for 'lab-a'"
     assert broken_rules(run) == ["S52", "S74"]  # S74: from 16 on the QPU waits, and j3 of lab-a could start
 
@@ -220,7 +216,7 @@ def test_s54_a_job_is_not_on_the_qpu_of_its_session():
         delayed().transitions[:1],
         end_us=5,
         qpus=("q0", "q1"),
-        setting=Setting(qpus=(QpuSpec(), QpuSpec())),
+        qpu_specs=(QpuSpec(), QpuSpec()),
         job_qpu=np.array([1], dtype=np.int16),
         session_qpu=np.array([0]),
     )
@@ -234,7 +230,7 @@ def test_s54_an_accepted_job_is_on_no_qpu():
     waits = {
         "job_qpu": changed(record.job_qpu, j5=NEVER),
         "started_us": changed(record.started_us, j5=NEVER),
-        "status": changed(record.status, j5=JobStatus.QUEUED),
+        "stage": changed(record.stage, j5=JobStatus.QUEUED),
     }
     run = make_run(replace(record, **waits), horizon=12)
     assert violation(run) == "S54 at 10 us: job 'j5' is on no QPU"
@@ -319,9 +315,9 @@ def test_s76_asks_for_queued_or_for_ready_jobs():
     phases = {"preparing_us": np.array([NEVER, 15]), "ready_us": np.array([0, 22])}
 
     def run(*, asks_for_ready):
-        setting = Setting(Rules(ittl_asks_for_ready=asks_for_ready))
+        rules = Rules(ittl_asks_for_ready=asks_for_ready)
         record = make_record(
-            jobs, (("s1", 0, SESSION, 1000, 10),), delayed().transitions[:2], 24, setting=setting, **phases
+            jobs, (("s1", 0, SESSION, 1000, 10),), delayed().transitions[:2], 24, rules=rules, **phases
         )
         return make_run(record, horizon=24)
 

@@ -269,7 +269,7 @@ def test_s79_applies_to_first_in_first_out_without_horizon_and_cancels_only():
     run = job_mode_run(*stays)
     record = replace(
         run.record,
-        status=np.array([JobStatus.CANCELLED, DONE, DONE], dtype=np.int8),
+        stage=np.array([JobStatus.CANCELLED, DONE, DONE], dtype=np.int8),
         reason=np.array([Reason.JOB_CANCELLED, NONE, NONE], dtype=np.int8),
     )
     check_invariants(make_run(record, horizon=None))

@@ -11,8 +11,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.results import columns as result_columns
-from qsession_sim.results.columns import name_series
+from qsession_sim.results import tables as result_tables
+from qsession_sim.results.tables import name_series
 from qsession_sim.scenario.load import load_scenario
 from qsession_sim.scenario.models import CountDistribution, DurationDistribution
 from qsession_sim.scheduler.plan import growing
@@ -160,7 +160,7 @@ def test_ids_that_are_there_twice_are_no_names(tmp_path):
 
 def test_names_of_numbers_are_the_same_in_tables_and_digests(monkeypatch):
     """S67: a table makes them from the numbers, in pieces."""
-    monkeypatch.setattr(result_columns, "_ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(result_tables, "_ROWS_AT_ONCE", 4)
     blocks = (NumberedNames("x", 9), KeyedNames("y", np.array([7, 3, 5, 4, 1])), NumberedNames("z", 0))
     assert name_series(blocks).to_list() == [name for block in blocks for name in block]
     assert name_series(blocks)[9:].to_list() == ["y/7", "y/3", "y/5", "y/4", "y/1"]

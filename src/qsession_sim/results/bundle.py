@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 
 DEPENDENCIES: Final = ("numpy", "polars", "pydantic", "simpy")
 
-_COLUMNS: Final = ("job_session", "submitted_us", "started_us", "ended_us", "status", "reason", "transitions")
+_COLUMNS: Final = ("job_session", "submitted_us", "started_us", "ended_us", "stage", "reason", "transitions")
 _WHERE_NEEDED: Final = (
     *("job_qpu", "session_qpu", "preparing_us", "ready_us", "left_us"),
     *("lost_runs", "windows"),
 )
+_CALLED_IN_DIGESTS: Final = {"stage": "status"}  # by its first name, so that digests are the same for ever
 
 
 class ScenarioLike(Protocol):
@@ -97,7 +98,7 @@ def record_digest(record: Record) -> str:
     needed = (name for name in _WHERE_NEEDED if (part := getattr(record, name)) is not None and len(part))
     for name in (*_COLUMNS, *needed):
         column = np.ascontiguousarray(getattr(record, name))
-        digest.update(f"{name}:{column.shape};".encode())
+        digest.update(f"{_CALLED_IN_DIGESTS.get(name, name)}:{column.shape};".encode())
         digest.update(column.astype(column.dtype.newbyteorder("<"), copy=False).data)
     digest.update(f"{';'.join(record.qpus)};{record.end_us}".encode())
     return digest.hexdigest()

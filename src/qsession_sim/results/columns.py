@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from qsession_sim.queueing.step_functions import StepFunction, count_inside
 from qsession_sim.results.periods import (
-    EVENT,
-    FROM,
-    JOB,
-    LEFT,
     PUBLIC_STATE,
-    REASON,
-    SESSION,
-    STARTED,
-    TIME,
-    TO,
     Periods,
     active_periods,
     attempts,
@@ -40,72 +30,13 @@ from qsession_sim.results.periods import (
     rows_where,
     used_qpu_time_us,
 )
-from qsession_sim.results.record import Record
+from qsession_sim.results.record import EVENT, FROM, JOB, LEFT, REASON, SESSION, STARTED, TIME, TO, Record
 from qsession_sim.scheduler.transitions import ACCEPTS, Phase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode
 from qsession_sim.workload.columns import (
     Int64Array,
-    KeyedNames,
-    NameBlock,
-    NumberedNames,
-    WrittenNames,
     constant,
 )
-
-if TYPE_CHECKING:
-    import polars as pl
-
-
-# -- Names of jobs and sessions, made from the blocks of a workload only when somebody reads them.
-
-_CHUNK = 8192
-_ROWS_AT_ONCE = 1 << 17
-
-
-def name_series(blocks: Sequence[NameBlock]) -> pl.Series:
-    """All names of the blocks in row order, in pieces: a list of all of them would be the peak of memory."""
-    import polars as pl
-
-    series = pl.Series("name", [], dtype=pl.String)
-    for piece in chain.from_iterable(map(_pieces, blocks)):
-        series.append(piece)
-    return series.rechunk()
-
-
-def _pieces(block: NameBlock) -> Iterator[pl.Series]:
-    """The names of a block; where they are texts or numbers, without a Python text for each."""
-    import polars as pl
-
-    if isinstance(block, WrittenNames):
-        yield block.texts.alias("name")
-    elif isinstance(block, NumberedNames | KeyedNames):
-        for start in range(0, len(block), _ROWS_AT_ONCE):
-            stop = min(start + _ROWS_AT_ONCE, len(block))
-            if isinstance(block, NumberedNames):
-                keys = pl.int_range(start + 1, stop + 1, eager=True)
-            else:
-                keys = pl.Series(block.keys[start:stop])
-            yield (f"{block.stream}/" + keys.cast(pl.String)).alias("name")
-    else:
-        names = iter(block)
-        while chunk := list(islice(names, _CHUNK)):
-            yield pl.Series("name", chunk, dtype=pl.String)
-
-
-def name_of(blocks: Sequence[NameBlock], row: int) -> str:
-    """The name of one row.
-
-    Example:
-        >>> from qsession_sim.workload.columns import ListedNames, NumberedNames
-        >>> name_of((ListedNames(("a", "b")), NumberedNames("s", 2)), 3)
-        's/2'
-    """
-    for block in blocks:
-        if row < len(block):
-            return next(islice(block, row, None))
-        row -= len(block)
-    raise IndexError("there is no such row")
-
 
 # -- Columns of the table of jobs.
 
@@ -415,7 +346,7 @@ def _job_counts(record: Record) -> dict[str, Int64Array]:
     """Submissions to each session, all and by outcome; those queued or running are the difference."""
     total = len(record.workload.sessions)
     rows = submissions(record)
-    session, status = record.job_session[rows], record.status[rows]
+    session, status = record.job_session[rows], record.stage[rows]
     session, status = session[session >= 0], status[session >= 0]
     outcomes = {
         "jobs_done": JobStatus.DONE,

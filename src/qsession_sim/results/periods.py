@@ -8,7 +8,21 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.results.record import Record
+from qsession_sim.results.record import (
+    FROM,
+    JOB,
+    LEFT,
+    QPU,
+    SESSION,
+    STARTED,
+    TIME,
+    TO,
+    WINDOW_END,
+    WINDOW_KIND,
+    WINDOW_QPU,
+    WINDOW_START,
+    Record,
+)
 from qsession_sim.scheduler.transitions import STATE_OF, Phase
 from qsession_sim.scheduler.vocabulary import (
     NEVER,
@@ -25,12 +39,6 @@ from qsession_sim.workload.columns import Int64Array, constant
 BoolArray = npt.NDArray[np.bool_]
 Rows = Int64Array | slice
 
-JOB: Final = 0
-QPU: Final = 1
-STARTED: Final = 2
-LEFT: Final = 3
-"""The columns of `Record.lost_runs`."""
-
 _PUBLIC_STATUS: Final = np.array(PUBLIC_STATUS, dtype=np.int8)
 
 
@@ -41,14 +49,14 @@ def rows_where(mask: BoolArray) -> Rows:
 
 def public_status(record: Record, rows: Rows) -> npt.NDArray[np.int8]:
     """`vocabulary.JobStatus` of jobs that were submitted, shape (rows,)."""
-    stage = record.status[rows]
+    stage = record.stage[rows]
     return stage if stage.max(initial=0) < len(JobStatus) else _PUBLIC_STATUS[stage]
 
 
 def job_qpu(record: Record, rows: Rows) -> npt.NDArray[np.signedinteger]:
     """The QPU of each job, NEVER if it was not routed (S54); shape (rows,)."""
     if record.job_qpu is None:
-        return constant(len(record.status[rows]), 0)
+        return constant(len(record.stage[rows]), 0)
     return record.job_qpu[rows]
 
 
@@ -59,7 +67,7 @@ def is_of_qpu(record: Record, mask: BoolArray, qpu: int) -> BoolArray:
 
 def is_accepted(record: Record) -> BoolArray:
     """Whether each job was submitted and not rejected (S20), shape (jobs,)."""
-    accepted: BoolArray = (record.submitted_us >= 0) & (record.status != JobStatus.REJECTED)
+    accepted: BoolArray = (record.submitted_us >= 0) & (record.stage != JobStatus.REJECTED)
     return accepted
 
 
@@ -113,7 +121,7 @@ def attempts(record: Record, rows: Rows) -> npt.NDArray[np.signedinteger]:
     counts = has_stay(record)[rows].astype(np.int8)
     if len(record.lost_runs) == 0:
         return counts
-    lost: Int64Array = np.bincount(record.lost_runs[:, JOB], minlength=len(record.status))
+    lost: Int64Array = np.bincount(record.lost_runs[:, JOB], minlength=len(record.stage))
     return lost[rows] + counts.astype(np.int64)
 
 
@@ -133,7 +141,7 @@ def queue_stays(record: Record, qpu: int) -> tuple[Int64Array, Int64Array]:
     job = lost[:, JOB]
     is_first = np.append(True, job[1:] != job[:-1])
     left_us = left_us.copy()
-    left_us[np.searchsorted(np.arange(len(record.status))[rows], job[is_first])] = lost[is_first, STARTED]
+    left_us[np.searchsorted(np.arange(len(record.stage))[rows], job[is_first])] = lost[is_first, STARTED]
     back_us = np.where(has_stay(record)[job], record.started_us[job], record.ended_us[job])
     back_us[:-1] = np.where(is_first[1:], back_us[:-1], lost[1:, STARTED])
     return np.append(entered_us, lost[:, LEFT]), np.append(left_us, back_us)
@@ -167,21 +175,6 @@ def ready_stays(record: Record, qpu: int) -> tuple[Int64Array, Int64Array, Int64
     took_time = until_us > since_us
     return job[took_time], since_us[took_time], until_us[took_time]
 
-
-TIME: Final = 0
-SESSION: Final = 1
-FROM: Final = 2
-EVENT: Final = 3
-TO: Final = 4
-REASON: Final = 5
-"""The columns of `Record.transitions`."""
-
-WINDOW_QPU: Final = 0
-WINDOW_KIND: Final = 1
-WINDOW_NUMBER: Final = 2
-WINDOW_START: Final = 3
-WINDOW_END: Final = 4
-"""The columns of `Record.windows`."""
 
 PUBLIC_STATE: Final = np.array(
     [NEVER if (state := STATE_OF[phase]) is None else state for phase in Phase], dtype=np.int64

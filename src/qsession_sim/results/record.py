@@ -2,33 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from itertools import chain, islice
+from typing import Final, NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.scheduler.columns import LOST_RUN_FIELDS, WINDOW_FIELDS
-from qsession_sim.scheduler.plan import AccountSpec, QpuSpec, Rules, WindowSpec
-from qsession_sim.workload.columns import EMPTY_WORKLOAD, Int64Array, Workload
+from qsession_sim.scheduler.columns import LOST_RUN_FIELDS, TRANSITION_FIELDS, WINDOW_FIELDS, Journal
+from qsession_sim.scheduler.plan import AccountSpec, JobSpec, Rules, SessionSpec
+from qsession_sim.scheduler.vocabulary import NEVER
+from qsession_sim.workload.columns import (
+    EMPTY_WORKLOAD,
+    Int64Array,
+    JobColumns,
+    ListedNames,
+    NameBlock,
+    SessionColumns,
+    Workload,
+    constant,
+    is_constant,
+)
 
 Int8Array = npt.NDArray[np.int8]
 Int16Array = npt.NDArray[np.int16]
 
+JOB, QPU, STARTED, LEFT = range(len(LOST_RUN_FIELDS))
+"""The columns of `Record.lost_runs`."""
 
-def _no_rows(columns: tuple[str, ...]) -> Int64Array:
-    return np.zeros((0, len(columns)), dtype=np.int64)
+TIME, SESSION, FROM, EVENT, TO, REASON = range(len(TRANSITION_FIELDS))
+"""The columns of `Record.transitions`."""
+
+WINDOW_QPU, WINDOW_KIND, WINDOW_NUMBER, WINDOW_START, WINDOW_END = range(len(WINDOW_FIELDS))
+"""The columns of `Record.windows`."""
+
+
+class LiveRow(NamedTuple):
+    """A job or session that a live user created: its name, the number of its stream, and what it is."""
+
+    name: str
+    stream: int
+    spec: JobSpec | SessionSpec
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What a run was given beside its workload."""
+class LiveEntities:
+    """What live users created in a run, in order of creation; the names of the workload come first."""
 
-    rules: Rules = field(default_factory=Rules)
-    qpus: tuple[QpuSpec, ...] = (QpuSpec(),)
-    windows: tuple[WindowSpec, ...] = ()
-    accounts: Mapping[int, AccountSpec] = field(default_factory=dict)  # by number; others: no limits
+    accounts: Sequence[str]
+    streams: Sequence[str]
+    jobs: Sequence[LiveRow] = ()
+    sessions: Sequence[LiveRow] = ()
+
+
+def _no_rows(columns: tuple[str, ...]) -> Int64Array:
+    return np.zeros((0, len(columns)), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -41,16 +71,16 @@ class Record:
     """
 
     workload: Workload
-    qpus: tuple[str, ...]  # names
     job_session: Int64Array  # the session it was submitted to; NEVER in job mode
     submitted_us: Int64Array  # NEVER: never submitted
     started_us: Int64Array  # on the QPU, the last time
     ended_us: Int64Array  # however it ended; of a rejected job, its submission
-    status: Int8Array  # vocabulary.JobStage; NEVER before submission
+    stage: Int8Array  # vocabulary.JobStage; NEVER before submission
     reason: Int8Array  # vocabulary.Reason
     transitions: Int64Array  # (n, 6): time_us, session, from phase, event, to phase, reason
     end_us: int  # the horizon, or the instant of the last event
-    setting: Setting = field(default_factory=Setting)
+    rules: Rules = field(default_factory=Rules)
+    account_specs: Mapping[int, AccountSpec] = field(default_factory=dict)  # by number; others: no limits
     job_qpu: Int16Array | None = None  # NEVER: not routed
     session_qpu: Int64Array | None = None  # NEVER: not routed; one row a session
     preparing_us: Int64Array | None = None  # NEVER: no preparation, or not begun
@@ -60,10 +90,183 @@ class Record:
     lost_runs: Int64Array = field(default_factory=lambda: _no_rows(LOST_RUN_FIELDS))
     windows: Int64Array = field(default_factory=lambda: _no_rows(WINDOW_FIELDS))
 
+    @classmethod
+    def of(
+        cls,
+        journal: Journal,
+        workload: Workload,
+        rules: Rules | None = None,
+        account_specs: Mapping[int, AccountSpec] | None = None,
+        *,
+        end_us: int,
+        session_qpu: Sequence[int] = (),
+        requested_us: Sequence[int] = (),
+        live: LiveEntities | None = None,
+    ) -> Self:
+        """The record of a journal, whichever engine wrote it; its columns are not copied.
+
+        Args:
+            journal: what happened.
+            workload: everything known before the run.
+            rules: settings of the service.
+            account_specs: what accounts may do, by number.
+            end_us: the horizon, or the instant of the last event.
+            session_qpu: the QPU of each session, NEVER if it was not routed; needed with several QPUs.
+            requested_us: the QPU time that each job needs on its QPU; needed with several QPUs.
+            live: what live users created.
+
+        Example:
+            >>> from qsession_sim.scheduler.plan import Plan
+            >>> from qsession_sim.scheduler.scheduler import Scheduler
+            >>> record = Record.of(Scheduler(Plan.of()).journal, EMPTY_WORKLOAD, end_us=7)
+            >>> record.transitions.shape, record.end_us
+            ((0, 6), 7)
+        """
+        has_several_qpus = len(workload.qpus) > 1
+        return cls(
+            workload=completed(workload, journal, live),
+            job_session=_int64(journal.session),
+            submitted_us=_int64(journal.submitted_us),
+            started_us=_int64(journal.started_us),
+            ended_us=_int64(journal.ended_us),
+            stage=np.frombuffer(journal.status, dtype=np.int8),
+            reason=np.frombuffer(journal.reason, dtype=np.int8),
+            transitions=_int64(journal.transitions).reshape(-1, len(TRANSITION_FIELDS)),
+            end_us=end_us,
+            rules=Rules() if rules is None else rules,
+            account_specs={} if account_specs is None else account_specs,
+            job_qpu=np.frombuffer(journal.qpu, dtype=np.int16) if journal.qpu else None,
+            session_qpu=np.array(session_qpu, dtype=np.int64) if has_several_qpus else None,
+            preparing_us=_where_needed(journal.preparing_us),
+            ready_us=_where_needed(journal.ready_us),
+            left_us=_where_needed(journal.left_us),
+            lost_runs=_int64(journal.lost_runs).reshape(-1, len(LOST_RUN_FIELDS)),
+            requested_us=np.array(requested_us, dtype=np.int64) if has_several_qpus else None,
+            windows=_int64(journal.windows).reshape(-1, len(WINDOW_FIELDS)),
+        )
+
+    @property
+    def qpus(self) -> tuple[str, ...]:
+        """The names of the QPUs, by number."""
+        return self.workload.qpus
+
     @property
     def queueing_qpus(self) -> tuple[int, ...]:
         """The numbers of the QPUs that are no simulators: those have no queue and do not wait (S22)."""
-        return tuple(number for number, qpu in enumerate(self.setting.qpus) if not qpu.simulator)
+        return tuple(number for number, qpu in enumerate(self.workload.qpu_specs) if not qpu.simulator)
+
+
+def _int64(column: array[int]) -> Int64Array:
+    return np.frombuffer(column, dtype=np.int64)
+
+
+def _where_needed(column: array[int]) -> Int64Array | None:
+    """A column of the journal; None if the run did not need it."""
+    return _int64(column) if column else None
+
+
+def name_of(blocks: Sequence[NameBlock], row: int) -> str:
+    """The name of one row.
+
+    Example:
+        >>> from qsession_sim.workload.columns import NumberedNames
+        >>> name_of((ListedNames(("a", "b")), NumberedNames("s", 2)), 3)
+        's/2'
+    """
+    for block in blocks:
+        if row < len(block):
+            return next(islice(block, row, None))
+        row -= len(block)
+    raise IndexError("there is no such row")
+
+
+# -- The workload with what was created while the run went on.
+
+C = TypeVar("C", JobColumns, SessionColumns)
+
+_OF_THE_FIRST_ATTEMPT: Final = frozenset({"at_us", "after"})
+
+
+def completed(workload: Workload, journal: Journal, live: LiveEntities | None = None) -> Workload:
+    """The workload with a row for each job and session that was created in the run, in order of creation."""
+    repeated_jobs, repeated_sessions = journal.repeated_jobs, journal.repeated_sessions
+    if not repeated_jobs and not repeated_sessions:
+        return workload
+    live = LiveEntities(workload.accounts, workload.streams) if live is None else live
+    jobs, job_names = _extended(workload.jobs, workload.job_names, repeated_jobs, live.jobs)
+    sessions, session_names = _extended(
+        workload.sessions, workload.session_names, repeated_sessions, live.sessions
+    )
+    roots = np.array(_roots(len(workload.jobs), repeated_jobs), dtype=np.int64)
+    return replace(
+        workload,
+        jobs=jobs,
+        sessions=sessions,
+        accounts=tuple(live.accounts),
+        streams=tuple(live.streams),
+        job_names=job_names,
+        session_names=session_names,
+        qpu_times_us=_extended_by_qpu(workload.qpu_times_us, jobs.qpu_time_us, roots),
+        estimates_us=_extended_by_qpu(workload.estimates_us, jobs.estimate_us, roots),
+    )
+
+
+def _extended(
+    columns: C, names: tuple[NameBlock, ...], repeats: list[int], live: Sequence[LiveRow]
+) -> tuple[C, tuple[NameBlock, ...]]:
+    """Append a row for each entity created in the run: a copy of what it repeats, or that of a live user."""
+    if not repeats:
+        return columns, names
+    known = list(chain.from_iterable(names)) if any(origin != NEVER for origin in repeats) else []
+    new_names: list[str] = []
+    attempts: dict[int, int] = {}
+    live_rows = iter(live)
+    rows: list[dict[str, int]] = []
+    for root in _roots(len(columns), repeats):
+        if root == NEVER:
+            created = next(live_rows)
+            name = created.name
+            row = {item.name: getattr(created.spec, item.name, NEVER) for item in fields(columns)}
+            row["stream"] = created.stream
+        else:
+            attempts[root] = attempts.get(root, 1) + 1
+            name = f"{known[root]}.{attempts[root]}"  # S67
+            row = {item.name: int(getattr(columns, item.name)[root]) for item in fields(columns)}
+            row |= dict.fromkeys(_OF_THE_FIRST_ATTEMPT & row.keys(), NEVER)
+        new_names.append(name)
+        rows.append(row)
+    grown = {
+        item.name: _append(getattr(columns, item.name), (row[item.name] for row in rows))
+        for item in fields(columns)
+    }
+    return type(columns)(**grown), (*names, ListedNames(tuple(new_names)))
+
+
+def _roots(planned: int, repeats: list[int]) -> list[int]:
+    """The planned entity that each created one goes back to; NEVER for those of live users."""
+    roots: list[int] = []
+    for origin in repeats:
+        roots.append(origin if origin < planned else roots[origin - planned])
+    return roots
+
+
+def _append(column: Int64Array, values: Iterable[int]) -> Int64Array:
+    added = np.fromiter(values, dtype=np.int64)
+    if len(column) and is_constant(column) and np.all(added == column[0]):
+        return constant(len(column) + len(added), int(column[0]))
+    return np.concatenate([column, added])
+
+
+def _extended_by_qpu(
+    columns: tuple[Int64Array, ...], for_all_us: Int64Array, roots: Int64Array
+) -> tuple[Int64Array, ...]:
+    """The columns of each QPU with rows for the jobs created in the run: those of their roots, if any."""
+    if not columns:
+        return ()
+    created_us = for_all_us[len(columns[0]) :]
+    return tuple(
+        np.concatenate([column, np.where(roots == NEVER, created_us, column[roots])]) for column in columns
+    )
 
 
 _NO_TIMES: Final[Int64Array] = np.zeros(0, dtype=np.int64)
@@ -71,14 +274,13 @@ _NO_WORDS: Final[Int8Array] = np.zeros(0, dtype=np.int8)
 
 NOTHING: Final = Record(
     workload=EMPTY_WORKLOAD,
-    qpus=("qpu",),
     job_session=_NO_TIMES,
     submitted_us=_NO_TIMES,
     started_us=_NO_TIMES,
     ended_us=_NO_TIMES,
-    status=_NO_WORDS,
+    stage=_NO_WORDS,
     reason=_NO_WORDS,
-    transitions=np.zeros((0, 6), dtype=np.int64),
+    transitions=_no_rows(TRANSITION_FIELDS),
     end_us=0,
 )
 """What a run without jobs, sessions and programs leaves behind."""

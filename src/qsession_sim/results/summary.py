@@ -20,9 +20,6 @@ from qsession_sim.queueing.statistics import (
 from qsession_sim.queueing.step_functions import StepFunction, maximum, time_average
 from qsession_sim.results.columns import QueueLengths, created_us, job_modes, queue_lengths, session_columns
 from qsession_sim.results.periods import (
-    JOB,
-    LEFT,
-    STARTED,
     Rows,
     active_periods,
     busy_periods,
@@ -38,7 +35,7 @@ from qsession_sim.results.periods import (
     rows_where,
     used_qpu_time_us,
 )
-from qsession_sim.results.record import Record
+from qsession_sim.results.record import JOB, LEFT, STARTED, Record
 from qsession_sim.results.usage import Terms, account_usage
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
 from qsession_sim.units import HOUR, SECOND
@@ -357,7 +354,7 @@ def _qpu(record: Record, warm_up_us: int, qpu: int, queued: StepFunction) -> dic
         "down": occupied_us - busy_us,  # S72: busy comes first
         "free": length_us - occupied_us - total_held_us,
     }
-    is_done = is_of_qpu(record, record.status == JobStatus.DONE, qpu)
+    is_done = is_of_qpu(record, record.stage == JobStatus.DONE, qpu)
     done = int((is_done & (record.ended_us > warm_up_us)).sum())
     return {
         "time_us": time_us,

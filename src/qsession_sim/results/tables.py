@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,7 +15,6 @@ from qsession_sim.results.columns import (
     IntervalKind,
     interval_columns,
     job_columns,
-    name_series,
     queue_length_columns,
     queue_lengths,
     session_columns,
@@ -24,6 +24,7 @@ from qsession_sim.results.record import NOTHING, Record
 from qsession_sim.results.usage import COLUMNS as ACCOUNT_COLUMNS
 from qsession_sim.scheduler.transitions import SessionEvent
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Reason, SessionState
+from qsession_sim.workload.columns import KeyedNames, NameBlock, NumberedNames, WrittenNames
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,6 +37,9 @@ STATUSES: Final = tuple(status.name for status in JobStatus)
 REASONS: Final = tuple(reason.name for reason in Reason if reason is not Reason.NONE)
 EVENTS: Final = tuple(event.name for event in SessionEvent)
 KINDS: Final = tuple(kind.name.lower() for kind in IntervalKind)
+
+_CHUNK = 8192
+_ROWS_AT_ONCE = 1 << 17
 
 _COLUMNS: Final[Mapping[str, Callable[[Record], dict[str, Column]]]] = {
     "jobs": job_columns,
@@ -165,3 +169,33 @@ def _reasons(column: Column) -> pl.Series:
     for index, word in enumerate(REASONS):
         position[Reason[word]] = index
     return _gather(_enumeration(REASONS), position[column.astype(np.int64, copy=False)])
+
+
+def name_series(blocks: Sequence[NameBlock]) -> pl.Series:
+    """All names of the blocks in row order, in pieces: a list of all of them would be the peak of memory."""
+    import polars as pl
+
+    series = pl.Series("name", [], dtype=pl.String)
+    for piece in chain.from_iterable(map(_pieces, blocks)):
+        series.append(piece)
+    return series.rechunk()
+
+
+def _pieces(block: NameBlock) -> Iterator[pl.Series]:
+    """The names of a block; where they are texts or numbers, without a Python text for each."""
+    import polars as pl
+
+    if isinstance(block, WrittenNames):
+        yield block.texts.alias("name")
+    elif isinstance(block, NumberedNames | KeyedNames):
+        for start in range(0, len(block), _ROWS_AT_ONCE):
+            stop = min(start + _ROWS_AT_ONCE, len(block))
+            if isinstance(block, NumberedNames):
+                keys = pl.int_range(start + 1, stop + 1, eager=True)
+            else:
+                keys = pl.Series(block.keys[start:stop])
+            yield (f"{block.stream}/" + keys.cast(pl.String)).alias("name")
+    else:
+        names = iter(block)
+        while chunk := list(islice(names, _CHUNK)):
+            yield pl.Series("name", chunk, dtype=pl.String)

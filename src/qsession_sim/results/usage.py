@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from qsession_sim.results.columns import job_modes
 from qsession_sim.results.periods import (
-    SESSION,
-    TIME,
     Periods,
     active_periods,
     chosen,
@@ -21,7 +19,7 @@ from qsession_sim.results.periods import (
     has_stay,
     left_qpu_us,
 )
-from qsession_sim.results.record import Record
+from qsession_sim.results.record import SESSION, TIME, Record
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason
 from qsession_sim.units import SECOND
 from qsession_sim.workload.columns import Int64Array
@@ -131,9 +129,7 @@ def _by_account(periods: Periods, accounts: int) -> Int64Array:
 
 def _quota_shares(record: Record, periods: Periods, since_us: int) -> dict[int, float]:
     """Of each account with a quota, by number, how much of it the fullest window had."""
-    quotas = {
-        number: spec.quota for number, spec in record.setting.accounts.items() if spec.quota is not None
-    }
+    quotas = {number: spec.quota for number, spec in record.account_specs.items() if spec.quota is not None}
     if not quotas:
         return {}
     by_owner = np.argsort(periods.owner, kind="stable")  # sorted once: there may be many accounts

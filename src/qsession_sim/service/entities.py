@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from array import array
-from collections.abc import Collection, Container, Iterable
-from dataclasses import fields, replace
+from collections.abc import Collection, Container, Iterable, Mapping
 from functools import cached_property
 from itertools import chain
-from typing import Final, TypeVar
-
-import numpy as np
+from typing import Final
 
 from qsession_sim.errors import SchedulerUsageError
-from qsession_sim.results.columns import name_of
-from qsession_sim.results.record import Record, Setting
-from qsession_sim.scheduler.columns import LOST_RUN_FIELDS, TRANSITION_FIELDS, WINDOW_FIELDS
-from qsession_sim.scheduler.plan import JobSpec, SessionSpec
+from qsession_sim.results.record import LiveEntities, LiveRow, Record, completed, name_of
+from qsession_sim.scheduler.plan import AccountSpec, JobSpec, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
 from qsession_sim.units import LONGEST_US
-from qsession_sim.workload.columns import (
-    Int64Array,
-    JobColumns,
-    ListedNames,
-    NameBlock,
-    SessionColumns,
-    Workload,
-    constant,
-    is_constant,
-)
+from qsession_sim.workload.columns import Workload
 
-C = TypeVar("C", JobColumns, SessionColumns)
-_Row = dict[str, int]
 _MOST_URGENT: Final = 2**62
 
 
@@ -45,8 +28,8 @@ class Entities:
         self._allowed_accounts = None if accounts is None else frozenset(accounts)
         self._accounts = _Numbering(workload.accounts)
         self._streams = _Numbering(workload.streams)
-        self._jobs: dict[str, _Row] = {}
-        self._sessions: dict[str, _Row] = {}
+        self._jobs: dict[str, LiveRow] = {}
+        self._sessions: dict[str, LiveRow] = {}
 
     @property
     def accounts(self) -> list[str]:
@@ -100,7 +83,7 @@ class Entities:
             qpu=number,
             route=_route_of(name),
         )
-        self._sessions[name] = _row(spec) | {"stream": self._streams.of(stream)}
+        self._sessions[name] = LiveRow(name, self._streams.of(stream), spec)
         return spec
 
     def add_job(
@@ -151,7 +134,7 @@ class Entities:
             post_processing_us=post_processing_us,
             estimate_us=NEVER if estimate_us is None else estimate_us,
         )
-        self._jobs[name] = _row(spec) | {"stream": self._streams.of(stream)}
+        self._jobs[name] = LiveRow(name, self._streams.of(stream), spec)
         return spec
 
     def _check_names(self, kind: str, name: str, account: str, stream: str) -> None:
@@ -184,129 +167,32 @@ class Entities:
         if slash and stream in self._workload.streams:  # S67: its clients may yet need it
             raise SchedulerUsageError(f"the name {name!r} is kept for the source {stream!r}; choose another")
 
-    def record(self, scheduler: Scheduler, qpus: tuple[str, ...], setting: Setting) -> Record:
+    def record(self, scheduler: Scheduler, account_specs: Mapping[int, AccountSpec]) -> Record:
         """What happened, with every job and session that the run knew."""
-        journal = scheduler.journal
-        needs_columns = len(qpus) > 1
-        return Record(
-            workload=self._complete(journal.repeated_jobs, journal.repeated_sessions),
-            qpus=qpus,
-            job_session=_numbers(journal.session),
-            submitted_us=_numbers(journal.submitted_us),
-            started_us=_numbers(journal.started_us),
-            ended_us=_numbers(journal.ended_us),
-            status=np.frombuffer(journal.status, dtype=np.int8),
-            reason=np.frombuffer(journal.reason, dtype=np.int8),
-            transitions=_numbers(journal.transitions).reshape(-1, len(TRANSITION_FIELDS)),
+        return Record.of(
+            scheduler.journal,
+            self._workload,
+            scheduler.rules,
+            account_specs,
             end_us=scheduler.now_us,
-            setting=setting,
-            job_qpu=np.frombuffer(journal.qpu, dtype=np.int16) if journal.qpu else None,
-            session_qpu=np.array(scheduler.session_qpus, dtype=np.int64) if needs_columns else None,
-            preparing_us=_where_needed(journal.preparing_us),
-            ready_us=_where_needed(journal.ready_us),
-            left_us=_where_needed(journal.left_us),
-            lost_runs=_numbers(journal.lost_runs).reshape(-1, len(LOST_RUN_FIELDS)),
-            requested_us=_numbers(scheduler.job_columns.qpu_time_us) if needs_columns else None,
-            windows=_numbers(journal.windows).reshape(-1, len(WINDOW_FIELDS)),
+            session_qpu=scheduler.session_qpus,
+            requested_us=scheduler.job_columns.qpu_time_us,
+            live=self._live,
         )
 
     def name_of_job(self, number: int, scheduler: Scheduler) -> str:
         """The name of a job that the run knows by now."""
-        journal = scheduler.journal
-        return name_of(self._complete(journal.repeated_jobs, journal.repeated_sessions).job_names, number)
+        return name_of(completed(self._workload, scheduler.journal, self._live).job_names, number)
 
-    def _complete(self, repeated_jobs: list[int], repeated_sessions: list[int]) -> Workload:
-        if not repeated_jobs and not repeated_sessions:
-            return self._workload
-        workload = self._workload
-        jobs, job_names = _extend(workload.jobs, workload.job_names, repeated_jobs, self._jobs)
-        sessions, session_names = _extend(
-            workload.sessions, workload.session_names, repeated_sessions, self._sessions
-        )
-        roots = np.array(_roots(len(workload.jobs), repeated_jobs), dtype=np.int64)
-        return replace(
-            workload,
-            jobs=jobs,
-            sessions=sessions,
-            accounts=tuple(self.accounts),
-            streams=tuple(self._streams.names),
-            job_names=job_names,
-            session_names=session_names,
-            qpu_times_us=_grown(workload.qpu_times_us, jobs.qpu_time_us, roots),
-            estimates_us=_grown(workload.estimates_us, jobs.estimate_us, roots),
-        )
-
-
-def _grown(
-    columns: tuple[Int64Array, ...], for_all_us: Int64Array, roots: Int64Array
-) -> tuple[Int64Array, ...]:
-    """The columns of each QPU with rows for the jobs created in the run: those of their roots, if any."""
-    if not columns:
-        return ()
-    created_us = for_all_us[len(columns[0]) :]
-    return tuple(
-        np.concatenate([column, np.where(roots == NEVER, created_us, column[roots])]) for column in columns
-    )
-
-
-def _roots(planned: int, repeats: list[int]) -> list[int]:
-    """The planned entity that each created one goes back to; NEVER for those of live programs."""
-    roots: list[int] = []
-    for origin in repeats:
-        roots.append(origin if origin < planned else roots[origin - planned])
-    return roots
-
-
-def _extend(
-    columns: C, names: tuple[NameBlock, ...], repeats: list[int], live: dict[str, _Row]
-) -> tuple[C, tuple[NameBlock, ...]]:
-    """Append one row for each entity created in the run: a copy of what it repeats, or a live one."""
-    if not repeats:
-        return columns, names
-    known = list(chain.from_iterable(names)) if any(origin != NEVER for origin in repeats) else []
-    new_names: list[str] = []
-    attempts: dict[int, int] = {}
-    live_rows = iter(live.items())
-    rows: list[_Row] = []
-    for root in _roots(len(columns), repeats):
-        if root == NEVER:
-            name, row = next(live_rows)
-        else:
-            attempts[root] = attempts.get(root, 1) + 1
-            name = f"{known[root]}.{attempts[root]}"  # S67
-            row = {field.name: int(getattr(columns, field.name)[root]) for field in fields(columns)}
-            row |= dict.fromkeys(_OF_THE_FIRST_ATTEMPT & row.keys(), NEVER)
-        new_names.append(name)
-        rows.append(row)
-    grown = {
-        field.name: _append(getattr(columns, field.name), (row.get(field.name, NEVER) for row in rows))
-        for field in fields(columns)
-    }
-    return type(columns)(**grown), (*names, ListedNames(tuple(new_names)))
-
-
-_OF_THE_FIRST_ATTEMPT = frozenset({"at_us", "after"})
-
-
-def _append(column: Int64Array, values: Iterable[int]) -> Int64Array:
-    added = np.fromiter(values, dtype=np.int64)
-    if len(column) and is_constant(column) and np.all(added == column[0]):
-        return constant(len(column) + len(added), int(column[0]))
-    return np.concatenate([column, added])
+    @property
+    def _live(self) -> LiveEntities:
+        jobs, sessions = tuple(self._jobs.values()), tuple(self._sessions.values())
+        return LiveEntities(self._accounts.names, self._streams.names, jobs, sessions)
 
 
 def _route_of(name: str) -> int:
     """A number for the routing policy `random` (S54): programs draw none, and names differ."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "little")
-
-
-def _numbers(column: array[int]) -> Int64Array:
-    return np.frombuffer(column, dtype=np.int64)
-
-
-def _where_needed(column: array[int]) -> Int64Array | None:
-    """A column of the journal; None if the run did not need it."""
-    return _numbers(column) if column else None
 
 
 class _Numbering:
@@ -352,7 +238,3 @@ def _whole(what: str, value: int) -> int:
         return operator.index(value)
     except TypeError:
         raise SchedulerUsageError(f"{what} must be a whole number, not {value!r}") from None
-
-
-def _row(spec: JobSpec | SessionSpec) -> _Row:
-    return {field.name: getattr(spec, field.name) for field in fields(spec)}

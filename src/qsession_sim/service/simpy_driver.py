@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Collection, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import simpy
 from simpy.events import NORMAL, URGENT, EventPriority
 
 from qsession_sim.errors import PolicyError, ScenarioError, SchedulerUsageError
-from qsession_sim.results.record import Record, Setting
+from qsession_sim.results.record import Record
 from qsession_sim.scenario.models import ResolvedPlan
 from qsession_sim.scenario.profiles import DEFAULT_PROFILE, PROFILES, ProfileName
 from qsession_sim.scenario.resolve import DefaultClocks
@@ -146,8 +146,9 @@ class Service:
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.env = simpy.Environment(initial_time=0)
+        if qpu is not None:
+            workload = replace(workload, qpus=(qpu, *workload.qpus[1:]))
         self._entities = Entities(workload, accounts)
-        self._qpus = workload.qpus if qpu is None else (qpu, *workload.qpus[1:])
         self._clocks = DefaultClocks(PROFILES[profile], plans or {})
         self._horizon_us = horizon_us
         self._progress = progress
@@ -332,9 +333,7 @@ class Service:
             name = self._entities.name_of_job(error.job_number, self._scheduler)
             named = f"{error}; job {error.job_number} is {name!r}"
             raise PolicyError(named, error.job_number) from error.__cause__
-        plan = self._plan
-        setting = Setting(self._scheduler.rules, plan.qpus, plan.windows, plan.account_specs)
-        return self._entities.record(self._scheduler, self._qpus, setting)
+        return self._entities.record(self._scheduler, self._plan.account_specs)
 
     def _run(self) -> None:
         try:

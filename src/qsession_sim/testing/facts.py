@@ -10,16 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.results.columns import name_of
 from qsession_sim.results.periods import (
-    REASON,
-    SESSION,
-    TIME,
-    WINDOW_END,
-    WINDOW_KIND,
-    WINDOW_NUMBER,
-    WINDOW_QPU,
-    WINDOW_START,
     Periods,
     active_periods,
     busy_periods,
@@ -28,7 +19,18 @@ from qsession_sim.results.periods import (
     look_up,
     stays_on_qpu,
 )
-from qsession_sim.results.record import Record
+from qsession_sim.results.record import (
+    REASON,
+    SESSION,
+    TIME,
+    WINDOW_END,
+    WINDOW_KIND,
+    WINDOW_NUMBER,
+    WINDOW_QPU,
+    WINDOW_START,
+    Record,
+    name_of,
+)
 from qsession_sim.scheduler.plan import Rules
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason, WindowKind
 from qsession_sim.workload.columns import Int64Array
@@ -147,7 +149,7 @@ class Facts:
     @property
     def rules(self) -> Rules:
         """The settings of the service."""
-        return self.record.setting.rules
+        return self.record.rules
 
     def lets_job_mode_in(self, session: Int64Array) -> BoolArray:
         """Whether job-mode jobs may run while the session holds the QPU with nothing to run (S32, S51)."""
@@ -159,7 +161,9 @@ class Facts:
         rows = self.record.windows
         rows = rows[(rows[:, WINDOW_QPU] == qpu) & (rows[:, WINDOW_KIND] == WindowKind.RESERVATION)]
         rows = rows[np.argsort(rows[:, WINDOW_START], kind="stable")]
-        accounts = [self.record.setting.windows[number].account for number in rows[:, WINDOW_NUMBER].tolist()]
+        accounts = [
+            self.record.workload.windows[number].account for number in rows[:, WINDOW_NUMBER].tolist()
+        ]
         return Periods(np.array(accounts, dtype=np.int64), rows[:, WINDOW_START], rows[:, WINDOW_END])
 
     def own_period(self, session: Int64Array, at_us: Int64Array) -> Int64Array:

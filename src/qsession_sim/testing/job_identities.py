@@ -14,8 +14,6 @@ from qsession_sim.queueing.statistics import exact_sum
 from qsession_sim.queueing.step_functions import StepFunction, count_inside, integral
 from qsession_sim.results.columns import job_modes, queue_length
 from qsession_sim.results.periods import (
-    JOB,
-    STARTED,
     accepted_jobs,
     has_stay,
     is_accepted,
@@ -23,7 +21,7 @@ from qsession_sim.results.periods import (
     over_us,
     queue_stays,
 )
-from qsession_sim.results.record import Record
+from qsession_sim.results.record import JOB, STARTED, Record
 from qsession_sim.scheduler.plan import AccountSpec, SlidingLimit
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, JobStatus, Mode, Reason
 from qsession_sim.testing.facts import AccountUsage, BoolArray, Facts, QpuFacts, Violation, first
@@ -51,17 +49,17 @@ def check_outcomes(facts: Facts) -> Iterator[Violation]:
     """S71: status, reason and instants of every job tell one story."""
     record = facts.record
     submitted_us = record.submitted_us
-    fits = (submitted_us < 0) & (record.status < 0) & (record.reason == Reason.NONE)
+    fits = (submitted_us < 0) & (record.stage < 0) & (record.reason == Reason.NONE)
     fits &= (record.started_us < 0) & (record.ended_us < 0)
     in_order = _phases_in_order(record)
     for stage in JobStage:
         reasons = _REASONS.get(stage, _UNFINISHED)
         has_reason = np.isin(record.reason, [int(reason) for reason in reasons])
-        fits |= (record.status == stage) & has_reason & in_order & _instants_fit(record, stage)
+        fits |= (record.stage == stage) & has_reason & in_order & _instants_fit(record, stage)
     index = first(submitted_us, ~fits)
     if index is not None:
         message = (
-            f"{facts.job(index)} has status {record.status[index]}, reason {record.reason[index]}, "
+            f"{facts.job(index)} has status {record.stage[index]}, reason {record.reason[index]}, "
             f"started {record.started_us[index]} us, ended {record.ended_us[index]} us: not one outcome"
         )
         yield Violation(min(max(int(submitted_us[index]), 0), record.end_us), message)
@@ -70,7 +68,7 @@ def check_outcomes(facts: Facts) -> Iterator[Violation]:
 def check_failures_after_close(facts: Facts) -> Iterator[Violation]:
     """S77: a queued job fails by max_time or cancel of its session or by its own cancel only."""
     record = facts.record
-    failed = (record.status == JobStatus.ERROR) | (record.status == JobStatus.CANCELLED)
+    failed = (record.stage == JobStatus.ERROR) | (record.stage == JobStatus.CANCELLED)
     job = np.flatnonzero(failed & ~has_stay(record))
     session, reason, ended_us = record.job_session[job], record.reason[job], record.ended_us[job]
     justified = reason == Reason.JOB_CANCELLED
@@ -185,7 +183,7 @@ def _instants_fit(record: Record, stage: JobStage) -> BoolArray:
 
 def _phases_in_order(record: Record) -> BoolArray:
     """Whether the phases of each job that have happened did so in their order (S40)."""
-    fits = np.ones(len(record.status), dtype=np.bool_)
+    fits = np.ones(len(record.stage), dtype=np.bool_)
     latest_us = record.submitted_us
     first_start_us = record.started_us.copy()
     lost = record.lost_runs
@@ -201,8 +199,8 @@ def _phases_in_order(record: Record) -> BoolArray:
 
 def _ran(record: Record) -> BoolArray:
     """Whether each job ended by itself, done or cut."""
-    done: BoolArray = record.status == JobStatus.DONE
-    cut: BoolArray = (record.status == JobStatus.ERROR) & (record.reason == Reason.RAN_TOO_LONG)
+    done: BoolArray = record.stage == JobStatus.DONE
+    cut: BoolArray = (record.stage == JobStatus.ERROR) & (record.reason == Reason.RAN_TOO_LONG)
     return done | cut
 
 
@@ -244,7 +242,7 @@ def _check_at_most(
     preparing_us = facts.record.preparing_us
     if preparing_us is None:
         return
-    lanes = facts.record.setting.qpus[qpu.number].lanes
+    lanes = facts.record.workload.qpu_specs[qpu.number].lanes
     leaves = until_us[job][until_us[job] != NEVER]
     inside = count_inside(preparing_us[job], leaves)
     if inside.values.max() > lanes:
@@ -263,7 +261,7 @@ def check_limits(facts: Facts) -> Iterator[Violation]:
     """S60: no submission is accepted that a plan forbids, and none rejected that it allows."""
     record = facts.record
     account = record.workload.jobs.account
-    specs = record.setting.accounts
+    specs = record.account_specs
     by_plan = np.isin(record.reason, [int(reason) for reason in (*_OF_SESSIONS, *_OF_LIMITS)])
     index = first(record.submitted_us, by_plan & ~np.isin(account, list(specs)))
     if index is not None:
@@ -405,7 +403,7 @@ class _Shares:
     def __init__(self, facts: Facts, window_us: int) -> None:
         self._allocation_us = {
             account: spec.allocation_us
-            for account, spec in facts.record.setting.accounts.items()
+            for account, spec in facts.record.account_specs.items()
             if spec.allocation_us > 0
         }
         self._usage = {account: AccountUsage.of(facts, account) for account in self._allocation_us}

@@ -7,17 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from qsession_sim.results.columns import name_series
 from qsession_sim.results.periods import (
-    JOB,
-    LEFT,
-    QPU,
-    STARTED,
-    WINDOW_END,
-    WINDOW_KIND,
-    WINDOW_NUMBER,
-    WINDOW_QPU,
-    WINDOW_START,
     Periods,
     chosen,
     cut_at,
@@ -28,6 +18,18 @@ from qsession_sim.results.periods import (
     ready_stays,
     union,
 )
+from qsession_sim.results.record import (
+    JOB,
+    LEFT,
+    QPU,
+    STARTED,
+    WINDOW_END,
+    WINDOW_KIND,
+    WINDOW_NUMBER,
+    WINDOW_QPU,
+    WINDOW_START,
+)
+from qsession_sim.results.tables import name_series
 from qsession_sim.scheduler.plan import WindowSpec
 from qsession_sim.scheduler.vocabulary import NEVER, Reason, WindowKind
 from qsession_sim.testing.facts import Facts, GroupedTimes, QpuFacts, Violation, first
@@ -259,7 +261,7 @@ def check_windows(facts: Facts) -> Iterator[Violation]:
 
 def _check_times(facts: Facts) -> Iterator[Violation]:
     record = facts.record
-    for number, spec in enumerate(record.setting.windows):
+    for number, spec in enumerate(record.workload.windows):
         rows = record.windows[record.windows[:, WINDOW_NUMBER] == number]
         begins_us, window = np.sort(rows[:, WINDOW_START]), _WORDS[spec.kind]
         apart = begins_us != _expected_starts_us(spec, begins_us, record.end_us)
@@ -370,7 +372,7 @@ def _check_failures(facts: Facts) -> Iterator[Violation]:
 def check_simulators(facts: Facts) -> Iterator[Violation]:
     """S22: a job of a simulator starts when it is submitted, and belongs to no session."""
     record = facts.record
-    simulators = [number for number, qpu in enumerate(record.setting.qpus) if qpu.simulator]
+    simulators = [number for number, qpu in enumerate(record.workload.qpu_specs) if qpu.simulator]
     if not simulators:
         return
     job = np.flatnonzero(is_accepted(record) & np.isin(job_qpu(record, slice(None)), simulators))

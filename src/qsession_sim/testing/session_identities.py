@@ -6,19 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from qsession_sim.results.columns import name_series
 from qsession_sim.results.periods import (
-    FROM,
     PUBLIC_STATE,
-    SESSION,
-    TIME,
-    TO,
     accepted_jobs,
     look_up,
     over_us,
     stays_on_qpu,
     thrown_off,
 )
+from qsession_sim.results.record import FROM, SESSION, TIME, TO
+from qsession_sim.results.tables import name_series
 from qsession_sim.scheduler.transitions import ACCEPTS, Phase
 from qsession_sim.scheduler.vocabulary import Mode, Reason, SessionState
 from qsession_sim.testing.facts import Facts, Violation, first
