@@ -15,11 +15,11 @@ from typing import Final
 
 from qsession_sim.scheduler.transitions import (
     ACCEPTS,
+    SESSION_TABLE,
     STATE_OF,
-    TABLE,
     VISIBLE_CHANGES,
-    Phase,
     SessionEvent,
+    SessionPhase,
     Transition,
 )
 
@@ -68,7 +68,7 @@ def renew(text: str) -> str:
 def _phases() -> Iterator[str]:
     yield "| phase | public state | `accepting_jobs` |"
     yield "|---|---|---|"
-    for phase in Phase:
+    for phase in SessionPhase:
         yield f"| `{phase.name}` | {_state(phase)} | {_YES_OR_NO[phase in ACCEPTS]} |"
 
 
@@ -76,8 +76,8 @@ def _diagram() -> Iterator[str]:
     yield "```mermaid"
     yield "stateDiagram-v2"
     yield "    direction TB"
-    for phase in Phase:
-        if phase is not Phase.ABSENT:
+    for phase in SessionPhase:
+        if phase is not SessionPhase.ABSENT:
             yield f"    {phase.name} : {_label(phase)}"
     changes = [
         (before, transition.phase, event.name)
@@ -88,16 +88,16 @@ def _diagram() -> Iterator[str]:
     for (before, after), group in groupby(changes, key=_ends):
         events = ", ".join(event for _, _, event in group)
         yield f"    {_node(before)} --> {after.name} : {events}"
-    yield f"    {Phase.CLOSED.name} --> [*]"
+    yield f"    {SessionPhase.CLOSED.name} --> [*]"
     yield "```"
 
 
 def _pairs() -> Iterator[str]:
-    columns = [f"`{phase.name}`" for phase in Phase]
+    columns = [f"`{phase.name}`" for phase in SessionPhase]
     yield f"| event \\ phase | {' | '.join(columns)} |"
     yield "|---" * (len(columns) + 1) + "|"
     for event in SessionEvent:
-        cells = [_next_phase(phase, TABLE[phase].get(event)) for phase in Phase]
+        cells = [_next_phase(phase, SESSION_TABLE[phase].get(event)) for phase in SessionPhase]
         yield f"| `{event.name}` | {' | '.join(cells)} |"
 
 
@@ -110,34 +110,34 @@ def _transitions() -> Iterator[str]:
         yield f"| `{before.name}` | `{event.name}` | `{transition.phase.name}` | {actions} | {visible} |"
 
 
-def _entries() -> Iterator[tuple[Phase, SessionEvent, Transition]]:
+def _entries() -> Iterator[tuple[SessionPhase, SessionEvent, Transition]]:
     """All legal pairs, in the order of the two enumerations."""
-    for phase in Phase:
+    for phase in SessionPhase:
         for event in SessionEvent:
-            if event in TABLE[phase]:
-                yield phase, event, TABLE[phase][event]
+            if event in SESSION_TABLE[phase]:
+                yield phase, event, SESSION_TABLE[phase][event]
 
 
-def _ends(change: tuple[Phase, Phase, str]) -> tuple[Phase, Phase]:
+def _ends(change: tuple[SessionPhase, SessionPhase, str]) -> tuple[SessionPhase, SessionPhase]:
     return change[:2]
 
 
-def _next_phase(phase: Phase, transition: Transition | None) -> str:
+def _next_phase(phase: SessionPhase, transition: Transition | None) -> str:
     if transition is None:
         return "illegal"
     return "stays" if transition.phase is phase else f"`{transition.phase.name}`"
 
 
-def _node(phase: Phase) -> str:
-    return "[*]" if phase is Phase.ABSENT else phase.name
+def _node(phase: SessionPhase) -> str:
+    return "[*]" if phase is SessionPhase.ABSENT else phase.name
 
 
-def _label(phase: Phase) -> str:
-    refuses = phase not in ACCEPTS and phase is not Phase.CLOSED
+def _label(phase: SessionPhase) -> str:
+    refuses = phase not in ACCEPTS and phase is not SessionPhase.CLOSED
     return f"{phase.name} ({_state(phase)}{', accepts no jobs' if refuses else ''})"
 
 
-def _state(phase: Phase) -> str:
+def _state(phase: SessionPhase) -> str:
     state = STATE_OF[phase]
     return "none" if state is None else state.name.lower()
 

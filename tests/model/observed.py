@@ -10,7 +10,7 @@ from qsession_sim.scheduler.columns import LOST_RUN_FIELDS, TRANSITION_FIELDS, W
 from qsession_sim.scheduler.plan import Plan
 from qsession_sim.scheduler.queues import QueuePolicy, ordered_by
 from qsession_sim.scheduler.scheduler import Scheduler
-from qsession_sim.scheduler.transitions import ACCEPTS, STATE_OF, Phase
+from qsession_sim.scheduler.transitions import ACCEPTS, STATE_OF, SessionPhase
 from qsession_sim.scheduler.view import JobView
 from qsession_sim.scheduler.vocabulary import NEVER, PUBLIC_STATUS, JobStatus, Reason
 
@@ -104,14 +104,14 @@ def rows(flat: array[int], width: int) -> list[tuple[int, ...]]:
 
 def change(row: Sequence[int]) -> tuple[int, int, Public, Public, Reason]:
     time_us, session, before, _, after, reason = row
-    public = [(STATE_OF[phase], phase in ACCEPTS) for phase in (Phase(before), Phase(after))]
+    public = [(STATE_OF[phase], phase in ACCEPTS) for phase in (SessionPhase(before), SessionPhase(after))]
     return time_us, session, public[0], public[1], Reason(reason)
 
 
 def job_facts(journal: Journal, job: int, lost_starts: set[tuple[int, int]]) -> JobFacts:
     """The row of a job; a column that the run did not need says what its documentation says."""
     submitted_us, ended_us = journal.submitted_us[job], journal.ended_us[job]
-    stage, started_us = journal.status[job], journal.started_us[job]
+    stage, started_us = journal.stage[job], journal.started_us[job]
     accepted = stage != JobStatus.REJECTED
     stayed = started_us != NEVER and (job, started_us) not in lost_starts
     return JobFacts(

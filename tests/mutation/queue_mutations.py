@@ -98,8 +98,8 @@ _VIEW = in_file(
         "S50",
     ),
     (
-        "_NOT_STARTED = frozenset({Phase.ABSENT, Phase.OPEN, Phase.OPEN_CLOSING})",
-        "_NOT_STARTED = frozenset({Phase.ABSENT, Phase.OPEN})",
+        "_NOT_STARTED = frozenset({SessionPhase.ABSENT, SessionPhase.OPEN, SessionPhase.OPEN_CLOSING})",
+        "_NOT_STARTED = frozenset({SessionPhase.ABSENT, SessionPhase.OPEN})",
         "S15",
     ),
     (

@@ -37,7 +37,7 @@ _JOB_COLUMNS = in_file(
 
 _JOURNAL = in_file(
     "scheduler/columns.py",
-    ("if self.status[job] != JobStage.REJECTED:", "if True:", "S40"),
+    ("if self.stage[job] != JobStage.REJECTED:", "if True:", "S40"),
     ("self.ready_us[job] = submitted_us", "pass", "S40"),
     ("if started_us != NEVER and (job, started_us) not in lost_starts:", "if started_us != NEVER:", "S52"),
     ("self.left_us[job] = self.ended_us[job]", "self.left_us[job] = started_us", "S40"),

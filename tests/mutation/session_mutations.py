@@ -23,7 +23,7 @@ _JOBS = in_file(
     ),
     ("limits.count_accepted(now_us, account)", "pass", "S60"),
     ("session.emptied_us = NEVER", "session.emptied_us = now_us", "S51"),
-    ("session.thinks += 1", "session.thinks += 2", "S51"),
+    ("session.think_count += 1", "session.think_count += 2", "S51"),
     (
         "session.add_ready(now_us if session.is_batch else submitted_us, job)  # S33, S12",
         "session.add_ready(submitted_us, job)",
@@ -34,7 +34,7 @@ _JOBS = in_file(
         "session.add_ready(now_us, job)",
         "S12",
     ),
-    ("if not IS_ACTIVE[session.phase]:  # S10, S12, S15", "if session.phase is Phase.OPEN:", "S15"),
+    ("if not IS_ACTIVE[session.phase]:  # S10, S12, S15", "if session.phase is SessionPhase.OPEN:", "S15"),
     ("if qpu.job == NEVER and not qpu.downs:", "if qpu.job == NEVER:", "S52"),
     ("qpu.lanes.give_back(job, session)", "pass", "S42"),
     ("needed_us = own_limit_us", "needed_us = own_limit_us + 1", "S44"),
@@ -89,8 +89,8 @@ _JOBS = in_file(
         "S43",
     ),
     (
-        "and qpu.reserved_for not in (NEVER, session.spec.account)",
-        "and qpu.reserved_for != NEVER",
+        "if reserved_for not in (NEVER, session.spec.account) and IS_ACTIVE[session.phase]:",
+        "if reserved_for != NEVER and IS_ACTIVE[session.phase]:",
         "S52",
     ),
     ("session.emptied_us = NEVER", "pass", "S51"),
@@ -169,24 +169,24 @@ _SESSIONS = in_file(
     ("jobs = {*ready, *unprepared, *session.preparing}", "jobs = {*ready, *unprepared}", "S41"),
     ("jobs = {*ready, *unprepared, *session.preparing}", "jobs = {*ready, *session.preparing}", "S41"),
     (
-        "if self._journal.status[job] == JobStage.REQUEUED:  # S52: at the head of whatever queue it is in",
+        "if self._journal.stage[job] == JobStage.REQUEUED:  # S52: at the head of whatever queue it is in",
         "if False:",
         "S52",
     ),
-    ("if not session.thinks:", "if False:", "S51"),
+    ("if not session.think_count:", "if False:", "S51"),
     (
-        "return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.thinks))",
-        "return max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.thinks)",
+        "return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.think_count))",
+        "return max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.think_count)",
         "S51",
     ),
     (
-        "return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.thinks))",
-        "return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, session.thought_us // session.thinks * 2))",
+        "return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.think_count))",
+        "return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, session.thought_us // session.think_count * 2))",
         "S51",
     ),
     (
-        "return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.thinks))",
-        "return min(session.ittl_us, 2 * session.thought_us // session.thinks)",
+        "return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.think_count))",
+        "return min(session.ittl_us, 2 * session.thought_us // session.think_count)",
         "S51",
     ),
     (
@@ -221,8 +221,8 @@ _TRANSITIONS = in_file(
         "S21",
     ),
     (
-        "ACCEPTS: Final = frozenset({Phase.OPEN, Phase.RUNNING, Phase.IDLE, Phase.INACTIVE})",
-        "ACCEPTS: Final = frozenset({Phase.OPEN, Phase.RUNNING, Phase.IDLE})",
+        "{SessionPhase.OPEN, SessionPhase.RUNNING, SessionPhase.IDLE, SessionPhase.INACTIVE}",
+        "{SessionPhase.OPEN, SessionPhase.RUNNING, SessionPhase.IDLE}",
         "S20",
     ),
 )

@@ -100,7 +100,7 @@ def history(plan, rules, policy):
     scheduler = Scheduler(plan, rules, queue_policy=policy)
     scheduler.advance(400)
     journal = scheduler.journal
-    columns = (journal.started_us, journal.ended_us, journal.status, journal.reason, journal.transitions)
+    columns = (journal.started_us, journal.ended_us, journal.stage, journal.reason, journal.transitions)
     return [list(column) for column in columns]
 
 

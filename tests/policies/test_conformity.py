@@ -49,7 +49,7 @@ def some_jobs(seed, count=40):
 def starts(jobs, policy, rules=None):
     scheduler = Scheduler(plan_of(jobs), rules, queue_policy=policy)
     assert scheduler.advance_while_needed()
-    assert set(scheduler.journal.status) <= {JobStatus.DONE}
+    assert set(scheduler.journal.stage) <= {JobStatus.DONE}
     return list(scheduler.journal.started_us)
 
 

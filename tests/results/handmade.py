@@ -10,7 +10,7 @@ import numpy as np
 from qsession_sim.results.record import Record
 from qsession_sim.results.run import Run
 from qsession_sim.scheduler.plan import EXCLUSIVE, GAP_FILL, NONE, SHARED
-from qsession_sim.scheduler.transitions import Phase, SessionEvent
+from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason
 from qsession_sim.workload.columns import ClientColumns, JobColumns, ListedNames, SessionColumns, Workload
 
@@ -44,14 +44,14 @@ SESSIONS = (
     ("s3", 0, SESSION, 1000, 10),
 )
 TRANSITIONS = (
-    (0, 0, Phase.ABSENT, SessionEvent.CREATE, Phase.OPEN, Reason.NONE),
-    (0, 0, Phase.OPEN, SessionEvent.START, Phase.RUNNING, Reason.NONE),
-    (35, 0, Phase.IDLE, SessionEvent.ITTL, Phase.INACTIVE, Reason.NONE),
-    (65, 0, Phase.INACTIVE, SessionEvent.START, Phase.RUNNING, Reason.NONE),
-    (71, 1, Phase.ABSENT, SessionEvent.CREATE, Phase.OPEN, Reason.NONE),
-    (72, 0, Phase.IDLE, SessionEvent.CLOSE_EMPTY, Phase.CLOSED, Reason.CLOSED),
-    (72, 1, Phase.OPEN, SessionEvent.START, Phase.RUNNING, Reason.NONE),
-    (81, 1, Phase.IDLE, SessionEvent.ITTL, Phase.INACTIVE, Reason.NONE),
+    (0, 0, SessionPhase.ABSENT, SessionEvent.CREATE, SessionPhase.OPEN, Reason.NONE),
+    (0, 0, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, Reason.NONE),
+    (35, 0, SessionPhase.IDLE, SessionEvent.ITTL, SessionPhase.INACTIVE, Reason.NONE),
+    (65, 0, SessionPhase.INACTIVE, SessionEvent.START, SessionPhase.RUNNING, Reason.NONE),
+    (71, 1, SessionPhase.ABSENT, SessionEvent.CREATE, SessionPhase.OPEN, Reason.NONE),
+    (72, 0, SessionPhase.IDLE, SessionEvent.CLOSE_EMPTY, SessionPhase.CLOSED, Reason.CLOSED),
+    (72, 1, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, Reason.NONE),
+    (81, 1, SessionPhase.IDLE, SessionEvent.ITTL, SessionPhase.INACTIVE, Reason.NONE),
 )
 HORIZON = 90
 

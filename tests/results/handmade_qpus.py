@@ -6,7 +6,7 @@ import numpy as np
 
 from qsession_sim.results.record import Record
 from qsession_sim.scheduler.plan import SHARED, QpuSpec, Rules, WindowSpec
-from qsession_sim.scheduler.transitions import Phase, SessionEvent
+from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, JobStatus, Reason, WindowKind
 from results.handmade import SESSION, make_record
 
@@ -67,8 +67,8 @@ def side_by_side(**changes) -> Record:
         ),
         sessions=(("s1", 0, SESSION, 1000, 10),),
         transitions=(
-            (6, 0, Phase.ABSENT, SessionEvent.CREATE, Phase.OPEN, NONE),
-            (6, 0, Phase.OPEN, SessionEvent.START, Phase.RUNNING, NONE),
+            (6, 0, SessionPhase.ABSENT, SessionEvent.CREATE, SessionPhase.OPEN, NONE),
+            (6, 0, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, NONE),
         ),
         end_us=12,
         **fields,
@@ -93,9 +93,9 @@ def delayed(**changes) -> Record:
         ),
         sessions=(("s1", 0, SESSION, 1000, 10),),
         transitions=(
-            (0, 0, Phase.ABSENT, SessionEvent.CREATE, Phase.OPEN, NONE),
-            (0, 0, Phase.OPEN, SessionEvent.START, Phase.RUNNING, NONE),
-            (32, 0, Phase.IDLE, SessionEvent.ITTL, Phase.INACTIVE, NONE),
+            (0, 0, SessionPhase.ABSENT, SessionEvent.CREATE, SessionPhase.OPEN, NONE),
+            (0, 0, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, NONE),
+            (32, 0, SessionPhase.IDLE, SessionEvent.ITTL, SessionPhase.INACTIVE, NONE),
         ),
         end_us=32,
         **fields,
@@ -119,9 +119,9 @@ def reserved(**changes) -> Record:
         ),
         sessions=(("s1", 0, SESSION, 1000, 10),),
         transitions=(
-            (0, 0, Phase.ABSENT, SessionEvent.CREATE, Phase.OPEN, NONE),
-            (0, 0, Phase.OPEN, SessionEvent.START, Phase.RUNNING, NONE),
-            (12, 0, Phase.IDLE, SessionEvent.RESERVE, Phase.INACTIVE, Reason.RESERVATION),
+            (0, 0, SessionPhase.ABSENT, SessionEvent.CREATE, SessionPhase.OPEN, NONE),
+            (0, 0, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, NONE),
+            (12, 0, SessionPhase.IDLE, SessionEvent.RESERVE, SessionPhase.INACTIVE, Reason.RESERVATION),
         ),
         end_us=30,
         **fields,

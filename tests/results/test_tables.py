@@ -8,7 +8,7 @@ import pytest
 from qsession_sim.results.periods import active_periods
 from qsession_sim.results.record import name_of
 from qsession_sim.results.tables import name_series
-from qsession_sim.scheduler.transitions import Phase, SessionEvent
+from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.workload.columns import ListedNames, NestedNames, NumberedNames
 from results.handmade import BATCH, HORIZON, JOBS, SESSION, TRANSITIONS, make_record, make_run, with_job
@@ -196,7 +196,7 @@ def test_usage_of_a_session_goes_on_until_its_running_job_ends():
         sessions=(("s1", 0, SESSION, 5, 10),),
         transitions=(
             *TRANSITIONS[:2],
-            (5, 0, Phase.RUNNING, SessionEvent.MAX_TIME, Phase.CLOSED, Reason.MAX_TIME),
+            (5, 0, SessionPhase.RUNNING, SessionEvent.MAX_TIME, SessionPhase.CLOSED, Reason.MAX_TIME),
         ),
         end_us=9,
     )
@@ -233,7 +233,7 @@ def test_usage_with_max_time_zero_is_the_time_of_the_job():
         sessions=(("s1", 0, SESSION, 0, 10),),
         transitions=(
             *TRANSITIONS[:2],
-            (0, 0, Phase.RUNNING, SessionEvent.MAX_TIME, Phase.CLOSED, Reason.MAX_TIME),
+            (0, 0, SessionPhase.RUNNING, SessionEvent.MAX_TIME, SessionPhase.CLOSED, Reason.MAX_TIME),
         ),
         end_us=4,
     )
@@ -257,9 +257,9 @@ def test_intervals_of_one_instant_are_left_out():
 def test_held_intervals_of_two_sessions_are_not_merged():
     """Only a wrong record has them; its tables show it as it is."""
     transitions = (
-        (0, 0, Phase.OPEN, SessionEvent.START, Phase.RUNNING, Reason.NONE),
-        (5, 0, Phase.IDLE, SessionEvent.ITTL, Phase.INACTIVE, Reason.NONE),
-        (5, 1, Phase.OPEN, SessionEvent.START, Phase.RUNNING, Reason.NONE),
+        (0, 0, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, Reason.NONE),
+        (5, 0, SessionPhase.IDLE, SessionEvent.ITTL, SessionPhase.INACTIVE, Reason.NONE),
+        (5, 1, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, Reason.NONE),
     )
     record = make_record((), transitions=transitions, end_us=9)
     assert [row[1:] for row in make_run(record).intervals.rows()] == [
@@ -271,12 +271,12 @@ def test_held_intervals_of_two_sessions_are_not_merged():
 def test_active_periods_of_sessions_are_told_apart():
     """In order of activation, also where they overlap (as on several QPUs) and one has no end."""
     transitions = (
-        (0, 1, Phase.OPEN, SessionEvent.START, Phase.RUNNING, Reason.NONE),
-        (5, 0, Phase.OPEN, SessionEvent.START, Phase.RUNNING, Reason.NONE),
-        (6, 2, Phase.OPEN, SessionEvent.START, Phase.RUNNING, Reason.NONE),
-        (7, 1, Phase.RUNNING, SessionEvent.CLOSE, Phase.CLOSING, Reason.NONE),
-        (8, 1, Phase.CLOSING, SessionEvent.END_LAST, Phase.CLOSED, Reason.CLOSED),
-        (9, 0, Phase.IDLE, SessionEvent.ITTL, Phase.INACTIVE, Reason.NONE),
+        (0, 1, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, Reason.NONE),
+        (5, 0, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, Reason.NONE),
+        (6, 2, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, Reason.NONE),
+        (7, 1, SessionPhase.RUNNING, SessionEvent.CLOSE, SessionPhase.CLOSING, Reason.NONE),
+        (8, 1, SessionPhase.CLOSING, SessionEvent.END_LAST, SessionPhase.CLOSED, Reason.CLOSED),
+        (9, 0, SessionPhase.IDLE, SessionEvent.ITTL, SessionPhase.INACTIVE, Reason.NONE),
     )
     periods = active_periods(make_record((), transitions=transitions, end_us=20))
     assert list(
@@ -295,7 +295,7 @@ def test_a_closing_session_accepts_no_jobs_while_active():
         sessions=(("s1", 0, SESSION, 1000, 10),),
         transitions=(
             *TRANSITIONS[:2],
-            (5, 0, Phase.RUNNING, SessionEvent.CLOSE, Phase.CLOSING, Reason.NONE),
+            (5, 0, SessionPhase.RUNNING, SessionEvent.CLOSE, SessionPhase.CLOSING, Reason.NONE),
         ),
         end_us=8,
     )

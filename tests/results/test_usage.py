@@ -13,7 +13,7 @@ import qsession_sim as qs
 from qsession_sim.results.periods import Periods
 from qsession_sim.results.usage import most_in_window
 from qsession_sim.scheduler.plan import AccountSpec, SlidingLimit
-from qsession_sim.scheduler.transitions import Phase, SessionEvent
+from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import JobStatus, Reason
 from results.handmade import TRANSITIONS, make_record, make_run, with_job
 
@@ -40,7 +40,7 @@ def test_usage_after_a_warm_up_is_clipped_to_it():
 
 def test_job_that_outlives_its_session_is_charged_to_its_end():
     """S62: s1 is cancelled at 68, while j4 is on the QPU until 70."""
-    cancel = (68, 0, Phase.RUNNING, SessionEvent.CANCEL, Phase.CLOSED, Reason.CANCELLED)
+    cancel = (68, 0, SessionPhase.RUNNING, SessionEvent.CANCEL, SessionPhase.CLOSED, Reason.CANCELLED)
     transitions = tuple(cancel if row[3] is SessionEvent.CLOSE_EMPTY else row for row in TRANSITIONS)
 
     record = make_record(transitions=transitions)

@@ -18,7 +18,7 @@ import pytest
 from qsession_sim.scheduler.columns import Journal
 from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, Rules, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
-from qsession_sim.scheduler.transitions import Phase, SessionEvent
+from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, Reason, WindowKind
 
@@ -37,7 +37,7 @@ def _because(reason: int) -> str:
 def lines_of(scheduler: Scheduler) -> list[str]:
     """Everything in the journal, and the time at which the scheduler stands."""
     journal = scheduler.journal
-    columns = (journal.submitted_us, journal.started_us, journal.ended_us, journal.status, journal.reason)
+    columns = (journal.submitted_us, journal.started_us, journal.ended_us, journal.stage, journal.reason)
     lines = []
     for number, (submitted, started, ended, status, reason) in enumerate(zip(*columns, strict=True)):
         name = "-" if status == NEVER else JobStage(status).name
@@ -45,7 +45,7 @@ def lines_of(scheduler: Scheduler) -> list[str]:
         lines.append(f"j{number} {times} {name}{_because(reason)}{_more(journal, number)}")
     changes = iter(journal.transitions)
     for time_us, session, before, event, after, reason in zip(*[changes] * 6, strict=True):
-        names = f"{Phase(before).name} {SessionEvent(event).name} {Phase(after).name}"
+        names = f"{SessionPhase(before).name} {SessionEvent(event).name} {SessionPhase(after).name}"
         lines.append(f"{time_us} s{session} {names}{_because(reason)}")
     lost = iter(journal.lost_runs)
     lines += [

@@ -159,7 +159,7 @@ def test_s7_the_same_plan_gives_the_same_bytes_twice():
                     journal.submitted_us,
                     journal.started_us,
                     journal.ended_us,
-                    journal.status,
+                    journal.stage,
                     journal.reason,
                     journal.transitions,
                 )

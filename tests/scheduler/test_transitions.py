@@ -11,13 +11,14 @@ from qsession_sim.scheduler.transitions import (
     ACCEPTS,
     ACTIVE,
     END_REASON,
+    SESSION_TABLE,
     STATE_OF,
-    TABLE,
     VISIBLE_CHANGES,
-    Action,
-    Phase,
+    SessionAction,
     SessionEvent,
+    SessionPhase,
 )
+from qsession_sim.scheduler.vocabulary import NEVER
 
 # Written from the rules: phase, event, then the next phase and the actions in their order, or "illegal".
 EXPECTED = """
@@ -185,8 +186,8 @@ SEEN = {
 
 
 def session_in(phase: str) -> Session:
-    session = Session(4, SessionSpec(), EXCLUSIVE, None)
-    session.phase = Phase[phase]
+    session = Session(4, SessionSpec(), EXCLUSIVE, NEVER)
+    session.phase = SessionPhase[phase]
     return session
 
 
@@ -197,7 +198,7 @@ def everything_of(session: Session) -> dict[str, object]:
 
 def test_expected_table_has_every_pair_once():
     assert [tuple(row[:2]) for row in ROWS] == [
-        (phase.name, event.name) for phase in Phase for event in SessionEvent
+        (phase.name, event.name) for phase in SessionPhase for event in SessionEvent
     ]
 
 
@@ -205,8 +206,8 @@ def test_expected_table_has_every_pair_once():
 def test_legal_pair_leads_to_its_phase_and_asks_for_its_actions(phase, event, after, actions):
     session = session_in(phase)
     before = everything_of(session)
-    assert session.apply(SessionEvent[event]) == tuple(Action[action] for action in actions)
-    assert everything_of(session) == {**before, "phase": Phase[after]}
+    assert session.apply(SessionEvent[event]) == tuple(SessionAction[action] for action in actions)
+    assert everything_of(session) == {**before, "phase": SessionPhase[after]}
 
 
 @pytest.mark.parametrize(("phase", "event"), ILLEGAL)
@@ -223,21 +224,21 @@ def test_illegal_pair_raises_and_changes_nothing(phase, event):
 def test_table_is_the_expected_one_and_nothing_more():
     table = [
         [phase.name, event.name, after.name, *(action.name for action in actions)]
-        for phase, row in TABLE.items()
+        for phase, row in SESSION_TABLE.items()
         for event, (after, actions) in row.items()
     ]
     assert sorted(table) == sorted(LEGAL)
 
 
 def test_every_phase_can_be_reached_from_absent():
-    reached = {Phase.ABSENT}
-    while new := {after for phase in reached for after, _ in TABLE[phase].values()} - reached:
+    reached = {SessionPhase.ABSENT}
+    while new := {after for phase in reached for after, _ in SESSION_TABLE[phase].values()} - reached:
         reached |= new
-    assert reached == set(Phase)
+    assert reached == set(SessionPhase)
 
 
 def test_s26_closed_is_for_good():
-    assert {after for after, _ in TABLE[Phase.CLOSED].values()} == {Phase.CLOSED}
+    assert {after for after, _ in SESSION_TABLE[SessionPhase.CLOSED].values()} == {SessionPhase.CLOSED}
 
 
 def test_phases_show_a_state_and_whether_jobs_are_accepted():

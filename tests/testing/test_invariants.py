@@ -15,7 +15,7 @@ from results.handmade import (
 
 from qsession_sim.errors import BundleError
 from qsession_sim.results.run import load
-from qsession_sim.scheduler.transitions import Phase, SessionEvent
+from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.testing import check_invariants
 from testing.corruptions import (
@@ -65,12 +65,12 @@ def test_two_sessions_that_wait_for_each_other_pass():
         (("s1", 0, SESSION, 1000, 2), ("b2", 1, BATCH, 1000, 10)),
         (
             *TRANSITIONS[:2],
-            (1, 1, Phase.ABSENT, SessionEvent.CREATE, Phase.OPEN, NONE),
-            (32, 0, Phase.IDLE, SessionEvent.ITTL, Phase.INACTIVE, NONE),
-            (32, 1, Phase.OPEN, SessionEvent.START, Phase.RUNNING, NONE),
-            (50, 1, Phase.IDLE, SessionEvent.ITTL, Phase.INACTIVE, NONE),
-            (50, 0, Phase.INACTIVE, SessionEvent.START, Phase.RUNNING, NONE),
-            (51, 0, Phase.IDLE, SessionEvent.CLOSE_EMPTY, Phase.CLOSED, Reason.CLOSED),
+            (1, 1, SessionPhase.ABSENT, SessionEvent.CREATE, SessionPhase.OPEN, NONE),
+            (32, 0, SessionPhase.IDLE, SessionEvent.ITTL, SessionPhase.INACTIVE, NONE),
+            (32, 1, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, NONE),
+            (50, 1, SessionPhase.IDLE, SessionEvent.ITTL, SessionPhase.INACTIVE, NONE),
+            (50, 0, SessionPhase.INACTIVE, SessionEvent.START, SessionPhase.RUNNING, NONE),
+            (51, 0, SessionPhase.IDLE, SessionEvent.CLOSE_EMPTY, SessionPhase.CLOSED, Reason.CLOSED),
         ),
         end_us=51,
     )
@@ -256,9 +256,9 @@ def test_s73_a_job_of_another_session(mode, hold):
         (("s1", 0, mode, 1000, 10), ("b2", 1, BATCH, 1000, 1)),
         (
             *TRANSITIONS[:2],
-            (12, 1, Phase.ABSENT, SessionEvent.CREATE, Phase.OPEN, NONE),
-            (12, 1, Phase.OPEN, SessionEvent.START, Phase.RUNNING, NONE),
-            (15, 1, Phase.RUNNING, SessionEvent.CLOSE_EMPTY, Phase.CLOSED, Reason.CLOSED),
+            (12, 1, SessionPhase.ABSENT, SessionEvent.CREATE, SessionPhase.OPEN, NONE),
+            (12, 1, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, NONE),
+            (15, 1, SessionPhase.RUNNING, SessionEvent.CLOSE_EMPTY, SessionPhase.CLOSED, Reason.CLOSED),
             (20, *TRANSITIONS[2][1:]),
         ),
         end_us=20,

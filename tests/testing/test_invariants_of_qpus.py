@@ -20,7 +20,7 @@ from results.handmade_qpus import (
 )
 
 from qsession_sim.scheduler.plan import JobSpec, QpuSpec, Rules, SessionSpec, WindowSpec
-from qsession_sim.scheduler.transitions import Phase, SessionEvent
+from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.testing import check_invariants
 from qsession_sim.testing.facts import Facts
@@ -332,8 +332,8 @@ def test_s76_is_no_question_of_a_closing_session():
         (("s1", 0, SESSION, 1000, 10),),
         (
             *delayed().transitions[:2],
-            (5, 0, Phase.RUNNING, SessionEvent.CLOSE, Phase.CLOSING, NONE),
-            (30, 0, Phase.CLOSING, SessionEvent.END_LAST, Phase.CLOSED, Reason.CLOSED),
+            (5, 0, SessionPhase.RUNNING, SessionEvent.CLOSE, SessionPhase.CLOSING, NONE),
+            (30, 0, SessionPhase.CLOSING, SessionEvent.END_LAST, SessionPhase.CLOSED, Reason.CLOSED),
         ),
         30,
         left_us=np.array([10]),

@@ -18,7 +18,7 @@ from results.handmade import (
     with_job,
 )
 
-from qsession_sim.scheduler.transitions import Phase, SessionEvent
+from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.testing import check_invariants
 from qsession_sim.testing.facts import Facts
@@ -42,7 +42,8 @@ DONE, NONE = JobStatus.DONE, Reason.NONE
 def test_s75_a_job_starts_after_its_session_closed():
     """Cancelled at 60, in the queue j4 should have been dropped."""
     rows = replaced_transitions(
-        (3, (60, 0, Phase.INACTIVE, SessionEvent.CANCEL, Phase.CLOSED, Reason.CANCELLED)), (5, None)
+        (3, (60, 0, SessionPhase.INACTIVE, SessionEvent.CANCEL, SessionPhase.CLOSED, Reason.CANCELLED)),
+        (5, None),
     )
     assert violation(make_run(make_record(transitions=rows))) == (
         "S75 at 65 us: job 'j4' starts when session 's1' is closed"
@@ -51,7 +52,7 @@ def test_s75_a_job_starts_after_its_session_closed():
 
 def test_s75_a_job_starts_when_max_time_ends():
     """S3: max_time is over before the dispatch of that instant, unless it is 0 (S11)."""
-    closing = (65, 0, Phase.RUNNING, SessionEvent.MAX_TIME, Phase.CLOSED, Reason.MAX_TIME)
+    closing = (65, 0, SessionPhase.RUNNING, SessionEvent.MAX_TIME, SessionPhase.CLOSED, Reason.MAX_TIME)
     rows = replaced_transitions((5, None), (4, closing), (6, None), (7, None))
     jobs = tuple(job for job in JOBS[:4])
 
@@ -65,7 +66,8 @@ def test_s75_a_job_starts_when_max_time_ends():
 
 def test_s75_a_job_starts_while_its_session_is_inactive():
     rows = replaced_transitions(
-        (3, None), (5, (72, 0, Phase.INACTIVE, SessionEvent.CLOSE_EMPTY, Phase.CLOSED, Reason.CLOSED))
+        (3, None),
+        (5, (72, 0, SessionPhase.INACTIVE, SessionEvent.CLOSE_EMPTY, SessionPhase.CLOSED, Reason.CLOSED)),
     )
     assert violation(make_run(make_record(transitions=rows))) == (
         "S75 at 65 us: job 'j4' starts when session 's1' is not active"
@@ -78,19 +80,19 @@ def test_s75_a_job_starts_while_its_session_is_inactive():
         # two activations without an inactive interval
         (
             (
-                (2, (35, 0, Phase.IDLE, SessionEvent.ITTL, Phase.OPEN, NONE)),
-                (3, (65, 0, Phase.OPEN, SessionEvent.START, Phase.RUNNING, NONE)),
+                (2, (35, 0, SessionPhase.IDLE, SessionEvent.ITTL, SessionPhase.OPEN, NONE)),
+                (3, (65, 0, SessionPhase.OPEN, SessionEvent.START, SessionPhase.RUNNING, NONE)),
             ),
             "S75 at 65 us: session 's1' cannot go from OPEN to RUNNING there",
         ),
         # a change from a phase that the session was not in
         (
-            ((3, (65, 0, Phase.INACTIVE_CLOSING, SessionEvent.START, Phase.RUNNING, NONE)),),
+            ((3, (65, 0, SessionPhase.INACTIVE_CLOSING, SessionEvent.START, SessionPhase.RUNNING, NONE)),),
             "S75 at 65 us: session 's1' cannot go from INACTIVE_CLOSING to RUNNING there",
         ),
         # the same, between phases that both accept jobs
         (
-            ((7, (81, 1, Phase.OPEN, SessionEvent.ITTL, Phase.INACTIVE, NONE)),),
+            ((7, (81, 1, SessionPhase.OPEN, SessionEvent.ITTL, SessionPhase.INACTIVE, NONE)),),
             "S75 at 81 us: session 'b1' cannot go from OPEN to INACTIVE there",
         ),
         # a change before the one that it follows
@@ -100,7 +102,7 @@ def test_s75_a_job_starts_while_its_session_is_inactive():
         ),
         # a second creation
         (
-            ((7, (80, 0, Phase.ABSENT, SessionEvent.CREATE, Phase.OPEN, NONE)),),
+            ((7, (80, 0, SessionPhase.ABSENT, SessionEvent.CREATE, SessionPhase.OPEN, NONE)),),
             "S75 at 80 us: session 's1' cannot go from ABSENT to OPEN there",
         ),
         # a life that does not begin with its creation
@@ -110,7 +112,7 @@ def test_s75_a_job_starts_while_its_session_is_inactive():
         ),
         # a change of a closed session
         (
-            ((7, (80, 0, Phase.CLOSED, SessionEvent.CLOSE, Phase.CLOSED, NONE)),),
+            ((7, (80, 0, SessionPhase.CLOSED, SessionEvent.CLOSE, SessionPhase.CLOSED, NONE)),),
             "S75 at 80 us: session 's1' cannot go from CLOSED to CLOSED there",
         ),
     ],
@@ -197,7 +199,7 @@ def test_s77_max_time_and_cancel_may(status, reason, event, end_reason):
             make_record(
                 (JOBS[0], ("j2", 0, 0, 5, 3, NEVER, dropped_us, status, reason)),
                 (("s1", 0, SESSION, 6, 10),),
-                (*TRANSITIONS[:2], (6, 0, Phase.RUNNING, event, Phase.CLOSED, end_reason)),
+                (*TRANSITIONS[:2], (6, 0, SessionPhase.RUNNING, event, SessionPhase.CLOSED, end_reason)),
                 end_us=10,
             ),
             horizon=None,
@@ -212,7 +214,10 @@ def test_s77_a_job_fails_by_what_did_not_end_its_session():
     record = make_record(
         (JOBS[0], ("j2", 0, 0, 5, 3, NEVER, 6, JobStatus.CANCELLED, Reason.SESSION_CANCELLED)),
         (("s1", 0, SESSION, 6, 10),),
-        (*TRANSITIONS[:2], (6, 0, Phase.RUNNING, SessionEvent.MAX_TIME, Phase.CLOSED, Reason.MAX_TIME)),
+        (
+            *TRANSITIONS[:2],
+            (6, 0, SessionPhase.RUNNING, SessionEvent.MAX_TIME, SessionPhase.CLOSED, Reason.MAX_TIME),
+        ),
         end_us=10,
     )
     assert violation(make_run(record, horizon=None)).startswith("S77 at 6 us: job 'j2'")

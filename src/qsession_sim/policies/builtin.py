@@ -17,12 +17,11 @@ from qsession_sim.scheduler.queues import (
     Entry,
     EntryOf,
     NormalQueue,
-    QueueInputs,
     QueuePolicy,
     ScannedQueue,
     static_queue,
 )
-from qsession_sim.scheduler.view import DynamicKey, JobView, ServiceView
+from qsession_sim.scheduler.view import DynamicKey, JobView, QueueInputs, ServiceView
 
 # -- Orders in which a job's place never changes. Each function gives a job's entry from its columns.
 #

@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qsession_sim.errors import PolicyError
-from qsession_sim.scheduler.queues import NormalQueue, OrderedByKey, QueueInputs, ScannedQueue
-from qsession_sim.scheduler.view import JobView, ServiceView
+from qsession_sim.scheduler.queues import NormalQueue, OrderedByKey, ScannedQueue
+from qsession_sim.scheduler.view import JobView, QueueInputs, ServiceView
 from qsession_sim.units import DAY
 
 ENTRY_POINT_GROUP: Final = "qsession_sim.policies"

@@ -31,7 +31,7 @@ from qsession_sim.results.periods import (
     used_qpu_time_us,
 )
 from qsession_sim.results.record import EVENT, FROM, JOB, LEFT, REASON, SESSION, STARTED, TIME, TO, Record
-from qsession_sim.scheduler.transitions import ACCEPTS, Phase
+from qsession_sim.scheduler.transitions import ACCEPTS, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode
 from qsession_sim.workload.columns import (
     Int64Array,
@@ -294,7 +294,7 @@ def session_qpu(record: Record) -> Int64Array:
 def created_us(record: Record) -> Int64Array:
     """When each session came into existence, NEVER if it did not; shape (sessions,)."""
     rows = record.transitions
-    creations = rows[rows[:, FROM] == Phase.ABSENT]
+    creations = rows[rows[:, FROM] == SessionPhase.ABSENT]
     return _first(len(record.workload.sessions), creations[:, SESSION], creations[:, TIME])
 
 

@@ -23,7 +23,7 @@ from qsession_sim.results.record import (
     WINDOW_START,
     Record,
 )
-from qsession_sim.scheduler.transitions import STATE_OF, Phase
+from qsession_sim.scheduler.transitions import STATE_OF, SessionPhase
 from qsession_sim.scheduler.vocabulary import (
     NEVER,
     PUBLIC_STATUS,
@@ -177,7 +177,7 @@ def ready_stays(record: Record, qpu: int) -> tuple[Int64Array, Int64Array, Int64
 
 
 PUBLIC_STATE: Final = np.array(
-    [NEVER if (state := STATE_OF[phase]) is None else state for phase in Phase], dtype=np.int64
+    [NEVER if (state := STATE_OF[phase]) is None else state for phase in SessionPhase], dtype=np.int64
 )
 """The public state of each phase, NEVER for a session that does not exist."""
 
@@ -285,7 +285,7 @@ def active_periods(record: Record, qpu: int | None = None) -> Periods:
 def closings(record: Record) -> Int64Array:
     """The rows of `Record.transitions` that close a session, at most one for each."""
     rows = record.transitions
-    closing: Int64Array = rows[(rows[:, TO] == Phase.CLOSED) & (rows[:, FROM] != Phase.CLOSED)]
+    closing: Int64Array = rows[(rows[:, TO] == SessionPhase.CLOSED) & (rows[:, FROM] != SessionPhase.CLOSED)]
     return closing
 
 

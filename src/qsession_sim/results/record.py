@@ -129,7 +129,7 @@ class Record:
             submitted_us=_int64(journal.submitted_us),
             started_us=_int64(journal.started_us),
             ended_us=_int64(journal.ended_us),
-            stage=np.frombuffer(journal.status, dtype=np.int8),
+            stage=np.frombuffer(journal.stage, dtype=np.int8),
             reason=np.frombuffer(journal.reason, dtype=np.int8),
             transitions=_int64(journal.transitions).reshape(-1, len(TRANSITION_FIELDS)),
             end_us=end_us,

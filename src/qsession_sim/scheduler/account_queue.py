@@ -13,7 +13,8 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Protocol
 
-from qsession_sim.scheduler.queues import QueueInputs, Requeued
+from qsession_sim.scheduler.queues import Requeued
+from qsession_sim.scheduler.view import QueueInputs
 from qsession_sim.scheduler.vocabulary import NEVER
 
 Place = tuple[int, int, int, int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 
 from qsession_sim.scheduler.plan import Column, JobSpec, Plan, growing
-from qsession_sim.scheduler.transitions import Phase, SessionEvent
+from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, Reason
 
 # -- JobColumns: what is known of every job before it is submitted, as columns that grow in a run.
@@ -126,7 +126,7 @@ class Journal:
 
     Columns that not every run needs are empty when it does not: `qpu` where there is one QPU (S54),
     `preparing_us` and `ready_us` where no job is prepared, `left_us` (when a job left the QPU) where none is
-    post-processed (S40). `status` is a `JobStage`.
+    post-processed (S40). `stage` is a `JobStage`, `NEVER` before the submission.
 
     `lost_runs` has, flat, the numbers of `LOST_RUN_FIELDS` for each stay on a QPU that an outage ended and
     after which the job was queued again; `windows` those of `WINDOW_FIELDS` for each window of availability,
@@ -145,8 +145,8 @@ class Journal:
         "repeated_jobs",
         "repeated_sessions",
         "session",
+        "stage",
         "started_us",
-        "status",
         "submitted_us",
         "transitions",
         "windows",
@@ -160,7 +160,7 @@ class Journal:
         self.submitted_us = never * jobs
         self.started_us = never * jobs
         self.ended_us = never * jobs
-        self.status = array("b", [NEVER]) * jobs
+        self.stage = array("b", [NEVER]) * jobs
         self.reason = array("b", [Reason.NONE]) * jobs
         self.transitions = array("q")
         self._kept: list[str] = []
@@ -181,7 +181,7 @@ class Journal:
         """Begin to write down when jobs are prepared and ready; so far they were so when submitted."""
         if self._keep("preparing_us", "ready_us"):
             for job, submitted_us in enumerate(self.submitted_us):
-                if self.status[job] != JobStage.REJECTED:
+                if self.stage[job] != JobStage.REJECTED:
                     self.ready_us[job] = submitted_us
 
     def keep_departures(self) -> None:
@@ -198,13 +198,13 @@ class Journal:
         if begins:
             self._kept.extend(names)
             for name in names:
-                getattr(self, name).extend([NEVER] * len(self.status))
+                getattr(self, name).extend([NEVER] * len(self.stage))
         return begins
 
     def add_job(self, session: int, repeats: int) -> None:
         """Make room for a job that is created in the run."""
         self.session.append(session)
-        for column in (self.submitted_us, self.started_us, self.ended_us, self.status):
+        for column in (self.submitted_us, self.started_us, self.ended_us, self.stage):
             column.append(NEVER)
         for name in self._kept:
             getattr(self, name).append(NEVER)
@@ -212,7 +212,13 @@ class Journal:
         self.repeated_jobs.append(repeats)
 
     def note(
-        self, time_us: int, session: int, before: Phase, event: SessionEvent, after: Phase, reason: Reason
+        self,
+        time_us: int,
+        session: int,
+        before: SessionPhase,
+        event: SessionEvent,
+        after: SessionPhase,
+        reason: Reason,
     ) -> None:
         """Write down a change of a session."""
         self.transitions.extend((time_us, session, before, event, after, reason))

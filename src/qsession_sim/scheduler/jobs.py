@@ -12,7 +12,7 @@ from qsession_sim.scheduler.qpu import Qpu
 from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.session import BEFORE_ALL, Session
 from qsession_sim.scheduler.sessions import Sessions
-from qsession_sim.scheduler.transitions import IS_ACCEPTING, IS_ACTIVE, Phase, SessionEvent
+from qsession_sim.scheduler.transitions import IS_ACCEPTING, IS_ACTIVE, SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Entity, JobStage, JobStatus, Rank, Reason
 from qsession_sim.scheduler.windows import Windows
 from qsession_sim.units import LONGEST_US
@@ -30,7 +30,7 @@ _START, _SUBMIT, _END, _END_LAST, _LEAVE_LAST = (
     SessionEvent.LEAVE_LAST,
 )
 _FINISH_RANK, _JOB = Rank.FINISH, Entity.JOB
-_ABSENT, _CLOSED = Phase.ABSENT, Phase.CLOSED
+_ABSENT, _CLOSED = SessionPhase.ABSENT, SessionPhase.CLOSED
 
 
 class Jobs:
@@ -95,7 +95,7 @@ class Jobs:
         preparation_us = columns.preparation_us[job] if columns.preparation_us else 0
         if session is not None:
             self._tell_submitted(now_us, session, counts=not (preparation_us and self._ittl_asks_for_ready))
-        journal.status[job] = _QUEUED
+        journal.stage[job] = _QUEUED
         qpu.queued += 1
         if qpu.weighs:
             qpu.queued_us += columns.estimated_us(job)
@@ -135,8 +135,8 @@ class Jobs:
 
     def _reject(self, now_us: int, job: int, session: Session | None, reason: Reason) -> None:
         if self._only is None:
-            if session is not None and session.qpu is not None:
-                self._journal.qpu[job] = session.qpu.number
+            if session is not None and session.qpu != NEVER:
+                self._journal.qpu[job] = session.qpu
             elif session is None and self._columns.qpu:
                 self._journal.qpu[job] = self._columns.qpu[job]
         self.end(now_us, job, _REJECTED, reason)
@@ -144,20 +144,19 @@ class Jobs:
     def _qpu_for(self, now_us: int, job: int, session: Session | None) -> Qpu:
         """S54: a session's jobs stay on its QPU; others go where they are pinned to, or are routed."""
         columns = self._columns
-        if session is not None and session.qpu is not None:
-            qpu = session.qpu
-        else:
-            pinned = self._router.given(columns.qpu[job] if columns.qpu else NEVER)
-            route = columns.route[job] if columns.route else 0
-            qpu = self._router.choose(now_us, route) if pinned is None else pinned
-        self._journal.qpu[job] = qpu.number
-        columns.settle(job, qpu.number)
-        return qpu
+        number = NEVER if session is None else session.qpu
+        if number == NEVER:
+            number = self._router.given(columns.qpu[job] if columns.qpu else NEVER)
+        if number == NEVER:
+            number = self._router.choose(now_us, columns.route[job] if columns.route else 0)
+        self._journal.qpu[job] = number
+        columns.settle(job, number)
+        return self._qpus[number]
 
     def _tell_submitted(self, now_us: int, session: Session, *, counts: bool) -> None:
         if session.emptied_us != NEVER:
             session.thought_us += now_us - session.emptied_us
-            session.thinks += 1
+            session.think_count += 1
             session.emptied_us = NEVER
         session.jobs += 1
         if counts:
@@ -199,7 +198,7 @@ class Jobs:
                 return
         if qpu.lanes.are_used:
             while (job := qpu.lanes.next_job(now_us, qpu.holder, qpu.reserved_for)) is not None:
-                self._journal.status[job] = _PREPARING
+                self._journal.stage[job] = _PREPARING
                 self._journal.preparing_us[job] = now_us
                 qpu.lanes.take(job, now_us + self._columns.preparation_us[job], self._session_of(job))
 
@@ -207,7 +206,7 @@ class Jobs:
         """The preparation of a job has ended (S40)."""
         session, qpu = self._session_of(job), self._qpu_of(job)
         qpu.lanes.give_back(job, session)
-        self._journal.status[job] = _READY
+        self._journal.stage[job] = _READY
         self._journal.ready_us[job] = now_us
         if session is not None and self._ittl_asks_for_ready:
             session.counting += 1
@@ -220,12 +219,12 @@ class Jobs:
     def _start(self, now_us: int, job: int, qpu: Qpu) -> None:
         journal, columns = self._journal, self._columns
         session = None if journal.session[job] == NEVER else self.sessions.all[journal.session[job]]
-        if journal.status[job] == _READY:
+        if journal.stage[job] == _READY:
             qpu.lanes.forget(job, session)
         qpu.queued -= 1
         if qpu.weighs:
             qpu.queued_us -= columns.estimated_us(job)
-        journal.status[job] = _RUNNING
+        journal.stage[job] = _RUNNING
         journal.started_us[job] = now_us
         needed_us = columns.qpu_time_us[job]
         own_limit_us = columns.max_execution_time_us[job]
@@ -253,7 +252,7 @@ class Jobs:
         if not is_done:
             self.end(now_us, job, JobStatus.ERROR, Reason.RAN_TOO_LONG)
         elif post_processing_us:
-            journal.status[job] = _POST_PROCESSING
+            journal.stage[job] = _POST_PROCESSING
             self._agenda.arm(now_us + post_processing_us, Rank.POST_DONE, _JOB, job)
             session = self._session_of(job)
             if session is not None:  # S41: for the clocks it is over
@@ -293,7 +292,7 @@ class Jobs:
         journal = self._journal
         journal.lost_runs.extend((job, qpu.number, journal.started_us[job], now_us))
         qpu.take_off(job)
-        journal.status[job] = _REQUEUED
+        journal.stage[job] = _REQUEUED
         qpu.queued += 1
         if qpu.weighs:
             qpu.queued_us += self._columns.estimated_us(job)
@@ -305,7 +304,7 @@ class Jobs:
 
     def cancel(self, now_us: int, job: int) -> None:
         """S25: acts once; before the submission, in post-processing and after the end nothing happens."""
-        stage = self._journal.status[job]
+        stage = self._journal.stage[job]
         if stage == _RUNNING:
             self._agenda.disarm(self._qpu_of(job).finish_of(job))
             self._leave_qpu(now_us, job)
@@ -318,8 +317,8 @@ class Jobs:
     def end(self, now_us: int, job: int, status: JobStatus, reason: Reason) -> None:
         """A job has come to its final status."""
         journal = self._journal
-        stage = journal.status[job]
-        journal.status[job] = status
+        stage = journal.stage[job]
+        journal.stage[job] = status
         journal.ended_us[job] = now_us
         if reason:
             journal.reason[job] = reason
@@ -358,12 +357,8 @@ class Jobs:
 
     def _make_way(self, now_us: int, session: Session) -> None:
         """S52: a session whose job has left a QPU that is reserved for another account is active no more."""
-        qpu = session.qpu
-        if (
-            qpu is not None
-            and qpu.reserved_for not in (NEVER, session.spec.account)
-            and IS_ACTIVE[session.phase]
-        ):
+        reserved_for = self._qpus[session.qpu].reserved_for
+        if reserved_for not in (NEVER, session.spec.account) and IS_ACTIVE[session.phase]:
             self.sessions.reserve(now_us, session)
 
     def _leave_queue(self, job: int, qpu: Qpu) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from qsession_sim.errors import PolicyError
-from qsession_sim.scheduler.columns import JobColumns
-from qsession_sim.scheduler.limits import Usage
-from qsession_sim.scheduler.plan import AccountSpec
-from qsession_sim.scheduler.transitions import Phase
-from qsession_sim.scheduler.view import DynamicKey, JobView, QueueKey, ServiceView
+from qsession_sim.scheduler.view import DynamicKey, JobView, QueueInputs, QueueKey, ServiceView
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage
 
 # -- NormalQueue: who waits for a QPU in job mode or in a session that is not active (S10, S15, S50).
@@ -237,23 +233,7 @@ class StaticQueue:
         return bool(heap)
 
 
-# -- QueuePolicy: what makes the normal queues of a run, and what it makes them from.
-
-
-@dataclass(frozen=True)
-class QueueInputs:
-    """What a queue may look at. Columns go by job number and grow with the run.
-
-    `usage` is there when the policy has a `usage_window_us`.
-    """
-
-    jobs: JobColumns
-    stage: Sequence[int]
-    session: array[int]
-    account_names: Sequence[str]
-    account_specs: Mapping[int, AccountSpec]
-    phase_of: Callable[[int], Phase]  # of a session, by its number
-    usage: Usage | None = None
+# -- QueuePolicy: what makes the normal queues of a run.
 
 
 class QueuePolicy(Protocol):

@@ -28,14 +28,17 @@ class Router:
         self._journal = journal
         self._decisions = 0
 
-    def given(self, number: int) -> Qpu | None:
-        """The QPU that needs no decision: the one that is named, or the only one; else None."""
-        if number != NEVER:
-            return self._qpus[number]
-        return self._choices[0] if len(self._choices) == 1 else None
+    def given(self, number: int) -> int:
+        """The QPU that needs no decision: the one that is named, or the only one; else NEVER."""
+        if number == NEVER and len(self._choices) == 1:
+            return self._choices[0].number
+        return number
 
-    def choose(self, now_us: int, route: int) -> Qpu:
+    def choose(self, now_us: int, route: int) -> int:
         """Decide for the next job or session; `route` is its random number."""
+        return self._chosen(now_us, route).number
+
+    def _chosen(self, now_us: int, route: int) -> Qpu:
         choices = self._choices
         if self._routing is Routing.LEAST_BUSY:
             best = choices[0]

@@ -24,12 +24,12 @@ from qsession_sim.scheduler.plan import (
     submission_deadlines,
 )
 from qsession_sim.scheduler.qpu import Lanes, Qpu
-from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START, QueueInputs, QueuePolicy, ordered_by
+from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START, QueuePolicy, ordered_by
 from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
-from qsession_sim.scheduler.transitions import Phase
-from qsession_sim.scheduler.view import QueueKey
+from qsession_sim.scheduler.transitions import SessionPhase
+from qsession_sim.scheduler.view import QueueInputs, QueueKey
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, OnFinish, Rank, Reason
 from qsession_sim.scheduler.windows import Windows
 from qsession_sim.units import LONGEST_US
@@ -93,7 +93,7 @@ class Scheduler:
         usage = Usage(max(windows_us)) if windows_us else None
         self._queue_policy = policy
         self._queue_inputs = QueueInputs(
-            columns, journal.status, journal.session, plan.accounts, plan.account_specs, self._phase_of, usage
+            columns, journal.stage, journal.session, plan.accounts, plan.account_specs, self._phase_of, usage
         )
         self._qpus = [self._make_qpu(number, spec) for number, spec in enumerate(plan.qpus)]
         if len(plan.qpus) > 1:
@@ -104,7 +104,9 @@ class Scheduler:
             columns, self.rules, journal, agenda, self._qpus, router, limits, usage, self._on_job_end
         )
         self._jobs.unfinished = len(plan.submissions)
-        self._sessions = Sessions(plan.sessions, self.rules, agenda, journal, router, usage, self._jobs.end)
+        self._sessions = Sessions(
+            plan.sessions, self.rules, agenda, journal, self._qpus, router, usage, self._jobs.end
+        )
         self._jobs.sessions = self._sessions
         self._jobs.windows = windows = Windows(
             plan.windows, self._qpus, agenda, journal, self._sessions, self.rules, self._jobs.fail
@@ -119,7 +121,7 @@ class Scheduler:
         self._handlers = self._make_handlers(windows)
 
     def _make_qpu(self, number: int, spec: QpuSpec) -> Qpu:
-        stage = self.journal.status
+        stage = self.journal.stage
         queue, unprepared = (
             self._queue_policy.make_queue(self._queue_inputs, waits) for waits in (CAN_START, CAN_PREPARE)
         )
@@ -135,7 +137,7 @@ class Scheduler:
             weighs=weighs,
         )
 
-    def _phase_of(self, session: int) -> Phase:
+    def _phase_of(self, session: int) -> SessionPhase:
         return self._sessions.all[session].phase
 
     def _keep_stages(self, columns: JobColumns) -> None:
@@ -177,7 +179,7 @@ class Scheduler:
     @property
     def session_qpus(self) -> list[int]:
         """The number of each session's QPU, by session; NEVER for one that was not routed (S54)."""
-        return [NEVER if session.qpu is None else session.qpu.number for session in self._sessions.all]
+        return [session.qpu for session in self._sessions.all]
 
     @property
     def job_columns(self) -> JobColumns:
@@ -264,7 +266,7 @@ class Scheduler:
     def submit(self, now_us: int, job: int) -> None:
         """Submit a job at `now_us`; whether it was accepted is in the journal (S20)."""
         self._catch_up(now_us)
-        if job not in self._program_jobs or self.journal.status[job] != NEVER:
+        if job not in self._program_jobs or self.journal.stage[job] != NEVER:
             raise SchedulerUsageError(f"job {job} is not one that a program has added and not yet submitted")
         self._jobs.unfinished += 1
         self._jobs.submit(now_us, job)
@@ -301,7 +303,7 @@ class Scheduler:
         """S6: a close or cancel prolongs the run only as long as its session is not closed."""
         self._sessions.expect_command(session)
         self._advance_for_command(now_us, only_needed=True)
-        if session.phase is Phase.CLOSED:
+        if session.phase is SessionPhase.CLOSED:
             return False
         self._sessions.command_served(session)
         self.now_us = now_us

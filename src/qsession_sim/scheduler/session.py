@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
 
 from qsession_sim.errors import IllegalTransitionError
 from qsession_sim.scheduler.agenda import Deadline
 from qsession_sim.scheduler.plan import HoldPolicy, SessionSpec
 from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START
-from qsession_sim.scheduler.transitions import ROWS, Action, Phase, SessionEvent
+from qsession_sim.scheduler.transitions import ROWS, SessionAction, SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
-
-if TYPE_CHECKING:
-    from qsession_sim.scheduler.qpu import Qpu
 
 BEFORE_ALL = NEVER
 """A time that no submission has: the place of a job that an outage threw off the QPU (S52)."""
@@ -42,15 +38,15 @@ class Session:
         "preparing",
         "qpu",
         "spec",
-        "thinks",
+        "think_count",
         "thought_us",
     )
 
-    def __init__(self, number: int, spec: SessionSpec, hold: HoldPolicy, qpu: Qpu | None) -> None:
+    def __init__(self, number: int, spec: SessionSpec, hold: HoldPolicy, qpu: int) -> None:
         self.number = number
         self.spec = spec
-        self.qpu = qpu  # S54: None until it is routed
-        self.phase = Phase.ABSENT
+        self.qpu = qpu  # its number; NEVER until it is routed (S54)
+        self.phase = SessionPhase.ABSENT
         self.jobs = 0  # accepted and not ended
         self.counting = 0  # those of them that keep the ITTL clock from running (S13, S43)
         self.commands = 0  # closes and cancels to come (S6)
@@ -63,12 +59,12 @@ class Session:
         self.preparing: set[int] = set()
         self.prepared = 0  # jobs that are preparing, or ready after it (S42)
         self.emptied_us = NEVER  # when it had no counting job last, until the next submission
-        self.thinks = 0  # think times so far, and their sum
+        self.think_count = 0  # think times so far, and their sum
         self.thought_us = 0
         self._ready: list[tuple[int, int]] = []
         self._unprepared: list[tuple[int, int]] = []
 
-    def apply(self, event: SessionEvent) -> tuple[Action, ...]:
+    def apply(self, event: SessionEvent) -> tuple[SessionAction, ...]:
         """Make the transition and return the actions it asks for.
 
         Raises:

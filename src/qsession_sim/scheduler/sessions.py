@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.columns import Journal
 from qsession_sim.scheduler.limits import Usage
@@ -12,7 +11,13 @@ from qsession_sim.scheduler.plan import Rules, SessionSpec
 from qsession_sim.scheduler.qpu import Qpu
 from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.session import Session
-from qsession_sim.scheduler.transitions import END_REASON, IS_VISIBLE, Action, Phase, SessionEvent
+from qsession_sim.scheduler.transitions import (
+    END_REASON,
+    IS_VISIBLE,
+    SessionAction,
+    SessionEvent,
+    SessionPhase,
+)
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, JobStatus, Rank, Reason
 
 _ITTL, _SESSION = Rank.ITTL, Entity.SESSION  # looking members up costs more than arming a clock
@@ -29,6 +34,7 @@ class Sessions:
         rules: settings of the service.
         agenda: where clocks and commands are armed.
         journal: where changes are written down.
+        qpus: by number.
         router: gives each session its QPU (S54).
         usage: what accounts use; None: nobody asks.
         end_job: called for each queued job that ends with its session: (now_us, job, status, reason).
@@ -40,6 +46,7 @@ class Sessions:
         rules: Rules,
         agenda: Agenda,
         journal: Journal,
+        qpus: Sequence[Qpu],
         router: Router,
         usage: Usage | None,
         end_job: Callable[[int, int, JobStatus, Reason], None],
@@ -49,23 +56,24 @@ class Sessions:
         self._rules = rules
         self._agenda = agenda
         self._journal = journal
+        self._qpus = qpus
         self._router = router
         self._usage = usage
         self._end_job = end_job
         self.all: list[Session] = []  # by number
-        takes: dict[Action, Callable[[int, Session, SessionEvent], None]] = {
-            Action.START_UNUSED: self._start_unused,
-            Action.STOP_UNUSED: self._stop_life,
-            Action.START_MAX_TIME: self._start_max_time,
-            Action.START_ITTL: self._start_ittl,
-            Action.STOP_ITTL: self._stop_ittl,
-            Action.STOP_CLOCKS: self._stop_clocks,
-            Action.HOLD_QPU: self._hold_qpu,
-            Action.RELEASE_QPU: self._release_qpu,
-            Action.END_QUEUED_JOBS: self._end_queued_jobs,
-            Action.REQUEUE_JOBS: self._requeue_jobs,
+        takes: dict[SessionAction, Callable[[int, Session, SessionEvent], None]] = {
+            SessionAction.START_UNUSED: self._start_unused,
+            SessionAction.STOP_UNUSED: self._stop_life,
+            SessionAction.START_MAX_TIME: self._start_max_time,
+            SessionAction.START_ITTL: self._start_ittl,
+            SessionAction.STOP_ITTL: self._stop_ittl,
+            SessionAction.STOP_CLOCKS: self._stop_clocks,
+            SessionAction.HOLD_QPU: self._hold_qpu,
+            SessionAction.RELEASE_QPU: self._release_qpu,
+            SessionAction.END_QUEUED_JOBS: self._end_queued_jobs,
+            SessionAction.REQUEUE_JOBS: self._requeue_jobs,
         }
-        self._takes = [takes[action] for action in Action]  # hashing a member costs more than a call
+        self._takes = [takes[action] for action in SessionAction]  # hashing a member costs more than a call
         for spec in specs:
             self.add(spec)
 
@@ -89,13 +97,13 @@ class Sessions:
 
     def expect_command(self, session: Session) -> None:
         """Count a close or cancel that is to come (S6)."""
-        if session.phase is not Phase.CLOSED:
+        if session.phase is not SessionPhase.CLOSED:
             session.commands += 1
             self.commands_to_come += 1
 
     def command_served(self, session: Session) -> Session:
         """Count a close or cancel that has come."""
-        if session.phase is not Phase.CLOSED:
+        if session.phase is not SessionPhase.CLOSED:
             session.commands -= 1
             self.commands_to_come -= 1
         return session
@@ -109,7 +117,7 @@ class Sessions:
     def create(self, now_us: int, number: int) -> None:
         """S9: the session comes into existence."""
         session = self.all[number]
-        if session.qpu is None:
+        if session.qpu == NEVER:
             session.qpu = self._router.choose(now_us, session.spec.route)  # S54
         self.apply(now_us, session, SessionEvent.CREATE)
         if session.spec.created_us == NEVER:
@@ -117,13 +125,13 @@ class Sessions:
 
     def close(self, now_us: int, session: Session) -> None:
         """S17; before the first submission it creates the session and ends it there (S9)."""
-        if session.phase is Phase.ABSENT:
+        if session.phase is SessionPhase.ABSENT:
             self.create(now_us, session.number)
         self.apply(now_us, session, SessionEvent.CLOSE if session.jobs else SessionEvent.CLOSE_EMPTY)
 
     def cancel(self, now_us: int, session: Session) -> None:
         """S18; before the first submission it creates the session and ends it there (S9)."""
-        if session.phase is Phase.ABSENT:
+        if session.phase is SessionPhase.ABSENT:
             self.create(now_us, session.number)
         self.apply(now_us, session, SessionEvent.CANCEL)
 
@@ -139,7 +147,7 @@ class Sessions:
         """The unused clock, or once a job has started the max_time clock, ran out (S16, S21)."""
         session = self.all[number]
         session.life_deadline = None
-        unused = session.phase is Phase.OPEN
+        unused = session.phase is SessionPhase.OPEN
         self.apply(now_us, session, SessionEvent.UNUSED if unused else SessionEvent.MAX_TIME)
 
     def on_ittl(self, now_us: int, number: int) -> None:
@@ -158,7 +166,7 @@ class Sessions:
         actions = session.apply(event)
         after = session.phase
         if before is not after and IS_VISIBLE[before][after]:
-            if after is Phase.CLOSED:
+            if after is SessionPhase.CLOSED:
                 reason = END_REASON[event]
                 self.commands_to_come -= session.commands
                 session.commands = 0
@@ -183,7 +191,7 @@ class Sessions:
         if (
             session.fills_gaps
         ):  # S51: also after a cancel of a job that was not ready, where nothing else calls
-            qpu_of(session).look_for_work()
+            self._qpus[session.qpu].look_for_work()
 
     def _stop_ittl(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
         self._agenda.disarm(session.ittl_deadline)
@@ -198,7 +206,7 @@ class Sessions:
         self._stop_life(now_us, session, event)
 
     def _hold_qpu(self, now_us: int, session: Session, _event: SessionEvent) -> None:
-        qpu = qpu_of(session)
+        qpu = self._qpus[session.qpu]
         qpu.holder = session
         qpu.lanes.become_active(session)
         self.active += 1
@@ -206,7 +214,7 @@ class Sessions:
             self._usage.begin_session(now_us, session.spec.account, session.number)
 
     def _release_qpu(self, now_us: int, session: Session, _event: SessionEvent) -> None:
-        qpu = qpu_of(session)
+        qpu = self._qpus[session.qpu]
         qpu.holder = None
         qpu.lanes.stop_being_active(session)
         qpu.look_for_work()
@@ -225,7 +233,7 @@ class Sessions:
             status, reason = JobStatus.CANCELLED, Reason.SESSION_CANCELLED  # S18
         if not session.jobs:
             return
-        ready, unprepared = session.waiting(self._journal.status)
+        ready, unprepared = session.waiting(self._journal.stage)
         jobs = {*ready, *unprepared, *session.preparing}
         for job in sorted(jobs, key=lambda job: (self._journal.submitted_us[job], job)):
             self._end_job(now_us, job, status, reason)
@@ -234,11 +242,11 @@ class Sessions:
         """S43, S52: what is queued stands in the normal queue, with its own submission time."""
         if not session.jobs:
             return
-        ready, unprepared = session.waiting(self._journal.status)
-        qpu, submitted_us = qpu_of(session), self._journal.submitted_us
+        ready, unprepared = session.waiting(self._journal.stage)
+        qpu, submitted_us = self._qpus[session.qpu], self._journal.submitted_us
         # a policy may count who enters first, so they enter by submission, and those of one instant by number
         for submission_us, job in sorted((submitted_us[job], job) for job in ready):
-            if self._journal.status[job] == JobStage.REQUEUED:  # S52: at the head of whatever queue it is in
+            if self._journal.stage[job] == JobStage.REQUEUED:  # S52: at the head of whatever queue it is in
                 qpu.queue.push_first(submission_us, job, of_session=True)
             else:
                 qpu.queue.push(submission_us, job, of_session=True)
@@ -246,15 +254,8 @@ class Sessions:
             qpu.lanes.unprepared.push(submission_us, job, of_session=True)
 
 
-def qpu_of(session: Session) -> Qpu:
-    """The QPU of a session that exists."""
-    if session.qpu is None:
-        raise SchedulerUsageError(f"session {session.number} does not exist yet and has no QPU")
-    return session.qpu
-
-
 def _adapted_ittl_us(session: Session) -> int:
     """S51, `adaptive`: twice the mean of the session's past think times, within bounds."""
-    if not session.thinks:
+    if not session.think_count:
         return session.ittl_us
-    return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.thinks))
+    return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.think_count))

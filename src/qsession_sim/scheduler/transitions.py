@@ -1,12 +1,12 @@
 """The life of a session as one table: every pair of phase and event, legal or not (S9 to S26, S30).
 
-How to read it. A session is in one `Phase`. What can happen to it is a `SessionEvent`; a condition is never
-an `if` beside the table but a different event: a job ends either leaving others behind (`END`) or as the
-session's last (`END_LAST`), and a close finds jobs (`CLOSE`) or none (`CLOSE_EMPTY`), "jobs" being those
+How to read it. A session is in one `SessionPhase`. What can happen to it is a `SessionEvent`; a condition is
+never an `if` beside the table but a different event: a job ends either leaving others behind (`END`) or as
+the session's last (`END_LAST`), and a close finds jobs (`CLOSE`) or none (`CLOSE_EMPTY`), "jobs" being those
 accepted and not ended. A job *counts* as long as it keeps the ITTL clock from running: queued or on the QPU,
-or with `ittl_condition: ready` only once it is ready (S43). `TABLE[phase][event]` is the next phase with the
-actions to take, in order; a pair that is not there is illegal. `Session` applies the table and nothing else
-changes a phase; the diagram in the documentation is made from it.
+or with `ittl_condition: ready` only once it is ready (S43). `SESSION_TABLE[phase][event]` is the next phase
+with the actions to take, in order; a pair that is not there is illegal. `Session` applies the table and
+nothing else changes a phase; the diagram in the documentation is made from it.
 
 A phase is a public state (`STATE_OF`) plus what the session still has to do, and whether it accepts jobs.
 """
@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from qsession_sim.scheduler.vocabulary import Reason, SessionState
 
 
-class Phase(IntEnum):
+class SessionPhase(IntEnum):
     """Where a session is in its life. The `*_CLOSING` phases accept no jobs and still have some."""
 
     ABSENT = 0
@@ -53,7 +53,7 @@ class SessionEvent(IntEnum):
     RESERVE = 14  # the QPU is reserved for another account (S52)
 
 
-class Action(IntEnum):
+class SessionAction(IntEnum):
     """What a transition asks for, beside the change of phase."""
 
     START_UNUSED = 0
@@ -71,23 +71,25 @@ class Action(IntEnum):
 class Transition(NamedTuple):
     """The entry of the table for one legal pair."""
 
-    phase: Phase
-    actions: tuple[Action, ...] = ()
+    phase: SessionPhase
+    actions: tuple[SessionAction, ...] = ()
 
 
-STATE_OF: Final[dict[Phase, SessionState | None]] = {
-    Phase.ABSENT: None,
-    Phase.OPEN: SessionState.OPEN,
-    Phase.OPEN_CLOSING: SessionState.OPEN,
-    Phase.RUNNING: SessionState.ACTIVE,
-    Phase.IDLE: SessionState.ACTIVE,
-    Phase.CLOSING: SessionState.ACTIVE,
-    Phase.INACTIVE: SessionState.INACTIVE,
-    Phase.INACTIVE_CLOSING: SessionState.INACTIVE,
-    Phase.CLOSED: SessionState.CLOSED,
+STATE_OF: Final[dict[SessionPhase, SessionState | None]] = {
+    SessionPhase.ABSENT: None,
+    SessionPhase.OPEN: SessionState.OPEN,
+    SessionPhase.OPEN_CLOSING: SessionState.OPEN,
+    SessionPhase.RUNNING: SessionState.ACTIVE,
+    SessionPhase.IDLE: SessionState.ACTIVE,
+    SessionPhase.CLOSING: SessionState.ACTIVE,
+    SessionPhase.INACTIVE: SessionState.INACTIVE,
+    SessionPhase.INACTIVE_CLOSING: SessionState.INACTIVE,
+    SessionPhase.CLOSED: SessionState.CLOSED,
 }
 
-ACCEPTS: Final = frozenset({Phase.OPEN, Phase.RUNNING, Phase.IDLE, Phase.INACTIVE})
+ACCEPTS: Final = frozenset(
+    {SessionPhase.OPEN, SessionPhase.RUNNING, SessionPhase.IDLE, SessionPhase.INACTIVE}
+)
 """Phases in which `accepting_jobs` is true (S17, S26)."""
 
 ACTIVE: Final = frozenset(phase for phase, state in STATE_OF.items() if state is SessionState.ACTIVE)
@@ -102,8 +104,8 @@ END_REASON: Final = {
 }
 """The end reason of a session is that of the event that closed it (S26)."""
 
-_A = Action
-_P = Phase
+_A = SessionAction
+_P = SessionPhase
 _E = SessionEvent
 
 _STAY_CLOSED = Transition(_P.CLOSED)
@@ -114,7 +116,7 @@ _DROP_ACTIVE = Transition(_P.CLOSED, (_A.STOP_CLOCKS, _A.RELEASE_QPU, _A.END_QUE
 _FIRST_START = (_A.HOLD_QPU, _A.START_MAX_TIME)
 _DEACTIVATE = (_A.RELEASE_QPU, _A.REQUEUE_JOBS)
 
-TABLE: Final[dict[Phase, dict[SessionEvent, Transition]]] = {
+SESSION_TABLE: Final[dict[SessionPhase, dict[SessionEvent, Transition]]] = {
     _P.ABSENT: {
         _E.CREATE: Transition(_P.OPEN, (_A.START_UNUSED,)),  # S9, S21
     },
@@ -213,22 +215,26 @@ TABLE: Final[dict[Phase, dict[SessionEvent, Transition]]] = {
 
 VISIBLE_CHANGES: Final = frozenset(
     (before, after)
-    for before in Phase
-    for after in Phase
+    for before in SessionPhase
+    for after in SessionPhase
     if STATE_OF[before] is not STATE_OF[after] or (before in ACCEPTS) is not (after in ACCEPTS)
 )
 """Changes of phase that change the public state or `accepting_jobs`."""
 
 # The same as sequences by number: looking a member up in a dictionary or a set hashes its name each time.
 
-ROWS: Final = tuple(tuple(TABLE[phase].get(event) for event in SessionEvent) for phase in Phase)
-"""`TABLE` by the numbers of phase and event; None for an illegal pair."""
+ROWS: Final = tuple(
+    tuple(SESSION_TABLE[phase].get(event) for event in SessionEvent) for phase in SessionPhase
+)
+"""`SESSION_TABLE` by the numbers of phase and event; None for an illegal pair."""
 
-IS_ACCEPTING: Final = tuple(phase in ACCEPTS for phase in Phase)
+IS_ACCEPTING: Final = tuple(phase in ACCEPTS for phase in SessionPhase)
 """Whether a phase is in `ACCEPTS`, by its number."""
 
-IS_ACTIVE: Final = tuple(phase in ACTIVE for phase in Phase)
+IS_ACTIVE: Final = tuple(phase in ACTIVE for phase in SessionPhase)
 """Whether a phase is in `ACTIVE`, by its number."""
 
-IS_VISIBLE: Final = tuple(tuple((before, after) in VISIBLE_CHANGES for after in Phase) for before in Phase)
+IS_VISIBLE: Final = tuple(
+    tuple((before, after) in VISIBLE_CHANGES for after in SessionPhase) for before in SessionPhase
+)
 """Whether a change is in `VISIBLE_CHANGES`, by the numbers of the phases before and after."""

@@ -1,18 +1,35 @@
-"""What a queue policy may see: of a job, and of the service. Read-only."""
+"""What a queue policy may see: of a job, of the service, and the columns behind both. Read-only."""
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from qsession_sim.scheduler.transitions import Phase
+from qsession_sim.scheduler.columns import JobColumns
+from qsession_sim.scheduler.limits import Usage
+from qsession_sim.scheduler.plan import AccountSpec
+from qsession_sim.scheduler.transitions import SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER
 
-if TYPE_CHECKING:
-    from qsession_sim.scheduler.queues import QueueInputs
+_NOT_STARTED = frozenset({SessionPhase.ABSENT, SessionPhase.OPEN, SessionPhase.OPEN_CLOSING})
 
-_NOT_STARTED = frozenset({Phase.ABSENT, Phase.OPEN, Phase.OPEN_CLOSING})
+
+@dataclass(frozen=True)
+class QueueInputs:
+    """What a queue may look at. Columns go by job number and grow with the run.
+
+    `usage` is there when the policy has a `usage_window_us`.
+    """
+
+    jobs: JobColumns
+    stage: Sequence[int]
+    session: array[int]
+    account_names: Sequence[str]
+    account_specs: Mapping[int, AccountSpec]
+    phase_of: Callable[[int], SessionPhase]  # of a session, by its number
+    usage: Usage | None = None
 
 
 class JobView:

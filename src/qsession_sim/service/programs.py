@@ -53,7 +53,7 @@ class ProgramJob:
         """Tell the program; called by the service when the job has ended."""
         self.completed.succeed(
             JobResult(
-                JobStatus(journal.status[self.number]),
+                JobStatus(journal.stage[self.number]),
                 Reason(journal.reason[self.number]),
                 journal.submitted_us[self.number],
                 journal.started_us[self.number],

@@ -70,12 +70,12 @@ class Endless:
     def _progress(self) -> tuple[int, int, int]:
         """Jobs that are done, planned jobs that have ended, and jobs of live programs."""
         journal = self._scheduler.journal
-        planned = journal.status[: self._planned]
+        planned = journal.stage[: self._planned]
         repeats = sum(origin >= 0 for origin in journal.repeated_jobs)
         return (
-            journal.status.count(JobStatus.DONE),
+            journal.stage.count(JobStatus.DONE),
             sum(planned.count(status) for status in _FINAL),
-            len(journal.status) - repeats,
+            len(journal.stage) - repeats,
         )
 
 

@@ -16,12 +16,12 @@ from qsession_sim.results.periods import (
 )
 from qsession_sim.results.record import FROM, SESSION, TIME, TO
 from qsession_sim.results.tables import name_series
-from qsession_sim.scheduler.transitions import ACCEPTS, Phase
+from qsession_sim.scheduler.transitions import ACCEPTS, SessionPhase
 from qsession_sim.scheduler.vocabulary import Mode, Reason, SessionState
 from qsession_sim.testing.facts import Facts, Violation, first
 from qsession_sim.workload.columns import Int64Array
 
-_ACCEPTS = np.array([phase in ACCEPTS for phase in Phase])
+_ACCEPTS = np.array([phase in ACCEPTS for phase in SessionPhase])
 
 
 def check_session_life(facts: Facts) -> Iterator[Violation]:
@@ -79,7 +79,7 @@ def _check_chain(facts: Facts) -> Iterator[Violation]:
     state_before, state_after = PUBLIC_STATE[rows[:, FROM]], PUBLIC_STATE[rows[:, TO]]
     continues = np.zeros(len(rows), dtype=np.bool_)
     continues[1:] = rows[1:, SESSION] == rows[:-1, SESSION]
-    fits = rows[:, FROM] == Phase.ABSENT
+    fits = rows[:, FROM] == SessionPhase.ABSENT
     fits[continues] = False
     fits[1:] |= (
         continues[1:]
@@ -94,7 +94,7 @@ def _check_chain(facts: Facts) -> Iterator[Violation]:
     fits[activates] &= ~again | (state_before[activates] == SessionState.INACTIVE)
     index = first(rows[:, TIME], ~fits)
     if index is not None:
-        before, after = Phase(rows[index, FROM]).name, Phase(rows[index, TO]).name
+        before, after = SessionPhase(rows[index, FROM]).name, SessionPhase(rows[index, TO]).name
         message = f"{facts.session(rows[index, SESSION])} cannot go from {before} to {after} there"
         yield Violation(int(rows[index, TIME]), message)
 
