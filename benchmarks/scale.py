@@ -25,7 +25,7 @@ from qsession_sim.scheduler.plan import Rules
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.service.simpy_driver import Service
 from qsession_sim.workload.columns import Workload
-from qsession_sim.workload.part import Purpose, stream_generator
+from qsession_sim.workload.context import Purpose, stream_generator
 
 MANY = 10_000_000
 LOAD = 0.8

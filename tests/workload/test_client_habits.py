@@ -15,7 +15,7 @@ from qsession_sim.errors import ScenarioError
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.units import MINUTE, SECOND
 from qsession_sim.workload import draw
-from qsession_sim.workload.part import Purpose, stream_generator
+from qsession_sim.workload.context import Purpose, stream_generator
 
 
 def constant(value):

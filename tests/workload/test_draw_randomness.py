@@ -15,7 +15,7 @@ import pytest
 
 import qsession_sim
 from qsession_sim.workload import draw
-from qsession_sim.workload.part import Purpose, stream_generator
+from qsession_sim.workload.context import Purpose, stream_generator
 from qsession_sim.workload.starts import renewal_times_us
 
 REFERENCES = {"after", "session", "client", "account", "stream", "first_job"}

@@ -13,7 +13,7 @@ from qsession_sim.scheduler.plan import WindowSpec
 from qsession_sim.scheduler.vocabulary import WindowKind
 from qsession_sim.units import HOUR, MINUTE
 from qsession_sim.workload import draw
-from qsession_sim.workload.part import Purpose, stream_generator
+from qsession_sim.workload.context import Purpose, stream_generator
 
 RANDOM = {
     "kind": "outage",

@@ -13,7 +13,7 @@ from qsession_sim.scheduler.plan import QpuSpec
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.units import SECOND
 from qsession_sim.workload import draw
-from qsession_sim.workload.part import Purpose, stream_generator
+from qsession_sim.workload.context import Purpose, stream_generator
 
 EXPONENTIAL = {"kind": "exponential", "mean": "4s"}
 NOISE = {"kind": "lognormal", "sigma": 0.5}

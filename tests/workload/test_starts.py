@@ -9,7 +9,7 @@ import pytest
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.workload import draw
-from qsession_sim.workload.part import Purpose, stream_generator
+from qsession_sim.workload.context import Purpose, stream_generator
 
 HOUR = 3_600_000_000
 WEEK = 168 * HOUR

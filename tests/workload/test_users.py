@@ -14,7 +14,7 @@ import pytest
 import qsession_sim as qs
 from qsession_sim.errors import ScenarioError
 from qsession_sim.workload import draw
-from qsession_sim.workload.part import Purpose, stream_generator
+from qsession_sim.workload.context import Purpose, stream_generator
 
 ZIPF = {"count": 3, "activity": {"kind": "zipf", "exponent": 1}}
 PARETO = {"count": 200, "activity": {"kind": "pareto", "shape": 1.2, "scale": 1}}

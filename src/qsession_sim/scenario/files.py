@@ -11,7 +11,8 @@ import pathlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -395,18 +396,27 @@ def _columns(service_time: Part) -> dict[str, str] | None:
     return chosen if fits else None
 
 
-TraceFormat = Literal["csv", "parquet", "swf"]
+# -- Traces: files of jobs.
 
-_FORMATS: Final[Mapping[str, TraceFormat]] = {
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".parquet": "parquet",
-    ".swf": "swf",
-    ".swf.gz": "swf",
-}
+
+class TraceFormat(Enum):
+    """A format of traces: the endings of its files, and whether a file in it names its columns.
+
+    How files are read and written is in `workload.formats`, by the same members.
+    """
+
+    CSV = ((".csv", ".csv.gz"), True)
+    PARQUET = ((".parquet",), True)
+    SWF = ((".swf", ".swf.gz"), False)
+
+    def __init__(self, endings: tuple[str, ...], names_columns: bool) -> None:  # noqa: FBT001 - a row above
+        self.endings = endings
+        self.names_columns = names_columns
+
+
 _TIMES: Final = ("submitted", "think", "qpu_time", "max_execution_time")
 
-ENDINGS: Final = ", ".join(_FORMATS)
+ENDINGS: Final = ", ".join(ending for kind in TraceFormat for ending in kind.endings)
 """The endings of names of trace files."""
 
 
@@ -414,11 +424,10 @@ def trace_format(name: str) -> TraceFormat | None:
     """The format of a file by the end of its name; None of a file that is no trace.
 
     Example:
-        >>> trace_format("week.SWF.gz"), trace_format("vqe.yaml")
-        ('swf', None)
+        >>> trace_format("week.SWF.gz") is TraceFormat.SWF, trace_format("vqe.yaml")
+        (True, None)
     """
-    lower = name.lower()
-    return next((kind for ending, kind in _FORMATS.items() if lower.endswith(ending)), None)
+    return next((kind for kind in TraceFormat if name.lower().endswith(kind.endings)), None)
 
 
 def set_skip_bad_lines(data: Any) -> tuple[Assignment, ...]:
@@ -476,7 +485,8 @@ def _unreadable(file: pathlib.Path) -> str | None:
 
 def _trace_columns(path: Path, source: Part) -> Iterator[Problem]:
     columns: Mapping[str, Any] = part(source, "columns")
-    if columns and trace_format(source["file"]) == "swf":
-        yield Problem((*path, "columns"), "the fields of SWF have fixed places; remove it")
+    kind = trace_format(source["file"])
+    if columns and kind is not None and not kind.names_columns:
+        yield Problem((*path, "columns"), f"the fields of {kind.name} have fixed places; remove it")
     elif given(columns, *_TIMES) and "unit" not in columns:
         yield Problem((*path, "columns", "unit"), "missing; give the unit of the times, such as s")

@@ -28,7 +28,7 @@ from qsession_sim.scenario.values import (
 )
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array
-from qsession_sim.workload.part import source_error
+from qsession_sim.workload.context import source_error
 
 __all__ = [
     "AnyDistribution",

@@ -33,8 +33,8 @@ from qsession_sim.workload.columns import (
     constant,
     is_constant,
 )
+from qsession_sim.workload.context import SourceContext, SourceRows, source_error
 from qsession_sim.workload.distributions import NoValueError
-from qsession_sim.workload.part import Part, Setting, source_error
 from qsession_sim.workload.qpu_times import DrawnSource
 from qsession_sim.workload.qpus import drawn_windows, part_on_qpus, reserved_accounts
 from qsession_sim.workload.sources import (
@@ -109,7 +109,7 @@ def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
 
 def _named_part(
     scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...], traces: Mapping[int, Trace]
-) -> Part:
+) -> SourceRows:
     try:
         return _part(scenario, stream, accounts, traces)
     except NoValueError as error:
@@ -119,7 +119,7 @@ def _named_part(
 
 def _part(
     scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...], traces: Mapping[int, Trace]
-) -> Part:
+) -> SourceRows:
     """The rows of a source, with QPU times for each QPU where the service-time models differ (S54)."""
     return part_on_qpus(
         scenario,
@@ -134,11 +134,11 @@ def _part_by(
     accounts: tuple[str, ...],
     traces: Mapping[int, Trace],
     model: ServiceTimeModel,
-) -> Part:
+) -> SourceRows:
     source = scenario.workload[stream]
     qpus = {qpu.name: number for number, qpu in enumerate(scenario.qpus)}
     own = None if isinstance(source, ResolvedExplicit) else source.qpu
-    setting = Setting(
+    context = SourceContext(
         seed=scenario.seed,
         horizon_us=scenario.horizon,
         execution_limit_us=scenario.rules.max_execution_time,
@@ -155,15 +155,15 @@ def _part_by(
     )
     match source:
         case ResolvedExplicit():
-            return draw_explicit(source, setting)
+            return draw_explicit(source, context)
         case ResolvedArrivals():
-            return draw_arrivals(source, setting)
+            return draw_arrivals(source, context)
         case ResolvedIterative():
-            return draw_iterative(source, setting)
+            return draw_iterative(source, context)
         case ResolvedBatches():
-            return draw_batches(source, setting)
+            return draw_batches(source, context)
         case ResolvedTrace():
-            return draw_trace(source, setting, traces[stream])
+            return draw_trace(source, context, traces[stream])
         case _:
             assert_never(source)
 
@@ -192,7 +192,7 @@ def _accounts(scenario: ResolvedScenario, traces: Mapping[int, Trace]) -> tuple[
     return listed
 
 
-def _check_names(parts: Sequence[Part]) -> None:
+def _check_names(parts: Sequence[SourceRows]) -> None:
     """S67: ids that a trace brings along must not be those of another source."""
     if len(parts) < 2:
         return
@@ -208,7 +208,7 @@ def _check_names(parts: Sequence[Part]) -> None:
 
 
 def _assemble(
-    sources: Sequence[ResolvedSource], parts: Sequence[Part], accounts: tuple[str, ...]
+    sources: Sequence[ResolvedSource], parts: Sequence[SourceRows], accounts: tuple[str, ...]
 ) -> Workload:
     job_offsets = _offsets([len(part.jobs) for part in parts])
     session_offsets = _offsets([len(part.sessions) for part in parts])

@@ -1,4 +1,4 @@
-"""write_workload: any workload as a file that can be replayed."""
+"""The formats of files of jobs: CSV, Parquet and the Standard Workload Format, read and written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import csv
 import gzip
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, TextIO, cast
@@ -16,123 +19,87 @@ import numpy as np
 from qsession_sim.errors import WorkloadFileError
 from qsession_sim.files import whole_file
 from qsession_sim.scenario.files import ENDINGS, TraceFormat, trace_format
-from qsession_sim.scheduler.vocabulary import NEVER, Mode
+from qsession_sim.scenario.models import ResolvedTrace
+from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.units import SECOND
 from qsession_sim.workload.columns import (
     EMPTY_WORKLOAD,
     Int64Array,
     KeyedNames,
-    NameBlock,
     NumberedNames,
     Workload,
     constant,
 )
-from qsession_sim.workload.part import filled
+from qsession_sim.workload.context import filled
 from qsession_sim.workload.trace_table import (
+    COLUMNS,
     FROM_SOURCE,
-    SESSION_TIMES,
     UNKNOWN_USER,
     BadRows,
     BooleanArray,
     ColumnError,
     Numbers,
-    Rows,
+    TraceRows,
+    check_chains,
+    job_table,
+    names_in_file,
+    not_in_table,
     numbers_of,
+    rows_of,
 )
 
 if TYPE_CHECKING:
     import polars as pl
 
-
-# -- A workload as a table: one row a job, under the names that a trace has.
-
-
-def job_table(workload: Workload) -> pl.DataFrame:
-    """All that a table of jobs can hold; null where nothing was given.
-
-    Args:
-        workload: any.
-
-    Returns:
-        One row a job, in order. Names are texts, times microseconds. What belongs to a session stands in the
-        row of each of its jobs, in columns `session_…`.
-
-    Example:
-        >>> from qsession_sim.workload.columns import EMPTY_WORKLOAD
-        >>> job_table(EMPTY_WORKLOAD).columns[:6]
-        ['job', 'account', 'stream', 'session', 'mode', 'submitted_us']
-    """
-    import polars as pl
-
-    jobs, sessions = workload.jobs, workload.sessions
-    names = _texts(workload.job_names)
-    session_names = _texts(workload.session_names)
-    mode = np.append(sessions.mode, int(Mode.JOB))[jobs.session]  # the last entry is that of NEVER
-    columns = {
-        "job": names,
-        "account": pl.Series(workload.accounts, dtype=pl.String).gather(jobs.account),
-        "stream": pl.Series(workload.streams, dtype=pl.String).gather(jobs.stream),
-        "session": session_names.gather(_numbers(jobs.session)),
-        "mode": pl.Series([word.name.lower() for word in Mode], dtype=pl.String).gather(mode),
-        "submitted_us": _numbers(jobs.at_us),
-        "after": names.gather(_numbers(jobs.after)),
-        "think_us": _numbers(np.where(jobs.after == NEVER, NEVER, jobs.think_us)),
-        "qpu_time_us": pl.Series(jobs.qpu_time_us),
-        # NEVER is the limit of the rules here, not "nothing given"
-        "max_execution_time_us": pl.Series(jobs.max_execution_time_us),
-        "priority": pl.Series(jobs.priority),
-        "cancel_us": _numbers(jobs.cancel_us),
-        "cancel_after_us": _numbers(jobs.cancel_after_us),
-    }
-    for name, nothing in (("preparation_us", 0), ("post_processing_us", 0), ("estimate_us", NEVER)):
-        if jobs.is_needed(name):
-            column = getattr(jobs, name)
-            columns[name] = pl.Series(column).set(pl.Series(column == nothing), None)
-    for time in SESSION_TIMES:
-        column = np.append(getattr(sessions, time), NEVER)
-        columns[f"session_{time}"] = _numbers(column[jobs.session])
-    return pl.DataFrame(columns)
-
-
-def not_in_table(workload: Workload) -> list[str]:
-    """What a table of jobs cannot hold of a workload, as sentences."""
-    jobs = workload.jobs
-    empty = len(workload.sessions) - len(np.unique(workload.jobs.session[workload.jobs.session != NEVER]))
-    lost = []
-    if len(workload.clients):
-        lost.append("clients became chains of jobs: what they do after errors and at their end is not held")
-    if jobs.is_needed("qpu") or workload.sessions.is_needed("qpu"):
-        lost.append("the QPUs that jobs and sessions name are not held")
-    if workload.qpu_times_us:
-        lost.append("QPU times are those of one QPU, though they differ between QPUs")
-    if workload.windows:
-        lost.append("windows of availability are not held")
-    if empty:
-        lost.append("sessions without a job are not held")
-    return lost
-
-
-def _texts(blocks: tuple[NameBlock, ...]) -> pl.Series:
-    import polars as pl
-
-    return pl.Series([name for block in blocks for name in block], dtype=pl.String)
-
-
-def _numbers(column: Int64Array) -> pl.Series:
-    import polars as pl
-
-    series = pl.Series(column)
-    return series.set(series == NEVER, None)
-
-
-# -- Traces in CSV with a heading, also gzipped.
-
 _GZIP: Final = ".gz"
+
+
+def _open(file: Path) -> BinaryIO:
+    """The bytes of a file, unpacked.
+
+    Raises:
+        OSError, EOFError: if it cannot be read.
+    """
+    if not _is_packed(file):
+        return file.open("rb")
+    if file.stat().st_size == 0:
+        raise EOFError("a compressed file is never empty")  # gzip reads it as one without lines
+    return cast("BinaryIO", gzip.open(file))
+
+
+def _write_text(text: str, file: Path) -> None:
+    content = text.encode()
+    # without a date, equal workloads make equal files
+    file.write_bytes(gzip.compress(content, mtime=0) if _is_packed(file) else content)
+
+
+def _is_packed(file: Path) -> bool:
+    return file.name.lower().endswith(_GZIP)
+
+
+# -- CSV with a heading.
+
 _COMMA: Final = ","
 
 
-def read_csv(file: Path, wanted: Sequence[str]) -> pl.DataFrame:
-    """Read those of the wanted columns that there are, as texts; for a file that `is_even`.
+def _read_csv(source: ResolvedTrace, file: Path) -> TraceRows:
+    """Quickly if nothing is wrong with the file; otherwise once more, to know the lines."""
+    from polars.exceptions import PolarsError
+
+    wanted = [*names_in_file(source.columns).values()]
+    if _is_even(file):
+        with suppress(PolarsError):
+            frame = _read_even_csv(file, wanted)
+            rows = rows_of(frame, np.arange(frame.height), "line", source.columns, {})
+            check_chains(rows)
+            if not rows.bad.mask.any():
+                return rows
+    frame, lines, shapes = _read_csv_by_line(file, wanted)
+    return rows_of(frame, lines, "line", source.columns, shapes)
+
+
+def _read_even_csv(file: Path, wanted: Sequence[str]) -> pl.DataFrame:
+    """Read those of the wanted columns that there are, as texts; for a file that `_is_even`.
 
     Raises:
         ColumnError: if one of them is there twice.
@@ -141,7 +108,7 @@ def read_csv(file: Path, wanted: Sequence[str]) -> pl.DataFrame:
     import polars as pl
 
     # a look at the heading first: columns that are not wanted are not kept
-    with _open_csv(file) as source:
+    with _open_text(file) as source:
         chosen = _places(next(csv.reader(source), []), wanted)
     if not chosen:
         return pl.DataFrame()
@@ -156,7 +123,7 @@ def _places(heading: list[str], wanted: Sequence[str]) -> dict[str, int]:
     return {name: heading.index(name) for name in wanted if name in heading}
 
 
-def is_even(file: Path) -> bool:
+def _is_even(file: Path) -> bool:
     """Whether every line has as many commas as the heading, so that no line can lack a field.
 
     A comma in quotes makes a line uneven; the slow reader tells such a file from a malformed one.
@@ -164,12 +131,12 @@ def is_even(file: Path) -> bool:
     Raises:
         OSError: if the file cannot be read.
     """
-    with _open_csv(file) as source:
+    with _open_text(file) as source:
         commas = next(source, "").count(_COMMA)
         return all(line.count(_COMMA) == commas or line.isspace() for line in source)
 
 
-def read_csv_slowly(file: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, Int64Array, dict[int, str]]:
+def _read_csv_by_line(file: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, Int64Array, dict[int, str]]:
     """Read the same line by line.
 
     Returns:
@@ -184,7 +151,7 @@ def read_csv_slowly(file: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, In
     columns: dict[str, list[str | None]] = {}
     lines: list[int] = []
     shapes: dict[int, str] = {}
-    with _open_csv(file) as source:
+    with _open_text(file) as source:
         reader = csv.reader(source)
         heading = next(reader, [])
         chosen = _places(heading, wanted)
@@ -201,48 +168,28 @@ def read_csv_slowly(file: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, In
     return frame, np.array(lines, dtype=np.int64), shapes
 
 
-def _open_csv(file: Path) -> TextIO:
-    if file.name.lower().endswith(_GZIP):
-        return cast("TextIO", gzip.open(file, "rt", encoding="utf-8-sig", newline="", errors="replace"))
-    return file.open(encoding="utf-8-sig", newline="", errors="replace")
+def _open_text(file: Path) -> TextIO:
+    return TextIOWrapper(_open(file), encoding="utf-8-sig", newline="", errors="replace")
 
 
-# -- Workloads as CSV, also gzipped.
-
-
-def write_csv(workload: Workload, file: Path) -> list[str]:
-    """Write the table of jobs; returns what it cannot hold.
-
-    Raises:
-        OSError: if the file cannot be written.
-    """
-    text = job_table(workload).write_csv().encode()
-    # without a date, equal workloads make equal files
-    file.write_bytes(gzip.compress(text, mtime=0) if file.name.lower().endswith(".gz") else text)
+def _write_csv(workload: Workload, file: Path) -> list[str]:
+    _write_text(job_table(workload).write_csv(), file)
     return not_in_table(workload)
 
 
-# -- Traces in Parquet: a column of numbers or texts for each thing that a job has.
+# -- Parquet: a column of numbers or texts for each thing that a job has.
 
 
-def read_parquet(file: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, Int64Array]:
-    """Read those of the wanted columns that there are.
-
-    Returns:
-        The columns, and the number of each row, from 1.
-
-    Raises:
-        OSError, polars.exceptions.PolarsError: if the file cannot be read.
-    """
+def _read_parquet(source: ResolvedTrace, file: Path) -> TraceRows:
     import polars as pl
 
     there = pl.read_parquet_schema(file)
-    columns = [_read_column(file, name) for name in dict.fromkeys(wanted) if name in there]
-    frame = pl.DataFrame(columns)
-    return frame, np.arange(1, frame.height + 1)
+    wanted = dict.fromkeys(names_in_file(source.columns).values())
+    frame = pl.DataFrame([_parquet_column(file, name) for name in wanted if name in there])
+    return rows_of(frame, np.arange(1, frame.height + 1), "row", source.columns, {})
 
 
-def _read_column(file: Path, name: str) -> pl.Series:
+def _parquet_column(file: Path, name: str) -> pl.Series:
     """One column, as numbers or texts; one without a value, as exports have many, takes no memory."""
     import polars as pl
 
@@ -252,20 +199,12 @@ def _read_column(file: Path, name: str) -> pl.Series:
     return column if column.dtype.is_numeric() or column.dtype == pl.String else column.cast(pl.String)
 
 
-# -- Workloads as Parquet.
-
-
-def write_parquet(workload: Workload, file: Path) -> list[str]:
-    """Write the table of jobs; returns what it cannot hold.
-
-    Raises:
-        OSError: if the file cannot be written.
-    """
+def _write_parquet(workload: Workload, file: Path) -> list[str]:
     job_table(workload).write_parquet(file, compression="zstd")
     return not_in_table(workload)
 
 
-# -- Traces in the Standard Workload Format, version 2.2.
+# -- The Standard Workload Format, version 2.2.
 # After S. J. Chapin et al., "Benchmarks and standards for the evaluation of parallel job schedulers"
 # (1999), and the page on the format in the Parallel Workloads Archive. A job is a line of 18 numbers; -1
 # says "unknown".
@@ -287,31 +226,18 @@ _PARTIAL: Final = (2, 3, 4)  # statuses of parts of a job, whose line with the w
 _COMMENT: Final = b";"
 
 
-def read_swf(file: Path, stream: str) -> Rows:
-    """Read the jobs of a file.
-
-    Args:
-        file: `.swf`, or `.swf.gz`.
-        stream: the beginning of the jobs' names.
-
-    Raises:
-        OSError, EOFError, zlib.error: if the file cannot be read.
-    """
+def _read_swf(source: ResolvedTrace, file: Path) -> TraceRows:
     lines: list[Int64Array] = []
     seconds: dict[int, list[Numbers]] = {field: [] for field in _WORDS}
     reasons: dict[int, str] = {}
     read = 0
-    with _open_swf(file) as source:
-        for numbers, frame in _frames(source):
+    with _open(file) as content:
+        for numbers, frame in _frames(content):
             _collect(frame, seconds, reasons, read)
             lines.append(numbers)
             read += len(numbers)
     columns = {field: Numbers.joined(parts) for field, parts in seconds.items()}
-    return _rows(np.concatenate([filled(0, 0), *lines]), columns, reasons, stream)
-
-
-def _open_swf(file: Path) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(file)) if file.name.lower().endswith(".gz") else file.open("rb")
+    return _rows(np.concatenate([filled(0, 0), *lines]), columns, reasons, source.name)
 
 
 def _frames(source: BinaryIO) -> Iterator[tuple[Int64Array, pl.DataFrame]]:
@@ -366,7 +292,7 @@ def _called(field: int) -> str:
     return f"field {field}, {_WORDS[field]}" if field in _WORDS else f"field {field}"
 
 
-def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str], stream: str) -> Rows:
+def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str], stream: str) -> TraceRows:
     count = len(lines)
     bad = BadRows(count)
     wrong = np.zeros(count, dtype=np.bool_)
@@ -391,26 +317,22 @@ def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str
         lambda row: f"{_called(_PRECEDING)}: {field[_PRECEDING][row]} is not in the file",
     )
     users, user = _users(field[_USER_FIELD])
-    unset = constant(count, NEVER)
-    return Rows(
+    jobs = {
+        "at_us": at_us,
+        "think_us": np.where(follows, np.maximum(field[_THINK], 0), 0),
+        "qpu_time_us": field[_RUN_TIME],
+        "max_execution_time_us": constant(count, FROM_SOURCE),
+    }
+    return TraceRows(
         place="line",
         lines=lines,
         bad=bad,
         unrun=unrun,
-        at_us=at_us,
+        jobs=jobs,
         after=after,
-        think_us=np.where(follows, np.maximum(field[_THINK], 0), 0),
-        qpu_time_us=field[_RUN_TIME],
-        max_execution_time_us=constant(count, FROM_SOURCE),
-        priority=constant(count, 0),
-        cancel_us=unset,
-        cancel_after_us=unset,
-        preparation_us=constant(count, 0),
-        post_processing_us=constant(count, 0),
-        estimate_us=unset,
         user=user,
         users=users,
-        session=unset,
+        session=constant(count, NEVER),
         sessions=EMPTY_WORKLOAD.sessions,
         names_of=lambda used: KeyedNames(stream, keys[used]),
         session_names=NumberedNames(stream, 0),
@@ -418,7 +340,7 @@ def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str
 
 
 def _repeated(keys: Int64Array, counts: BooleanArray) -> BooleanArray:
-    """Rows whose key an earlier row has; only rows that count."""
+    """TraceRows whose key an earlier row has; only rows that count."""
     rows = np.flatnonzero(counts)
     _, first = np.unique(keys[rows], return_index=True)
     repeated = counts.copy()
@@ -451,37 +373,24 @@ def _users(numbers: Int64Array) -> tuple[tuple[str, ...], Int64Array]:
     return names, place[user]
 
 
-# -- Workloads in the Standard Workload Format, version 2.2, also gzipped.
-
 _USER: Final = "user-"
 _NUMBERED_USER: Final = re.compile(r"user-(0|[1-9][0-9]{0,17})")  # what a reader takes as a number
 _UNKNOWN: Final = -1
 
 
-def write_swf(workload: Workload, file: Path) -> list[str]:
-    """Write a line for each job; returns what the format cannot hold.
+def _write_swf(workload: Workload, file: Path) -> list[str]:
+    """A line for each job.
 
     Times that are no whole seconds are written as decimal fractions, which other programs may not read.
     Jobs are numbered from 1. Users are those of accounts `user-<n>`; if there is any other account but
     `user-unknown`, which is -1, they are numbered from 1.
-
-    Raises:
-        OSError: if the file cannot be written.
     """
-    text = "".join(_lines(workload)).encode()
-    file.write_bytes(gzip.compress(text, mtime=0) if file.name.lower().endswith(".gz") else text)
-    jobs = workload.jobs
-    lost = not_in_table(workload)
+    _write_text("".join(_lines(workload)), file)
+    jobs, lost = workload.jobs, not_in_table(workload)
     if np.any(jobs.session != NEVER):
         lost.append("sessions and batches are not held: all jobs are in mode job")
-    if any(np.any(getattr(jobs, name) != NEVER) for name in ("cancel_us", "cancel_after_us")):
-        lost.append("cancels of jobs are not held")
-    if np.any(jobs.priority != 0):
-        lost.append("priorities are not held")
-    if any(jobs.is_needed(name) for name in ("preparation_us", "post_processing_us", "estimate_us")):
-        lost.append("preparation, post-processing and estimates are not held")
-    if np.any(jobs.max_execution_time_us > 0):
-        lost.append("limits of execution times are not held")
+    asked = [column for column in COLUMNS if column.lost and column.is_asked_for(jobs)]
+    lost += dict.fromkeys(str(column.lost) for column in asked)
     if np.any(np.concatenate([jobs.at_us[jobs.at_us >= 0], jobs.think_us, jobs.qpu_time_us]) % SECOND):
         lost.append(
             "times that are no whole seconds are decimal fractions, which other programs may not read"
@@ -525,6 +434,46 @@ def _user_numbers(accounts: tuple[str, ...]) -> list[int]:
     return [numbers.get(name, _UNKNOWN) for name in accounts]
 
 
+# -- Reading and writing by the end of a file's name.
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """How files of one format are read and written.
+
+    Attributes:
+        read: the rows of a source's file; raises what reading raises, or a `ColumnError`.
+        write: the jobs of a workload to a file; returns what is not in it, as sentences.
+    """
+
+    read: Callable[[ResolvedTrace, Path], TraceRows]
+    write: Callable[[Workload, Path], list[str]]
+
+
+FORMATS: Final[Mapping[TraceFormat, FileFormat]] = {
+    TraceFormat.CSV: FileFormat(_read_csv, _write_csv),
+    TraceFormat.PARQUET: FileFormat(_read_parquet, _write_parquet),
+    TraceFormat.SWF: FileFormat(_read_swf, _write_swf),
+}
+"""Every format of traces. Files of those that are texts may be gzipped."""
+
+
+def read_rows(source: ResolvedTrace, directory: Path) -> TraceRows:
+    """The rows of the file of a source.
+
+    Args:
+        source: in resolved form, whose file has an ending of a trace.
+        directory: where a relative name starts.
+
+    Raises:
+        ColumnError: if the columns are not those that are needed.
+        OSError, EOFError, zlib.error, csv.Error, polars.exceptions.PolarsError: if the file cannot be read.
+    """
+    kind = trace_format(source.file)
+    assert kind is not None
+    return FORMATS[kind].read(source, directory / source.file)
+
+
 def write_workload(workload: Workload, path: str | os.PathLike[str]) -> tuple[str, ...]:
     """Write a workload to a file that a source of kind `trace` reads, in the format that its name ends in.
 
@@ -549,10 +498,10 @@ def write_workload(workload: Workload, path: str | os.PathLike[str]) -> tuple[st
     from polars.exceptions import PolarsError
 
     file = Path(path)
-    write = {"csv": write_csv, "parquet": write_parquet, "swf": write_swf}[check_workload_file(file)]
+    kind = check_workload_file(file)
     try:
         with whole_file(file.resolve()) as partial:
-            return tuple(write(workload, partial))
+            return tuple(FORMATS[kind].write(workload, partial))
     except (OSError, PolarsError) as error:
         raise WorkloadFileError(
             f"{file}: cannot be written: {getattr(error, 'strerror', None) or error}"
@@ -560,7 +509,7 @@ def write_workload(workload: Workload, path: str | os.PathLike[str]) -> tuple[st
 
 
 def check_workload_file(path: str | os.PathLike[str]) -> TraceFormat:
-    """Tell whether a workload can be written to a file; nothing is changed.
+    """Check that a workload can be written to a file; nothing is changed.
 
     Returns:
         The format that its name ends in.

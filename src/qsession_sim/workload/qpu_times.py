@@ -1,8 +1,9 @@
-"""Requested QPU times of one source: given, drawn, or by the QPU's service-time model."""
+"""QPU times of one source: given, drawn or by the QPU's service-time model; and what users estimate."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 import numpy as np
@@ -19,6 +20,7 @@ from qsession_sim.scenario.models import (
     LinearShots,
     ResolvedArrivals,
     ResolvedBatches,
+    ResolvedEstimate,
     ResolvedIterative,
     ResolvedJob,
     ShotsByIteration,
@@ -38,6 +40,7 @@ from qsession_sim.scenario.service import (
 )
 from qsession_sim.scenario.values import AnyDistribution
 from qsession_sim.workload.columns import Int64Array, constant
+from qsession_sim.workload.context import Purpose, SourceContext, source_error
 from qsession_sim.workload.distributions import (
     Float64Array,
     counts,
@@ -46,45 +49,6 @@ from qsession_sim.workload.distributions import (
     sampled_counts,
     sampled_durations_us,
 )
-from qsession_sim.workload.part import Purpose, Setting, source_error
-
-# -- What iterative clients do: how long they think, how often they go on, how their shots change.
-
-
-def drawn_iterations(source: ResolvedIterative, setting: Setting, clients: int) -> Int64Array:
-    """Iterations of each client, early stops included; shape (clients,).
-
-    Whether a client stops after an iteration is a trial of its own, so their number is geometric:
-    P(more than k trials) = (1 - probability)^k, drawn by inversion from one uniform number a client.
-    """
-    values = sample(source.iterations, setting.generator(Purpose.ITERATIONS), clients)
-    iterations = counts(values, f"{source.name}.iterations")
-    stop = source.early_stop
-    if stop is None or stop.probability == 0:
-        return iterations
-    uniform = setting.generator(Purpose.EARLY_STOP).random(clients)
-    with np.errstate(divide="ignore", over="ignore"):
-        failures = np.floor(np.log1p(-uniform) / np.log1p(-stop.probability))
-    last = np.minimum(stop.after + failures, iterations)
-    # as a float, a number of iterations may be above itself
-    stopped: Int64Array = np.minimum(last.astype(np.int64), iterations)
-    return stopped
-
-
-def drawn_think_times_us(source: ResolvedIterative, setting: Setting, rows: int) -> Int64Array:
-    """Time before each iteration, a pause where there is one; shape (rows,).
-
-    Every iteration has a think time, a pause and a trial between them, so that another probability leaves
-    the times themselves as they are.
-    """
-    path = f"{source.name}.think_time"
-    think_us = sampled_durations_us(source.think_time, setting.generator(Purpose.THINK), rows, path)
-    pauses = source.pauses
-    if pauses is None:
-        return think_us
-    paused = setting.generator(Purpose.PAUSE).random(rows) < pauses.probability
-    values = sample(pauses.duration, setting.generator(Purpose.PAUSE_DURATION), rows)
-    return np.where(paused, durations_us(values, f"{source.name}.pauses.duration"), think_us)
 
 
 def changed_shots(change: ShotsByIteration, shots: Float64Array, iteration: Int64Array) -> Float64Array:
@@ -137,13 +101,13 @@ class JobProperties:
 
 
 def drawn_times_us(
-    source: DrawnSource, setting: Setting, rows: int, iteration: Int64Array | None = None
+    source: DrawnSource, context: SourceContext, rows: int, iteration: Int64Array | None = None
 ) -> Int64Array:
     """QPU times of a source of drawn jobs: `qpu_time` as drawn, or by the model; shape (rows,).
 
     Args:
         source: in resolved form.
-        setting: of the source.
+        context: of the source.
         rows: how many jobs there are.
         iteration: number of each job within its client, from 1, where shots change by it.
 
@@ -152,16 +116,16 @@ def drawn_times_us(
     """
     name = source.name
     if source.qpu_time is not None:
-        generator = setting.generator(Purpose.QPU_TIME)
+        generator = context.generator(Purpose.QPU_TIME)
         return sampled_durations_us(source.qpu_time, generator, rows, f"{name}.qpu_time", least_us=1)
     if source.circuits is None or source.shots is None:
         raise source_error(name, "needs qpu_time, or circuits and shots")
-    refuse_missing(source, setting, name)
+    refuse_missing(source, context, name)
 
     def drawn(distribution: AnyDistribution | None, purpose: Purpose) -> Int64Array:
         if distribution is None:
             return constant(rows, 1)
-        generator, path = setting.generator(purpose), f"{name}.{purpose.name.lower()}"
+        generator, path = context.generator(purpose), f"{name}.{purpose.name.lower()}"
         change = source.shots_by_iteration if isinstance(source, ResolvedIterative) else None
         if purpose is Purpose.SHOTS and change is not None and iteration is not None:
             return counts(changed_shots(change, sample(distribution, generator, rows), iteration), path)
@@ -174,16 +138,16 @@ def drawn_times_us(
         qubits=drawn(source.qubits, Purpose.QUBITS),
         depth=drawn(source.depth, Purpose.DEPTH),
     )
-    return modelled_times_us(properties, setting)
+    return modelled_times_us(properties, context)
 
 
-def refuse_missing(jobs: DrawnSource | ResolvedJob, setting: Setting, path: str) -> None:
+def refuse_missing(jobs: DrawnSource | ResolvedJob, context: SourceContext, path: str) -> None:
     """Refuse jobs without `qpu_time` that do not tell what the service-time model needs.
 
     Raises:
         ScenarioError: that names the model and what is missing.
     """
-    model = setting.service_time
+    model = context.service_time
     if isinstance(model, GivenModel):
         raise source_error(path, "needs qpu_time; service-time model given tells none")
     missing = [key for key in _needed(model) if getattr(jobs, key) is None]
@@ -191,20 +155,20 @@ def refuse_missing(jobs: DrawnSource | ResolvedJob, setting: Setting, path: str)
         raise source_error(path, f"needs {' and '.join(missing)} for service-time model {model.model}")
 
 
-def modelled_times_us(jobs: JobProperties, setting: Setting) -> Int64Array:
+def modelled_times_us(jobs: JobProperties, context: SourceContext) -> Int64Array:
     """QPU times by the QPU's service-time model, with the noise of the stream; shape (jobs,).
 
     Raises:
         ScenarioError: if a time is longer than 2**62 us, or the model is `given`, which tells no time.
     """
     try:
-        return _times_us(jobs, setting)
+        return _times_us(jobs, context)
     except OverflowError as error:
-        raise source_error(setting.name, f"{error}; lower circuits or shots") from None
+        raise source_error(context.name, f"{error}; lower circuits or shots") from None
 
 
-def _times_us(jobs: JobProperties, setting: Setting) -> Int64Array:
-    model, rows = setting.service_time, len(jobs.circuits)
+def _times_us(jobs: JobProperties, context: SourceContext) -> Int64Array:
+    model, rows = context.service_time, len(jobs.circuits)
     match model:
         case ExecutionsModel():
             return execution_times_us(
@@ -212,11 +176,11 @@ def _times_us(jobs: JobProperties, setting: Setting) -> Int64Array:
                 jobs.shots,
                 model.overhead,
                 _execution_us(model),
-                _noise(model.noise, setting, rows),
+                _noise(model.noise, context, rows),
                 executions_per_subjob=model.executions_per_subjob,
             )
         case ClopsModel():
-            noise = _noise(model.noise, setting, rows)
+            noise = _noise(model.noise, context, rows)
             return layer_times_us(jobs.circuits, jobs.shots, jobs.layers, model.clops, model.overhead, noise)
         case LinearModel() | FittedModel():
             executions = jobs.circuits.astype(np.float64) * jobs.shots
@@ -230,10 +194,10 @@ def _times_us(jobs: JobProperties, setting: Setting) -> Int64Array:
                 [(coefficient, values) for coefficient, values in terms if coefficient is not None],
                 rows,
                 model.least,
-                _noise(model.noise, setting, rows),
+                _noise(model.noise, context, rows),
             )
         case GivenModel():
-            raise source_error(setting.name, "needs qpu_time; service-time model given tells none")
+            raise source_error(context.name, "needs qpu_time; service-time model given tells none")
         case _:
             assert_never(model)
 
@@ -254,14 +218,46 @@ def _needed(model: ServiceTimeModel) -> tuple[str, ...]:
             return ()
 
 
-def _noise(noise: Noise, setting: Setting, rows: int) -> Float64Array | None:
+def _noise(noise: Noise, context: SourceContext, rows: int) -> Float64Array | None:
     match noise:
         case NoNoise():
             return None
         case LognormalNoise():
-            return lognormal_noise(setting.generator(Purpose.NOISE), noise.sigma, rows)
+            return lognormal_noise(context.generator(Purpose.NOISE), noise.sigma, rows)
         case EmpiricalNoise():
             factors = np.array(noise.values, dtype=np.float64)
-            return resampled_noise(setting.generator(Purpose.NOISE), factors, rows)
+            return resampled_noise(context.generator(Purpose.NOISE), factors, rows)
         case _:
             assert_never(noise)
+
+
+def drawn_estimates_us(
+    estimate: ResolvedEstimate,
+    context: SourceContext,
+    qpu_time_us: Int64Array,
+    times_us: Callable[[SourceContext], Int64Array] | None = None,
+) -> Int64Array:
+    """What users estimate the QPU times of jobs to be; shape (jobs,).
+
+    Args:
+        estimate: how they do it.
+        context: of the source.
+        qpu_time_us: of its jobs, shape (jobs,).
+        times_us: the QPU times of the same jobs in another context; None where they follow from no model.
+
+    Raises:
+        ScenarioError: if a duration is longer than 2**62 us, or there is no formula.
+    """
+    rows, path = len(qpu_time_us), f"{context.name}.estimate"
+    if estimate.method == "formula":
+        model = context.service_time
+        if times_us is None or isinstance(model, GivenModel):
+            raise source_error(path, "formula needs a service-time model; give perfect, a factor or a time")
+        plain = model.model_copy(update={"noise": NoNoise(kind="none")})
+        return times_us(replace(context, service_time=plain))
+    generator = context.generator(Purpose.ESTIMATE)
+    if estimate.factor is not None:
+        return durations_us(sample(estimate.factor, generator, rows) * qpu_time_us, path, least_us=1)
+    if estimate.time is None:
+        raise source_error(path, f"method {estimate.method} needs a {estimate.method}")
+    return sampled_durations_us(estimate.time, generator, rows, path, least_us=1)

@@ -1,129 +1,41 @@
-"""Windows of availability: those at fixed times, and outages drawn before the run (S52)."""
+"""What depends on the QPUs: the times of jobs where they differ in speed (S54), and windows (S52)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final, TypedDict
+from typing import Final
 
 import numpy as np
 
 from qsession_sim.scenario.models import (
     ResolvedExplicit,
-    ResolvedPhases,
     ResolvedScenario,
     ResolvedSource,
     ResolvedTrace,
     ResolvedWindow,
 )
-from qsession_sim.scenario.service import GivenModel, NoNoise, ServiceTimeModel
-from qsession_sim.scenario.values import AnyDistribution
+from qsession_sim.scenario.service import ServiceTimeModel
 from qsession_sim.scheduler.plan import WindowSpec
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 from qsession_sim.units import LONGEST_US
-from qsession_sim.workload.columns import Int64Array, constant
-from qsession_sim.workload.distributions import NoValueError, durations_us, sample, sampled_durations_us
-from qsession_sim.workload.part import Part, Purpose, Setting, qpu_error, source_error, stream_generator
+from qsession_sim.workload.columns import Int64Array
+from qsession_sim.workload.context import (
+    Purpose,
+    SourceRows,
+    qpu_error,
+    source_error,
+    stream_generator,
+)
+from qsession_sim.workload.distributions import NoValueError, durations_us, sample
 
-# -- What a source says of its jobs beside their QPU time: where they run, their phases, their estimates.
-
-_LARGEST_ROUTE = 2**62
-
-
-class SessionQpus(TypedDict):
-    """Columns of `SessionColumns`."""
-
-    qpu: Int64Array
-    route: Int64Array
-
-
-class JobPhases(SessionQpus):
-    """Columns of `JobColumns`."""
-
-    preparation_us: Int64Array
-    post_processing_us: Int64Array
-    estimate_us: Int64Array
-
-
-def drawn_phases(
-    source: ResolvedPhases,
-    setting: Setting,
-    qpu_time_us: Int64Array,
-    times_us: Callable[[Setting], Int64Array] | None = None,
-) -> JobPhases:
-    """Columns of jobs that not every scenario needs; where nothing is given nothing is drawn.
-
-    Args:
-        source: of drawn jobs, or a trace.
-        setting: of the source.
-        qpu_time_us: of its jobs, shape (jobs,).
-        times_us: the QPU times of the same jobs in another setting; None where they follow from no model.
-
-    Raises:
-        ScenarioError: if a duration is longer than 2**62 us, or an estimate has no formula.
-    """
-    rows = len(qpu_time_us)
-
-    def drawn(distribution: AnyDistribution | None, purpose: Purpose) -> Int64Array:
-        if distribution is None:
-            return constant(rows, 0)
-        path = f"{setting.name}.{purpose.name.lower()}"
-        return sampled_durations_us(distribution, setting.generator(purpose), rows, path)
-
-    return {
-        "qpu": constant(rows, setting.qpu),
-        "route": routes(setting, rows, Purpose.ROUTE),
-        "preparation_us": drawn(source.preparation, Purpose.PREPARATION),
-        "post_processing_us": drawn(source.post_processing, Purpose.POST_PROCESSING),
-        "estimate_us": _estimates_us(source, setting, qpu_time_us, times_us),
-    }
-
-
-def session_qpus(setting: Setting, rows: int) -> SessionQpus:
-    """The QPU of sessions, and the random numbers by which they may be routed."""
-    return {"qpu": constant(rows, setting.qpu), "route": routes(setting, rows, Purpose.SESSION_ROUTE)}
-
-
-def routes(setting: Setting, rows: int, purpose: Purpose) -> Int64Array:
-    """A random number at least 0 for each row, if there is a choice of QPUs (S54); else 0.
-
-    They are drawn whatever the routing policy, so that policies are compared on one workload.
-    """
-    if not setting.routes or setting.qpu != NEVER:
-        return constant(rows, 0)
-    return setting.generator(purpose).integers(0, _LARGEST_ROUTE, size=rows)
-
-
-def _estimates_us(
-    source: ResolvedPhases,
-    setting: Setting,
-    qpu_time_us: Int64Array,
-    times_us: Callable[[Setting], Int64Array] | None,
-) -> Int64Array:
-    estimate, rows = source.estimate, len(qpu_time_us)
-    path = f"{setting.name}.estimate"
-    if estimate is None:
-        return constant(rows, NEVER)
-    if estimate.method == "formula":
-        model = setting.service_time
-        if times_us is None or isinstance(model, GivenModel):
-            raise source_error(path, "formula needs a service-time model; give perfect, a factor or a time")
-        plain = model.model_copy(update={"noise": NoNoise(kind="none")})
-        return times_us(replace(setting, service_time=plain))
-    generator = setting.generator(Purpose.ESTIMATE)
-    if estimate.factor is not None:
-        return durations_us(sample(estimate.factor, generator, rows) * qpu_time_us, path, least_us=1)
-    if estimate.time is None:
-        raise source_error(path, f"method {estimate.method} needs a {estimate.method}")
-    return sampled_durations_us(estimate.time, generator, rows, path, least_us=1)
-
-
-# -- The rows of a source where QPUs differ in speed: QPU times and estimates for each of them (S54).
+MOST_OUTAGES: Final = 1_000_000
+_AT_ONCE: Final = 256
 
 
 def part_on_qpus(
-    scenario: ResolvedScenario, source: ResolvedSource, draw_part: Callable[[ServiceTimeModel], Part]
-) -> Part:
+    scenario: ResolvedScenario, source: ResolvedSource, draw_part: Callable[[ServiceTimeModel], SourceRows]
+) -> SourceRows:
     """Draw a source once for each service-time model that its jobs may meet, with the same random numbers.
 
     Args:
@@ -146,7 +58,7 @@ def part_on_qpus(
     if isinstance(source, ResolvedTrace):
         return draw_part(qpus[first].service_time)
     named = {job.qpu for job in source.jobs} if isinstance(source, ResolvedExplicit) else set()
-    drawn: list[tuple[ServiceTimeModel, Part]] = []
+    drawn: list[tuple[ServiceTimeModel, SourceRows]] = []
     part_of = []
     for qpu in (qpus[first], *qpus):
         model = qpu.service_time if not qpu.simulator or qpu.name in named else qpus[first].service_time
@@ -159,7 +71,7 @@ def part_on_qpus(
     return part if len(drawn) == 1 else _merged(part, parts)
 
 
-def _merged(first: Part, parts: Sequence[Part]) -> Part:
+def _merged(first: SourceRows, parts: Sequence[SourceRows]) -> SourceRows:
     """One part from those of each QPU, of which only QPU times and estimates differ."""
     times_us = _on_own_qpu([part.jobs.qpu_time_us for part in parts], first.jobs.qpu)
     named = first.jobs.qpu != NEVER
@@ -189,10 +101,6 @@ def _on_own_qpu(columns: Sequence[Int64Array], qpu: Int64Array) -> list[Int64Arr
 
 def _if_different(columns: Sequence[Int64Array]) -> tuple[Int64Array, ...]:
     return () if all(np.array_equal(column, columns[0]) for column in columns) else tuple(columns)
-
-
-MOST_OUTAGES: Final = 1_000_000
-_AT_ONCE: Final = 256
 
 
 def drawn_windows(scenario: ResolvedScenario, accounts: Sequence[str]) -> tuple[WindowSpec, ...]:

@@ -1,8 +1,14 @@
-"""Sources of drawn jobs: arrivals, iterative clients, batches. Each gives the rows of one stream."""
+"""Sources whose jobs are listed or drawn: explicit ones, arrivals, iterative clients and batches.
+
+Each gives the rows of one stream. What a scenario says of jobs or sessions in so many words becomes their
+column of the same name; only what follows from something else has code of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
+from typing import Final, cast
 
 import numpy as np
 
@@ -14,12 +20,14 @@ from qsession_sim.scenario.models import (
     ResolvedIterative,
     ResolvedJob,
     ResolvedSession,
+    ResolvedTrace,
 )
 from qsession_sim.scenario.service import GivenModel
+from qsession_sim.scenario.values import AnyDistribution, Bounded
+from qsession_sim.scheduler.plan import JobSpec
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, OnFinish, OnRejection
 from qsession_sim.units import format_duration
 from qsession_sim.workload.columns import (
-    EMPTY_WORKLOAD,
     ClientColumns,
     Int64Array,
     JobColumns,
@@ -30,37 +38,128 @@ from qsession_sim.workload.columns import (
     constant,
     taken,
 )
-from qsession_sim.workload.distributions import counts, sample
-from qsession_sim.workload.part import Part, Purpose, Setting, filled, source_error
+from qsession_sim.workload.context import Purpose, SourceContext, SourceRows, filled, source_error
+from qsession_sim.workload.distributions import counts, durations_us, sample, sampled_durations_us
 from qsession_sim.workload.qpu_times import (
     DrawnSource,
     JobProperties,
-    drawn_iterations,
-    drawn_think_times_us,
+    drawn_estimates_us,
     drawn_times_us,
     modelled_times_us,
     refuse_missing,
 )
-from qsession_sim.workload.qpus import drawn_phases, routes, session_qpus
 from qsession_sim.workload.starts import check_rows, start_times_us
 from qsession_sim.workload.users import drawn_accounts
+
+_LARGEST_ROUTE: Final = 2**62
+
+_FOUND: Final = {"after", "session", "client", "account", "stream", "qpu", "route", "qpu_time_us", "mode"}
+"""Columns of jobs and sessions that are not simply what a scenario says under their name."""
+
+
+def _said(columns: type[JobColumns | SessionColumns]) -> dict[str, str]:
+    """The other columns, with the key of a scenario that has their value: that of `close_us` is `close`."""
+    names = [column.name for column in fields(columns) if column.name not in _FOUND]
+    return {name: name.removesuffix("_us") for name in names}
+
+
+_SAID_OF_JOBS: Final = _said(JobColumns)
+_SAID_OF_SESSIONS: Final = _said(SessionColumns)
+_DEFAULTS: Final = {
+    column.name: column.default for column in fields(JobSpec) if column.default is not MISSING
+}
+
+
+def job_columns(context: SourceContext, rows: int, **given: Int64Array) -> JobColumns:
+    """The columns of the jobs of one source.
+
+    Args:
+        context: of the source.
+        rows: how many jobs there are.
+        given: columns of `JobColumns`, each of shape (rows,); others hold the default of `JobSpec`.
+    """
+    columns = {name: constant(rows, default) for name, default in _DEFAULTS.items()}
+    return JobColumns(**{**columns, **_placed(context, rows, Purpose.ROUTE), **given})
+
+
+def session_columns(context: SourceContext, rows: int, **given: Int64Array) -> SessionColumns:
+    """The columns of the sessions of one source, as `job_columns`; others say that nothing was given."""
+    columns = {column.name: constant(rows, NEVER) for column in fields(SessionColumns)}
+    return SessionColumns(**{**columns, **_placed(context, rows, Purpose.SESSION_ROUTE), **given})
+
+
+def _placed(context: SourceContext, rows: int, purpose: Purpose) -> dict[str, Int64Array]:
+    """The stream and the QPU of rows, and where there is a choice of QPUs a random number for each (S54).
+
+    The numbers are drawn whatever the routing policy is, so that policies are compared on one workload.
+    """
+    route = constant(rows, 0)
+    if context.routes and context.qpu == NEVER:
+        route = context.generator(purpose).integers(0, _LARGEST_ROUTE, size=rows)
+    return {"stream": constant(rows, context.stream), "qpu": constant(rows, context.qpu), "route": route}
+
+
+def said_of_all(
+    source: DrawnSource | ResolvedTrace, context: SourceContext, rows: int
+) -> dict[str, Int64Array]:
+    """The columns of jobs for which a source gives one value for all of them, or a distribution of durations.
+
+    Raises:
+        ScenarioError: if a duration is longer than 2**62 us.
+    """
+    columns = {}
+    for name, key in _SAID_OF_JOBS.items():
+        value = getattr(source, key, None)
+        if isinstance(value, int):
+            columns[name] = constant(rows, value)
+        elif isinstance(value, Bounded):
+            generator = context.generator(Purpose[key.upper()])
+            durations = cast("AnyDistribution", value)
+            columns[name] = sampled_durations_us(durations, generator, rows, f"{context.name}.{key}")
+    return columns
+
 
 # -- Sources that list their sessions and jobs one by one.
 
 
-def draw_explicit(source: ResolvedExplicit, setting: Setting) -> Part:
+def draw_explicit(source: ResolvedExplicit, context: SourceContext) -> SourceRows:
     """Sessions and jobs in the given order.
 
     Columns `after` and `session` stay NEVER: ids may belong to another explicit source, so
     `numbers_of` fills them in when the rows of all sources are known.
     """
-    return Part(
-        jobs=_explicit_job_columns(source.jobs, setting),
-        sessions=_explicit_session_columns(source.sessions, setting),
-        clients=EMPTY_WORKLOAD.clients,
-        job_names=ListedNames(tuple(job.id for job in source.jobs)),
-        session_names=ListedNames(tuple(session.id for session in source.sessions)),
+    jobs, sessions = source.jobs, source.sessions
+    said = {
+        name: _column((getattr(job, key) for job in jobs), _DEFAULTS[name])
+        for name, key in _SAID_OF_JOBS.items()
+    }
+    said_of_sessions = {
+        name: _column(getattr(session, key) for session in sessions)
+        for name, key in _SAID_OF_SESSIONS.items()
+    }
+    return SourceRows(
+        jobs=job_columns(
+            context, len(jobs), **_owned(jobs, context), qpu_time_us=_qpu_times_us(jobs, context), **said
+        ),
+        job_names=ListedNames(tuple(job.id for job in jobs)),
+        sessions=session_columns(
+            context,
+            len(sessions),
+            mode=_column(Mode[session.mode.upper()] for session in sessions),
+            **_owned(sessions, context),
+            **said_of_sessions,
+        ),
+        session_names=ListedNames(tuple(session.id for session in sessions)),
     )
+
+
+def _owned(
+    listed: tuple[ResolvedJob, ...] | tuple[ResolvedSession, ...], context: SourceContext
+) -> dict[str, Int64Array]:
+    return {
+        "account": _column(context.accounts[one.account] for one in listed),
+        "qpu": _column(None if one.qpu is None else context.qpus[one.qpu] for one in listed),
+    }
 
 
 def numbers_of(ids: Iterable[str | None], rows: Mapping[str, int], stream: str, what: str) -> Int64Array:
@@ -80,294 +179,225 @@ def numbers_of(ids: Iterable[str | None], rows: Mapping[str, int], stream: str, 
     return _column(None if name is None else rows[name] for name in given)
 
 
-def _explicit_job_columns(jobs: tuple[ResolvedJob, ...], setting: Setting) -> JobColumns:
-    unset = filled(len(jobs), NEVER)
-    return JobColumns(
-        at_us=_column(job.at for job in jobs),
-        after=unset,
-        think_us=_column(job.think or 0 for job in jobs),
-        session=unset,
-        client=unset,
-        account=_column(setting.accounts[job.account] for job in jobs),
-        stream=filled(len(jobs), setting.stream),
-        qpu_time_us=_qpu_times_us(jobs, setting),
-        max_execution_time_us=_column(job.max_execution_time for job in jobs),
-        priority=_column(job.priority for job in jobs),
-        cancel_us=_column(job.cancel for job in jobs),
-        cancel_after_us=_column(job.cancel_after for job in jobs),
-        qpu=_column(None if job.qpu is None else setting.qpus[job.qpu] for job in jobs),
-        route=routes(setting, len(jobs), Purpose.ROUTE),
-        preparation_us=_column(job.preparation or 0 for job in jobs),
-        post_processing_us=_column(job.post_processing or 0 for job in jobs),
-        estimate_us=_column(job.estimate for job in jobs),
-    )
-
-
-def _explicit_session_columns(sessions: tuple[ResolvedSession, ...], setting: Setting) -> SessionColumns:
-    return SessionColumns(
-        mode=_column(Mode[session.mode.upper()] for session in sessions),
-        account=_column(setting.accounts[session.account] for session in sessions),
-        stream=filled(len(sessions), setting.stream),
-        client=filled(len(sessions), NEVER),
-        created_us=_column(session.created for session in sessions),
-        max_time_us=_column(session.max_time for session in sessions),
-        interactive_timeout_us=_column(session.interactive_timeout for session in sessions),
-        close_us=_column(session.close for session in sessions),
-        cancel_us=_column(session.cancel for session in sessions),
-        close_after_us=_column(session.close_after for session in sessions),
-        cancel_after_us=_column(session.cancel_after for session in sessions),
-        qpu=_column(None if session.qpu is None else setting.qpus[session.qpu] for session in sessions),
-        route=routes(setting, len(sessions), Purpose.SESSION_ROUTE),
-    )
-
-
-def _qpu_times_us(jobs: tuple[ResolvedJob, ...], setting: Setting) -> Int64Array:
+def _qpu_times_us(jobs: tuple[ResolvedJob, ...], context: SourceContext) -> Int64Array:
     """As given, or by the model; every job has its noise, so one job's key moves no other's."""
     for job in jobs:
-        if job.qpu is not None and setting.models.get(job.qpu) != setting.service_time:
+        if job.qpu is not None and context.models.get(job.qpu) != context.service_time:
             continue  # it never comes to a QPU with this model
         if job.qpu_time is None and (job.circuits is None or job.shots is None):
-            raise source_error(f"{setting.name}.{job.id}", "needs qpu_time, or circuits and shots")
+            raise source_error(f"{context.name}.{job.id}", "needs qpu_time, or circuits and shots")
         if job.qpu_time is None:
-            refuse_missing(job, setting, f"{setting.name}.{job.id}")
+            refuse_missing(job, context, f"{context.name}.{job.id}")
     given_us = _column(job.qpu_time for job in jobs)
-    if isinstance(setting.service_time, GivenModel):
+    if isinstance(context.service_time, GivenModel):
         return given_us
-    circuits = _numbers((job.circuits for job in jobs), setting, "circuits")
-    shots = _numbers((job.shots for job in jobs), setting, "shots")
+    circuits = _numbers((job.circuits for job in jobs), context, "circuits")
+    shots = _numbers((job.shots for job in jobs), context, "shots")
     modelled_us = modelled_times_us(
         JobProperties(
             circuits,
             shots,
-            layers=_numbers((job.layers for job in jobs), setting, "layers"),
-            qubits=_numbers((job.qubits for job in jobs), setting, "qubits"),
-            depth=_numbers((job.depth for job in jobs), setting, "depth"),
+            layers=_numbers((job.layers for job in jobs), context, "layers"),
+            qubits=_numbers((job.qubits for job in jobs), context, "qubits"),
+            depth=_numbers((job.depth for job in jobs), context, "depth"),
         ),
-        setting,
+        context,
     )
     return np.where(given_us == NEVER, modelled_us, given_us)
 
 
-def _numbers(values: Iterable[float | None], setting: Setting, what: str) -> Int64Array:
+def _numbers(values: Iterable[float | None], context: SourceContext, what: str) -> Int64Array:
     given = np.fromiter((1.0 if value is None else value for value in values), dtype=np.float64)
-    return counts(given, f"{setting.name}.{what}")
+    return counts(given, f"{context.name}.{what}")
 
 
-def _column(values: Iterable[int | None]) -> Int64Array:
-    return np.fromiter((NEVER if value is None else value for value in values), dtype=np.int64)
+def _column(values: Iterable[int | None], missing: int = NEVER) -> Int64Array:
+    return np.fromiter((missing if value is None else value for value in values), dtype=np.int64)
 
 
-def draw_arrivals(source: ResolvedArrivals, setting: Setting) -> Part:
+# -- Sources that draw their jobs.
+
+
+def draw_arrivals(source: ResolvedArrivals, context: SourceContext) -> SourceRows:
     """Independent jobs in job mode, at the instants of an arrival process."""
-    at_us = _starts_us(source, setting)
-    unset = constant(len(at_us), NEVER)
-    return Part(
-        jobs=_job_columns(
-            source,
-            setting,
-            at_us=at_us,
-            after=unset,
-            think_us=constant(len(at_us), 0),
-            session=unset,
-            client=unset,
-            account=drawn_accounts(source, setting, len(at_us)),
-        ),
-        sessions=EMPTY_WORKLOAD.sessions,
-        clients=EMPTY_WORKLOAD.clients,
-        job_names=NumberedNames(source.name, len(at_us)),
-        session_names=NumberedNames(source.name, 0),
+    at_us = _starts_us(source, context)
+    rows = len(at_us)
+    return SourceRows(
+        jobs=_drawn_jobs(source, context, rows, at_us=at_us, account=drawn_accounts(source, context, rows)),
+        job_names=NumberedNames(source.name, rows),
     )
 
 
-def draw_batches(source: ResolvedBatches, setting: Setting) -> Part:
+def draw_batches(source: ResolvedBatches, context: SourceContext) -> SourceRows:
     """Batches at the instants of an arrival process: all jobs submitted at the start, then closed.
 
     The close has the instant of the submissions and is served after them (S3).
     """
-    start_us = _starts_us(source, setting)
+    start_us = _starts_us(source, context)
     batches = len(start_us)
-    jobs = counts(sample(source.jobs, setting.generator(Purpose.JOBS), batches), f"{source.name}.jobs")
+    jobs = counts(sample(source.jobs, context.generator(Purpose.JOBS), batches), f"{source.name}.jobs")
     check_rows(float(jobs.sum(dtype=np.float64)), source.name)
     batch = np.repeat(np.arange(batches, dtype=np.int64), jobs)
-    account = drawn_accounts(source, setting, batches)
-    unset = constant(len(batch), NEVER)
-    return Part(
-        jobs=_job_columns(
-            source,
-            setting,
-            at_us=start_us[batch],
-            after=unset,
-            think_us=constant(len(batch), 0),
-            session=batch,
-            client=unset,
-            account=taken(account, batch),
+    account = drawn_accounts(source, context, batches)
+    return SourceRows(
+        jobs=_drawn_jobs(
+            source, context, len(batch), at_us=start_us[batch], session=batch, account=taken(account, batch)
         ),
-        sessions=_session_columns(
-            setting,
-            mode=Mode.BATCH,
-            max_time_us=source.max_time,
-            interactive_timeout_us=source.interactive_timeout,
-            client=constant(batches, NEVER),
-            account=account,
-            close_us=start_us,
-        ),
-        clients=EMPTY_WORKLOAD.clients,
         job_names=NestedNames(source.name, tuple(jobs.tolist())),
+        sessions=_drawn_sessions(source, context, Mode.BATCH, account=account, close_us=start_us),
         session_names=NumberedNames(source.name, batches),
     )
 
 
-def draw_iterative(source: ResolvedIterative, setting: Setting) -> Part:
+def draw_iterative(source: ResolvedIterative, context: SourceContext) -> SourceRows:
     """Closed-loop clients (S64), client by client and iteration by iteration.
 
     Every iteration has its think time, circuits, shots and noise, in row order; the think time of a
     client's first iteration is drawn and not used. So one more client changes no earlier row.
     """
     name = source.name
-    start_us = _client_starts_us(source, setting)
+    start_us = _client_starts_us(source, context)
     clients = len(start_us)
-    iterations = drawn_iterations(source, setting, clients)
+    iterations = _iterations(source, context, clients)
     check_rows(float(iterations.sum(dtype=np.float64)), name)
     rows = int(iterations.sum())
     first_job = np.cumsum(iterations) - iterations
     at_us, after = filled(rows, NEVER), np.arange(-1, rows - 1, dtype=np.int64)
     at_us[first_job], after[first_job] = start_us, NEVER
-    think_us = drawn_think_times_us(source, setting, rows)
+    think_us = _think_times_us(source, context, rows)
     think_us[first_job] = 0
     number = np.arange(clients, dtype=np.int64)
     client = np.repeat(number, iterations)
-    account = drawn_accounts(source, setting, clients)
+    account = drawn_accounts(source, context, clients)
     in_sessions = source.mode != "job"
-    jobs = _job_columns(
+    given = {"session": client} if in_sessions else {}
+    jobs = _drawn_jobs(
         source,
-        setting,
+        context,
+        rows,
+        iteration=None if source.shots_by_iteration is None else np.arange(1, rows + 1) - first_job[client],
         at_us=at_us,
         after=after,
         think_us=think_us,
-        session=client if in_sessions else constant(rows, NEVER),
         client=client,
         account=taken(account, client),
-        iteration=None if source.shots_by_iteration is None else np.arange(1, rows + 1) - first_job[client],
+        **given,
     )
-    _refuse_endless_retries(source, setting, jobs.qpu_time_us)
-    return Part(
+    _refuse_endless_retries(source, context, jobs.qpu_time_us)
+    clients_in = ClientColumns(
+        first_job=first_job,
+        jobs=iterations,
+        session=number if in_sessions else constant(clients, NEVER),
+        on_finish=constant(clients, OnFinish[source.on_finish.upper()]),
+        on_error=constant(clients, OnError[source.on_error.upper()]),
+        on_rejection=constant(clients, OnRejection[source.on_rejection.upper()]),
+    )
+    names = NestedNames(name, tuple(iterations.tolist()))
+    if not in_sessions:
+        return SourceRows(jobs=jobs, job_names=names, clients=clients_in)
+    mode = Mode[source.mode.upper()]
+    return SourceRows(
         jobs=jobs,
-        sessions=_client_sessions(source, setting, number, account)
-        if in_sessions
-        else EMPTY_WORKLOAD.sessions,
-        clients=ClientColumns(
-            first_job=first_job,
-            jobs=iterations,
-            session=number if in_sessions else constant(clients, NEVER),
-            on_finish=constant(clients, OnFinish[source.on_finish.upper()]),
-            on_error=constant(clients, OnError[source.on_error.upper()]),
-            on_rejection=constant(clients, OnRejection[source.on_rejection.upper()]),
-        ),
-        job_names=NestedNames(name, tuple(iterations.tolist())),
-        session_names=NumberedNames(name, clients if in_sessions else 0),
+        job_names=names,
+        sessions=_drawn_sessions(source, context, mode, client=number, account=account),
+        session_names=NumberedNames(name, clients),
+        clients=clients_in,
     )
 
 
-def _starts_us(source: ResolvedArrivals | ResolvedBatches, setting: Setting) -> Int64Array:
+def _iterations(source: ResolvedIterative, context: SourceContext, clients: int) -> Int64Array:
+    """Iterations of each client, early stops included; shape (clients,).
+
+    Whether a client stops after an iteration is a trial of its own, so their number is geometric:
+    P(more than k trials) = (1 - probability)^k, drawn by inversion from one uniform number a client.
+    """
+    values = sample(source.iterations, context.generator(Purpose.ITERATIONS), clients)
+    iterations = counts(values, f"{source.name}.iterations")
+    stop = source.early_stop
+    if stop is None or stop.probability == 0:
+        return iterations
+    uniform = context.generator(Purpose.EARLY_STOP).random(clients)
+    with np.errstate(divide="ignore", over="ignore"):
+        failures = np.floor(np.log1p(-uniform) / np.log1p(-stop.probability))
+    last = np.minimum(stop.after + failures, iterations)
+    # as a float, a number of iterations may be above itself
+    stopped: Int64Array = np.minimum(last.astype(np.int64), iterations)
+    return stopped
+
+
+def _think_times_us(source: ResolvedIterative, context: SourceContext, rows: int) -> Int64Array:
+    """Time before each iteration, a pause where there is one; shape (rows,).
+
+    Every iteration has a think time, a pause and a trial between them, so that another probability leaves
+    the times themselves as they are.
+    """
+    path = f"{source.name}.think_time"
+    think_us = sampled_durations_us(source.think_time, context.generator(Purpose.THINK), rows, path)
+    pauses = source.pauses
+    if pauses is None:
+        return think_us
+    paused = context.generator(Purpose.PAUSE).random(rows) < pauses.probability
+    values = sample(pauses.duration, context.generator(Purpose.PAUSE_DURATION), rows)
+    return np.where(paused, durations_us(values, f"{source.name}.pauses.duration"), think_us)
+
+
+def _starts_us(source: ResolvedArrivals | ResolvedBatches, context: SourceContext) -> Int64Array:
     before_us = source.until
     if before_us is None and source.count is None:
         # S6: nothing is submitted at the horizon itself
-        before_us = setting.horizon_us
-    return start_times_us(source, setting, count=source.count, before_us=before_us)
+        before_us = context.horizon_us
+    return start_times_us(source, context, count=source.count, before_us=before_us)
 
 
-def _client_starts_us(source: ResolvedIterative, setting: Setting) -> Int64Array:
+def _client_starts_us(source: ResolvedIterative, context: SourceContext) -> Int64Array:
     check_rows(source.clients, source.name)
     if source.start is None:
         return constant(source.clients, 0)
-    return start_times_us(source.start, setting, count=source.clients, before_us=None)
+    return start_times_us(source.start, context, count=source.clients, before_us=None)
 
 
-def _job_columns(
+def _drawn_jobs(
     source: DrawnSource,
-    setting: Setting,
-    *,
-    at_us: Int64Array,
-    after: Int64Array,
-    think_us: Int64Array,
-    session: Int64Array,
-    client: Int64Array,
-    account: Int64Array,
+    context: SourceContext,
+    rows: int,
     iteration: Int64Array | None = None,
+    **given: Int64Array,
 ) -> JobColumns:
-    rows = len(at_us)
-    unset = constant(rows, NEVER)
-    limit_us = source.max_execution_time
+    """Jobs with what is drawn of each of them, and the given columns."""
 
-    def times_us(plain: Setting) -> Int64Array:
+    def times_us(plain: SourceContext) -> Int64Array:
         return drawn_times_us(source, plain, rows, iteration)
 
-    qpu_time_us = times_us(setting)
-    return JobColumns(
-        at_us=at_us,
-        after=after,
-        think_us=think_us,
-        session=session,
-        client=client,
-        account=account,
-        stream=constant(rows, setting.stream),
-        qpu_time_us=qpu_time_us,
-        max_execution_time_us=unset if limit_us is None else constant(rows, limit_us),
-        priority=constant(rows, source.priority),
-        cancel_us=unset,
-        cancel_after_us=unset,
-        **drawn_phases(source, setting, qpu_time_us, times_us),
-    )
+    qpu_time_us = times_us(context)
+    said = said_of_all(source, context, rows)
+    if source.estimate is not None:
+        said["estimate_us"] = drawn_estimates_us(source.estimate, context, qpu_time_us, times_us)
+    return job_columns(context, rows, qpu_time_us=qpu_time_us, **said, **given)
 
 
-def _client_sessions(
-    source: ResolvedIterative, setting: Setting, number: Int64Array, account: Int64Array
+def _drawn_sessions(
+    source: ResolvedIterative | ResolvedBatches, context: SourceContext, mode: Mode, **given: Int64Array
 ) -> SessionColumns:
+    """One session for each account in the given columns; its first submission creates it (S9)."""
     if source.max_time is None or source.interactive_timeout is None:
-        raise source_error(source.name, f"mode {source.mode} needs max_time and interactive_timeout")
-    return _session_columns(
-        setting,
-        mode=Mode[source.mode.upper()],
-        max_time_us=source.max_time,
-        interactive_timeout_us=source.interactive_timeout,
-        client=number,
-        account=account,
-        close_us=constant(len(number), NEVER),
-    )
-
-
-def _session_columns(
-    setting: Setting,
-    *,
-    mode: Mode,
-    max_time_us: int,
-    interactive_timeout_us: int,
-    client: Int64Array,
-    account: Int64Array,
-    close_us: Int64Array,
-) -> SessionColumns:
-    rows = len(client)
-    unset = constant(rows, NEVER)
-    return SessionColumns(
+        raise source_error(source.name, f"mode {mode.name.lower()} needs max_time and interactive_timeout")
+    rows = len(given["account"])
+    return session_columns(
+        context,
+        rows,
         mode=constant(rows, mode),
-        account=account,
-        stream=constant(rows, setting.stream),
-        client=client,
-        created_us=unset,  # S9: its first submission creates it
-        max_time_us=constant(rows, max_time_us),
-        interactive_timeout_us=constant(rows, interactive_timeout_us),
-        close_us=close_us,
-        cancel_us=unset,
-        close_after_us=unset,
-        cancel_after_us=unset,
-        **session_qpus(setting, rows),
+        max_time_us=constant(rows, source.max_time),
+        interactive_timeout_us=constant(rows, source.interactive_timeout),
+        **given,
     )
 
 
-def _refuse_endless_retries(source: ResolvedIterative, setting: Setting, qpu_time_us: Int64Array) -> None:
+def _refuse_endless_retries(
+    source: ResolvedIterative, context: SourceContext, qpu_time_us: Int64Array
+) -> None:
     """A job that S44 cuts is cut again at every retry (S65): in a run without a horizon, for ever."""
-    limits = [limit for limit in (source.max_execution_time, setting.execution_limit_us) if limit is not None]
-    if source.on_error != "retry" or setting.horizon_us is not None or not limits or _ends_rejected(source):
+    limits = [limit for limit in (source.max_execution_time, context.execution_limit_us) if limit is not None]
+    if source.on_error != "retry" or context.horizon_us is not None or not limits or _ends_rejected(source):
         return
     over = np.count_nonzero(qpu_time_us > min(limits))
     if over:

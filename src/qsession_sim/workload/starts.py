@@ -19,8 +19,8 @@ from qsession_sim.scenario.models import (
 from qsession_sim.scenario.values import MOST_ROWS, AnyDistribution, mean
 from qsession_sim.units import HOUR, LONGEST_US
 from qsession_sim.workload.columns import Int64Array
+from qsession_sim.workload.context import Purpose, SourceContext, source_error
 from qsession_sim.workload.distributions import Float64Array, durations_us, sample, sampled_durations_us
-from qsession_sim.workload.part import Purpose, Setting, source_error
 
 # -- Renewal processes: instants with independent gaps between them.
 
@@ -283,13 +283,13 @@ Starts = ResolvedArrivals | ResolvedBatches | ResolvedStart
 
 
 def start_times_us(
-    starts: Starts, setting: Setting, *, count: int | None, before_us: int | None
+    starts: Starts, context: SourceContext, *, count: int | None, before_us: int | None
 ) -> Int64Array:
     """Instants by the way that is given.
 
     Args:
         starts: the ways.
-        setting: of the source.
+        context: of the source.
         count: no more instants than that; groups say themselves how many there are.
         before_us: only instants before that; not for groups.
 
@@ -299,12 +299,12 @@ def start_times_us(
     Raises:
         ScenarioError: if nothing bounds the instants, or there are too many or too late ones.
     """
-    name = setting.name
+    name = context.name
     if starts.groups is not None:
         sizes = [group.size for group in starts.groups]
         check_rows(sum(sizes), name)
         return np.sort(np.repeat(np.array([group.at for group in starts.groups], dtype=np.int64), sizes))
-    generator = setting.generator(Purpose.INTERARRIVAL)
+    generator = context.generator(Purpose.INTERARRIVAL)
     if starts.interarrival is not None:
         return renewal_times_us(starts.interarrival, generator, name, count=count, before_us=before_us)
     if count is None and before_us is None:
@@ -312,8 +312,8 @@ def start_times_us(
     if count is not None:
         check_rows(count, name)
     if starts.rates is not None:
-        return weekly_times_us(starts.rates, setting.start, generator, name, count=count, before_us=before_us)
+        return weekly_times_us(starts.rates, context.start, generator, name, count=count, before_us=before_us)
     if starts.bursts is not None:
-        phases = setting.generator(Purpose.PHASES)
+        phases = context.generator(Purpose.PHASES)
         return bursty_times_us(starts.bursts, phases, generator, name, count=count, before_us=before_us)
     raise source_error(name, "needs interarrival, rates, bursts or groups")

@@ -5,21 +5,17 @@ from __future__ import annotations
 import csv
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from qsession_sim.scenario.files import trace_format
 from qsession_sim.scenario.models import InferredSessions, ResolvedClock, ResolvedTrace
 from qsession_sim.scenario.resolve import DefaultClocks
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.units import LONGEST_US, format_duration
 from qsession_sim.workload.columns import (
-    EMPTY_WORKLOAD,
     Int64Array,
-    JobColumns,
     LeftOut,
     ListedNames,
     NumberedNames,
@@ -27,20 +23,19 @@ from qsession_sim.workload.columns import (
     constant,
     is_constant,
 )
-from qsession_sim.workload.formats import is_even, read_csv, read_csv_slowly, read_parquet, read_swf
-from qsession_sim.workload.part import Part, Setting, filled, source_error
-from qsession_sim.workload.qpus import JobPhases, drawn_phases, session_qpus
+from qsession_sim.workload.context import SourceContext, SourceRows, filled, source_error
+from qsession_sim.workload.formats import read_rows
+from qsession_sim.workload.qpu_times import drawn_estimates_us
+from qsession_sim.workload.sources import job_columns, said_of_all, session_columns
 from qsession_sim.workload.trace_table import (
     FROM_SOURCE,
     BooleanArray,
     ColumnError,
-    Rows,
+    TraceRows,
     check_chains,
     check_times,
     refuse,
-    rows_of,
     unreadable,
-    wanted_columns,
 )
 
 # -- The clocks of the sessions of a trace whose users have plans (S60, S61).
@@ -128,7 +123,7 @@ def _refuse(
 class Trace:
     """A file that was read: its rows, those to be used, and the preceding row of each."""
 
-    rows: Rows
+    rows: TraceRows
     used: Int64Array
     after: Int64Array
 
@@ -153,7 +148,7 @@ def read_trace(source: ResolvedTrace, directory: Path) -> Trace:
     from polars.exceptions import PolarsError
 
     try:
-        rows = _read(source, directory / source.file)
+        rows = read_rows(source, directory)
         if source.infer_sessions is not None:
             rows = _infer_sessions(rows, source.infer_sessions, source)
         check_times(rows)
@@ -167,36 +162,7 @@ def read_trace(source: ResolvedTrace, directory: Path) -> Trace:
     return Trace(rows, np.flatnonzero(~rows.bad.mask & ~rows.unrun), after)
 
 
-def _read(source: ResolvedTrace, file: Path) -> Rows:
-    if file.suffix.lower() == ".gz" and file.is_file() and file.stat().st_size == 0:
-        raise EOFError("a compressed file is never empty")  # gzip reads it as one without lines
-    match trace_format(source.file):
-        case "swf":
-            return read_swf(file, source.name)
-        case "parquet":
-            frame, numbers = read_parquet(file, wanted_columns(source.columns))
-            return rows_of(frame, numbers, "row", source.columns, {})
-        case _:
-            return _read_csv(source, file)
-
-
-def _read_csv(source: ResolvedTrace, file: Path) -> Rows:
-    """Quickly if nothing is wrong with the file; otherwise once more, to know the lines."""
-    from polars.exceptions import PolarsError
-
-    wanted = wanted_columns(source.columns)
-    if is_even(file):
-        with suppress(PolarsError):
-            frame = read_csv(file, wanted)
-            rows = rows_of(frame, np.arange(frame.height), "line", source.columns, {})
-            check_chains(rows)
-            if not rows.bad.mask.any():
-                return rows
-    frame, lines, shapes = read_csv_slowly(file, wanted)
-    return rows_of(frame, lines, "line", source.columns, shapes)
-
-
-def draw_trace(source: ResolvedTrace, setting: Setting, trace: Trace) -> Part:
+def draw_trace(source: ResolvedTrace, context: SourceContext, trace: Trace) -> SourceRows:
     """The rows of a stream, in the order of the file."""
     rows, used = trace.rows, trace.used
 
@@ -206,33 +172,27 @@ def draw_trace(source: ResolvedTrace, setting: Setting, trace: Trace) -> Part:
 
     after = _renumbered_after(taken(trace.after), used, len(rows.lines))
     users = [source.account or user for user in rows.users]
-    account = np.array([setting.accounts.get(user, NEVER) for user in users], dtype=np.int64)
+    account = np.array([context.accounts.get(user, NEVER) for user in users], dtype=np.int64)
     kept, session = _renumbered(taken(rows.session))
-    limit_us = taken(rows.max_execution_time_us)
-    own_us = NO_LIMIT if source.max_execution_time is None else source.max_execution_time
     alone = after == NEVER
     names = rows.names_of(used)
-    return Part(
-        jobs=JobColumns(
-            at_us=taken(rows.at_us) if alone.all() else np.where(alone, taken(rows.at_us), NEVER),
-            after=after,
-            think_us=_or_where(alone, 0, taken(rows.think_us)),
-            session=session,
-            client=constant(len(used), NEVER),
-            account=_looked_up(account, taken(rows.user)),
-            stream=constant(len(used), setting.stream),
-            qpu_time_us=taken(rows.qpu_time_us),
-            max_execution_time_us=_or_where(limit_us == FROM_SOURCE, own_us, limit_us),
-            priority=taken(rows.priority),
-            cancel_us=taken(rows.cancel_us),
-            cancel_after_us=taken(rows.cancel_after_us),
-            **_phases(source, setting, rows, taken),
+    return SourceRows(
+        jobs=job_columns(
+            context,
+            len(used),
+            **{
+                **_said(source, context, rows, taken),
+                "at_us": taken(rows.at_us) if alone.all() else np.where(alone, taken(rows.at_us), NEVER),
+                "after": after,
+                "think_us": _or_where(alone, 0, taken(rows.jobs["think_us"])),
+                "session": session,
+                "account": _looked_up(account, taken(rows.user)),
+            },
         ),
-        sessions=_session_columns(source, setting, rows, kept, account, users),
-        clients=EMPTY_WORKLOAD.clients,
         job_names=NumberedNames(source.name, len(used)) if names is None else names,
+        sessions=_session_columns(source, context, rows, kept, account, users),
         session_names=ListedNames(tuple(np.array([*rows.session_names], dtype=object)[kept].tolist())),
-        left_out=LeftOut(setting.stream, int(rows.bad.mask.sum()), int((rows.unrun & ~rows.bad.mask).sum())),
+        left_out=LeftOut(context.stream, int(rows.bad.mask.sum()), int((rows.unrun & ~rows.bad.mask).sum())),
     )
 
 
@@ -255,18 +215,21 @@ def _looked_up(table: Int64Array, index: Int64Array) -> Int64Array:
     return constant(len(index), int(table[0])) if len(table) == 1 else table[index]
 
 
-def _phases(
-    source: ResolvedTrace, setting: Setting, rows: Rows, taken: Callable[[Int64Array], Int64Array]
-) -> JobPhases:
-    """As drawn where the source says how, else as the file says."""
-    phases = drawn_phases(source, setting, taken(rows.qpu_time_us))
-    if source.preparation is None:
-        phases["preparation_us"] = taken(rows.preparation_us)
-    if source.post_processing is None:
-        phases["post_processing_us"] = taken(rows.post_processing_us)
-    if source.estimate is None:
-        phases["estimate_us"] = taken(rows.estimate_us)
-    return phases
+def _said(
+    source: ResolvedTrace,
+    context: SourceContext,
+    rows: TraceRows,
+    taken: Callable[[Int64Array], Int64Array],
+) -> dict[str, Int64Array]:
+    """What the file says of each job, unless the source says it of all; of limits it is the reverse."""
+    columns = {name: taken(column) for name, column in rows.jobs.items()}
+    limit_us = columns["max_execution_time_us"]
+    columns |= said_of_all(source, context, len(limit_us))
+    if source.estimate is not None:
+        columns["estimate_us"] = drawn_estimates_us(source.estimate, context, columns["qpu_time_us"])
+    own_us = NO_LIMIT if source.max_execution_time is None else source.max_execution_time
+    columns["max_execution_time_us"] = _or_where(limit_us == FROM_SOURCE, own_us, limit_us)
+    return columns
 
 
 def _renumbered(session: Int64Array) -> tuple[Int64Array, Int64Array]:
@@ -285,40 +248,29 @@ def _renumbered(session: Int64Array) -> tuple[Int64Array, Int64Array]:
 
 def _session_columns(
     source: ResolvedTrace,
-    setting: Setting,
-    rows: Rows,
+    context: SourceContext,
+    rows: TraceRows,
     kept: Int64Array,
     account: Int64Array,
     users: Sequence[str],
 ) -> SessionColumns:
-    given = rows.sessions
-    mode, user = given.mode[kept], given.account[kept]
-    default = default_session_clocks(source, setting.clocks, users, user, mode)
-    max_time_us = _or(given.max_time_us[kept], default.max_time_us)
-    timeout_us = _or(given.interactive_timeout_us[kept], default.interactive_timeout_us)
+    given = {field.name: getattr(rows.sessions, field.name)[kept] for field in fields(SessionColumns)}
+    mode, user = given["mode"], given["account"]
+    default = default_session_clocks(source, context.clocks, users, user, mode)
+    max_time_us = _or(given["max_time_us"], default.max_time_us)
+    timeout_us = _or(given["interactive_timeout_us"], default.interactive_timeout_us)
     asked = SessionClocks(max_time_us, timeout_us)
-    refuse_longer_than_plan(source, setting.clocks, users, user, mode, asked)
-    return SessionColumns(
-        mode=mode,
-        account=account[user],
-        stream=constant(len(kept), setting.stream),
-        client=constant(len(kept), NEVER),
-        created_us=given.created_us[kept],
-        max_time_us=max_time_us,
-        interactive_timeout_us=timeout_us,
-        close_us=given.close_us[kept],
-        cancel_us=given.cancel_us[kept],
-        close_after_us=given.close_after_us[kept],
-        cancel_after_us=given.cancel_after_us[kept],
-        **session_qpus(setting, len(kept)),
-    )
+    refuse_longer_than_plan(source, context.clocks, users, user, mode, asked)
+    said = {name: given[name] for name in given if name.endswith("_us")}
+    clocks = {"max_time_us": max_time_us, "interactive_timeout_us": timeout_us}
+    return session_columns(context, len(kept), mode=mode, account=account[user], **{**said, **clocks})
 
 
 def _or(given_us: Int64Array, default_us: Int64Array) -> Int64Array:
     return np.where(given_us == NEVER, default_us, given_us)
 
 
-def _infer_sessions(rows: Rows, inferred: InferredSessions, source: ResolvedTrace) -> Rows:
+def _infer_sessions(rows: TraceRows, inferred: InferredSessions, source: ResolvedTrace) -> TraceRows:
     """A user's submissions make one session as long as none comes more than `gap` after the one before."""
     if np.any(rows.session != NEVER):
         raise ColumnError("has sessions of its own; remove infer_sessions")

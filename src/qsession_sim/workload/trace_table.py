@@ -1,4 +1,4 @@
-"""From columns of a CSV or Parquet file to rows of a trace."""
+"""Jobs as a table: the columns that a file of jobs has, and the way from its rows to a workload and back."""
 
 from __future__ import annotations
 
@@ -13,26 +13,165 @@ import numpy.typing as npt
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.scenario.models import TraceColumns
-from qsession_sim.scheduler.vocabulary import NEVER, Mode
-from qsession_sim.units import UNITS_US
+from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
+from qsession_sim.units import LONGEST_US, UNITS_US
 from qsession_sim.workload.columns import (
     Int64Array,
+    JobColumns,
     ListedNames,
     NameBlock,
     SessionColumns,
+    Workload,
     WrittenNames,
     constant,
-    is_constant,
 )
-from qsession_sim.workload.part import filled, source_error
+from qsession_sim.workload.context import filled, source_error
 
 if TYPE_CHECKING:
     import polars as pl
 
+BooleanArray = npt.NDArray[np.bool_]
 
-# -- Columns of numbers as files have them, converted to integers without losing a digit.
+FROM_SOURCE: Final = -2
+"""As the limit of a row: the row does not say, so the source does."""
+
+UNKNOWN_USER: Final = "user-unknown"
+"""The account of jobs whose user the file does not give."""
+
+MOST_SHOWN: Final = 20
 
 _LARGEST: Final = 2**62
+
+
+@dataclass(frozen=True)
+class TraceColumn:
+    """A column of a table of jobs, which readers, the export and the documentation go by.
+
+    Attributes:
+        name: in an export, and in every file that does not call it otherwise.
+        meaning: in the words of the documentation.
+        of_job: the column of `JobColumns` with these numbers; empty if it is no number of a job.
+        of_session: the column of `SessionColumns`, likewise.
+        required: whether a row without it is malformed.
+        missing: the number that stands for an empty field.
+        least: the smallest number that is accepted.
+        writes_missing: whether an export writes `missing` as a number instead of an empty field.
+        silent: numbers that ask for nothing, so that nothing is lost with them; by default `missing`.
+        takes_time: whether a run lives through it; what lies beyond all runs is then malformed.
+        lost: how an export reports that its format has no field for it; None if all have.
+    """
+
+    name: str
+    meaning: str
+    of_job: str = ""
+    of_session: str = ""
+    required: bool = False
+    missing: int = NEVER
+    least: int = 0
+    writes_missing: bool = False
+    silent: tuple[int, ...] = ()
+    takes_time: bool = False
+    lost: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The key of `columns` by which a scenario gives the file's own name, if there is one."""
+        key = self.name.removesuffix("_us")
+        return key if key in TraceColumns.model_fields else None
+
+    def is_asked_for(self, jobs: JobColumns) -> bool:
+        """Whether any job has a number that asks for something."""
+        numbers = getattr(jobs, str(self.of_job))
+        return bool(np.isin(numbers, self.silent or (self.missing,), invert=True).any())
+
+
+def _of_session(name: str, meaning: str) -> TraceColumn:
+    return TraceColumn(f"session_{name}", f"the session's {meaning}", of_session=name)
+
+
+_PHASES: Final = "preparation, post-processing and estimates are not held"
+_CANCELS: Final = "cancels of jobs are not held"
+
+COLUMNS: Final = (
+    TraceColumn("job", "id"),
+    TraceColumn("account", f"who submits; `{UNKNOWN_USER}` where it is empty"),
+    TraceColumn("stream", "the source that drew the job; not read: all jobs of a trace are of its stream"),
+    TraceColumn("session", "id of its session"),
+    TraceColumn("mode", "`job`, `session` or `batch`; default: `session` for jobs with a session"),
+    TraceColumn("submitted_us", "time of submission", of_job="at_us", takes_time=True),
+    TraceColumn("after", "id of the job that must have ended first; the submission follows from it"),
+    TraceColumn("think_us", "time from that end to the submission", of_job="think_us", takes_time=True),
+    TraceColumn(
+        "qpu_time_us",
+        "QPU time, at least 1 us",
+        of_job="qpu_time_us",
+        required=True,
+        least=1,
+        takes_time=True,
+    ),
+    TraceColumn(
+        "max_execution_time_us",
+        "limit; 0: none; -1: that of the rules; empty: that of the source",
+        of_job="max_execution_time_us",
+        missing=FROM_SOURCE,
+        least=NEVER,
+        silent=(NEVER, NO_LIMIT),
+        lost="limits of execution times are not held",
+    ),
+    TraceColumn(
+        "priority",
+        "a whole number",
+        of_job="priority",
+        missing=0,
+        least=-_LARGEST,
+        writes_missing=True,
+        lost="priorities are not held",
+    ),
+    TraceColumn("cancel_us", "time of the user's cancel (S25)", of_job="cancel_us", lost=_CANCELS),
+    TraceColumn(
+        "cancel_after_us",
+        "time from the submission to the user's cancel (S25)",
+        of_job="cancel_after_us",
+        lost=_CANCELS,
+    ),
+    TraceColumn(
+        "preparation_us",
+        "classical time before the QPU time (S40); 0 if empty",
+        of_job="preparation_us",
+        missing=0,
+        takes_time=True,
+        lost=_PHASES,
+    ),
+    TraceColumn(
+        "post_processing_us",
+        "classical time after the QPU time (S40); 0 if empty",
+        of_job="post_processing_us",
+        missing=0,
+        takes_time=True,
+        lost=_PHASES,
+    ),
+    TraceColumn(
+        "estimate_us",
+        "the user's estimate of the QPU time, at least 1 us; empty: the QPU time itself",
+        of_job="estimate_us",
+        least=1,
+        takes_time=True,
+        lost=_PHASES,
+    ),
+    _of_session("created_us", "time of creation"),
+    _of_session("max_time_us", "maximum timeout"),
+    _of_session("interactive_timeout_us", "interactive timeout"),
+    _of_session("close_us", "time of close"),
+    _of_session("cancel_us", "time of cancel"),
+    _of_session("close_after_us", "time from creation to close"),
+    _of_session("cancel_after_us", "time from creation to cancel"),
+)
+"""All columns, in the order of an export."""
+
+_COLUMN: Final = {column.name: column for column in COLUMNS}
+
+
+# -- Columns of numbers as files have them, converted to integers without losing a digit.
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,19 +240,7 @@ def numbers_of(column: pl.Series, factor: int = 1) -> Numbers:
     return Numbers(values, missing, wrong)
 
 
-# -- What all formats of traces share: rows of a file, what is wrong with them, and what follows from that.
-
-BooleanArray = npt.NDArray[np.bool_]
-
-FROM_SOURCE: Final = -2
-"""As the limit of a row: the row does not say, so the source does."""
-
-UNKNOWN_USER: Final = "user-unknown"
-"""The account of jobs whose user the file does not tell."""
-
-MOST_SHOWN: Final = 20
-
-_LONGEST_US: Final = 2**62
+# -- TraceRows of a file in any format, what is wrong with them, and what follows from that.
 
 
 class BadRows:
@@ -145,36 +272,32 @@ class BadRows:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class TraceRows:
     """The rows of a trace; arrays have shape (rows,). Values of malformed rows are anything.
 
-    `after` and `session` are rows of this trace and of `sessions`; `names` is None where rows have no ids.
+    `after` and `session` are rows of this trace and of `sessions`.
     """
 
     place: str  # what a row is called in messages: line or row
     lines: Int64Array  # the number of each row in the file
     bad: BadRows
     unrun: BooleanArray  # whether the file says that the job never ran
-    at_us: Int64Array  # also of follow-ups where the file says it; NEVER
+    jobs: Mapping[str, Int64Array]  # columns of JobColumns, as far as the file has them; see COLUMNS
     after: Int64Array
-    think_us: Int64Array
-    qpu_time_us: Int64Array
-    max_execution_time_us: Int64Array  # as JobColumns, or FROM_SOURCE
-    priority: Int64Array
-    cancel_us: Int64Array
-    cancel_after_us: Int64Array
-    preparation_us: Int64Array
-    post_processing_us: Int64Array
-    estimate_us: Int64Array  # NEVER: the file does not say
     user: Int64Array  # index into `users`
     users: tuple[str, ...]
     session: Int64Array
     sessions: SessionColumns  # clocks are NEVER where the file does not say
-    names_of: Callable[[Int64Array], NameBlock | None]  # from the rows that are used to their ids
+    names_of: Callable[[Int64Array], NameBlock | None]  # from the rows that are used to their ids, if any
     session_names: NameBlock
 
+    @property
+    def at_us(self) -> Int64Array:
+        """When jobs are submitted, also follow-ups where the file says it; else NEVER."""
+        return self.jobs["at_us"]
 
-def check_chains(rows: Rows) -> Int64Array:
+
+def check_chains(rows: TraceRows) -> Int64Array:
     """Reject rows whose chain of preceding jobs has no beginning, and let go of those that never ran.
 
     Returns:
@@ -201,15 +324,15 @@ def check_chains(rows: Rows) -> Int64Array:
     return after
 
 
-def check_times(rows: Rows) -> None:
+def check_times(rows: TraceRows) -> None:
     """Reject rows with times that no run could reach."""
-    late = (rows.at_us > _LONGEST_US // 2) | (rows.qpu_time_us > _LONGEST_US // 2)
-    for times_us in (rows.think_us, rows.preparation_us, rows.post_processing_us, rows.estimate_us):
-        late |= times_us > _LONGEST_US // 2
-    rows.bad.add(late, lambda _: "has a time beyond 73,000 years")
+    for column in COLUMNS:
+        if column.takes_time and column.of_job in rows.jobs:
+            late = rows.jobs[column.of_job] > LONGEST_US // 2
+            rows.bad.add(late, lambda _: "has a time beyond 73,000 years")
 
 
-def refuse(rows: Rows, stream: str, file: str) -> None:
+def refuse(rows: TraceRows, stream: str, file: str) -> None:
     """Raise an error with the first malformed rows and their number, if there are any.
 
     Raises:
@@ -234,81 +357,53 @@ def unreadable(stream: str, file: str, error: Exception) -> ScenarioError:
     return source_error(stream, f"{file}: cannot be read: {lines[0] if lines else type(error).__name__}")
 
 
-OWN_NAMES: Final[Mapping[str, str]] = {
-    "job": "job",
-    "account": "account",
-    "session": "session",
-    "mode": "mode",
-    "submitted": "submitted_us",
-    "after": "after",
-    "think": "think_us",
-    "qpu_time": "qpu_time_us",
-    "max_execution_time": "max_execution_time_us",
-    "priority": "priority",
-    "cancel": "cancel_us",
-    "cancel_after": "cancel_after_us",
-    "preparation": "preparation_us",
-    "post_processing": "post_processing_us",
-    "estimate": "estimate_us",
-}
-"""The columns of a job, as an export names them."""
+# -- From the columns of a CSV or Parquet file to rows.
 
-SESSION_TIMES: Final = (
-    *("created_us", "max_time_us", "interactive_timeout_us"),
-    *("close_us", "cancel_us", "close_after_us", "cancel_after_us"),
-)
-"""The times of a session; an export has them as `session_…` in every row of its jobs."""
-
-_WORDS: Final = ("job", "account", "session", "mode", "after")
 _MODES: Final = {mode.name.lower(): mode for mode in Mode}
-_MOST_URGENT: Final = 2**62
 
 
 class ColumnError(ValueError):
     """A file lacks a column that it must have, or has it twice."""
 
 
-def wanted_columns(columns: TraceColumns | None) -> tuple[str, ...]:
-    """The names of all columns that a file may have."""
-    return (*_chosen(columns).values(), *(f"session_{name}" for name in SESSION_TIMES))
-
-
-def _chosen(columns: TraceColumns | None) -> dict[str, str]:
+def names_in_file(columns: TraceColumns | None) -> dict[str, str]:
+    """What a file calls each of the columns that are read, by their own names."""
     given = {} if columns is None else columns.model_dump(exclude_none=True, exclude={"unit"})
-    return {**OWN_NAMES, **given}
+    return {
+        column.name: given.get(column.key or "", column.name) for column in COLUMNS if column.name != "stream"
+    }
 
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """Columns of a file by their meaning, with the malformed rows found so far."""
+    """The columns of a file, by the names of `COLUMNS`, and its malformed rows so far."""
 
     frame: pl.DataFrame
     names: Mapping[str, str]
-    factors: Mapping[str, int]
+    factors: Mapping[str, int]  # to microseconds, of columns that are in another unit
     bad: BadRows
 
-    def numbers(self, key: str, missing: int, least: int = 0, *, required: bool = False) -> Int64Array:
-        """A column of numbers; `missing` where there is none."""
-        name = self.names.get(key, key)
-        if name not in self.frame.columns:
+    def numbers(self, column: TraceColumn) -> Int64Array:
+        """A column of numbers, as the table of columns says."""
+        name, missing = self.names[column.name], column.missing
+        if not column.required and (
+            name not in self.frame.columns or self.frame[name].null_count() == self.frame.height
+        ):
             return constant(self.frame.height, missing)
-        column = self.frame[name]
-        if column.null_count() == len(column) and not required:
-            return constant(len(column), missing)
-        found: Numbers = numbers_of(column, self.factors.get(key, 1))
-        self.bad.add(found.wrong, lambda row: f"{name}: not a number that can be used (got {column[row]!r})")
-        self.bad.add(
-            ~found.missing & (found.values < least), lambda row: f"{name}: too small (got {column[row]})"
-        )
-        if required:
-            self.bad.add(found.missing, lambda _: f"{name}: missing")
-        return np.where(found.missing, missing, found.values) if found.missing.any() else found.values
+        read = self.frame[name]
+        numbers = numbers_of(read, self.factors.get(column.name, 1))
+        self.bad.add(numbers.wrong, lambda row: f"{name}: not a number that can be used (got {read[row]!r})")
+        too_small = ~numbers.missing & (numbers.values < column.least)
+        self.bad.add(too_small, lambda row: f"{name}: too small (got {read[row]})")
+        if column.required:
+            self.bad.add(numbers.missing, lambda _: f"{name}: missing")
+        return np.where(numbers.missing, missing, numbers.values) if numbers.missing.any() else numbers.values
 
-    def texts(self, key: str) -> pl.Series | None:
+    def texts(self, own_name: str) -> pl.Series | None:
         """A column of texts, null where empty; None if there is none."""
         import polars as pl
 
-        name = self.names[key]
+        name = self.names[own_name]
         if name not in self.frame.columns:
             return None
         column = self.frame[name]
@@ -325,7 +420,7 @@ def rows_of(
     place: str,
     columns: TraceColumns | None,
     shapes: Mapping[int, str],
-) -> Rows:
+) -> TraceRows:
     """Interpret the columns of a file.
 
     Args:
@@ -338,7 +433,7 @@ def rows_of(
     Raises:
         ColumnError: if a column is not there.
     """
-    names = _chosen(columns)
+    names = names_in_file(columns)
     _check_columns(frame, names, columns)
     bad = BadRows(frame.height)
     shapeless = np.zeros(frame.height, dtype=np.bool_)
@@ -346,31 +441,28 @@ def rows_of(
     bad.add(shapeless, shapes.__getitem__)
     unit = 1 if columns is None or columns.unit is None else UNITS_US[columns.unit]
     given = set() if columns is None else columns.model_fields_set
-    table = _Table(frame, names, {key: unit for key in given if OWN_NAMES.get(key, "").endswith("_us")}, bad)
+    in_unit = {column.name for column in COLUMNS if column.key in given and column.name.endswith("_us")}
+    table = _Table(frame, names, dict.fromkeys(in_unit, unit), bad)
     ids, names_of = _ids(table)
     after = _after(table, ids)
     users, user = _users(table)
     session, sessions, session_names = _sessions(table, user)
-    at_us = table.numbers("submitted", NEVER)
+    submitted, *others = (column for column in COLUMNS if column.of_job)
+    at_us = table.numbers(submitted)
     created_us = sessions.created_us[session] if len(sessions) else constant(frame.height, NEVER)
     early = (session != NEVER) & (at_us != NEVER) & (at_us < created_us)
-    bad.add(early, lambda _: f"{names['submitted']}: before the creation of its session")
-    return Rows(
+    bad.add(early, lambda _: f"{names[submitted.name]}: before the creation of its session")
+    jobs = {"at_us": at_us, **{column.of_job: table.numbers(column) for column in others}}
+    # after nothing there is nothing to think about, and an empty field is no time
+    thinks = (after != NEVER) & (jobs["think_us"] != NEVER)
+    jobs["think_us"] = np.where(thinks, jobs["think_us"], 0) if thinks.any() else constant(frame.height, 0)
+    return TraceRows(
         place=place,
         lines=lines,
         bad=bad,
         unrun=np.zeros(frame.height, dtype=np.bool_),
-        at_us=at_us,
+        jobs=jobs,
         after=after,
-        think_us=_think_us(table, after),
-        qpu_time_us=table.numbers("qpu_time", 1, least=1, required=True),
-        max_execution_time_us=table.numbers("max_execution_time", FROM_SOURCE, least=NEVER),
-        priority=table.numbers("priority", 0, least=-_MOST_URGENT),
-        cancel_us=table.numbers("cancel", NEVER),
-        cancel_after_us=table.numbers("cancel_after", NEVER),
-        preparation_us=table.numbers("preparation", 0),
-        post_processing_us=table.numbers("post_processing", 0),
-        estimate_us=table.numbers("estimate", NEVER, least=1),
         user=user,
         users=users,
         session=session,
@@ -380,15 +472,10 @@ def rows_of(
     )
 
 
-def _think_us(table: _Table, after: Int64Array) -> Int64Array:
-    think_us = table.numbers("think", 0)
-    return constant(len(after), 0) if is_constant(after) else np.where(after == NEVER, 0, think_us)
-
-
 def _check_columns(frame: pl.DataFrame, names: Mapping[str, str], columns: TraceColumns | None) -> None:
-    required = {"qpu_time": names["qpu_time"]}
+    required = {"qpu_time": names["qpu_time_us"]}
     if names["after"] not in frame.columns:
-        required["submitted"] = names["submitted"]
+        required["submitted"] = names["submitted_us"]
     if columns is not None:
         required |= columns.model_dump(exclude_none=True, exclude={"unit"})
     missing = [f"{name!r} (columns.{key})" for key, name in required.items() if name not in frame.columns]
@@ -468,9 +555,10 @@ def _sessions(table: _Table, user: Int64Array) -> tuple[Int64Array, SessionColum
     mode = _modes(table, session)
     owner = _of_the_first(table, session, len(names), user, table.names["account"])
     columns = {"account": owner, "mode": _of_the_first(table, session, len(names), mode, table.names["mode"])}
-    for time in SESSION_TIMES:
-        times = table.numbers(f"session_{time}", NEVER)
-        columns[time] = _of_the_first(table, session, len(names), times, f"session_{time}")
+    for column in COLUMNS:
+        if column.of_session:
+            times_us = table.numbers(column)
+            columns[column.of_session] = _of_the_first(table, session, len(names), times_us, column.name)
     for time in ("close_us", "cancel_us"):
         early = (columns[time] != NEVER) & (columns[time] < columns["created_us"])
         table.bad.add(
@@ -510,3 +598,75 @@ def _of_the_first(
     differs[rows] = values[rows] != chosen[session[rows]]
     table.bad.add(differs, lambda _: f"{name}: not that of the session's first job")
     return chosen
+
+
+# -- From a workload to a table of its jobs.
+
+
+def job_table(workload: Workload) -> pl.DataFrame:
+    """All that a table of jobs can hold, in the columns of `COLUMNS`; null where nothing was given.
+
+    Args:
+        workload: any.
+
+    Returns:
+        One row a job, in order. Names are texts, times microseconds. What belongs to a session stands in the
+        row of each of its jobs, in columns `session_…`. Columns that no job needs may be absent.
+
+    Example:
+        >>> from qsession_sim.workload.columns import EMPTY_WORKLOAD
+        >>> job_table(EMPTY_WORKLOAD).columns[:6]
+        ['job', 'account', 'stream', 'session', 'mode', 'submitted_us']
+    """
+    import polars as pl
+
+    jobs, sessions = workload.jobs, workload.sessions
+    names = _texts(workload.job_names)
+    mode = np.append(sessions.mode, int(Mode.JOB))[jobs.session]  # the last entry is that of NEVER
+    columns = {
+        "job": names,
+        "account": pl.Series(workload.accounts, dtype=pl.String).gather(jobs.account),
+        "stream": pl.Series(workload.streams, dtype=pl.String).gather(jobs.stream),
+        "session": _texts(workload.session_names).gather(_or_null(jobs.session, NEVER)),
+        "mode": pl.Series([word.name.lower() for word in Mode], dtype=pl.String).gather(mode),
+        "after": names.gather(_or_null(jobs.after, NEVER)),
+        "think_us": _or_null(np.where(jobs.after == NEVER, NEVER, jobs.think_us), NEVER),
+    }
+    for column in COLUMNS:
+        if column.of_session:
+            of_sessions = np.append(getattr(sessions, column.of_session), NEVER)
+            columns[column.name] = _or_null(of_sessions[jobs.session], NEVER)
+        elif column.of_job and column.name not in columns and jobs.is_needed(column.of_job):
+            numbers, blank = getattr(jobs, column.of_job), None if column.writes_missing else column.missing
+            columns[column.name] = pl.Series(numbers) if blank is None else _or_null(numbers, blank)
+    return pl.DataFrame({column.name: columns[column.name] for column in COLUMNS if column.name in columns})
+
+
+def not_in_table(workload: Workload) -> list[str]:
+    """What a table of jobs cannot hold of a workload, as sentences."""
+    jobs = workload.jobs
+    empty = len(workload.sessions) - len(np.unique(jobs.session[jobs.session != NEVER]))
+    lost = {
+        "clients became chains of jobs: what they do after errors and at their end is not held": bool(
+            len(workload.clients)
+        ),
+        "the QPUs that jobs and sessions name are not held": jobs.is_needed("qpu")
+        or workload.sessions.is_needed("qpu"),
+        "QPU times are those of one QPU, though they differ between QPUs": bool(workload.qpu_times_us),
+        "windows of availability are not held": bool(workload.windows),
+        "sessions without a job are not held": empty > 0,
+    }
+    return [what for what, is_lost in lost.items() if is_lost]
+
+
+def _texts(blocks: tuple[NameBlock, ...]) -> pl.Series:
+    import polars as pl
+
+    return pl.Series([name for block in blocks for name in block], dtype=pl.String)
+
+
+def _or_null(column: Int64Array, nothing: int) -> pl.Series:
+    import polars as pl
+
+    series = pl.Series(column)
+    return series.set(series == nothing, None)

@@ -18,8 +18,8 @@ from qsession_sim.scenario.models import (
 )
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array, constant
+from qsession_sim.workload.context import Purpose, SourceContext, source_error
 from qsession_sim.workload.distributions import Float64Array, chosen_places, sample
-from qsession_sim.workload.part import Purpose, Setting, source_error
 from qsession_sim.workload.qpu_times import DrawnSource
 
 
@@ -55,12 +55,12 @@ def with_users(listed: Sequence[str], sources: Sequence[ResolvedSource]) -> tupl
     return tuple(dict.fromkeys(expanded()))
 
 
-def drawn_accounts(source: DrawnSource, setting: Setting, rows: int) -> Int64Array:
+def drawn_accounts(source: DrawnSource, context: SourceContext, rows: int) -> Int64Array:
     """Who submits each job, batch or client of a source.
 
     Args:
         source: with or without users.
-        setting: of the source.
+        context: of the source.
         rows: how many jobs, batches or clients there are.
 
     Returns:
@@ -71,21 +71,21 @@ def drawn_accounts(source: DrawnSource, setting: Setting, rows: int) -> Int64Arr
         ScenarioError: if an activity is drawn that is too large to compare with others, or all are 0.
     """
     if source.users is None:
-        return constant(rows, setting.accounts[source.account])
-    numbers = np.array([setting.accounts[name] for name in accounts_of(source)], dtype=np.int64)
-    weights = _weights(source.users.activity, setting, source.users.count)
-    return numbers[chosen_places(weights, setting.generator(Purpose.USER).random(rows))]
+        return constant(rows, context.accounts[source.account])
+    numbers = np.array([context.accounts[name] for name in accounts_of(source)], dtype=np.int64)
+    weights = _weights(source.users.activity, context, source.users.count)
+    return numbers[chosen_places(weights, context.generator(Purpose.USER).random(rows))]
 
 
-def _weights(activity: Activity, setting: Setting, users: int) -> Float64Array:
+def _weights(activity: Activity, context: SourceContext, users: int) -> Float64Array:
     if isinstance(activity, Zipf):
         ranks: Float64Array = np.arange(1, users + 1, dtype=np.float64)
         weights: Float64Array = ranks**-activity.exponent
         return weights
-    weights = sample(activity, setting.generator(Purpose.ACTIVITY), users)
+    weights = sample(activity, context.generator(Purpose.ACTIVITY), users)
     if not np.all(weights <= LONGEST_US) or not weights.any():
         what = "drew an activity larger than 2**62, or none above 0; give it at_least and at_most"
-        raise source_error(f"{setting.name}.users.activity", what)
+        raise source_error(f"{context.name}.users.activity", what)
     return weights
 
 

@@ -1,4 +1,4 @@
-"""Part: the rows that one source contributes, and what a source reads of its scenario."""
+"""What a source knows of its scenario when it is drawn, and the rows that come out of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from typing import Final
 
 import numpy as np
 
@@ -15,19 +16,19 @@ from qsession_sim.scenario.resolve import DefaultClocks
 from qsession_sim.scenario.service import ServiceTimeModel
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import (
+    EMPTY_WORKLOAD,
     ClientColumns,
     Int64Array,
     JobColumns,
     LeftOut,
+    ListedNames,
     NameBlock,
     SessionColumns,
 )
 
-# -- One line for each thing that makes a source unusable.
-
 
 def source_error(path: str, text: str) -> ScenarioError:
-    """An error of one source.
+    """The error of a source that cannot be used.
 
     Args:
         path: name of the source, and where known the key inside it.
@@ -41,7 +42,7 @@ def source_error(path: str, text: str) -> ScenarioError:
 
 
 def qpu_error(name: str, text: str) -> ScenarioError:
-    """An error of the windows of one QPU; as `source_error`.
+    """The error of a QPU whose windows cannot be used; as `source_error`.
 
     Example:
         >>> str(qpu_error("torino", "more than there is room for"))
@@ -50,11 +51,12 @@ def qpu_error(name: str, text: str) -> ScenarioError:
     return ScenarioError((f"qpus.{name}.windows: {text}",))
 
 
-# -- Random numbers: one generator for each stream and purpose, so that nothing shifts anything else (S7).
-
-
 class Purpose(IntEnum):
-    """What a stream draws random numbers for. The numbers decide what is drawn: never change one."""
+    """What a stream draws random numbers for, from a generator of its own (S7).
+
+    The numbers decide what is drawn: never change one. Keys of sources that are drawn as they are written
+    have a purpose of their own name.
+    """
 
     INTERARRIVAL = 0
     ITERATIONS = 1
@@ -108,8 +110,8 @@ def stream_generator(seed: int, stream: str, purpose: Purpose) -> np.random.Gene
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What a source reads of the scenario that it stands in."""
+class SourceContext:
+    """What a source knows of the scenario that it stands in."""
 
     seed: int
     horizon_us: int | None
@@ -117,7 +119,7 @@ class Setting:
     service_time: ServiceTimeModel
     accounts: Mapping[str, int]  # name to index into Workload.accounts
     stream: int  # index into Workload.streams
-    name: str  # of the stream
+    name: str  # of the source, and so of the stream
     start: datetime  # calendar instant of time 0
     clocks: DefaultClocks  # of sessions that ask for nothing
     qpu: int = NEVER  # S54; that of the whole source, or NEVER
@@ -130,15 +132,18 @@ class Setting:
         return stream_generator(self.seed, self.name, purpose)
 
 
+_NO_NAMES: Final = ListedNames(())
+
+
 @dataclass(frozen=True)
-class Part:
-    """Rows of one source. Jobs, sessions and clients count from 0 inside the part."""
+class SourceRows:
+    """The rows of one source. Jobs, sessions and clients count from 0 inside it."""
 
     jobs: JobColumns
-    sessions: SessionColumns
-    clients: ClientColumns
     job_names: NameBlock
-    session_names: NameBlock
+    sessions: SessionColumns = EMPTY_WORKLOAD.sessions
+    session_names: NameBlock = _NO_NAMES
+    clients: ClientColumns = EMPTY_WORKLOAD.clients
     left_out: LeftOut | None = None
     qpu_times_us: tuple[Int64Array, ...] = ()  # by QPU, where they differ; each of shape (jobs,)
     estimates_us: tuple[Int64Array, ...] = ()
