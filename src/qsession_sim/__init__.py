@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from qsession_sim.errors import StudyError as StudyError
     from qsession_sim.errors import WorkloadFileError as WorkloadFileError
     from qsession_sim.experiment.simulate import simulate as simulate
-    from qsession_sim.experiment.studies import compare as compare
-    from qsession_sim.experiment.studies import replicate as replicate
-    from qsession_sim.experiment.studies import sweep as sweep
     from qsession_sim.experiment.study import Study as Study
+    from qsession_sim.experiment.study import compare as compare
+    from qsession_sim.experiment.study import replicate as replicate
+    from qsession_sim.experiment.study import sweep as sweep
     from qsession_sim.experiment.tasks import Configuration as Configuration
+    from qsession_sim.experiment.tune import Tuning as Tuning
     from qsession_sim.experiment.tune import tune as tune
-    from qsession_sim.experiment.tuning import Tuning as Tuning
     from qsession_sim.policies.user import policy as policy
     from qsession_sim.results.run import Run as Run
     from qsession_sim.results.run import load as load
@@ -60,7 +60,7 @@ _HOME: Final = {
     "Configuration": "experiment.tasks",
     "Study": "experiment.study",
     "StudyError": "errors",
-    "Tuning": "experiment.tuning",
+    "Tuning": "experiment.tune",
     "Workload": "workload.columns",
     "WorkloadFileError": "errors",
     "describe_workload": "workload.describe",
@@ -70,9 +70,9 @@ _HOME: Final = {
     "load_scenario": "scenario.load",
     "parse_duration": "units",
     "policy": "policies.user",
-    "replicate": "experiment.studies",
-    "compare": "experiment.studies",
-    "sweep": "experiment.studies",
+    "replicate": "experiment.study",
+    "compare": "experiment.study",
+    "sweep": "experiment.study",
     "simulate": "experiment.simulate",
     "tune": "experiment.tune",
     "write_workload": "workload.formats",

@@ -14,7 +14,7 @@ import pytest
 
 from qsession_sim.cli.interrupts import Interrupts
 from qsession_sim.cli.main import main
-from qsession_sim.experiment import studies
+from qsession_sim.experiment import store
 from qsession_sim.interrupts import interrupts_afterwards
 
 LONG = """
@@ -125,7 +125,7 @@ class PressedAtTheEnd:
 
 
 def test_an_interrupt_that_python_drops_takes_effect_after_the_next_run(capsys, monkeypatch, quickstart):
-    carry_out = studies.carry_out
+    carry_out = store.carry_out
 
     def interrupted(*positional, **named):
         results = carry_out(*positional, **named)
@@ -133,7 +133,7 @@ def test_an_interrupt_that_python_drops_takes_effect_after_the_next_run(capsys, 
         PressedAtTheEnd()
         yield from results
 
-    monkeypatch.setattr(studies, "carry_out", interrupted)
+    monkeypatch.setattr(store, "carry_out", interrupted)
     assert main(["replicate", quickstart, "--replications", "4"]) == 130
     output = capsys.readouterr()
     assert output.out == ""

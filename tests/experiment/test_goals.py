@@ -7,7 +7,7 @@ import math
 import pytest
 
 from qsession_sim.errors import StudyError
-from qsession_sim.experiment.tuning import Constraint, Objective, read_constraint, read_objective
+from qsession_sim.experiment.search import Constraint, Objective, read_constraint, read_objective
 
 
 @pytest.mark.parametrize(

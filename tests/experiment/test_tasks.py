@@ -12,8 +12,9 @@ import pytest
 
 import qsession_sim as qs
 from qsession_sim.errors import PolicyError, StudyError
-from qsession_sim.experiment import plans, tasks
-from qsession_sim.experiment.plans import configurations_of, make_plan
+from qsession_sim.experiment import plan as plans
+from qsession_sim.experiment import tasks
+from qsession_sim.experiment.plan import configurations_of, make_plan
 from qsession_sim.experiment.tasks import Configuration, Task, TaskResult, replication_seed, run_task
 
 SCENARIO: dict[str, Any] = {

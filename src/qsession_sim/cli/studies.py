@@ -154,7 +154,7 @@ def replicate(
     executor = chosen_executor(workers, dask_address)
 
     def carry_out(progress: ShownStudy) -> Study:
-        from qsession_sim.experiment.studies import replicate as study
+        from qsession_sim.experiment.study import replicate as study
 
         return study(
             scenario,
@@ -224,7 +224,7 @@ def compare(
     executor = chosen_executor(workers, dask_address)
 
     def carry_out(progress: ShownStudy) -> Study:
-        from qsession_sim.experiment.studies import compare as study
+        from qsession_sim.experiment.study import compare as study
 
         return study(
             scenario,
@@ -338,7 +338,7 @@ def sweep(
     executor = chosen_executor(workers, dask_address)
 
     def carry_out(progress: ShownStudy) -> Study:
-        from qsession_sim.experiment.studies import sweep as study
+        from qsession_sim.experiment.study import sweep as study
 
         return study(
             scenario,

@@ -19,10 +19,12 @@ from qsession_sim.cli.readable import (
 )
 from qsession_sim.cli.terminal import Column, longest_label, print_columns, print_line, uses_unicode
 from qsession_sim.experiment.estimates import Estimate
+from qsession_sim.experiment.findings import Confirmation, Evaluation
 from qsession_sim.experiment.metrics import metric_unit
+from qsession_sim.experiment.search import trade_off_metrics
 from qsession_sim.experiment.study import Study
 from qsession_sim.experiment.tasks import Configuration
-from qsession_sim.experiment.tuning import Confirmation, Evaluation, Tuning, trade_off_metrics
+from qsession_sim.experiment.tune import Tuning
 
 MOST_ROWS: Final = 30
 

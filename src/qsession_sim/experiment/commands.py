@@ -1,16 +1,45 @@
-"""Commands that reproduce what a study found."""
+"""Commands that reproduce a study, its means, or one of its runs."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
-from qsession_sim.experiment.tasks import Configuration
-from qsession_sim.experiment.variations import crossed
+from qsession_sim.experiment.findings import StudyFindings
+from qsession_sim.experiment.options import DEFAULT_LEVEL
+from qsession_sim.experiment.references import Reference
+from qsession_sim.experiment.tasks import Configuration, TaskResult
+from qsession_sim.experiment.variations import Sampling, crossed, read_variations, sweep_points
 
 PROGRAM: Final = "qsession-sim"
+
+
+def command_of_run(study: StudyFindings, configuration: Configuration, result: TaskResult) -> str | None:
+    """The command that repeats a run of a study; None if the scenario is no file."""
+    options = study.plan.options
+    if study.plan.warm_up == "mser5":
+        options = (*options, "--set", f"warm_up={result.warm_up_us}us")
+    file = study.plan.scenario_file
+    return file and run_command(file, _spelled(study, configuration), result.seed, options)
+
+
+def command_of_study(study: StudyFindings) -> str | None:
+    """The command of a whole study; None if nothing is compared, no option can say it, or without a file."""
+    file, options = study.plan.scenario_file, _own_options(study)
+    if file is None or options is None:
+        return None
+    shared, metrics = _shared_options(study), _metrics_as_given(study)
+    return study_command(study.kind, file, study.plan.seed, study.replications, metrics, (*shared, *options))
+
+
+def command_of_means(study: StudyFindings, configuration: Configuration) -> str | None:
+    """The command that computes the means of one configuration; None if the scenario is no file."""
+    file, metrics, options = study.plan.scenario_file, _metrics_as_given(study), _shared_options(study)
+    return file and replicate_command(
+        file, _spelled(study, configuration), study.plan.seed, study.replications, metrics, options
+    )
 
 
 def run_command(
@@ -89,7 +118,7 @@ def replicate_command(
 
 
 def compare_options(configurations: Sequence[Configuration], baseline: int) -> list[str] | None:
-    """What `compare` has to be told to compare these; None if it cannot be told.
+    """What `compare` is given to compare these; None if no options can say it.
 
     Args:
         configurations: with policies that the command finds.
@@ -104,23 +133,22 @@ def compare_options(configurations: Sequence[Configuration], baseline: int) -> l
     policies = list(dict.fromkeys(one.policy for one in configurations if one.policy is not None))
     holds = list(dict.fromkeys(one.hold for one in configurations if one.hold is not None))
     routing = configurations[0].routing
-    told = crossed(policies, holds, routing)
-    if len(told) < 2 or [replace(one, name="") for one in told] != [
-        replace(one, name="") for one in configurations
-    ]:
+    crosses = crossed(policies, holds, routing)
+    unnamed = [[replace(one, name="") for one in many] for many in (crosses, configurations)]
+    if len(crosses) < 2 or unnamed[0] != unnamed[1]:
         return None
     return [
         *(part for policy in policies for part in ("--policy", policy)),
         *(part for hold in holds for part in ("--hold", hold)),
         *(() if routing is None else ("--routing", routing)),
-        *("--baseline", told[baseline].name),
+        *("--baseline", crosses[baseline].name),
     ]
 
 
 def sweep_options(
     bases: Sequence[Configuration], vary: Sequence[str], sample: str | None, baseline: str
 ) -> list[str] | None:
-    """What `sweep` has to be told; None if it cannot be told.
+    """What `sweep` is given; None if no options can say it.
 
     Args:
         bases: what every point is simulated with, with policies that the command finds.
@@ -147,3 +175,45 @@ def _options(configuration: Configuration) -> list[str]:
         if value is not None:
             options += [f"--{name}", value]
     return options
+
+
+def _own_options(study: StudyFindings) -> list[str] | None:
+    """What is compared; None if nothing is, or no options can say it."""
+    if study.baseline is None or len(study.configurations) < 2:
+        return None
+    position = [one.name for one in study.configurations].index(study.baseline)
+    if study.kind == "compare":
+        return compare_options([_spelled(study, one) for one in study.configurations], position)
+    bases = [_spelled(study, Configuration(**one)) for one in study.asked["configurations"]]
+    vary, points = study.asked["vary"], study.asked["points"]
+    variations = read_variations(vary, study.sampling)
+    sampling = cast("Sampling", study.sampling)
+    named = [replace(one, name=one.policy or "") for one in bases]
+    name = sweep_points(named, variations, sampling, points, study.plan.seed)[position].name
+    sample = None if points is None else f"{sampling.replace('_', '-')}:{points}"
+    return sweep_options(bases, vary, sample, name)
+
+
+def _shared_options(study: StudyFindings) -> tuple[str, ...]:
+    plan = study.plan
+    return (
+        *plan.options,
+        *(("--warm-up", "mser5") if plan.warm_up == "mser5" else ()),
+        *(("--batches", str(plan.batches)) if plan.batches else ()),
+        *(("--level", str(study.level)) if study.level != DEFAULT_LEVEL else ()),
+    )
+
+
+def _metrics_as_given(study: StudyFindings) -> list[str]:
+    return [
+        metric.spelling or metric.name if isinstance(metric, Reference) else metric
+        for metric in study.plan.metrics
+    ]
+
+
+def _spelled(study: StudyFindings, configuration: Configuration) -> Configuration:
+    """With a policy that another process finds."""
+    reference = study.plan.functions.get(configuration.policy or "")
+    if reference is None or reference.spelling is None:
+        return configuration
+    return replace(configuration, policy=reference.spelling)

@@ -25,46 +25,14 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-# -- The results of a study on disk.
-
-STUDY: Final = "study.json"
-
-
-def write_study(
-    directory: str | os.PathLike[str], tables: Mapping[str, pl.DataFrame], document: Mapping[str, Any]
-) -> Path:
-    """Write tables as Parquet and a document as JSON, each file whole or not at all, the document last.
-
-    Raises:
-        StudyError: if they cannot be written.
-    """
-    if not os.fspath(directory):
-        raise StudyError("the name of the study directory is empty")
-    target = Path(directory).resolve()
-    contents = {f"{name}.parquet": parquet(table) for name, table in tables.items()}
-    contents[STUDY] = json_text(document).encode()
-    try:
-        for name, content in contents.items():
-            write_whole(target / name, content)
-    except OSError as error:
-        raise StudyError(f"cannot write the study {directory}: {error.strerror or error}") from error
-    return target
-
-
-def parquet(table: pl.DataFrame) -> bytes:
-    """A table as the content of a file."""
-    content = io.BytesIO()
-    table.rechunk().write_parquet(content, compression="zstd")
-    return content.getvalue()
-
-
 PLAN: Final = "plan.json"
 RESULTS: Final = "results"
+STUDY: Final = "study.json"
 
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """How far a study has come.
+    """How far a study is.
 
     Attributes:
         done: tasks whose results are there.
@@ -120,7 +88,7 @@ def open_store(directory: str | os.PathLike[str], plan: Mapping[str, Any]) -> St
 
     Args:
         directory: where it is or shall be; missing parents are made.
-        plan: what is studied, as JSON values; the same for studies that may share results.
+        plan: what is studied, as JSON values; equal for studies that may share results.
 
     Raises:
         StudyError: if the directory holds the study of another plan, or something else, or cannot be made.
@@ -208,10 +176,10 @@ def carry_out(
     total: int | None = None,
     progress: Callable[[StudyProgress], None] | None = None,
 ) -> Iterator[TaskResult]:
-    """The results of tasks, in any order; each is kept before it is handed out, and no kept task is run.
+    """The results of tasks, in any order; each is kept before it is yielded, and no kept task is run.
 
     Whatever ends it early, such as Ctrl-C, leaves in the store what was done; called again with the same
-    tasks it hands out the same results as if it had not been interrupted.
+    tasks it gives the same results as if it had not been interrupted.
 
     Args:
         tasks: taken from their iterator as they are needed.
@@ -228,7 +196,7 @@ def carry_out(
 
     def missing() -> Iterator[Task]:
         for task in tasks:
-            # asked late, so what another process has done meanwhile is not done again
+            # looked up late, so that what another process has done meanwhile is not done again
             result = None if store is None else store.get(task.id)
             if result is None:
                 yield task
@@ -254,6 +222,64 @@ def carry_out(
         report()
         yield result
     yield from from_store()
+
+
+@dataclass
+class Runs:
+    """Carries out the tasks of a study a batch at a time; progress counts those of all batches so far.
+
+    Attributes:
+        executor: where they are carried out.
+        store: where results are kept; None: nowhere.
+        progress: called after each result.
+        done: tasks whose results are there.
+        kept: how many of them were done before.
+    """
+
+    executor: Executor
+    store: Store | None
+    progress: Callable[[StudyProgress], None] | None
+    done: int = 0
+    kept: int = 0
+
+    def carry_out(self, tasks: Iterable[Task], total: int | None) -> Iterator[TaskResult]:
+        """The results of a batch, as from the function `carry_out`; `total` is the number of all tasks."""
+        done, kept = self.done, self.kept
+
+        def report(batch: StudyProgress) -> None:
+            self.done, self.kept = done + batch.done, kept + batch.kept
+            if self.progress is not None:
+                self.progress(StudyProgress(self.done, self.kept, total))
+
+        yield from carry_out(tasks, self.executor, store=self.store, progress=report)
+
+
+def write_study(
+    directory: str | os.PathLike[str], tables: Mapping[str, pl.DataFrame], document: Mapping[str, Any]
+) -> Path:
+    """Write tables as Parquet and a document as JSON, each file whole or not at all, the document last.
+
+    Raises:
+        StudyError: if they cannot be written.
+    """
+    if not os.fspath(directory):
+        raise StudyError("the name of the study directory is empty")
+    target = Path(directory).resolve()
+    contents = {f"{name}.parquet": parquet(table) for name, table in tables.items()}
+    contents[STUDY] = json_text(document).encode()
+    try:
+        for name, content in contents.items():
+            write_whole(target / name, content)
+    except OSError as error:
+        raise StudyError(f"cannot write the study {directory}: {error.strerror or error}") from error
+    return target
+
+
+def parquet(table: pl.DataFrame) -> bytes:
+    """A table as the content of a file."""
+    content = io.BytesIO()
+    table.rechunk().write_parquet(content, compression="zstd")
+    return content.getvalue()
 
 
 def _begin(target: Path, plan: Mapping[str, Any]) -> None:

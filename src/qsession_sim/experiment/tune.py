@@ -2,47 +2,167 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
+from qsession_sim.errors import StudyError
 from qsession_sim.experiment.commands import replicate_command
-from qsession_sim.experiment.executors import Executor, as_executor
+from qsession_sim.experiment.executors import as_executor
+from qsession_sim.experiment.findings import Confirmation, Evaluation, TuningFindings
 from qsession_sim.experiment.metrics import metric_name
-from qsession_sim.experiment.plans import Plan, Source, make_plan
-from qsession_sim.experiment.search import MEMBERS, Merit, Values, best, fewest_evaluations, front, search
-from qsession_sim.experiment.store import Store, StudyProgress, carry_out, open_store
-from qsession_sim.experiment.studies import AS_IT_STANDS
-from qsession_sim.experiment.tasks import Configuration, whole_number
-from qsession_sim.experiment.tuning import (
-    METHOD,
-    Confirmation,
+from qsession_sim.experiment.options import TuneOptions, with_options
+from qsession_sim.experiment.plan import AS_IT_STANDS, Source, StudyPlan, make_plan
+from qsession_sim.experiment.search import (
+    MEMBERS,
     Constraint,
-    Evaluation,
     Means,
+    Merit,
     Objective,
-    Tuning,
+    Values,
+    best,
+    fewest_evaluations,
+    front,
     read_constraint,
     read_objective,
+    search,
     trade_off_metrics,
 )
+from qsession_sim.experiment.store import Runs, open_store, parquet
+from qsession_sim.experiment.tasks import Configuration, whole_number
 from qsession_sim.experiment.variations import Range, read_ranges, written_range
-from qsession_sim.queueing.statistics import mean_interval
+from qsession_sim.files import write_whole
+from qsession_sim.queueing.statistics import Interval, mean_interval
+from qsession_sim.results.bundle import json_text
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
 
 DEFAULT_REPLICATIONS: Final = 10
 """Workloads of each evaluation."""
 
 DEFAULT_GENERATIONS: Final = 10
-"""Of the search, where nobody says how many evaluations there may be."""
+"""Of the search, by default."""
+
+DOCUMENT: Final = "tuning.json"
+TABLE: Final = "evaluations.parquet"
+FIGURE: Final = "trade_off.svg"
+
+METHOD: Final = (
+    "differential evolution (scipy.optimize.differential_evolution); the mean of each metric over the same "
+    "workloads for all settings; what misses a constraint never wins; the best settings and the scenario as "
+    "it stands simulated again on as many new workloads, with 95 % intervals (Student's t) of means and of "
+    "paired differences"
+)
 
 Observed = dict[str, list[float | None]]
 """Of each metric, one value for each replication."""
 
 
+@dataclass(frozen=True, repr=False)
+class Tuning(TuningFindings):
+    """What a search has shown, with its table, figure and files; attributes as in `TuningFindings`."""
+
+    def __repr__(self) -> str:
+        best = None if self.best is None else " ".join(self.best.settings)
+        return f"Tuning(best={best!r}, {len(self.evaluations)} evaluations of {self.objective.metric!r})"
+
+    def table(self) -> pl.DataFrame:
+        """All evaluations, one row each: `evaluation`, `settings`, the values by path, the metrics by name,
+        `feasible`, `on_front` and `best`. Durations are microseconds."""
+        import polars as pl
+
+        rows = self.evaluations
+        values = {one.path: [row.values[index] for row in rows] for index, one in enumerate(self.ranges)}
+        return pl.DataFrame(
+            {
+                "evaluation": list(range(len(rows))),
+                "settings": [" ".join(row.settings) for row in rows],
+                **values,
+                **{
+                    name: pl.Series([row.means[name] for row in rows], dtype=pl.Float64)
+                    for name in self.baseline
+                },
+                "feasible": [row.feasible for row in rows],
+                "on_front": [row.on_front for row in rows],
+                "best": [row is self.best for row in rows],
+            }
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as JSON values, in full precision."""
+        return {
+            "scenario": self.scenario,
+            "method": METHOD,
+            "objective": {"metric": self.objective.metric, "direction": self.objective.direction},
+            "constraints": [
+                {"text": one.text, "metric": one.metric, "sign": one.sign, "limit": one.limit(self.baseline)}
+                for one in self.constraints
+            ],
+            "seed": self.seed,
+            "replications": self.replications,
+            "baseline": dict(self.baseline),
+            "best": None if self.best is None else _evaluation_json(self.best),
+            "confirmation": {
+                "seed": self.seed + 1,
+                "metrics": {one.metric: _confirmation_json(one) for one in self.confirmation},
+                "commands": dict(self.commands),
+            },
+            "trade_off": [_evaluation_json(one) for one in self.front()],
+            "evaluations": [_evaluation_json(one) for one in self.evaluations],
+        }
+
+    def figure(self) -> Figure:
+        """The trade-off curve: the objective over the first constrained metric, or over the first setting.
+        Times are in seconds.
+
+        Raises:
+            StudyError: if matplotlib is not installed.
+        """
+        from qsession_sim.report.figures import draw_trade_off
+
+        return draw_trade_off(self)
+
+    def save(self, directory: str | os.PathLike[str]) -> Path:
+        """Write `tuning.json`, `evaluations.parquet` and, with matplotlib, `trade_off.svg` to a directory.
+
+        Raises:
+            StudyError: if they cannot be written.
+        """
+        target = Path(directory)
+        try:
+            files = {
+                DOCUMENT: json_text(self.to_dict()).encode(),
+                TABLE: parquet(self.table()),
+                **self._drawn(),
+            }
+            for name, written in files.items():
+                write_whole(target / name, written)
+        except OSError as error:
+            raise StudyError(f"cannot write {directory}: {error.strerror or error}") from error
+        return target
+
+    def _drawn(self) -> dict[str, bytes]:
+        try:
+            import matplotlib as mpl
+        except ImportError:
+            return {}
+        content = io.BytesIO()
+        with mpl.rc_context():
+            mpl.rcdefaults()  # whatever the user's settings are
+            mpl.rcParams["svg.hashsalt"] = "qsession-sim"  # else the names inside the file are random
+            self.figure().savefig(content, format="svg", metadata={"Date": None, "Creator": "qsession-sim"})
+        return {FIGURE: content.getvalue()}
+
+
+@with_options(TuneOptions)
 def tune(
     source: Source,
     vary: Sequence[str],
@@ -54,14 +174,7 @@ def tune(
     replications: int = DEFAULT_REPLICATIONS,
     evaluations: int | None = None,
     policy: str | None = None,
-    hold: str | None = None,
-    routing: str | None = None,
-    seed: int | None = None,
-    overrides: Sequence[str] = (),
-    skip_bad_lines: bool = False,
-    executor: Executor | None = None,
-    directory: str | os.PathLike[str] | None = None,
-    progress: Callable[[StudyProgress], None] | None = None,
+    **options: Unpack[TuneOptions],
 ) -> Tuning:
     """Find the best value of one or two settings of a scenario.
 
@@ -83,28 +196,21 @@ def tune(
         replications: workloads of each evaluation, and new ones of the confirmation; at least 2.
         evaluations: at most so many candidates; by default ten generations of 8 (one setting) or 16 (two).
         policy: queue policy, as text; by default the scenario's.
-        hold: name of the hold policy; by default the scenario's.
-        routing: name of the routing policy; by default the scenario's.
-        seed: by default the scenario's.
-        overrides: `PATH=VALUE` settings, as for `--set`.
-        skip_bad_lines: as for `load_scenario`.
-        executor: where runs are carried out; by default in this process.
-        directory: of the study: finished runs are kept there, and not run again.
-        progress: called after each run; the total is the largest number of runs that there can be.
+        **options: those of `TuneOptions`; `progress` is given the largest number of runs that there can be.
 
     Raises:
         ScenarioError: if the scenario cannot be used with a value of a range.
         PolicyError: if there is no such policy.
-        StudyError: if what is asked makes no sense, or the directory is not that of this study.
+        StudyError: if the question or the options make no sense, or the directory is another study's.
 
     Example:
         >>> jobs = [{"id": "a", "at": "0s", "account": "lab", "qpu_time": "1s"}]
-        >>> found = tune(
+        >>> tuning = tune(
         ...     {"workload": [{"kind": "explicit", "name": "all", "jobs": jobs}]},
         ...     ["workload.all.jobs.a.qpu_time=1s..9s"], maximise="mean_turnaround",
         ...     subject_to=["mean_turnaround <= 5s"], replications=2,
         ... )
-        >>> found.best.settings
+        >>> tuning.best.settings
         ('workload.all.jobs.a.qpu_time=5s',)
     """
     ranges = read_ranges(vary)
@@ -114,20 +220,20 @@ def tune(
         tuple(map(read_constraint, subject_to)),
         whole_number(replications, "replications", 2),
         _most_evaluations(evaluations, len(ranges)),
-        Configuration(AS_IT_STANDS, policy, hold, routing),
+        Configuration(AS_IT_STANDS, policy, options["hold"], options["routing"]),
     )
     wanted = trade_off_metrics(question.objective, question.constraints)
     plan = make_plan(
         source,
-        seed=seed,
-        overrides=overrides,
-        skip_bad_lines=skip_bad_lines,
+        seed=options["seed"],
+        overrides=options["overrides"],
+        skip_bad_lines=options["skip_bad_lines"],
         metrics=list(dict.fromkeys((*wanted, *metrics))),
     )
+    directory = options["directory"]
     store = None if directory is None else open_store(directory, {**plan.describe(), **question.describe()})
-    runs = _Runs(question, as_executor(executor), store, progress)
-    found = _search(question, plan, runs)
-    return _confirmed(found, question, plan, runs)
+    runs = Runs(as_executor(options["executor"]), store, options["progress"])
+    return _confirmed(_search(question, plan, runs), question, plan, runs)
 
 
 @dataclass(frozen=True)
@@ -151,7 +257,7 @@ class _Question:
         return replace(self.baseline, name=" ".join(settings), overrides=settings)
 
     def describe(self) -> dict[str, Any]:
-        """What is asked beside the plan, as JSON values."""
+        """What is asked in addition to the plan, as JSON values."""
         policies = {name: getattr(self.baseline, name) for name in ("policy", "hold", "routing")}
         return {
             "tune": list(map(written_range, self.ranges)),
@@ -164,55 +270,37 @@ class _Question:
         }
 
 
-@dataclass
-class _Runs:
-    """Carries out runs batch by batch; what is told of progress counts all of them."""
-
-    question: _Question
-    executor: Executor
-    store: Store | None
-    progress: Callable[[StudyProgress], None] | None
-    done: int = 0
-    kept: int = 0
-    _latest: StudyProgress = field(default_factory=lambda: StudyProgress(0, 0, None))
-
-    def observe(self, plan: Plan, configurations: Sequence[Configuration]) -> list[Observed]:
-        """Simulate each configuration on every replication of a plan."""
-        count = self.question.replications
-        names = list(map(metric_name, plan.metrics))
-        observed: dict[str, Observed] = {
-            one.name: {name: [None] * count for name in names} for one in configurations
-        }
-        tasks = plan.tasks(configurations, range(count))
-        for result in carry_out(tasks, self.executor, store=self.store, progress=self._report):
-            for name in names:
-                observed[result.configuration][name][result.replication] = result.metrics[name]
-        self.done, self.kept = self.done + self._latest.done, self.kept + self._latest.kept
-        return [observed[one.name] for one in configurations]
-
-    def _report(self, progress: StudyProgress) -> None:
-        self._latest = progress
-        if self.progress is not None:
-            # the search, the baseline, and both ends of the confirmation
-            most = self.question.replications * (self.question.evaluations + 3)
-            self.progress(StudyProgress(self.done + progress.done, self.kept + progress.kept, most))
+def _observe(
+    runs: Runs, question: _Question, plan: StudyPlan, configurations: Sequence[Configuration]
+) -> list[Observed]:
+    """Simulate each configuration on every replication of a plan."""
+    count = question.replications
+    most = count * (question.evaluations + 3)  # the search, the baseline, and both ends of the confirmation
+    names = list(map(metric_name, plan.metrics))
+    observed: dict[str, Observed] = {
+        one.name: {name: [None] * count for name in names} for one in configurations
+    }
+    for result in runs.carry_out(plan.tasks(configurations, range(count)), most):
+        for name in names:
+            observed[result.configuration][name][result.replication] = result.metrics[name]
+    return [observed[one.name] for one in configurations]
 
 
-def _search(question: _Question, plan: Plan, runs: _Runs) -> Tuning:
+def _search(question: _Question, plan: StudyPlan, runs: Runs) -> Tuning:
     """The evaluations, and the best of them."""
-    baseline = _means(runs.observe(plan, [question.baseline])[0])
+    baseline = _means(_observe(runs, question, plan, [question.baseline])[0])
     for constraint in question.constraints:
         constraint.limit(baseline)  # before the search: the bound exists
     means: dict[Values, Means] = {}
 
     def evaluate(points: Sequence[Values]) -> list[Merit]:
-        observed = runs.observe(plan, list(map(question.configuration, points)))
+        observed = _observe(runs, question, plan, list(map(question.configuration, points)))
         means.update(zip(points, map(_means, observed), strict=True))
         return [_merit(question, means[values], baseline) for values in points]
 
-    found = search(question.ranges, evaluate, evaluations=question.evaluations, seed=plan.seed)
-    chosen = best(found)
-    evaluations = _evaluations(question, found, means)
+    merits = search(question.ranges, evaluate, evaluations=question.evaluations, seed=plan.seed)
+    chosen = best(merits)
+    evaluations = _evaluations(question, merits, means)
     return Tuning(
         scenario=plan.scenario.origin,
         ranges=question.ranges,
@@ -234,32 +322,27 @@ def _merit(question: _Question, means: Means, baseline: Means) -> Merit:
 
 
 def _evaluations(
-    question: _Question, found: dict[Values, Merit], means: dict[Values, Means]
+    question: _Question, merits: dict[Values, Merit], means: dict[Values, Means]
 ) -> dict[Values, Evaluation]:
     wanted = trade_off_metrics(question.objective, question.constraints)
-    whole = [values for values in found if all(means[values][metric] is not None for metric in wanted)]
+    whole = [values for values in merits if all(means[values][metric] is not None for metric in wanted)]
     places = [[sign * (means[values][metric] or 0.0) for metric, sign in wanted.items()] for values in whole]
     on_front = {values for values, there in zip(whole, front(places), strict=True) if there}
     return {
         values: Evaluation(
             values, question.settings(values), means[values], merit.feasible, values in on_front
         )
-        for values, merit in found.items()
+        for values, merit in merits.items()
     }
 
 
-def _confirmed(
-    found: Tuning,
-    question: _Question,
-    plan: Plan,
-    runs: _Runs,
-) -> Tuning:
-    """The best settings beside the scenario as it stands, on workloads of the next seed."""
-    if found.best is None:
-        return found
+def _confirmed(tuning: Tuning, question: _Question, plan: StudyPlan, runs: Runs) -> Tuning:
+    """The best settings compared with the scenario as it stands, on workloads of the next seed."""
+    if tuning.best is None:
+        return tuning
     fresh = replace(plan, seed=plan.seed + 1)
-    chosen = question.configuration(found.best.values)
-    baseline, better = runs.observe(fresh, [question.baseline, chosen])
+    chosen = question.configuration(tuning.best.values)
+    baseline, better = _observe(runs, question, fresh, [question.baseline, chosen])
     limits = _means(baseline)
     reports = [
         _confirmation(name, baseline[name], better[name], question, limits)
@@ -279,7 +362,7 @@ def _confirmed(
         for name, configuration in (("baseline", question.baseline), ("best", chosen))
         if file is not None
     }
-    return replace(found, confirmation=tuple(reports), commands=commands)
+    return replace(tuning, confirmation=tuple(reports), commands=commands)
 
 
 def _confirmation(
@@ -316,3 +399,25 @@ def _most_evaluations(wanted: int | None, settings: int) -> int:
     if wanted is None:
         return DEFAULT_GENERATIONS * MEMBERS[settings]
     return whole_number(wanted, "evaluations", fewest_evaluations(settings))
+
+
+def _evaluation_json(one: Evaluation) -> dict[str, Any]:
+    return {
+        "settings": list(one.settings),
+        "means": dict(one.means),
+        "feasible": one.feasible,
+        "on_front": one.on_front,
+    }
+
+
+def _confirmation_json(one: Confirmation) -> dict[str, Any]:
+    def written(interval: Interval) -> dict[str, float]:
+        return {"mean": interval.estimate, "low": interval.low, "high": interval.high}
+
+    return {
+        "baseline": written(one.baseline),
+        "best": written(one.best),
+        "difference": written(one.difference),
+        "change": one.change,
+        "keeps_constraints": one.keeps,
+    }

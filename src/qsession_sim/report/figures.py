@@ -1,4 +1,4 @@
-"""Figures of a study; matplotlib is imported when the first is drawn."""
+"""Figures of studies and of tuning; matplotlib is imported when the first is drawn."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from qsession_sim.units import SECOND, parse_duration
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from qsession_sim.experiment.study import Study
-    from qsession_sim.experiment.tuning import Constraint, Evaluation, Tuning
-
+    from qsession_sim.experiment.findings import Evaluation, StudyFindings, TuningFindings
+    from qsession_sim.experiment.search import Constraint
 
 _COLOUR: Final = "#0b5fa5"
 _COLOURS: Final = (_COLOUR, "#c8553d", "#3a7d44", "#7b5ea7", "#c99700", "#5b6770")
@@ -23,7 +22,7 @@ _POINTS: Final[dict[str, Any]] = {"fmt": "o", "capsize": 3}
 _MOST_NAMES: Final = 40
 
 
-def draw_metric(study: Study, metric: str) -> Figure:
+def draw_means(study: StudyFindings, metric: str) -> Figure:
     """The means of a metric with their intervals: over the setting if one with numbers is varied, else one
     line a configuration. Times are in seconds.
 
@@ -31,20 +30,20 @@ def draw_metric(study: Study, metric: str) -> Figure:
         StudyError: if matplotlib is not installed.
     """
     name, scale = _axis(metric, study.unit_of(metric))
-    found = [
+    drawn = [
         (configuration, study.estimates[configuration.name, metric])
         for configuration in study.in_order
         if study.estimates[configuration.name, metric].mean is not None
     ]
-    means = [(one.mean or 0.0) / scale for _, one in found]
-    errors = [0.0 if one.interval is None else one.interval.half_width / scale for _, one in found]
+    means = [(one.mean or 0.0) / scale for _, one in drawn]
+    errors = [0.0 if one.interval is None else one.interval.half_width / scale for _, one in drawn]
     setting = _only_setting(study)
-    height = 4.0 if setting else min(1.5 + 0.35 * len(found), 1.5 + 0.35 * _MOST_NAMES)
+    height = 4.0 if setting else min(1.5 + 0.35 * len(drawn), 1.5 + 0.35 * _MOST_NAMES)
     figure, axes = _figure(height)
     if setting is not None:
         label, places = setting
-        points = list(zip((one for one, _ in found), means, errors, strict=True))
-        policies = list(dict.fromkeys(one.policy for one, _ in found))
+        points = list(zip((one for one, _ in drawn), means, errors, strict=True))
+        policies = list(dict.fromkeys(one.policy for one, _ in drawn))
         for policy, colour in zip(policies, cycle(_COLOURS), strict=False):
             of_policy = [
                 (places[one.name], mean, error) for one, mean, error in points if one.policy == policy
@@ -57,32 +56,32 @@ def draw_metric(study: Study, metric: str) -> Figure:
         if 0 < LOGARITHMIC_FROM * min(places.values()) <= max(places.values()):
             _make_logarithmic(axes)
     else:
-        axes.errorbar(means, range(len(found)), xerr=errors, color=_COLOUR, **_POINTS)
-        axes.set(xlabel=name, ylim=(max(len(found), 1) - 0.5, -0.5))
-        if len(found) <= _MOST_NAMES:
-            axes.set_yticks(range(len(found)), [one.name for one, _ in found])
+        axes.errorbar(means, range(len(drawn)), xerr=errors, color=_COLOUR, **_POINTS)
+        axes.set(xlabel=name, ylim=(max(len(drawn), 1) - 0.5, -0.5))
+        if len(drawn) <= _MOST_NAMES:
+            axes.set_yticks(range(len(drawn)), [one.name for one, _ in drawn])
     axes.set_title(f"{100 * study.level:.4g} % confidence intervals", fontsize=9)
     return figure
 
 
-def draw_trade_off(found: Tuning) -> Figure:
+def draw_trade_off(tuning: TuningFindings) -> Figure:
     """What was tried, and the trade-off: the objective over the first constrained metric, with its bound, or
     over the first setting. Times are in seconds.
 
     Raises:
         StudyError: if matplotlib is not installed.
     """
-    objective, constrained = found.objective.metric, _constrained(found)
+    objective, constrained = tuning.objective.metric, _constrained(tuning)
     up_name, up = _axis(objective, metric_unit(objective))
     figure, axes = _figure(4.0)
     if constrained is None:
-        setting = found.ranges[0]
+        setting = tuning.ranges[0]
         across_name, across = _axis(setting.path, "us" if setting.kind == "duration" else None)
         if setting.logarithmic:
             _make_logarithmic(axes)
     else:
         across_name, across = _axis(constrained.metric, metric_unit(constrained.metric))
-        limit = constrained.limit(found.baseline) / across
+        limit = constrained.limit(tuning.baseline) / across
         axes.axvline(limit, color="#b00020", linestyle=":", linewidth=1, label="bound")
 
     def place(one: Evaluation) -> tuple[float, float] | None:
@@ -91,10 +90,10 @@ def draw_trade_off(found: Tuning) -> Figure:
         return None if right is None or height is None else (right / across, height / up)
 
     for kind, chosen, style in (
-        ("misses a constraint", [one for one in found.evaluations if not one.feasible], ("x", "#b00020", 5)),
-        ("tried", [one for one in found.evaluations if one.feasible], ("o", "#9aa5b1", 5)),
-        ("trade-off", found.front(), (".-", _COLOUR, 5)),
-        ("best", [] if found.best is None else [found.best], ("*", "#3a7d44", 12)),
+        ("misses a constraint", [one for one in tuning.evaluations if not one.feasible], ("x", "#b00020", 5)),
+        ("tried", [one for one in tuning.evaluations if one.feasible], ("o", "#9aa5b1", 5)),
+        ("trade-off", tuning.front(), (".-", _COLOUR, 5)),
+        ("best", [] if tuning.best is None else [tuning.best], ("*", "#3a7d44", 12)),
     ):
         places = sorted(spot for spot in map(place, chosen) if spot is not None)
         if places:
@@ -122,9 +121,9 @@ def _axis(name: str, unit: str | None) -> tuple[str, int]:
     return f"{name} [{unit}]" if unit else name, 1
 
 
-def _constrained(found: Tuning) -> Constraint | None:
+def _constrained(tuning: TuningFindings) -> Constraint | None:
     """The first constraint on another metric than the objective."""
-    return next((one for one in found.constraints if one.metric != found.objective.metric), None)
+    return next((one for one in tuning.constraints if one.metric != tuning.objective.metric), None)
 
 
 def _make_logarithmic(axes: Any) -> None:
@@ -135,7 +134,7 @@ def _make_logarithmic(axes: Any) -> None:
     axes.xaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
 
 
-def _only_setting(study: Study) -> tuple[str, dict[str, float]] | None:
+def _only_setting(study: StudyFindings) -> tuple[str, dict[str, float]] | None:
     """The label of the only setting that is varied, and its value in each configuration, times in seconds;
     None if they are no numbers."""
     if len(study.paths) != 1:

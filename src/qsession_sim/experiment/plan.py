@@ -1,4 +1,4 @@
-"""Plans: from a scenario and the ways to set it up to tasks."""
+"""The plan of a study: from a scenario and the ways to set it up to tasks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,13 @@ from qsession_sim.units import parse_duration
 Source = str | Path | Mapping[str, Any] | Scenario
 """A scenario: the path of a file, a mapping of the same shape, or a loaded one."""
 
+Policy = str | Mapping[str, Any] | PolicyFunction
+"""A queue policy: a name or `file.py:function`, a mapping with a name and parameters, or a function."""
+
 MSER5: Final = "mser5"
+
+AS_IT_STANDS: Final = "as it stands"
+"""The name of a configuration without policies of its own."""
 
 _KEPT: Final = 4096
 """Configurations whose resolved forms are kept; of more than that tasks come in blocks of so many."""
@@ -47,8 +53,8 @@ class _Prepared:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Makes the tasks of a study; `make_plan` makes one.
+class StudyPlan:
+    """What each run of a study is made from; `make_plan` makes one.
 
     Attributes:
         scenario: with the settings that all configurations share.
@@ -74,14 +80,14 @@ class Plan:
     warm_up_of: Configuration | None = None
 
     def __post_init__(self) -> None:
-        # kept while the study runs: a configuration is asked for once for every replication
+        # kept while the study runs: every replication needs each configuration again
         kept = _KEPT if self.warm_up_of is None else _KEPT + 1
         object.__setattr__(self, "_prepared", lru_cache(maxsize=kept)(self._prepare))
 
     def tasks(self, configurations: Iterable[Configuration], replications: Sequence[int]) -> Iterator[Task]:
-        """The tasks of replications, each through all configurations, made when they are asked for.
+        """The tasks of replications, each through all configurations, made as they are taken.
 
-        Of very many configurations one block after the other, so that each is resolved once.
+        Very many configurations come in blocks, so that each is resolved once.
 
         Raises:
             ScenarioError: if the scenario cannot be used with the settings of a configuration.
@@ -144,7 +150,7 @@ class Plan:
         }
 
     def describe(self) -> dict[str, Any]:
-        """What is studied, as JSON values: the same for studies that may share results."""
+        """What is studied, as JSON values; equal for studies that may share results."""
         return {
             "scenario": self.scenario.dump(),
             "seed": self.seed,
@@ -201,7 +207,7 @@ def make_plan(
     functions: Mapping[str, Reference] | None = None,
     warm_up: str | None = None,
     batches: int = 0,
-) -> Plan:
+) -> StudyPlan:
     """Read and check what all configurations share.
 
     Args:
@@ -219,8 +225,8 @@ def make_plan(
         ScenarioError: if the scenario cannot be used.
         StudyError: if a metric does not exist, or has no batch means.
     """
-    found = warm_up == MSER5
-    if warm_up is not None and not found:
+    by_mser5 = warm_up == MSER5
+    if warm_up is not None and not by_mser5:
         _check_warm_up(warm_up)
         overrides = (*overrides, f"warm_up={warm_up}")
     settings = [part for override in overrides for part in ("--set", override)]
@@ -232,12 +238,12 @@ def make_plan(
     chosen = as_metrics(("mean_waiting", "mean_turnaround") if batches and metrics is None else metrics)
     if batches:
         check_batched(chosen)
-    return Plan(
+    return StudyPlan(
         scenario,
         scenario.resolved.seed,
         chosen,
         dict(functions or {}),
-        "mser5" if found else "scenario",
+        "mser5" if by_mser5 else "scenario",
         batches,
         _file_of(source),
         (*settings, *(["--skip-bad-lines"] if skip_bad_lines else ())),
@@ -254,7 +260,7 @@ def _check_warm_up(text: str) -> None:
 
 
 def configurations_of(
-    policies: Iterable[str | Mapping[str, Any] | PolicyFunction | Configuration],
+    policies: Iterable[Policy | Configuration],
     *,
     hold: str | None = None,
     routing: str | None = None,
@@ -296,9 +302,9 @@ def configurations_of(
             name = _name_of(policy, functions)
             made.append(Configuration(name, name, hold, routing))
     names = [configuration.name for configuration in made]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise StudyError(f"two policies are called {twice[0]!r}; give each one once, or another name")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise StudyError(f"two policies are called {twice!r}; give each one once, or another name")
     if not made:
         raise StudyError("a study needs at least one policy, such as 'fifo'")
     return tuple(made), functions
@@ -327,14 +333,12 @@ def _user_policy(name: str) -> Reference | None:
     """A policy that is not built in, as workers find it."""
     if name in QUEUE_POLICIES:
         return None
-    found = _existing_policy(name)
-    if ":" in name:
-        return named_reference(name)
-    return reference_to(found.function, name)
+    policy = _existing_policy(name)
+    return named_reference(name) if ":" in name else reference_to(policy.function, name)
 
 
 def _existing_policy(name: str) -> UserPolicy:
-    found = find_user_policy(name)
-    if found is None:
+    policy = find_user_policy(name)
+    if policy is None:
         raise PolicyError(f"no queue policy is called {name!r}; {hint(name, QUEUE_POLICY_NAMES)}")
-    return found
+    return policy

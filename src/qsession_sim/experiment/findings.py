@@ -1,0 +1,371 @@
+"""What many runs have shown: estimates of a study and, in words, how they were made; the best of a search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from qsession_sim.errors import StudyError
+from qsession_sim.experiment.estimates import Estimate, Precision, estimate, with_holm
+from qsession_sim.experiment.metrics import Value, metric_name, metric_unit
+from qsession_sim.experiment.options import DEFAULT_LEVEL
+from qsession_sim.experiment.plan import StudyPlan
+from qsession_sim.experiment.search import Constraint, Means, Objective, Values
+from qsession_sim.experiment.tasks import Configuration, TaskResult
+from qsession_sim.experiment.variations import Range
+from qsession_sim.queueing.statistics import Interval, autocorrelation
+from qsession_sim.units import SECOND, format_duration
+
+
+@dataclass(frozen=True)
+class StudyFindings:
+    """What replications of one or several configurations have shown.
+
+    Attributes:
+        kind: the function that was called.
+        plan: what each run measures.
+        configurations: what is compared, in order.
+        replications: how many of each.
+        results: by name of the configuration and number of the replication.
+        baseline: name of the configuration that the others are compared with; None: they are not.
+        level: of the intervals, above 0 and below 1.
+        rule: why it stopped; None: after a fixed number of replications.
+        paths: what a sweep varies.
+        sampling: how a sweep chose its points; empty otherwise.
+        asked: what was compared, as the plan of a study directory has it.
+    """
+
+    kind: Literal["replicate", "compare", "sweep"]
+    plan: StudyPlan
+    configurations: tuple[Configuration, ...]
+    replications: int
+    results: Mapping[tuple[str, int], TaskResult]
+    baseline: str | None = None
+    level: float = DEFAULT_LEVEL
+    rule: Precision | None = None
+    paths: tuple[str, ...] = ()
+    sampling: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics."""
+        return self.plan.metric_names
+
+    def settings_of(self, configuration: Configuration) -> list[str]:
+        """The values of what a sweep varies, in the order of `paths`."""
+        varied = dict(setting.split("=", 1) for setting in configuration.overrides)
+        return [varied[path] for path in self.paths]
+
+    def unit_of(self, metric: str) -> str | None:
+        """The unit of a metric, by its name; see `metric_unit`."""
+        return next(metric_unit(one) for one in self.plan.metrics if metric_name(one) == metric)
+
+    def is_significant(self, one: Estimate) -> bool | None:
+        """Whether it differs from the baseline after Holm's correction; None without a comparison."""
+        return None if one.adjusted_p_value is None else one.adjusted_p_value <= 1 - self.level
+
+    @property
+    def in_order(self) -> Sequence[Configuration]:
+        """The configurations as they are shown: the points of a grid by their values, each setting's
+        in the order in which they were given."""
+        if self.sampling != "grid":
+            return self.configurations
+        ranks: list[dict[str, int]] = [{} for _ in self.paths]
+        for one in self.configurations:
+            for rank, value in zip(ranks, self.settings_of(one), strict=True):
+                rank.setdefault(value, len(rank))
+
+        def place(one: Configuration) -> list[int]:
+            return [rank[value] for rank, value in zip(ranks, self.settings_of(one), strict=True)]
+
+        return sorted(self.configurations, key=place)
+
+    def observations(self, configuration: str, metric: str) -> Sequence[Value]:
+        """The values of a metric by replication, or by batch of one long run; None: it does not exist there.
+
+        Raises:
+            StudyError: if there is no such configuration or metric.
+        """
+        if metric not in self.metrics or (configuration, 0) not in self.results:
+            raise StudyError(f"the study has no metric {metric!r} of a configuration {configuration!r}")
+        if self.plan.batches:
+            return self.results[configuration, 0].batches[metric]
+        return [self.results[configuration, number].metrics[metric] for number in range(self.replications)]
+
+    @cached_property
+    def estimates(self) -> dict[tuple[str, str], Estimate]:
+        """All estimates, by the names of configuration and metric; p-values are adjusted over all of them."""
+        estimates = {}
+        for configuration in self.configurations:
+            for metric in self.metrics:
+                compared = self.baseline is not None and configuration.name != self.baseline
+                estimates[configuration.name, metric] = estimate(
+                    self.observations(configuration.name, metric),
+                    self.observations(str(self.baseline), metric) if compared else None,
+                    self.level,
+                )
+        return with_holm(estimates)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the rule for stopping holds; True without one."""
+        rule = self.rule
+        if rule is None:
+            return True
+        return all(
+            rule.holds(self.estimates[configuration.name, rule.metric].interval)
+            for configuration in self.configurations
+        )
+
+    @property
+    def method(self) -> tuple[str, ...]:
+        """How it was done, one sentence each."""
+        return (
+            *_workloads(self),
+            *_intervals(self),
+            *_equal(self),
+            *_stopping(self),
+            *_warm_up(self),
+            *_missing(self),
+        )
+
+    @property
+    def summary_text(self) -> str:
+        """Means with intervals, and differences to the baseline, one line each; then the method."""
+        lines = []
+        for metric in self.plan.metrics:
+            name, unit = metric_name(metric), metric_unit(metric)
+            lines.append(f"{name} [{'s' if unit == 'us' else unit}]" if unit else name)
+            scale = SECOND if unit == "us" else 1
+            lines += [f"  {one.name}: {_line(self, one.name, name, scale)}" for one in self.configurations]
+        return "\n".join((*lines, "", *self.method)) + "\n"
+
+
+_SAMPLINGS: Final = {
+    "grid": "all combinations of the values (a grid)",
+    "random": "independent uniform points",
+    "latin_hypercube": "a Latin hypercube",
+}
+
+
+def _line(study: StudyFindings, configuration: str, metric: str, scale: int) -> str:
+    one = study.estimates[configuration, metric]
+    if one.mean is None:
+        return "does not exist in any run"
+    text = f"{one.mean / scale:.4g}"
+    if one.interval is not None:
+        text += f" ± {one.interval.half_width / scale:.2g}"
+    if one.difference is None:
+        return text
+    text += f", difference {one.difference / scale:+.4g}"
+    if one.difference_interval is not None:
+        text += f" ± {one.difference_interval.half_width / scale:.2g}"
+    if one.relative_change is not None:
+        text += f" ({100 * one.relative_change:+z.1f} %)"
+    significant = study.is_significant(one)
+    return text if significant is None else f"{text}, {'significant' if significant else 'not significant'}"
+
+
+def _workloads(study: StudyFindings) -> Iterator[str]:
+    if study.sampling:
+        yield f"The settings are {_SAMPLINGS[study.sampling]}: {len(study.configurations)} configurations."
+    if study.plan.batches:
+        yield f"One run of each configuration, on one workload (seed {study.plan.seed})."
+        return
+    count = study.replications
+    runs = "1 replication" if count == 1 else f"{count} independent replications"
+    same = "with a workload that all configurations see"
+    if not _same_jobs(study):
+        same = "from the same random numbers in all configurations"
+    seen = f", each {same}" if len(study.configurations) > 1 else ""
+    yield f"{runs} (seed {study.plan.seed}){seen}."
+
+
+def _intervals(study: StudyFindings) -> Iterator[str]:
+    level = f"{100 * study.level:.4g} %"
+    if study.plan.batches:
+        yield (
+            f"Intervals of means: {level}, from the means of {study.plan.batches} batches of "
+            f"successive jobs, Student's t."
+        )
+        yield from _correlation(study)
+    elif study.replications > 1:
+        yield f"Intervals of means: {level}, mean ± t s / sqrt(n) of n replications, Student's t with n - 1."
+    compared = sum(one.p_value is not None for one in study.estimates.values())
+    if compared:
+        where = "on the same workload" if _same_jobs(study) else "of one replication"
+        holm = f" with Holm's correction for all {compared} comparisons" if compared > 1 else ""
+        yield (
+            f"Differences to {study.baseline}: by pairs {where}, with intervals of the same "
+            f"kind, one by one; significant by the paired t-test{holm} at {100 * (1 - study.level):.4g} %."
+        )
+
+
+def _equal(study: StudyFindings) -> Iterator[str]:
+    """Replications of listed jobs, or of a trace, repeat one workload: no spread, whatever is asked."""
+    if study.plan.batches or study.replications == 1:
+        return
+    observed = [set(study.observations(*key)) for key in study.estimates]
+    if all(len(values) == 1 for values in observed) and any(values != {None} for values in observed):
+        yield (
+            "All replications gave the same numbers, as where nothing is drawn: what they show is exact for "
+            "this workload, and intervals and tests say nothing about others."
+        )
+
+
+def _stopping(study: StudyFindings) -> Iterator[str]:
+    if study.rule is not None:
+        outcome = "reached" if study.reached else "NOT reached"
+        yield (
+            f"Stopping rule: {study.rule.text}, in every configuration; {outcome} after {study.replications} "
+            f"replications. It is asked after 10 and then after every quarter more. A rule stops early by "
+            f"luck, too, so intervals cover a little less often than they say: in trials, those of 95 % "
+            f"in 92 % or more."
+        )
+
+
+def _warm_up(study: StudyFindings) -> Iterator[str]:
+    lengths_us = [result.warm_up_us for result in study.results.values()]
+    least, most = (format_duration(one(lengths_us)) for one in (min, max))
+    if study.plan.warm_up == "mser5":
+        first = study.plan.warm_up_of
+        runs = [one for one in study.results.values() if first is None or one.configuration == first.name]
+        short = sum(not result.settled for result in runs)
+        how = (
+            "found in each run by MSER-5 on the waiting times of its jobs, and left out."
+            if first is None
+            else f"found in each run of {first.name} by MSER-5 on the waiting times of its jobs, and left "
+            f"out of all runs on the same workload."
+        )
+        yield f"Warm-up: {how}" + (f" {short} of {len(runs)} runs are too short for it." if short else "")
+    elif least != most:
+        yield f"Warm-up: left out of each run as its configuration says, from {least} to {most}."
+    else:
+        yield f"Warm-up: {most} left out of each run." if most != "0s" else "Warm-up: none left out."
+
+
+def _same_jobs(study: StudyFindings) -> bool:
+    """Whether configurations differ in policies alone; other settings may change what is drawn."""
+    settings = (setting for one in study.configurations for setting in one.overrides)
+    return all(setting.startswith("policies.") for setting in settings)
+
+
+def _correlation(study: StudyFindings) -> Iterator[str]:
+    """With Bartlett's bound for independent ones: G. E. P. Box and others, see `autocorrelation`."""
+    count = study.plan.batches
+    series = (np.array(study.observations(*key), dtype=np.float64) for key in study.estimates)
+    correlations = [autocorrelation(values, 1)[1] for values in series if np.ptp(values)]
+    if correlations:
+        yield (
+            f"Successive batch means correlate by {max(correlations):.2f} at most; clearly above "
+            f"{2 / math.sqrt(count):.2f} = 2 / sqrt({count}) it means that batches, and then intervals, "
+            f"are too short."
+        )
+
+
+def _missing(study: StudyFindings) -> Iterator[str]:
+    if study.plan.batches:
+        return
+    runs = len(study.results)
+    for metric in study.metrics:
+        count = sum(study.estimates[one.name, metric].count for one in study.configurations)
+        if 0 < count < runs:
+            yield (
+                f"Left out where it does not exist, of pairs both: {metric} in {runs - count} of {runs} "
+                f"runs; its mean is that of the others."
+            )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Settings that were tried.
+
+    Attributes:
+        values: one for each range; microseconds for a duration.
+        settings: the same as `PATH=VALUE`.
+        means: over the workloads of the search; None where a replication has no value.
+        feasible: whether every constraint holds, on these means.
+        on_front: whether no other settings are as good in the objective and all constrained metrics, and
+            better in one.
+    """
+
+    values: Values
+    settings: tuple[str, ...]
+    means: Means
+    feasible: bool
+    on_front: bool
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A metric of the best settings compared with the scenario as it stands, on workloads new to the search.
+
+    Attributes:
+        metric: its name.
+        baseline: of the scenario as it stands.
+        best: of the best settings.
+        difference: best less baseline, by pairs.
+        keeps: whether the mean of `best` keeps the constraints on this metric; None without one.
+    """
+
+    metric: str
+    baseline: Interval
+    best: Interval
+    difference: Interval
+    keeps: bool | None
+
+    @property
+    def change(self) -> float | None:
+        """The difference as a share of the baseline; None if that is 0."""
+        mean = self.baseline.estimate
+        return self.difference.estimate / mean if mean else None
+
+
+@dataclass(frozen=True)
+class TuningFindings:
+    """What a search for the best settings has shown.
+
+    Attributes:
+        scenario: its name.
+        ranges: what was varied.
+        objective: the metric to be minimised or maximised.
+        constraints: the bounds to be kept.
+        seed: of the search. Its workloads are those of a study with this seed, new ones those of the next.
+        replications: workloads on which each evaluation was simulated, and as many new ones at the end.
+        baseline: means of the scenario as it stands, on the workloads of the search.
+        evaluations: in the order in which they were tried.
+        best: None if nothing that was tried keeps the constraints.
+        confirmation: by metric; empty without `best`.
+        commands: repeat the confirmed means, of the baseline and of the best settings; empty if the scenario
+            is no file.
+    """
+
+    scenario: str
+    ranges: tuple[Range, ...]
+    objective: Objective
+    constraints: tuple[Constraint, ...]
+    seed: int
+    replications: int
+    baseline: Means
+    evaluations: tuple[Evaluation, ...]
+    best: Evaluation | None
+    confirmation: tuple[Confirmation, ...]
+    commands: Mapping[str, str]
+
+    @property
+    def why_nothing(self) -> str:
+        """Why there is no best."""
+        metric = self.objective.metric
+        if all(one.means[metric] is None for one in self.evaluations):
+            return f"{metric} does not exist in every run of any candidate"
+        return "nothing that was tried keeps the constraints"
+
+    def front(self) -> list[Evaluation]:
+        """The trade-off curve, by values."""
+        return sorted((one for one in self.evaluations if one.on_front), key=lambda one: one.values)
