@@ -18,8 +18,8 @@ from qsession_sim.scheduler.plan import (
 )
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 from qsession_sim.testing import check_invariants
+from qsession_sim.testing.account_identities import check_fair_share
 from qsession_sim.testing.facts import Facts
-from qsession_sim.testing.job_identities import check_fair_share
 from testing.corruptions import broken_rules, violation
 from testing.scheduled import scheduled_run
 

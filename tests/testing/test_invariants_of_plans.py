@@ -14,7 +14,8 @@ from results.handmade_qpus import stormy
 from qsession_sim.scheduler.plan import AccountSpec, SlidingLimit
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.testing import check_invariants
-from qsession_sim.testing.facts import AccountUsage, Facts
+from qsession_sim.testing.account_identities import AccountUsage
+from qsession_sim.testing.facts import Facts
 from testing.corruptions import broken_rules, violation
 
 LAB_A, LAB_B = 0, 1

@@ -1,10 +1,10 @@
-"""What the checks of invariants look at, and how they find the first offender."""
+"""What the checks of invariants look at, and how they report the first violation."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import wraps
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -32,7 +32,7 @@ from qsession_sim.results.record import (
     name_of,
 )
 from qsession_sim.scheduler.plan import Rules
-from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason, WindowKind
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, WindowKind
 from qsession_sim.workload.columns import Int64Array
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class QpuFacts:
 
     @classmethod
     def of(cls, record: Record, qpu: int, intervals: pl.DataFrame, queue_length: pl.DataFrame) -> QpuFacts:
-        """Derive what the checks share."""
+        """Derive what several checks need."""
         name = record.qpus[qpu]
         stays = stays_on_qpu(record, qpu)
         order = np.lexsort((stays.end_us, stays.start_us))
@@ -127,7 +127,7 @@ class Facts:
 
     @classmethod
     def of(cls, run: CheckedRun) -> Facts:
-        """Derive what the checks share."""
+        """Derive what several checks need."""
         record, intervals, queue_length = run.record, run.intervals, run.queue_length
         closing = closings(record)
         closed_us = np.full(len(record.workload.sessions), NEVER, dtype=np.int64)
@@ -183,12 +183,31 @@ class Facts:
         return f"session {name_of(self.record.workload.session_names, int(number))!r}"
 
 
-def first(time_us: Int64Array, offends: BoolArray) -> int | None:
-    """The index of the earliest offender, the lowest of those of one instant; None without one."""
+def earliest(time_us: Int64Array, offends: BoolArray, message: Callable[[int], str]) -> Iterator[Violation]:
+    """The first violation, if there is one; of those of one instant the one with the lowest index.
+
+    Args:
+        time_us: when each would be a violation, shape (n,).
+        offends: which are, shape (n,).
+        message: from an index to what is wrong there.
+    """
     offenders = np.flatnonzero(offends)
-    if len(offenders) == 0:
-        return None
-    return int(offenders[np.argmin(time_us[offenders])])
+    if len(offenders):
+        index = int(offenders[np.argmin(time_us[offenders])])
+        yield Violation(int(time_us[index]), message(index))
+
+
+def on_each_qpu(
+    check: Callable[[Facts, QpuFacts], Iterator[Violation]],
+) -> Callable[[Facts], Iterator[Violation]]:
+    """A check of a run from a check of one QPU."""
+
+    @wraps(check)
+    def check_all(facts: Facts) -> Iterator[Violation]:
+        for qpu in facts.qpus:
+            yield from check(facts, qpu)
+
+    return check_all
 
 
 @dataclass(frozen=True)
@@ -214,97 +233,3 @@ class GroupedTimes:
 def _keys(instants_us: Int64Array, group: Int64Array, time_us: Int64Array) -> Int64Array:
     # ranks instead of times: the product of group and time may exceed 64 bits
     return group * (len(instants_us) + 1) + np.searchsorted(instants_us, time_us, side="right")
-
-
-# -- What an account used in a window of time, worked out anew from what happened (S62).
-
-Stretch = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class AccountUsage:
-    """The times in which usage accrued: edges with their running sums, and stays that were taken back.
-
-    Python's integers: a sum of many times may exceed 64 bits.
-    """
-
-    starts_us: list[int]
-    start_sums: list[int]
-    ends_us: list[int]
-    end_sums: list[int]
-    taken_back: list[Stretch]  # a stay counts until the outage that ended it
-
-    @classmethod
-    def of(cls, facts: Facts, account: int) -> AccountUsage:
-        """The usage of an account over the whole run."""
-        kept, taken_back = _job_stretches(facts, account)
-        kept += _session_stretches(facts, account)
-        starts_us = sorted(start_us for start_us, _ in kept)
-        ends_us = sorted(end_us for _, end_us in kept)
-        return cls(
-            starts_us,
-            list(accumulate(starts_us, initial=0)),
-            ends_us,
-            list(accumulate(ends_us, initial=0)),
-            taken_back,
-        )
-
-    def least_us(self, at_us: int, window_us: int) -> int:
-        """Used in (at - window, at], without a stay that an outage of this instant ends."""
-        return self._kept_us(at_us, window_us) + self._running_us(at_us, at_us + 1, window_us)
-
-    def most_us(self, at_us: int, window_us: int) -> int:
-        """The same with such a stay."""
-        return self._kept_us(at_us, window_us) + self._running_us(at_us, at_us, window_us)
-
-    def _kept_us(self, at_us: int, window_us: int) -> int:
-        return self._until_us(at_us) - self._until_us(max(at_us - window_us, 0))
-
-    def _until_us(self, at_us: int) -> int:
-        starts, ends = bisect_right(self.starts_us, at_us), bisect_right(self.ends_us, at_us)
-        return (starts - ends) * at_us - self.start_sums[starts] + self.end_sums[ends]
-
-    def _running_us(self, at_us: int, failed_from_us: int, window_us: int) -> int:
-        return sum(
-            at_us - max(start_us, at_us - window_us)
-            for start_us, end_us in self.taken_back
-            if start_us < at_us and end_us >= failed_from_us
-        )
-
-
-def _job_stretches(facts: Facts, account: int) -> tuple[list[Stretch], list[Stretch]]:
-    """The stays on QPUs of jobs in job mode and of batches: those that count, and those taken back."""
-    record = facts.record
-    kept: list[Stretch] = []
-    taken_back: list[Stretch] = []
-    lost = {(job, start_us) for job, _, start_us, _ in record.lost_runs.tolist()}
-    for qpu in range(len(record.qpus)):
-        stays = stays_on_qpu(record, qpu)
-        of_account = record.workload.jobs.account[stays.owner] == account
-        rows = (stays.owner[of_account], stays.start_us[of_account], stays.end_us[of_account])
-        for job, start_us, end_us in zip(*(column.tolist() for column in rows), strict=True):
-            session = record.job_session[job]
-            if session >= 0 and record.workload.sessions.mode[session] != Mode.BATCH:
-                continue
-            is_back = (job, start_us) in lost or record.reason[job] == Reason.QPU_FAILED
-            (taken_back if is_back else kept).append((start_us, end_us))
-    return kept, taken_back
-
-
-def _session_stretches(facts: Facts, account: int) -> list[Stretch]:
-    """The activations of sessions, each with the rest of its job that was on the QPU at its end."""
-    record, stretches = facts.record, []
-    sessions = record.workload.sessions
-    for qpu in facts.qpus:
-        active, stays = qpu.active, qpu.stays
-        theirs = (sessions.account[active.owner] == account) & (sessions.mode[active.owner] == Mode.SESSION)
-        for session, start_us, end_us in zip(
-            active.owner[theirs].tolist(),
-            active.start_us[theirs].tolist(),
-            active.end_us[theirs].tolist(),
-            strict=True,
-        ):
-            last = int(np.searchsorted(stays.start_us, end_us, side="right")) - 1
-            is_own = last >= 0 and record.job_session[stays.owner[last]] == session
-            stretches.append((start_us, max(end_us, int(stays.end_us[last])) if is_own else end_us))
-    return stretches

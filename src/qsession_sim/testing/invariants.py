@@ -8,26 +8,25 @@ from typing import Final
 from qsession_sim.errors import BundleError, InvariantError
 from qsession_sim.results.bundle import SCENARIO
 from qsession_sim.results.run import SavedRun
+from qsession_sim.testing.account_identities import check_fair_share, check_limits, check_usage
 from qsession_sim.testing.facts import CheckedRun, Facts, Violation
 from qsession_sim.testing.job_identities import (
     check_failures_after_close,
-    check_fair_share,
-    check_lanes,
-    check_limits,
     check_lindley,
     check_little,
     check_outcomes,
+    check_routing,
+    check_simulators,
 )
 from qsession_sim.testing.qpu_identities import (
     check_foreign_starts,
+    check_lanes,
     check_no_idling,
     check_one_job_at_a_time,
-    check_routing,
-    check_simulators,
     check_tiling,
     check_windows,
 )
-from qsession_sim.testing.session_identities import check_idle_stretches, check_session_life, check_usage
+from qsession_sim.testing.session_identities import check_idle_stretches, check_session_life
 
 CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
     "S22": check_simulators,

@@ -1,4 +1,4 @@
-"""S75 and S76: the life of sessions."""
+"""S75 and S76: the life of sessions, and how long they stay active without jobs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ from qsession_sim.results.periods import (
     accepted_jobs,
     look_up,
     over_us,
-    stays_on_qpu,
-    thrown_off,
 )
 from qsession_sim.results.record import FROM, SESSION, TIME, TO
-from qsession_sim.results.tables import name_series
 from qsession_sim.scheduler.transitions import ACCEPTS, SessionPhase
 from qsession_sim.scheduler.vocabulary import Mode, Reason, SessionState
-from qsession_sim.testing.facts import Facts, Violation, first
+from qsession_sim.testing.facts import Facts, Violation, earliest
 from qsession_sim.workload.columns import Int64Array
 
 _ACCEPTS = np.array([phase in ACCEPTS for phase in SessionPhase])
@@ -41,13 +38,14 @@ def check_idle_stretches(facts: Facts) -> Iterator[Violation]:
     end_us = np.minimum(look_up(active.end_us, period), refilled_us)
     # S13: the clock is that of a session that accepts jobs; a closing one may wait for post-processing
     end_us = np.minimum(end_us, _stops_accepting_us(facts)[session])
-    index = first(emptied_us + ittl_us, (period >= 0) & (end_us - emptied_us > ittl_us))
-    if index is not None:
-        message = (
+    yield from earliest(
+        emptied_us + ittl_us,
+        (period >= 0) & (end_us - emptied_us > ittl_us),
+        lambda index: (
             f"{facts.session(session[index])} has been without jobs since {emptied_us[index]} us "
             f"and is still active after its ITTL of {ittl_us[index]} us"
-        )
-        yield Violation(int(emptied_us[index] + ittl_us[index]), message)
+        ),
+    )
 
 
 def _check_starts(facts: Facts) -> Iterator[Violation]:
@@ -65,11 +63,14 @@ def _check_starts(facts: Facts) -> Iterator[Violation]:
     too_late = (closed_us >= 0) & ((start_us > closed_us) | ((start_us == closed_us) & max_time_is_over))
     period = facts.own_period(session, start_us)
     outside = (period < 0) | (start_us > look_up(facts.active.end_us, period))
-    index = first(start_us, too_late | outside)
-    if index is not None:
-        state = "is closed" if too_late[index] else "is not active"
-        message = f"{facts.job(job[index])} starts when {facts.session(session[index])} {state}"
-        yield Violation(int(start_us[index]), message)
+    yield from earliest(
+        start_us,
+        too_late | outside,
+        lambda index: (
+            f"{facts.job(job[index])} starts when {facts.session(session[index])} is "
+            f"{'closed' if too_late[index] else 'not active'}"
+        ),
+    )
 
 
 def _check_chain(facts: Facts) -> Iterator[Violation]:
@@ -92,11 +93,14 @@ def _check_chain(facts: Facts) -> Iterator[Violation]:
     again = np.zeros(len(activates), dtype=np.bool_)
     again[1:] = rows[activates[1:], SESSION] == rows[activates[:-1], SESSION]
     fits[activates] &= ~again | (state_before[activates] == SessionState.INACTIVE)
-    index = first(rows[:, TIME], ~fits)
-    if index is not None:
-        before, after = SessionPhase(rows[index, FROM]).name, SessionPhase(rows[index, TO]).name
-        message = f"{facts.session(rows[index, SESSION])} cannot go from {before} to {after} there"
-        yield Violation(int(rows[index, TIME]), message)
+    yield from earliest(
+        rows[:, TIME],
+        ~fits,
+        lambda index: (
+            f"{facts.session(rows[index, SESSION])} cannot go from {SessionPhase(rows[index, FROM]).name} "
+            f"to {SessionPhase(rows[index, TO]).name} there"
+        ),
+    )
 
 
 def _stops_accepting_us(facts: Facts) -> Int64Array:
@@ -135,82 +139,3 @@ def _empty_stretches(facts: Facts) -> tuple[Int64Array, Int64Array, Int64Array]:
     next_us = np.where(same, np.append(time_us[1:], never_us)[: len(time_us)], never_us)
     empty = pending == 0
     return session[empty], time_us[empty], next_us[empty]
-
-
-# -- S62: the usage in the tables, worked out anew from the intervals and the changes of sessions.
-
-Stay = tuple[int, int]
-
-
-def check_usage(facts: Facts) -> Iterator[Violation]:
-    """S62: what jobs and sessions are charged for, which is known when the run is over."""
-    stays = _last_stays(facts)
-    used_us = {job: end_us - start_us for job, (start_us, end_us) in stays.items()}
-    jobs = facts.jobs.select("job", "qpu_time_us").rows()
-    sessions = facts.sessions.select("session", "usage_us").rows()
-    of_sessions = _session_usage_us(facts, used_us)
-    for thing, expected_us, rows in (("job", used_us, jobs), ("session", of_sessions, sessions)):
-        for name, charged_us in rows:
-            if charged_us != expected_us.get(name, 0):
-                used = expected_us.get(name, 0)
-                message = f"{thing} {name!r} used {used} us and is charged for {charged_us} us"
-                yield Violation(facts.record.end_us, message)
-                break
-
-
-def _last_stays(facts: Facts) -> dict[str, Stay]:
-    """The last stay of each job on a QPU; what an outage ended costs nothing."""
-    busy = facts.intervals.filter(facts.intervals["kind"] == "busy")
-    rows = busy.select("job", "start_us", "end_us").rows()
-    stays = {job: (start_us, end_us) for job, start_us, end_us in rows}
-    names = name_series(facts.record.workload.job_names)
-    for qpu in set(range(len(facts.record.qpus))).difference(facts.record.queueing_qpus):
-        simulated = stays_on_qpu(facts.record, qpu)
-        instants = zip(simulated.start_us.tolist(), simulated.end_us.tolist(), strict=True)
-        stays.update(zip(names.gather(simulated.owner), instants, strict=True))
-    for job in facts.jobs.filter(facts.jobs["reason"] == "QPU_FAILED")["job"]:
-        stays.pop(job, None)
-    lost = thrown_off(facts.record)
-    if len(lost):
-        for job in names.gather(lost):
-            stays.pop(job, None)
-    return stays
-
-
-def _session_usage_us(facts: Facts, used_us: dict[str, int]) -> dict[str, int]:
-    """What each session should be charged for: a batch for its jobs, others for their active time."""
-    usage_us = _active_us(facts)
-    modes = dict(facts.sessions.select("session", "mode").rows())
-    closed_us = dict(facts.sessions.select("session", "closed_us").rows())
-    for session, mode in modes.items():
-        if mode == "batch":
-            usage_us[session] = 0
-    for job, session, mode in facts.jobs.select("job", "session", "mode").rows():
-        if mode == "batch":
-            usage_us[session] = usage_us.get(session, 0) + used_us.get(job, 0)
-    busy = facts.intervals.filter(facts.intervals["kind"] == "busy").drop_nulls("session")
-    for session, start_us, end_us in busy.select("session", "start_us", "end_us").rows():
-        over_us = closed_us.get(session)
-        if over_us is not None and modes.get(session) == "session" and start_us <= over_us < end_us:
-            usage_us[session] = usage_us.get(session, 0) + end_us - over_us  # S16, S18
-    return usage_us
-
-
-def _active_us(facts: Facts) -> dict[str, int]:
-    """How long each session was active."""
-    names = name_series(facts.record.workload.session_names).to_list()
-    since_us: dict[int, int] = {}
-    active_us: dict[str, int] = {}
-    for row in facts.record.transitions.tolist():
-        session, time_us = row[SESSION], row[TIME]
-        was_active = PUBLIC_STATE[row[FROM]] == SessionState.ACTIVE
-        is_active = PUBLIC_STATE[row[TO]] == SessionState.ACTIVE
-        if is_active and not was_active:
-            since_us[session] = time_us
-        elif was_active and not is_active and session in since_us:
-            name = names[session]
-            active_us[name] = active_us.get(name, 0) + time_us - since_us.pop(session)
-    for session, start_us in since_us.items():
-        name = names[session]
-        active_us[name] = active_us.get(name, 0) + facts.record.end_us - start_us
-    return active_us

@@ -1,0 +1,419 @@
+"""S60, S62 and S63: what accounts may do, what they use, and whose turn it is."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+import numpy as np
+
+from qsession_sim.queueing.step_functions import count_inside
+from qsession_sim.results.columns import job_modes
+from qsession_sim.results.periods import (
+    PUBLIC_STATE,
+    is_accepted,
+    is_of_qpu,
+    stays_on_qpu,
+    thrown_off,
+)
+from qsession_sim.results.record import FROM, JOB, SESSION, TIME, TO
+from qsession_sim.results.tables import name_series
+from qsession_sim.scheduler.plan import AccountSpec, SlidingLimit
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason, SessionState
+from qsession_sim.testing.facts import BoolArray, Facts, QpuFacts, Violation, earliest
+from qsession_sim.workload.columns import Int64Array
+
+# -- S60: a submission is accepted if the plan of its account allows it, and only then (S20, S23).
+
+_OF_PLANS: Final = (
+    *(Reason.CLIENT_TOO_OLD, Reason.SESSIONS_NOT_IN_PLAN),
+    *(Reason.QUOTA_EXCEEDED, Reason.TOO_MANY_PENDING, Reason.RATE_LIMITED),
+)
+
+
+def check_limits(facts: Facts) -> Iterator[Violation]:
+    """S60: no submission is accepted that a plan forbids, and none rejected that it allows."""
+    record = facts.record
+    account = record.workload.jobs.account
+    specs = record.account_specs
+    without_plan = np.flatnonzero(~np.isin(account, list(specs)))
+    nothing = np.zeros(len(without_plan), dtype=np.bool_)
+    yield from _check_rejections(facts, without_plan, _OF_PLANS, nothing)
+    for number, spec in specs.items():
+        jobs = np.flatnonzero((account == number) & (record.submitted_us >= 0))
+        yield from _check_modes(facts, spec, jobs)
+        yield from _check_pending(facts, number, spec, jobs)
+        yield from _check_rate(facts, spec, jobs)
+        yield from _check_quota(facts, number, spec, jobs)
+
+
+def _check_modes(facts: Facts, spec: AccountSpec, jobs: Int64Array) -> Iterator[Violation]:
+    """S23, S60: whether the account may use sessions and batches at all."""
+    record = facts.record
+    mode, submitted_us = job_modes(record, jobs), record.submitted_us[jobs]
+    too_old = np.zeros(len(jobs), dtype=np.bool_)
+    if spec.client_too_old_from_us != NEVER:
+        too_old = (mode != Mode.JOB) & (submitted_us >= spec.client_too_old_from_us)
+    not_in_plan = ((mode == Mode.SESSION) & (not spec.sessions)) | ((mode == Mode.BATCH) & (not spec.batches))
+    yield from _check_rejections(facts, jobs, (Reason.CLIENT_TOO_OLD,), too_old)
+    yield from _check_rejections(facts, jobs, (Reason.SESSIONS_NOT_IN_PLAN,), not_in_plan)
+    yield from earliest(
+        submitted_us,
+        is_accepted(record)[jobs] & (too_old | not_in_plan),
+        lambda index: f"{facts.job(jobs[index])} is accepted, although its account cannot use that mode then",
+    )
+
+
+def _check_pending(facts: Facts, account: int, spec: AccountSpec, jobs: Int64Array) -> Iterator[Violation]:
+    """Queued and running jobs; at the end of an instant there are never more than at a submission in it."""
+    record = facts.record
+    accepted = jobs[is_accepted(record)[jobs]]
+    submitted_us, ended_us = record.submitted_us[accepted], record.ended_us[accepted]
+    limit = spec.pending
+    if limit is not None:
+        pending = count_inside(submitted_us, ended_us[ended_us >= 0])
+        whose = record.workload.accounts[account]
+        yield from earliest(
+            pending.times_us,
+            pending.values > limit,
+            lambda index: f"account {whose!r} has {pending.values[index]} pending jobs, its limit is {limit}",
+        )
+    rejected_us = record.submitted_us[jobs]
+    # what ended in that very instant may have been pending still
+    most = np.searchsorted(np.sort(submitted_us), rejected_us, side="right")
+    most = most - np.searchsorted(np.sort(ended_us[ended_us >= 0]), rejected_us, side="left")
+    reached = np.zeros(len(jobs), dtype=np.bool_) if limit is None else most >= limit
+    yield from _check_rejections(facts, jobs, (Reason.TOO_MANY_PENDING,), reached)
+
+
+def _check_rate(facts: Facts, spec: AccountSpec, jobs: Int64Array) -> Iterator[Violation]:
+    """Accepted submissions in (t - window, t]."""
+    record = facts.record
+    accepted_us = np.sort(record.submitted_us[jobs[is_accepted(record)[jobs]]])
+    submitted_us = record.submitted_us[jobs]
+    limit = spec.submissions
+    reached = np.zeros(len(jobs), dtype=np.bool_)
+    if limit is not None:
+        count = _in_window(accepted_us, accepted_us, limit)
+        yield from earliest(
+            accepted_us,
+            count > limit.amount,
+            lambda index: f"the limit of submissions is {limit.amount}, and {count[index]} are accepted",
+        )
+        reached = _in_window(accepted_us, submitted_us, limit) >= limit.amount
+    yield from _check_rejections(facts, jobs, (Reason.RATE_LIMITED,), reached)
+
+
+def _in_window(times_us: Int64Array, at_us: Int64Array, limit: SlidingLimit) -> Int64Array:
+    """How many of the sorted times are in the window before each instant, that included."""
+    until = np.searchsorted(times_us, at_us, side="right")
+    return until - np.searchsorted(times_us, at_us - limit.window_us, side="right")
+
+
+def _check_quota(facts: Facts, account: int, spec: AccountSpec, jobs: Int64Array) -> Iterator[Violation]:
+    """Usage in (t - window, t]; a failure of that instant may come before or after the submission."""
+    quota = spec.quota
+    record = facts.record
+    reached = np.zeros(len(jobs), dtype=np.bool_)
+    if quota is not None:
+        usage = AccountUsage.of(facts, account)
+        submitted_us = record.submitted_us[jobs].tolist()
+        most = [usage.most_us(at_us, quota.window_us) for at_us in submitted_us]
+        least = [usage.least_us(at_us, quota.window_us) for at_us in submitted_us]
+        reached = np.array([used_us >= quota.amount for used_us in most], dtype=np.bool_)
+        beyond = np.array([used_us >= quota.amount for used_us in least], dtype=np.bool_)
+        yield from earliest(
+            record.submitted_us[jobs],
+            is_accepted(record)[jobs] & beyond,
+            lambda index: (
+                f"{facts.job(jobs[index])} is accepted, although its account has used {least[index]} us "
+                f"of its quota of {quota.amount} us"
+            ),
+        )
+    yield from _check_rejections(facts, jobs, (Reason.QUOTA_EXCEEDED,), reached)
+
+
+def _check_rejections(
+    facts: Facts, jobs: Int64Array, reasons: tuple[Reason, ...], justified: BoolArray
+) -> Iterator[Violation]:
+    reason = facts.record.reason[jobs]
+    yield from earliest(
+        facts.record.submitted_us[jobs],
+        np.isin(reason, [int(one) for one in reasons]) & ~justified,
+        lambda index: (
+            f"{facts.job(jobs[index])} is rejected with {Reason(reason[index]).name}, "
+            "which its plan does not say"
+        ),
+    )
+
+
+# -- S62: what accounts used in a window of time, and what jobs and sessions are charged for, worked out anew.
+
+Stretch = tuple[int, int]
+"""From and until when, in microseconds."""
+
+
+@dataclass(frozen=True)
+class AccountUsage:
+    """The times in which usage accrued: edges with their running sums, and stays that were taken back.
+
+    Python's integers: a sum of many times may exceed 64 bits.
+    """
+
+    starts_us: list[int]
+    start_sums: list[int]
+    ends_us: list[int]
+    end_sums: list[int]
+    taken_back: list[Stretch]  # a stay counts until the outage that ended it
+
+    @classmethod
+    def of(cls, facts: Facts, account: int) -> AccountUsage:
+        """The usage of an account over the whole run."""
+        kept, taken_back = _job_stretches(facts, account)
+        kept += _session_stretches(facts, account)
+        starts_us = sorted(start_us for start_us, _ in kept)
+        ends_us = sorted(end_us for _, end_us in kept)
+        return cls(
+            starts_us,
+            list(accumulate(starts_us, initial=0)),
+            ends_us,
+            list(accumulate(ends_us, initial=0)),
+            taken_back,
+        )
+
+    def least_us(self, at_us: int, window_us: int) -> int:
+        """Used in (at - window, at], without a stay that an outage of this instant ends."""
+        return self._kept_us(at_us, window_us) + self._running_us(at_us, at_us + 1, window_us)
+
+    def most_us(self, at_us: int, window_us: int) -> int:
+        """The same with such a stay."""
+        return self._kept_us(at_us, window_us) + self._running_us(at_us, at_us, window_us)
+
+    def _kept_us(self, at_us: int, window_us: int) -> int:
+        return self._until_us(at_us) - self._until_us(max(at_us - window_us, 0))
+
+    def _until_us(self, at_us: int) -> int:
+        starts, ends = bisect_right(self.starts_us, at_us), bisect_right(self.ends_us, at_us)
+        return (starts - ends) * at_us - self.start_sums[starts] + self.end_sums[ends]
+
+    def _running_us(self, at_us: int, failed_from_us: int, window_us: int) -> int:
+        return sum(
+            at_us - max(start_us, at_us - window_us)
+            for start_us, end_us in self.taken_back
+            if start_us < at_us and end_us >= failed_from_us
+        )
+
+
+def _job_stretches(facts: Facts, account: int) -> tuple[list[Stretch], list[Stretch]]:
+    """The stays on QPUs of jobs in job mode and of batches: those that count, and those taken back."""
+    record = facts.record
+    kept: list[Stretch] = []
+    taken_back: list[Stretch] = []
+    lost = {(job, start_us) for job, _, start_us, _ in record.lost_runs.tolist()}
+    for qpu in range(len(record.qpus)):
+        stays = stays_on_qpu(record, qpu)
+        of_account = record.workload.jobs.account[stays.owner] == account
+        rows = (stays.owner[of_account], stays.start_us[of_account], stays.end_us[of_account])
+        for job, start_us, end_us in zip(*(column.tolist() for column in rows), strict=True):
+            session = record.job_session[job]
+            if session >= 0 and record.workload.sessions.mode[session] != Mode.BATCH:
+                continue
+            is_back = (job, start_us) in lost or record.reason[job] == Reason.QPU_FAILED
+            (taken_back if is_back else kept).append((start_us, end_us))
+    return kept, taken_back
+
+
+def _session_stretches(facts: Facts, account: int) -> list[Stretch]:
+    """The activations of sessions, each with the rest of its job that was on the QPU at its end."""
+    record, stretches = facts.record, []
+    sessions = record.workload.sessions
+    for qpu in facts.qpus:
+        active, stays = qpu.active, qpu.stays
+        theirs = (sessions.account[active.owner] == account) & (sessions.mode[active.owner] == Mode.SESSION)
+        for session, start_us, end_us in zip(
+            active.owner[theirs].tolist(),
+            active.start_us[theirs].tolist(),
+            active.end_us[theirs].tolist(),
+            strict=True,
+        ):
+            last = int(np.searchsorted(stays.start_us, end_us, side="right")) - 1
+            is_own = last >= 0 and record.job_session[stays.owner[last]] == session
+            stretches.append((start_us, max(end_us, int(stays.end_us[last])) if is_own else end_us))
+    return stretches
+
+
+def check_usage(facts: Facts) -> Iterator[Violation]:
+    """S62: what jobs and sessions are charged for, which is known when the run is over."""
+    stays = _last_stays(facts)
+    used_us = {job: end_us - start_us for job, (start_us, end_us) in stays.items()}
+    jobs = facts.jobs.select("job", "qpu_time_us").rows()
+    sessions = facts.sessions.select("session", "usage_us").rows()
+    of_sessions = _session_usage_us(facts, used_us)
+    for thing, expected_us, rows in (("job", used_us, jobs), ("session", of_sessions, sessions)):
+        for name, charged_us in rows:
+            if charged_us != expected_us.get(name, 0):
+                used = expected_us.get(name, 0)
+                message = f"{thing} {name!r} used {used} us and is charged for {charged_us} us"
+                yield Violation(facts.record.end_us, message)
+                break
+
+
+def _last_stays(facts: Facts) -> dict[str, Stretch]:
+    """The last stay of each job on a QPU; what an outage ended costs nothing."""
+    busy = facts.intervals.filter(facts.intervals["kind"] == "busy")
+    rows = busy.select("job", "start_us", "end_us").rows()
+    stays = {job: (start_us, end_us) for job, start_us, end_us in rows}
+    names = name_series(facts.record.workload.job_names)
+    for qpu in set(range(len(facts.record.qpus))).difference(facts.record.queueing_qpus):
+        simulated = stays_on_qpu(facts.record, qpu)
+        instants = zip(simulated.start_us.tolist(), simulated.end_us.tolist(), strict=True)
+        stays.update(zip(names.gather(simulated.owner), instants, strict=True))
+    for job in facts.jobs.filter(facts.jobs["reason"] == "QPU_FAILED")["job"]:
+        stays.pop(job, None)
+    lost = thrown_off(facts.record)
+    if len(lost):
+        for job in names.gather(lost):
+            stays.pop(job, None)
+    return stays
+
+
+def _session_usage_us(facts: Facts, used_us: dict[str, int]) -> dict[str, int]:
+    """What each session should be charged for: a batch for its jobs, others for their active time."""
+    usage_us = _active_us(facts)
+    modes = dict(facts.sessions.select("session", "mode").rows())
+    closed_us = dict(facts.sessions.select("session", "closed_us").rows())
+    for session, mode in modes.items():
+        if mode == "batch":
+            usage_us[session] = 0
+    for job, session, mode in facts.jobs.select("job", "session", "mode").rows():
+        if mode == "batch":
+            usage_us[session] = usage_us.get(session, 0) + used_us.get(job, 0)
+    busy = facts.intervals.filter(facts.intervals["kind"] == "busy").drop_nulls("session")
+    for session, start_us, end_us in busy.select("session", "start_us", "end_us").rows():
+        over_us = closed_us.get(session)
+        if over_us is not None and modes.get(session) == "session" and start_us <= over_us < end_us:
+            usage_us[session] = usage_us.get(session, 0) + end_us - over_us  # S16, S18
+    return usage_us
+
+
+def _active_us(facts: Facts) -> dict[str, int]:
+    """How long each session was active."""
+    names = name_series(facts.record.workload.session_names).to_list()
+    since_us: dict[int, int] = {}
+    active_us: dict[str, int] = {}
+    for row in facts.record.transitions.tolist():
+        session, time_us = row[SESSION], row[TIME]
+        was_active = PUBLIC_STATE[row[FROM]] == SessionState.ACTIVE
+        is_active = PUBLIC_STATE[row[TO]] == SessionState.ACTIVE
+        if is_active and not was_active:
+            since_us[session] = time_us
+        elif was_active and not is_active and session in since_us:
+            name = names[session]
+            active_us[name] = active_us.get(name, 0) + time_us - since_us.pop(session)
+    for session, start_us in since_us.items():
+        name = names[session]
+        active_us[name] = active_us.get(name, 0) + facts.record.end_us - start_us
+    return active_us
+
+
+# -- S63: whose turn it is where the queue policy is `fair_share`.
+
+_SCALE = 10**9
+_LAST = 2**128
+"""Larger than every share."""
+
+
+def check_fair_share(facts: Facts) -> Iterator[Violation]:
+    """S63: of the jobs in job mode that wait for a QPU none starts before one whose account has a smaller
+    share, nor, of equal shares, before one that was submitted earlier.
+
+    Asked where nothing but the queue policy decides: not of jobs that are prepared first (S42), that fill
+    gaps (S51), that an outage threw off the QPU, or while a QPU is reserved (S52).
+    """
+    queue, record = facts.resolved.policies.queue, facts.record
+    if queue.name != "fair_share" or record.preparing_us is not None or facts.rules.hold.fills_gaps:
+        return
+    is_plain = is_accepted(record) & (record.job_session < 0)
+    is_plain[record.lost_runs[:, JOB]] = False
+    shares = _Shares(facts, queue.window or 0)
+    for qpu in facts.qpus:
+        jobs = np.flatnonzero(is_of_qpu(record, is_plain, qpu.number))
+        yield from _check_starts(facts, qpu, jobs, shares)
+
+
+class _Shares:
+    """Shares of accounts at an instant. Two numbers: an outage then may or may not have taken usage back."""
+
+    def __init__(self, facts: Facts, window_us: int) -> None:
+        self._allocation_us = {
+            account: spec.allocation_us
+            for account, spec in facts.record.account_specs.items()
+            if spec.allocation_us > 0
+        }
+        self._usage = {account: AccountUsage.of(facts, account) for account in self._allocation_us}
+        self._window_us = window_us
+
+    def at(self, now_us: int, account: int) -> tuple[int, int]:
+        """The least and the largest share that the account can have."""
+        if account not in self._usage:
+            return _LAST, _LAST
+        usage, allocation_us = self._usage[account], self._allocation_us[account]
+        least_us, most_us = usage.least_us(now_us, self._window_us), usage.most_us(now_us, self._window_us)
+        return least_us * _SCALE // allocation_us, most_us * _SCALE // allocation_us
+
+
+def _check_starts(facts: Facts, qpu: QpuFacts, jobs: Int64Array, shares: _Shares) -> Iterator[Violation]:
+    """The first violation on a QPU. Jobs are in the order of their submission, starts in that of time."""
+    record = facts.record
+    jobs = jobs[np.lexsort((jobs, record.submitted_us[jobs]))]
+    started_us, ended_us = record.started_us[jobs], record.ended_us[jobs]
+    never_us = record.end_us + 1
+    left_us = np.where(started_us >= 0, started_us, np.where(ended_us >= 0, ended_us, never_us))
+    accounts = record.workload.jobs.account[jobs].tolist()
+    waiting = _Waiting.of(accounts, record.submitted_us[jobs].tolist(), left_us.tolist())
+    reserved = facts.reservations(qpu.number)
+    starts = np.flatnonzero(started_us >= 0)
+    for place in starts[np.argsort(started_us[starts], kind="stable")].tolist():
+        now_us = int(started_us[place])
+        if bool(((reserved.start_us <= now_us) & (now_us <= reserved.end_us)).any()):
+            continue
+        least, most = shares.at(now_us, accounts[place])
+        for other in waiting.heads(now_us):
+            theirs_least, theirs_most = shares.at(now_us, accounts[other])
+            is_equal = least == most == theirs_least == theirs_most
+            if theirs_most < least or (is_equal and other < place):
+                message = (
+                    f"{facts.job(jobs[place])} starts before {facts.job(jobs[other])}, whose account's share "
+                    f"is {theirs_most} billionths against {least}"
+                )
+                yield Violation(now_us, message)
+                return
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """The jobs that wait, by account; they are called by their places in the order of submission."""
+
+    queues: list[deque[int]]
+    submitted_us: list[int]
+    left_us: list[int]
+
+    @classmethod
+    def of(cls, accounts: list[int], submitted_us: list[int], left_us: list[int]) -> _Waiting:
+        queues: defaultdict[int, deque[int]] = defaultdict(deque)
+        for place, account in enumerate(accounts):
+            queues[account].append(place)
+        return cls(list(queues.values()), submitted_us, left_us)
+
+    def heads(self, now_us: int) -> Iterator[int]:
+        """The first of each account that was submitted before an instant and waits beyond it; the instants of
+        successive calls must not decrease."""
+        for queue in self.queues:
+            while queue and self.left_us[queue[0]] <= now_us:
+                queue.popleft()
+            if queue and self.submitted_us[queue[0]] < now_us:
+                yield queue[0]
