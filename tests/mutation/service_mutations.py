@@ -14,19 +14,20 @@ _AGENDA = in_file(
 
 _JOB_COLUMNS = in_file(
     "scheduler/columns.py",
-    ("if column or value != _DEFAULTS[name]:", "if value != _DEFAULTS[name]:", "S65"),
-    ("column.extend([_DEFAULTS[name]] * (len(self) - len(column)))", "pass", "S65"),
+    ("elif column or value != default:", "elif value != default:", "S65"),
+    ("column.extend([default] * (job - len(column)))", "pass", "S65"),
+    (
+        "if is_planned(item) or (is_rare(item) and not is_needed(column, item.default)):",
+        "if is_planned(item) or is_rare(item):",
+        "S40",
+    ),
     ("self._repeats[job] = self._repeats.get(repeats, repeats)", "self._repeats[job] = repeats", "S65"),
     ("planned = self._repeats.get(job, job)", "planned = job", "S65"),
-    ("cancel_after_us=self.cancel_after_us[job],", "cancel_after_us=NEVER,", "S65"),
-    ("priority=self.priority[job],", "priority=0,", "S65"),
-    ("preparation_us=self.preparation_us[job] if self.preparation_us else 0,", "preparation_us=0,", "S65"),
     (
-        "post_processing_us=self.post_processing_us[job] if self.post_processing_us else 0,",
-        "post_processing_us=0,",
+        "return JobSpec(**{name: column[job] for name, column in columns if column}, session=session)",
+        "return JobSpec(qpu_time_us=self.qpu_time_us[job], session=session)",
         "S65",
     ),
-    ("qpu=self.qpu[job] if self.qpu else NEVER,", "qpu=NEVER,", "S65"),
     ("self.estimate_us[job] = self._estimates_us[qpu][planned]", "pass", "S54"),
     (
         "return self.qpu_time_us[job] if estimate_us == NEVER else estimate_us",
@@ -83,7 +84,7 @@ _LIMITS = in_file(
         "S23",
     ),
     (
-        "if not (spec.batches if mode is Mode.BATCH else spec.sessions):",
+        "if not (spec.batches if mode == Mode.BATCH else spec.sessions):",
         "if not spec.sessions:",
         "S60",
     ),
@@ -117,6 +118,16 @@ _PLAN = in_file(
         "[n for n in numbers if jobs[n].after != NEVER and jobs[n].client == NEVER],",
         "[n for n in numbers if jobs[n].after != NEVER],",
         "S64",
+    ),
+    (
+        "cancel_after_us: V = given(NEVER)  # S25; from the submission, or NEVER",
+        "cancel_after_us: V = planned(NEVER)",
+        "S25",
+    ),
+    (
+        "return any(value != default for value in (column[:1] if is_one_value(column) else column))",
+        "return any(value != default for value in column[:1])",
+        "S40",
     ),
     ('return array("q", column[:1]) * len(column)', 'return array("q", [NEVER]) * len(column)', "S40"),
 )
@@ -211,12 +222,12 @@ _SCHEDULER = in_file(
         "S4",
     ),
     (
-        "if client.session != NEVER and client.spec.on_finish is not OnFinish.LEAVE:  # S64",
+        "if client.session != NEVER and client.spec.on_finish != OnFinish.LEAVE:  # S64",
         "if client.session != NEVER:",
         "S64",
     ),
     (
-        "self._arm_submission(now_us + self._columns.think_us[follow_up], follow_up)  # S5",
+        "self._arm_submission(now_us + self._think_us[follow_up], follow_up)  # S5",
         "self._arm_submission(now_us, follow_up)",
         "S5",
     ),

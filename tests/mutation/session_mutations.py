@@ -6,7 +6,7 @@ from .mutation import Mutation, in_file
 
 _CLIENTS = in_file(
     "scheduler/clients.py",
-    ("if self.spec.on_error is OnError.RETRY:", "if self.spec.on_error is OnError.CONTINUE:", "S65"),
+    ("if self.spec.on_error == OnError.RETRY:", "if self.spec.on_error == OnError.CONTINUE:", "S65"),
     ("if self.iteration + 1 == self.spec.jobs:", "if self.iteration + 2 == self.spec.jobs:", "S64"),
     ("return Step.AGAIN_IN_NEW_SESSION", "return Step.AGAIN_IN_JOB_MODE", "S66"),
     ("if reason is Reason.SESSION_CLOSED:", "if reason is not Reason.NONE:", "S66"),

@@ -23,7 +23,11 @@ job_mode_may_run_in_between = pytest.mark.parametrize(
 @every_hold_policy
 def test_s30_batch_has_the_two_clocks_of_a_session(run, hold):
     """Its ITTL of 4 is stopped at 12 and starts again at 17; max_time counts from its first start."""
-    jobs = [JobSpec(10, at_us=0, session=0), JobSpec(5, at_us=12, session=0), JobSpec(20, at_us=18)]
+    jobs = [
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=5, at_us=12, session=0),
+        JobSpec(qpu_time_us=20, at_us=18),
+    ]
     sessions = [SessionSpec(Mode.BATCH, interactive_timeout_us=4, max_time_us=30)]
     assert run(jobs, sessions, rules=Rules(hold=hold)) == [
         "j0 0 0 10 DONE",
@@ -60,7 +64,7 @@ def test_s30_batch_has_the_two_clocks_of_a_session(run, hold):
     ],
 )
 def test_s30_max_time_close_and_cancel_of_a_batch_are_as_for_a_session(run, batch, queued, changes):
-    jobs = [JobSpec(10, at_us=0, session=0), JobSpec(5, at_us=1, session=0)]
+    jobs = [JobSpec(qpu_time_us=10, at_us=0, session=0), JobSpec(qpu_time_us=5, at_us=1, session=0)]
     assert run(jobs, [batch]) == ["j0 0 0 10 DONE", queued, *CREATED_AND_STARTED_AT_0, *changes]
 
 
@@ -68,10 +72,10 @@ def test_s30_max_time_close_and_cancel_of_a_batch_are_as_for_a_session(run, batc
 def test_s31_other_jobs_move_to_the_front_when_the_first_starts(run, mode, hold):
     """The foreign job j2 comes when none of them is left, and the ITTL of 20 to 27 passes while it runs."""
     jobs = [
-        JobSpec(10, at_us=0),
-        JobSpec(5, at_us=1, session=0),
-        JobSpec(10, at_us=2),
-        JobSpec(5, at_us=3, session=0),
+        JobSpec(qpu_time_us=10, at_us=0),
+        JobSpec(qpu_time_us=5, at_us=1, session=0),
+        JobSpec(qpu_time_us=10, at_us=2),
+        JobSpec(qpu_time_us=5, at_us=3, session=0),
     ]
     sessions = [SessionSpec(mode, interactive_timeout_us=7)]
     assert run(jobs, sessions, rules=Rules(hold=hold)) == [
@@ -90,10 +94,10 @@ def test_s31_other_jobs_move_to_the_front_when_the_first_starts(run, mode, hold)
 def test_s32_no_session_and_no_other_batch_starts_while_active_but_job_mode_jobs_do(run, mode, hold):
     """j3 came last, yet it alone may start before 15; nothing runs from 9 to 15 though j1 and j2 wait."""
     jobs = [
-        JobSpec(5, at_us=0, session=0),
-        JobSpec(5, at_us=1, session=1),
-        JobSpec(5, at_us=2, session=2),
-        JobSpec(4, at_us=3),
+        JobSpec(qpu_time_us=5, at_us=0, session=0),
+        JobSpec(qpu_time_us=5, at_us=1, session=1),
+        JobSpec(qpu_time_us=5, at_us=2, session=2),
+        JobSpec(qpu_time_us=4, at_us=3),
     ]
     sessions = [
         SessionSpec(mode, interactive_timeout_us=10),
@@ -121,10 +125,10 @@ def test_s32_no_session_and_no_other_batch_starts_while_active_but_job_mode_jobs
 def test_s32_foreign_job_neither_stops_nor_restarts_the_ittl(run, mode, hold):
     """The ITTL runs from 10 to 15; j1 starts within it at 12. From 15 on j2 has no priority over j3."""
     jobs = [
-        JobSpec(10, at_us=0, session=0),
-        JobSpec(20, at_us=12),
-        JobSpec(2, at_us=16, session=0),
-        JobSpec(2, at_us=14),
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=20, at_us=12),
+        JobSpec(qpu_time_us=2, at_us=16, session=0),
+        JobSpec(qpu_time_us=2, at_us=14),
     ]
     sessions = [SessionSpec(mode, interactive_timeout_us=5)]
     assert run(jobs, sessions, rules=Rules(hold=hold)) == [
@@ -145,10 +149,10 @@ def test_s32_job_that_comes_while_a_foreign_one_runs_waits_for_it_and_goes_befor
     run, mode, hold
 ):
     jobs = [
-        JobSpec(5, at_us=0, session=0),
-        JobSpec(10, at_us=1),
-        JobSpec(3, at_us=2),
-        JobSpec(2, at_us=7, session=0),
+        JobSpec(qpu_time_us=5, at_us=0, session=0),
+        JobSpec(qpu_time_us=10, at_us=1),
+        JobSpec(qpu_time_us=3, at_us=2),
+        JobSpec(qpu_time_us=2, at_us=7, session=0),
     ]
     sessions = [SessionSpec(mode, interactive_timeout_us=6)]
     assert run(jobs, sessions, rules=Rules(hold=hold)) == [
@@ -163,7 +167,7 @@ def test_s32_job_that_comes_while_a_foreign_one_runs_waits_for_it_and_goes_befor
 
 
 def test_s32_batch_waits_while_a_session_is_active(run):
-    jobs = [JobSpec(5, at_us=0, session=0), JobSpec(5, at_us=1, session=1)]
+    jobs = [JobSpec(qpu_time_us=5, at_us=0, session=0), JobSpec(qpu_time_us=5, at_us=1, session=1)]
     sessions = [SessionSpec(interactive_timeout_us=4), SessionSpec(Mode.BATCH, interactive_timeout_us=1)]
     assert run(jobs, sessions) == [
         "j0 0 0 5 DONE",
@@ -180,11 +184,11 @@ def test_s32_batch_waits_while_a_session_is_active(run):
 def test_s33_jobs_of_a_batch_go_in_the_order_in_which_they_become_ready_then_by_number(run):
     """Without preparation a job is ready when it is submitted (S40); the queue policy has no say."""
     jobs = [
-        JobSpec(10, at_us=0, session=0),
-        JobSpec(1, at_us=5, session=0, priority=1),
-        JobSpec(1, at_us=5, session=0, priority=9),
-        JobSpec(1, at_us=4, session=0, priority=0),
-        JobSpec(1, at_us=1, priority=99),
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=5, session=0, priority=1),
+        JobSpec(qpu_time_us=1, at_us=5, session=0, priority=9),
+        JobSpec(qpu_time_us=1, at_us=4, session=0, priority=0),
+        JobSpec(qpu_time_us=1, at_us=1, priority=99),
     ]
     sessions = [SessionSpec(Mode.BATCH, interactive_timeout_us=0)]
     assert run(jobs, sessions, queue_key=lambda job: (-job.priority,)) == [

@@ -16,8 +16,11 @@ def iterations(*qpu_times_us, at_us=0, think_us=0, session=0, **others):
     first, *rest = qpu_times_us
     common = {"session": session, "client": 0, **others}
     return [
-        JobSpec(first, at_us=at_us, **common),
-        *(JobSpec(time, after=number, think_us=think_us, **common) for number, time in enumerate(rest)),
+        JobSpec(qpu_time_us=first, at_us=at_us, **common),
+        *(
+            JobSpec(qpu_time_us=time, after=number, think_us=think_us, **common)
+            for number, time in enumerate(rest)
+        ),
     ]
 
 
@@ -51,7 +54,7 @@ def test_s64_client_submits_waits_thinks_and_ends_its_session_with_its_last_iter
 
 
 def test_s64_client_in_job_mode_waits_for_each_result_in_the_normal_queue(run):
-    jobs = [*iterations(5, 6, session=NEVER), JobSpec(9, at_us=1)]
+    jobs = [*iterations(5, 6, session=NEVER), JobSpec(qpu_time_us=9, at_us=1)]
     assert run(jobs, clients=[ClientSpec(first_job=0, jobs=2)]) == [
         "j0 0 0 5 DONE",
         "j1 5 14 20 DONE",
@@ -63,10 +66,10 @@ def test_s64_client_in_job_mode_waits_for_each_result_in_the_normal_queue(run):
 def test_s64_two_clients_run_side_by_side(run):
     """The second waits from 1 until the first has closed its session, in the instant its last job ended."""
     jobs = [
-        JobSpec(5, at_us=0, session=0, client=0),
-        JobSpec(5, after=0, think_us=3, session=0, client=0),
-        JobSpec(4, at_us=1, session=1, client=1),
-        JobSpec(4, after=2, session=1, client=1),
+        JobSpec(qpu_time_us=5, at_us=0, session=0, client=0),
+        JobSpec(qpu_time_us=5, after=0, think_us=3, session=0, client=0),
+        JobSpec(qpu_time_us=4, at_us=1, session=1, client=1),
+        JobSpec(qpu_time_us=4, after=2, session=1, client=1),
     ]
     clients = [ClientSpec(first_job=0, jobs=2, session=0), ClientSpec(first_job=2, jobs=2, session=1)]
     assert run(jobs, [SessionSpec(), SessionSpec()], clients) == [
@@ -111,8 +114,8 @@ FAILED_AND_CANCELLED = pytest.mark.parametrize(
 def with_failing_first(failing):
     """Iterations of 10, then 5 after a think time of 3, the first of which does not succeed."""
     return [
-        JobSpec(10, at_us=0, session=0, client=0, **failing),
-        JobSpec(5, after=0, think_us=3, session=0, client=0),
+        JobSpec(qpu_time_us=10, at_us=0, session=0, client=0, **failing),
+        JobSpec(qpu_time_us=5, after=0, think_us=3, session=0, client=0),
     ]
 
 
@@ -203,8 +206,8 @@ def test_s65_retry_in_job_mode_waits_anew_with_its_own_submission_time_and_the_s
 
     jobs = [
         *iterations(10, session=NEVER, cancel_us=4, priority=1, account=1),
-        JobSpec(5, at_us=1, priority=1),
-        JobSpec(5, at_us=2, priority=0),
+        JobSpec(qpu_time_us=5, at_us=1, priority=1),
+        JobSpec(qpu_time_us=5, at_us=2, priority=0),
     ]
     client = ClientSpec(first_job=0, jobs=1, on_error=OnError.RETRY)
     plan = Plan.of(jobs, clients=[client], accounts=["lab-a", "lab-b"])
@@ -304,7 +307,7 @@ def test_s66_new_session_is_created_by_its_submission_and_inherits_no_close_or_c
 
 def test_s66_job_mode_sends_the_iteration_and_all_later_ones_in_job_mode(trace):
     client = ClientSpec(first_job=0, jobs=4, session=0, on_rejection=OnRejection.JOB_MODE)
-    jobs = [*iterations(5, 5, 5, 5), JobSpec(3, at_us=12)]
+    jobs = [*iterations(5, 5, 5, 5), JobSpec(qpu_time_us=3, at_us=12)]
     scheduler = Scheduler(Plan.of(jobs, [SessionSpec(max_time_us=7)], [client]))
     assert scheduler.advance_while_needed()
     assert trace(scheduler) == [
@@ -339,7 +342,7 @@ def test_s66_any_other_reason_is_give_up(run, on_rejection, on_error):
 
 def test_s66_answers_also_a_session_that_is_closing_because_somebody_closed_it(run):
     """j2 is somebody else's job in the same session and keeps it closing; the answer is the same."""
-    jobs = [*iterations(5, 5, think_us=1), JobSpec(20, at_us=1, session=0)]
+    jobs = [*iterations(5, 5, think_us=1), JobSpec(qpu_time_us=20, at_us=1, session=0)]
     client = ClientSpec(first_job=0, jobs=2, session=0, on_rejection=OnRejection.JOB_MODE)
     assert run(jobs, [SessionSpec(close_us=3)], [client]) == [
         "j0 0 0 5 DONE",
@@ -358,7 +361,7 @@ def test_s66_answers_also_a_session_that_is_closing_because_somebody_closed_it(r
 
 def test_s67_attempts_and_sessions_created_in_a_run_are_numbered_in_order_of_creation(trace):
     """Max_time ends the waiting j1 at 20; its retry j3 is rejected, and again submitted as j4 to s1."""
-    jobs = [*iterations(5, 5, think_us=2), JobSpec(30, at_us=1)]
+    jobs = [*iterations(5, 5, think_us=2), JobSpec(qpu_time_us=30, at_us=1)]
     client = ClientSpec(
         first_job=0, jobs=2, session=0, on_error=OnError.RETRY, on_rejection=OnRejection.NEW_SESSION
     )

@@ -12,7 +12,11 @@ SECOND = 1_000_000
 
 def test_s51_job_that_fits_in_what_is_left_of_the_ittl_fills_the_gap(run):
     """The ITTL ends at 11. At 1 there are 10 left: j1 of 11 does not fit, j2 of 10 does."""
-    jobs = [JobSpec(1, at_us=0, session=0), JobSpec(11, at_us=0), JobSpec(10, at_us=0)]
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=11, at_us=0),
+        JobSpec(qpu_time_us=10, at_us=0),
+    ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=10)], rules=FILL) == [
         "j0 0 0 1 DONE",
         "j1 0 11 22 DONE",
@@ -26,7 +30,12 @@ def test_s51_job_that_fits_in_what_is_left_of_the_ittl_fills_the_gap(run):
 
 def test_s51_filling_a_gap_neither_stops_nor_restarts_the_clock(run):
     """4 are left at 7, when j2 comes; it takes 4, and the session lets go as it ends."""
-    jobs = [JobSpec(1, at_us=0, session=0), JobSpec(3, at_us=2), JobSpec(4, at_us=7), JobSpec(1, at_us=8)]
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=3, at_us=2),
+        JobSpec(qpu_time_us=4, at_us=7),
+        JobSpec(qpu_time_us=1, at_us=8),
+    ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=10)], rules=FILL) == [
         "j0 0 0 1 DONE",
         "j1 2 2 5 DONE",
@@ -42,9 +51,9 @@ def test_s51_filling_a_gap_neither_stops_nor_restarts_the_clock(run):
 def test_s51_estimate_that_was_too_low_delays_the_next_job_of_the_session(run):
     """j1 is estimated at 2 and takes 8; j2 comes at 3 and waits for it until 9."""
     jobs = [
-        JobSpec(1, at_us=0, session=0),
-        JobSpec(8, at_us=0, estimate_us=2),
-        JobSpec(1, at_us=3, session=0),
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=8, at_us=0, estimate_us=2),
+        JobSpec(qpu_time_us=1, at_us=3, session=0),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=10)], rules=FILL)[:3] == [
         "j0 0 0 1 DONE",
@@ -54,7 +63,7 @@ def test_s51_estimate_that_was_too_low_delays_the_next_job_of_the_session(run):
 
 
 def test_s51_estimate_that_was_too_high_keeps_a_job_out(run):
-    jobs = [JobSpec(1, at_us=0, session=0), JobSpec(2, at_us=0, estimate_us=11)]
+    jobs = [JobSpec(qpu_time_us=1, at_us=0, session=0), JobSpec(qpu_time_us=2, at_us=0, estimate_us=11)]
     assert run(jobs, [SessionSpec(interactive_timeout_us=10)], rules=FILL)[:2] == [
         "j0 0 0 1 DONE",
         "j1 0 11 13 DONE",
@@ -62,20 +71,20 @@ def test_s51_estimate_that_was_too_high_keeps_a_job_out(run):
 
 
 def test_s51_jobs_of_other_sessions_fill_no_gap(run):
-    jobs = [JobSpec(1, at_us=0, session=0), JobSpec(1, at_us=2, session=1)]
+    jobs = [JobSpec(qpu_time_us=1, at_us=0, session=0), JobSpec(qpu_time_us=1, at_us=2, session=1)]
     sessions = [SessionSpec(interactive_timeout_us=10), SessionSpec(interactive_timeout_us=0)]
     assert run(jobs, sessions, rules=FILL)[:2] == ["j0 0 0 1 DONE", "j1 2 11 12 DONE"]
 
 
 def test_s51_batch_lets_job_mode_jobs_in_whatever_their_length(run):
-    jobs = [JobSpec(1, at_us=0, session=0), JobSpec(50, at_us=0)]
+    jobs = [JobSpec(qpu_time_us=1, at_us=0, session=0), JobSpec(qpu_time_us=50, at_us=0)]
     sessions = [SessionSpec(Mode.BATCH, interactive_timeout_us=3)]
     assert run(jobs, sessions, rules=FILL)[:2] == ["j0 0 0 1 DONE", "j1 0 1 51 DONE"]
 
 
 def test_s51_closing_session_lets_nobody_in(run):
     """It waits for the post-processing of j0 until 9 and has no ITTL clock that anything could fit in."""
-    jobs = [JobSpec(1, at_us=0, session=0, post_processing_us=8), JobSpec(1, at_us=2)]
+    jobs = [JobSpec(qpu_time_us=1, at_us=0, session=0, post_processing_us=8), JobSpec(qpu_time_us=1, at_us=2)]
     assert run(jobs, [SessionSpec(close_us=1)], rules=FILL)[:2] == [
         "j0 0 0 9 DONE left 1",
         "j1 2 9 10 DONE left 10",
@@ -85,10 +94,10 @@ def test_s51_closing_session_lets_nobody_in(run):
 def test_s51_gap_that_a_cancel_of_a_job_without_a_lane_opens_is_filled_at_once(run):
     """j1 has the only lane until 50, so j2 waits for it and stops the ITTL clock until it is cancelled at 5."""
     jobs = [
-        JobSpec(1, at_us=0, session=0),
-        JobSpec(1, at_us=0, preparation_us=50),
-        JobSpec(1, at_us=1, session=0, preparation_us=5, cancel_us=5),
-        JobSpec(1, at_us=2),
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=0, preparation_us=50),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=5, cancel_us=5),
+        JobSpec(qpu_time_us=1, at_us=2),
     ]
     sessions = [SessionSpec(interactive_timeout_us=20)]
     assert run(jobs, sessions, rules=FILL, qpus=(QpuSpec(lanes=1),)) == [
@@ -105,9 +114,9 @@ def test_s51_gap_that_a_cancel_of_a_job_without_a_lane_opens_is_filled_at_once(r
 
 def think_times(*thinks_seconds):
     """A session whose jobs of 1 s follow each other after think times."""
-    jobs = [JobSpec(SECOND, at_us=0, session=0)]
+    jobs = [JobSpec(qpu_time_us=SECOND, at_us=0, session=0)]
     for number, seconds in enumerate(thinks_seconds):
-        jobs.append(JobSpec(SECOND, after=number, think_us=int(seconds * SECOND), session=0))
+        jobs.append(JobSpec(qpu_time_us=SECOND, after=number, think_us=int(seconds * SECOND), session=0))
     return jobs
 
 
@@ -134,7 +143,10 @@ def test_s51_adaptive_counts_one_think_time_until_the_session_is_left_without_jo
 
     The clock is 2 x 3 from 15 on.
     """
-    jobs = [JobSpec(time * SECOND, at_us=at * SECOND, session=0) for at, time in ((0, 1), (4, 10), (6, 1))]
+    jobs = [
+        JobSpec(qpu_time_us=time * SECOND, at_us=at * SECOND, session=0)
+        for at, time in ((0, 1), (4, 10), (6, 1))
+    ]
     lines = run(jobs, [SessionSpec(interactive_timeout_us=60 * SECOND)], rules=ADAPT)
     assert changes(lines) == [(0, "RUNNING"), (21, "INACTIVE")]
 

@@ -13,7 +13,7 @@ USED_AND_INACTIVE_AT_2 = ["j0 0 0 2 DONE", *CREATED_AND_STARTED_AT_0, "2 s0 IDLE
 
 def used(**given):
     """A session with one job from 0 to 2, inactive from 2 on unless a longer ITTL is given."""
-    jobs = [JobSpec(2, at_us=0, session=0)]
+    jobs = [JobSpec(qpu_time_us=2, at_us=0, session=0)]
     return jobs, [SessionSpec(**{"interactive_timeout_us": 0, **given})]
 
 
@@ -24,19 +24,19 @@ def used(**given):
     ("jobs", "sessions", "expected"),
     [
         pytest.param(
-            [JobSpec(5, at_us=3), JobSpec(5, at_us=3)],
+            [JobSpec(qpu_time_us=5, at_us=3), JobSpec(qpu_time_us=5, at_us=3)],
             [],
             ["j0 3 3 8 DONE", "j1 3 8 13 DONE", "end 13"],
             id="job_queued_or_running",
         ),
         pytest.param(
-            [JobSpec(5, at_us=0), JobSpec(5, at_us=100)],
+            [JobSpec(qpu_time_us=5, at_us=0), JobSpec(qpu_time_us=5, at_us=100)],
             [],
             ["j0 0 0 5 DONE", "j1 100 100 105 DONE", "end 105"],
             id="job_to_be_submitted",
         ),
         pytest.param(
-            [JobSpec(5, at_us=0), JobSpec(5, after=0, think_us=95)],
+            [JobSpec(qpu_time_us=5, at_us=0), JobSpec(qpu_time_us=5, after=0, think_us=95)],
             [],
             ["j0 0 0 5 DONE", "j1 100 100 105 DONE", "end 105"],
             id="follow_up_to_be_submitted",
@@ -94,13 +94,13 @@ def test_s6_run_goes_on_for(run, jobs, sessions, expected):
             [], [SessionSpec(created_us=0)], ["0 s0 ABSENT CREATE OPEN", "end 0"], id="unused_clock"
         ),
         pytest.param(
-            [JobSpec(2, at_us=0, cancel_us=40)],
+            [JobSpec(qpu_time_us=2, at_us=0, cancel_us=40)],
             [],
             ["j0 0 0 2 DONE", "end 2"],
             id="cancel_of_a_job_that_has_ended",
         ),
         pytest.param(
-            [JobSpec(2, at_us=0)],
+            [JobSpec(qpu_time_us=2, at_us=0)],
             [SessionSpec(created_us=40)],
             ["j0 0 0 2 DONE", "end 2"],
             id="creation_of_a_session_that_nobody_will_use",
@@ -134,7 +134,7 @@ def test_s6_run_does_not_go_on_for(run, jobs, sessions, expected):
 def test_s6_every_event_of_the_last_instant_is_applied_and_none_of_a_later_one(run):
     """j1 ends at 10. Max_time of s0, the unused clock of s1 and the creation of s3 are due at 10, too;
     the unused clock of s2 and the creation of s4 at 11."""
-    jobs = [JobSpec(2, at_us=0, session=0), JobSpec(8, at_us=1)]
+    jobs = [JobSpec(qpu_time_us=2, at_us=0, session=0), JobSpec(qpu_time_us=8, at_us=1)]
     sessions = [
         SessionSpec(interactive_timeout_us=0, max_time_us=10),
         SessionSpec(created_us=0),
@@ -169,7 +169,9 @@ def test_s6_run_without_anything_ends_at_0(run):
 
 
 def test_s6_whether_a_run_goes_on_can_be_asked_between_instants():
-    plan = Plan.of([JobSpec(2, at_us=0, session=0)], [SessionSpec(interactive_timeout_us=3, max_time_us=9)])
+    plan = Plan.of(
+        [JobSpec(qpu_time_us=2, at_us=0, session=0)], [SessionSpec(interactive_timeout_us=3, max_time_us=9)]
+    )
     scheduler = Scheduler(plan)
     asked = []
     for time_us in [0, 2, 5, 9]:
@@ -184,18 +186,26 @@ def test_s6_whether_a_run_goes_on_can_be_asked_between_instants():
 
 
 def test_s6_finish_at_the_horizon_counts_but_no_start_and_no_follow_up(run):
-    jobs = [JobSpec(10, at_us=0), JobSpec(5, at_us=1), JobSpec(5, after=0)]
+    jobs = [
+        JobSpec(qpu_time_us=10, at_us=0),
+        JobSpec(qpu_time_us=5, at_us=1),
+        JobSpec(qpu_time_us=5, after=0),
+    ]
     assert run(jobs, horizon_us=10) == ["j0 0 0 10 DONE", "j1 1 - - QUEUED", "j2 - - - -", "end 10"]
 
 
 def test_s6_unfinished_jobs_are_reported_with_their_status(run):
-    jobs = [JobSpec(10, at_us=0), JobSpec(5, at_us=1), JobSpec(5, at_us=9)]
+    jobs = [
+        JobSpec(qpu_time_us=10, at_us=0),
+        JobSpec(qpu_time_us=5, at_us=1),
+        JobSpec(qpu_time_us=5, at_us=9),
+    ]
     assert run(jobs, horizon_us=9) == ["j0 0 0 - RUNNING", "j1 1 - - QUEUED", "j2 - - - -", "end 9"]
 
 
 def test_s6_session_whose_last_job_finishes_at_the_horizon_is_closed_there(run):
     """The creation of s1 at 10 has a smaller rank than the finish, and still does not count."""
-    jobs = [JobSpec(10, at_us=0, session=0)]
+    jobs = [JobSpec(qpu_time_us=10, at_us=0, session=0)]
     assert run(jobs, [SessionSpec(close_us=5), SessionSpec(created_us=10)], horizon_us=10) == [
         "j0 0 0 10 DONE",
         *CREATED_AND_STARTED_AT_0,
@@ -212,7 +222,9 @@ IDLE_FROM_2 = ["j0 0 0 2 DONE", *CREATED_AND_STARTED_AT_0]
     ("jobs", "sessions", "before", "after"),
     [
         pytest.param([], [SessionSpec(created_us=10)], [], ["10 s0 ABSENT CREATE OPEN"], id="CREATE"),
-        pytest.param([JobSpec(5, at_us=10)], [], ["j0 - - - -"], ["j0 10 10 - RUNNING"], id="SUBMIT"),
+        pytest.param(
+            [JobSpec(qpu_time_us=5, at_us=10)], [], ["j0 - - - -"], ["j0 10 10 - RUNNING"], id="SUBMIT"
+        ),
         pytest.param(
             *used(interactive_timeout_us=60, close_us=10),
             IDLE_FROM_2,
@@ -226,7 +238,7 @@ IDLE_FROM_2 = ["j0 0 0 2 DONE", *CREATED_AND_STARTED_AT_0]
             id="CANCEL_of_a_session",
         ),
         pytest.param(
-            [JobSpec(20, at_us=0, cancel_us=10)],
+            [JobSpec(qpu_time_us=20, at_us=0, cancel_us=10)],
             [],
             ["j0 0 0 - RUNNING"],
             ["j0 0 0 10 CANCELLED JOB_CANCELLED"],
@@ -252,7 +264,7 @@ IDLE_FROM_2 = ["j0 0 0 2 DONE", *CREATED_AND_STARTED_AT_0]
             id="ITTL",
         ),
         pytest.param(
-            [JobSpec(10, at_us=0), JobSpec(5, at_us=1)],
+            [JobSpec(qpu_time_us=10, at_us=0), JobSpec(qpu_time_us=5, at_us=1)],
             [],
             ["j0 0 0 10 DONE", "j1 1 - - QUEUED"],
             ["j0 0 0 10 DONE", "j1 1 10 - RUNNING"],

@@ -21,11 +21,11 @@ TWO = ("a", "b")
 
 def test_s60_pending_jobs_are_counted_over_all_qpus_until_they_end(run):
     jobs = [
-        JobSpec(5, at_us=0, qpu=0),
-        JobSpec(5, at_us=0, qpu=1),
-        JobSpec(1, at_us=1),
-        JobSpec(1, at_us=1, account=1),
-        JobSpec(1, at_us=5),
+        JobSpec(qpu_time_us=5, at_us=0, qpu=0),
+        JobSpec(qpu_time_us=5, at_us=0, qpu=1),
+        JobSpec(qpu_time_us=1, at_us=1),
+        JobSpec(qpu_time_us=1, at_us=1, account=1),
+        JobSpec(qpu_time_us=1, at_us=5),
     ]
     specs = {0: AccountSpec(pending=2)}
     assert run(jobs, accounts=TWO, account_specs=specs, qpus=(QpuSpec(), QpuSpec())) == [
@@ -40,7 +40,7 @@ def test_s60_pending_jobs_are_counted_over_all_qpus_until_they_end(run):
 
 def test_s60_rejected_submission_counts_for_no_limit(run):
     """Two in (t - 5, t]: 3 is rejected, and at 5, when 0 is out of the window, 1 and 5 are two."""
-    jobs = [JobSpec(1, at_us=at) for at in (0, 1, 3, 5, 5, 6)]
+    jobs = [JobSpec(qpu_time_us=1, at_us=at) for at in (0, 1, 3, 5, 5, 6)]
     specs = {0: AccountSpec(submissions=SlidingLimit(2, 5))}
     assert run(jobs, account_specs=specs) == [
         "j0 0 0 1 DONE",
@@ -55,7 +55,12 @@ def test_s60_rejected_submission_counts_for_no_limit(run):
 
 def test_s60_quota_is_the_usage_in_the_window_that_ends_now(run):
     """4 in (t - 10, t]. At 4 the job has used 4; at 13 those of (3, 4] are left, at 12 those of (2, 4]."""
-    jobs = [JobSpec(4, at_us=0), JobSpec(1, at_us=3), JobSpec(1, at_us=4), JobSpec(9, at_us=12)]
+    jobs = [
+        JobSpec(qpu_time_us=4, at_us=0),
+        JobSpec(qpu_time_us=1, at_us=3),
+        JobSpec(qpu_time_us=1, at_us=4),
+        JobSpec(qpu_time_us=9, at_us=12),
+    ]
     specs = {0: AccountSpec(quota=SlidingLimit(4, 10))}
     assert run(jobs, account_specs=specs) == [
         "j0 0 0 4 DONE",
@@ -68,7 +73,11 @@ def test_s60_quota_is_the_usage_in_the_window_that_ends_now(run):
 
 def test_s62_session_uses_its_quota_also_while_it_idles(run):
     """s0 is active from 0 to 1 + 6; at 6 it has used 6, at 5 only 5."""
-    jobs = [JobSpec(1, at_us=0, session=0), JobSpec(1, at_us=5), JobSpec(1, at_us=6)]
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=5),
+        JobSpec(qpu_time_us=1, at_us=6),
+    ]
     specs = {0: AccountSpec(quota=SlidingLimit(6, 100))}
     sessions = [SessionSpec(interactive_timeout_us=6)]
     assert run(jobs, sessions, account_specs=specs)[:3] == [
@@ -79,7 +88,11 @@ def test_s62_session_uses_its_quota_also_while_it_idles(run):
 
 
 def test_s62_batch_uses_the_time_of_its_jobs(run):
-    jobs = [JobSpec(2, at_us=0, session=0), JobSpec(1, at_us=7), JobSpec(1, at_us=8)]
+    jobs = [
+        JobSpec(qpu_time_us=2, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=7),
+        JobSpec(qpu_time_us=1, at_us=8),
+    ]
     specs = {0: AccountSpec(quota=SlidingLimit(3, 100))}
     assert run(jobs, [SessionSpec(Mode.BATCH, interactive_timeout_us=9)], account_specs=specs)[:3] == [
         "j0 0 0 2 DONE",
@@ -89,7 +102,7 @@ def test_s62_batch_uses_the_time_of_its_jobs(run):
 
 
 def test_s62_job_that_an_outage_hit_costs_nothing(run):
-    jobs = [JobSpec(5, at_us=0), JobSpec(1, at_us=3), JobSpec(1, at_us=9)]
+    jobs = [JobSpec(qpu_time_us=5, at_us=0), JobSpec(qpu_time_us=1, at_us=3), JobSpec(qpu_time_us=1, at_us=9)]
     specs = {0: AccountSpec(quota=SlidingLimit(2, 100))}
     assert run(jobs, account_specs=specs, windows=[WindowSpec(WindowKind.OUTAGE, 1, 1)]) == [
         "j0 0 0 1 ERROR QPU_FAILED",
@@ -124,10 +137,10 @@ def test_s62_usage_in_a_window_is_the_part_of_each_stretch_that_lies_in_it():
 def test_s62_foreign_job_that_runs_while_the_session_idles_does_not_interrupt_its_usage(run):
     """Under `shared`: s0 of account a is active from 0 to 7, whatever runs; b's job uses 3 of b's own."""
     jobs = [
-        JobSpec(1, at_us=0, session=0),
-        JobSpec(3, at_us=2, account=1),
-        JobSpec(1, at_us=6),
-        JobSpec(1, at_us=6, account=1),
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=3, at_us=2, account=1),
+        JobSpec(qpu_time_us=1, at_us=6),
+        JobSpec(qpu_time_us=1, at_us=6, account=1),
     ]
     specs = {0: AccountSpec(quota=SlidingLimit(6, 100)), 1: AccountSpec(quota=SlidingLimit(4, 100))}
     sessions = [SessionSpec(interactive_timeout_us=6)]
@@ -141,10 +154,10 @@ def test_s62_foreign_job_that_runs_while_the_session_idles_does_not_interrupt_it
 
 def test_s60_plan_without_sessions_rejects_them_and_one_without_batches_those(run):
     jobs = [
-        JobSpec(1, at_us=0, session=0),
-        JobSpec(1, at_us=0, session=1),
-        JobSpec(1, at_us=0, session=2, account=1),
-        JobSpec(1, at_us=0, account=1),
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=0, session=1),
+        JobSpec(qpu_time_us=1, at_us=0, session=2, account=1),
+        JobSpec(qpu_time_us=1, at_us=0, account=1),
     ]
     sessions = [SessionSpec(), SessionSpec(Mode.BATCH), SessionSpec(Mode.BATCH, account=1)]
     specs = {0: AccountSpec(sessions=False), 1: AccountSpec(batches=False)}
@@ -158,7 +171,7 @@ def test_s60_plan_without_sessions_rejects_them_and_one_without_batches_those(ru
 
 def test_s9_s21_session_that_the_plan_forbids_comes_to_exist_and_is_closed_unused(run):
     specs = {0: AccountSpec(sessions=False)}
-    jobs = [JobSpec(1, at_us=2, session=0), JobSpec(9, at_us=2)]
+    jobs = [JobSpec(qpu_time_us=1, at_us=2, session=0), JobSpec(qpu_time_us=9, at_us=2)]
     assert run(jobs, [SessionSpec()], account_specs=specs, rules=Rules(unused_timeout_us=5)) == [
         "j0 2 - 2 REJECTED SESSIONS_NOT_IN_PLAN",
         "j1 2 2 11 DONE",
@@ -170,10 +183,10 @@ def test_s9_s21_session_that_the_plan_forbids_comes_to_exist_and_is_closed_unuse
 
 def test_s23_session_calls_of_an_old_client_are_rejected_from_the_day_on(run):
     jobs = [
-        JobSpec(1, at_us=9, session=0),
-        JobSpec(1, at_us=10, session=0),
-        JobSpec(1, at_us=10, session=1),
-        JobSpec(1, at_us=10),
+        JobSpec(qpu_time_us=1, at_us=9, session=0),
+        JobSpec(qpu_time_us=1, at_us=10, session=0),
+        JobSpec(qpu_time_us=1, at_us=10, session=1),
+        JobSpec(qpu_time_us=1, at_us=10),
     ]
     sessions = [SessionSpec(interactive_timeout_us=0), SessionSpec(Mode.BATCH, interactive_timeout_us=0)]
     specs = {0: AccountSpec(client_too_old_from_us=10)}
@@ -215,9 +228,9 @@ def test_s20_reasons_are_checked_in_their_order(run):
         SessionSpec(account=4),
     ]
     # a job of another account ends at 1; then each of these is submitted, with a limit beyond 3
-    jobs = [JobSpec(1, at_us=0, account=5)]
+    jobs = [JobSpec(qpu_time_us=1, at_us=0, account=5)]
     jobs += [
-        JobSpec(1, after=0, session=number, account=session.account, max_execution_time_us=4)
+        JobSpec(qpu_time_us=1, after=0, session=number, account=session.account, max_execution_time_us=4)
         for number, session in enumerate(sessions)
     ]
     lines = run(jobs, sessions, accounts=tuple("abcdef"), account_specs=specs, horizon_us=3)
@@ -235,7 +248,7 @@ def test_s20_reasons_are_checked_in_their_order(run):
 
 def test_s66_client_gives_up_after_any_rejection_but_that_of_a_closed_session(run):
     specs = {0: AccountSpec(pending=0)}
-    jobs = [JobSpec(1, at_us=0, client=0), JobSpec(1, client=0)]
+    jobs = [JobSpec(qpu_time_us=1, at_us=0, client=0), JobSpec(qpu_time_us=1, client=0)]
     clients = [ClientSpec(first_job=0, jobs=2, on_rejection=OnRejection.NEW_SESSION)]
     assert run(jobs, clients=clients, account_specs=specs) == [
         "j0 0 - 0 REJECTED TOO_MANY_PENDING",

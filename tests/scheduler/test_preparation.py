@@ -21,12 +21,15 @@ def most_urgent_first(job):
 
 def test_s40_job_goes_through_all_its_phases(run):
     """Prepared from 2 to 5, on the QPU until 9, post-processed until 16."""
-    job = JobSpec(4, at_us=2, preparation_us=3, post_processing_us=7)
+    job = JobSpec(qpu_time_us=4, at_us=2, preparation_us=3, post_processing_us=7)
     assert run([job]) == ["j0 2 5 16 DONE p2-5 left 9", "end 16"]
 
 
 def test_s41_job_is_running_from_the_start_of_its_preparation(run):
-    assert run([JobSpec(4, at_us=0, preparation_us=6)], horizon_us=5) == ["j0 0 - - PREPARING p0--", "end 5"]
+    assert run([JobSpec(qpu_time_us=4, at_us=0, preparation_us=6)], horizon_us=5) == [
+        "j0 0 - - PREPARING p0--",
+        "end 5",
+    ]
 
 
 def test_s41_s52_users_see_six_statuses():
@@ -41,7 +44,11 @@ def test_s41_s52_users_see_six_statuses():
 
 
 def test_s41_job_on_the_qpu_leaves_it_to_others_while_it_is_post_processed(run):
-    jobs = [JobSpec(2, at_us=0, post_processing_us=10), JobSpec(3, at_us=0), JobSpec(1, after=0, think_us=1)]
+    jobs = [
+        JobSpec(qpu_time_us=2, at_us=0, post_processing_us=10),
+        JobSpec(qpu_time_us=3, at_us=0),
+        JobSpec(qpu_time_us=1, after=0, think_us=1),
+    ]
     assert run(jobs) == [
         "j0 0 0 12 DONE left 2",
         "j1 0 2 5 DONE left 5",
@@ -51,16 +58,16 @@ def test_s41_job_on_the_qpu_leaves_it_to_others_while_it_is_post_processed(run):
 
 
 def test_s44_cut_job_is_not_post_processed(run):
-    job = JobSpec(9, at_us=0, max_execution_time_us=4, post_processing_us=5)
+    job = JobSpec(qpu_time_us=9, at_us=0, max_execution_time_us=4, post_processing_us=5)
     assert run([job]) == ["j0 0 0 4 ERROR RAN_TOO_LONG left 4", "end 4"]
 
 
 def test_s25_cancel_stops_a_preparation_and_leaves_post_processing_alone(run):
     """j0 is cancelled while it prepares, j1 gets its lane then; j2 completes although it is cancelled."""
     jobs = [
-        JobSpec(1, at_us=0, preparation_us=9, cancel_us=3),
-        JobSpec(1, at_us=0, preparation_us=2),
-        JobSpec(1, at_us=1, post_processing_us=5, cancel_us=4),
+        JobSpec(qpu_time_us=1, at_us=0, preparation_us=9, cancel_us=3),
+        JobSpec(qpu_time_us=1, at_us=0, preparation_us=2),
+        JobSpec(qpu_time_us=1, at_us=1, post_processing_us=5, cancel_us=4),
     ]
     assert run(jobs, qpus=ONE_LANE) == [
         "j0 0 - 3 CANCELLED JOB_CANCELLED p0-- left -",
@@ -72,7 +79,7 @@ def test_s25_cancel_stops_a_preparation_and_leaves_post_processing_alone(run):
 
 def test_s42_at_most_as_many_jobs_as_there_are_lanes_are_preparing_or_ready_ahead(run):
     """At 4 j0 starts, so only j1 is ready ahead, and j2 gets a lane; at 5 j1 starts, and j3 gets one."""
-    jobs = [JobSpec(1, at_us=0, preparation_us=4) for _ in range(4)]
+    jobs = [JobSpec(qpu_time_us=1, at_us=0, preparation_us=4) for _ in range(4)]
     assert run(jobs, qpus=TWO_LANES) == [
         "j0 0 4 5 DONE p0-4",
         "j1 0 5 6 DONE p0-4",
@@ -85,9 +92,9 @@ def test_s42_at_most_as_many_jobs_as_there_are_lanes_are_preparing_or_ready_ahea
 def test_s42_lanes_are_given_in_the_order_of_the_queue_policy(run):
     """j2 is more urgent than j1, so it gets the lane that j0 leaves at 3."""
     jobs = [
-        JobSpec(2, at_us=0, preparation_us=3),
-        JobSpec(2, at_us=1, preparation_us=3),
-        JobSpec(2, at_us=2, preparation_us=3, priority=1),
+        JobSpec(qpu_time_us=2, at_us=0, preparation_us=3),
+        JobSpec(qpu_time_us=2, at_us=1, preparation_us=3),
+        JobSpec(qpu_time_us=2, at_us=2, preparation_us=3, priority=1),
     ]
     assert run(jobs, qpus=ONE_LANE, queue_key=most_urgent_first) == [
         "j0 0 3 5 DONE p0-3",
@@ -98,7 +105,7 @@ def test_s42_lanes_are_given_in_the_order_of_the_queue_policy(run):
 
 
 def test_s42_s74_job_that_needs_no_preparation_runs_while_others_prepare(run):
-    jobs = [JobSpec(2, at_us=0, preparation_us=5), JobSpec(3, at_us=1)]
+    jobs = [JobSpec(qpu_time_us=2, at_us=0, preparation_us=5), JobSpec(qpu_time_us=3, at_us=1)]
     assert run(jobs) == ["j0 0 5 7 DONE p0-5", "j1 1 1 4 DONE p--1", "end 7"]
 
 
@@ -106,10 +113,10 @@ def test_s42_holder_gets_lanes_first_and_job_mode_jobs_prepare_ahead_in_the_rest
     """s0 is active from 0. At 1 its j1 takes the first lane and the job-mode j3 the other one; j2 of the open
     s1 must wait for a lane until s0 lets go of the QPU at 8, which is 4 after j1 left it."""
     jobs = [
-        JobSpec(1, at_us=0, session=0),
-        JobSpec(1, at_us=1, session=0, preparation_us=2),
-        JobSpec(1, at_us=1, session=1, preparation_us=2),
-        JobSpec(1, at_us=1, preparation_us=2),
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=2),
+        JobSpec(qpu_time_us=1, at_us=1, session=1, preparation_us=2),
+        JobSpec(qpu_time_us=1, at_us=1, preparation_us=2),
     ]
     sessions = [SessionSpec(interactive_timeout_us=4), SessionSpec(interactive_timeout_us=0)]
     assert run(jobs, sessions, qpus=TWO_LANES) == [
@@ -130,9 +137,9 @@ def test_s42_holder_gets_lanes_first_and_job_mode_jobs_prepare_ahead_in_the_rest
 def test_s42_among_ready_jobs_of_a_session_the_earliest_submitted_goes_first(run):
     """At 6 both wait: j2 became ready at 3, j1 at 5, but j1 was submitted first."""
     jobs = [
-        JobSpec(6, at_us=0, session=0),
-        JobSpec(1, at_us=1, session=0, preparation_us=4),
-        JobSpec(1, at_us=2, session=0, preparation_us=1),
+        JobSpec(qpu_time_us=6, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=4),
+        JobSpec(qpu_time_us=1, at_us=2, session=0, preparation_us=1),
     ]
     assert run(jobs, [SessionSpec(close_us=3)])[:3] == [
         "j0 0 0 6 DONE p--0",
@@ -143,9 +150,9 @@ def test_s42_among_ready_jobs_of_a_session_the_earliest_submitted_goes_first(run
 
 def test_s33_among_ready_jobs_of_a_batch_the_first_that_became_ready_goes_first(run):
     jobs = [
-        JobSpec(6, at_us=0, session=0),
-        JobSpec(1, at_us=1, session=0, preparation_us=4),
-        JobSpec(1, at_us=2, session=0, preparation_us=1),
+        JobSpec(qpu_time_us=6, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=4),
+        JobSpec(qpu_time_us=1, at_us=2, session=0, preparation_us=1),
     ]
     assert run(jobs, [SessionSpec(mode=Mode.BATCH, close_us=3)])[:3] == [
         "j0 0 0 6 DONE p--0",
@@ -156,9 +163,9 @@ def test_s33_among_ready_jobs_of_a_batch_the_first_that_became_ready_goes_first(
 
 def test_s32_job_mode_jobs_run_while_the_batch_has_no_ready_job(run):
     jobs = [
-        JobSpec(1, at_us=0, session=0),
-        JobSpec(1, at_us=0, session=0, preparation_us=5),
-        JobSpec(2, at_us=0),
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=0, session=0, preparation_us=5),
+        JobSpec(qpu_time_us=2, at_us=0),
     ]
     assert run(jobs, [SessionSpec(mode=Mode.BATCH, close_us=0)])[:3] == [
         "j0 0 0 1 DONE p--0",
@@ -181,7 +188,10 @@ def test_s32_job_mode_jobs_run_while_the_batch_has_no_ready_job(run):
     ids=["queued", "ready"],
 )
 def test_s43_job_that_is_preparing_stops_the_ittl_clock_unless_it_asks_for_ready_jobs(run, rules, lines):
-    jobs = [JobSpec(1, at_us=0, session=0), JobSpec(1, at_us=1, session=0, preparation_us=7)]
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=7),
+    ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=3)], rules=rules) == [
         "j0 0 0 1 DONE p--0",
         "j1 1 8 9 DONE p1-8",
@@ -193,7 +203,10 @@ def test_s43_job_that_is_preparing_stops_the_ittl_clock_unless_it_asks_for_ready
 
 def test_s43_job_that_is_ready_in_time_stops_the_clock(run):
     """The clock runs from 1; j1 is ready at 4, in the instant in which it would end."""
-    jobs = [JobSpec(1, at_us=0, session=0), JobSpec(1, at_us=2, session=0, preparation_us=2)]
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=2, session=0, preparation_us=2),
+    ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=3)], rules=READY) == [
         "j0 0 0 1 DONE p--0",
         "j1 2 4 5 DONE p2-4",
@@ -207,9 +220,9 @@ def test_s43_job_that_is_ready_in_time_stops_the_clock(run):
 def test_s43_cancel_of_a_job_that_is_not_ready_does_not_start_the_clock_of_a_session_whose_job_runs(run):
     """j1 has the only lane from 1 on and j2 waits for it. The clock runs from 10, when j0 leaves the QPU."""
     jobs = [
-        JobSpec(10, at_us=0, session=0),
-        JobSpec(1, at_us=1, session=0, preparation_us=20, cancel_us=5),
-        JobSpec(1, at_us=1, session=0, preparation_us=20, cancel_us=4),
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=20, cancel_us=5),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=20, cancel_us=4),
     ]
     sessions, rules = [SessionSpec(interactive_timeout_us=3)], Rules(ittl_asks_for_ready=True)
     assert run(jobs, sessions, rules=rules, qpus=(QpuSpec(lanes=1),)) == [
@@ -226,10 +239,10 @@ def test_s43_cancel_of_a_job_that_is_not_ready_does_not_start_the_clock_of_a_ses
 def test_s43_what_was_not_ready_at_the_deactivation_stands_in_the_normal_queue(run):
     """s0 lets go at 3. Its j1, submitted at 2, is ready at 6 and goes before j3 of 4, but after j2 of 1."""
     jobs = [
-        JobSpec(1, at_us=0, session=0),
-        JobSpec(1, at_us=2, session=0, preparation_us=4),
-        JobSpec(5, at_us=1),
-        JobSpec(5, at_us=4),
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=2, session=0, preparation_us=4),
+        JobSpec(qpu_time_us=5, at_us=1),
+        JobSpec(qpu_time_us=5, at_us=4),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=2)], rules=READY) == [
         "j0 0 0 1 DONE p--0",
@@ -248,9 +261,9 @@ def test_s43_what_was_not_ready_at_the_deactivation_stands_in_the_normal_queue(r
 def test_s43_job_that_waits_for_a_lane_at_the_deactivation_gets_one_in_its_turn(run):
     """With one lane j2 waits for it while j1 prepares; s0 lets go at 3, and takes the QPU again at 5."""
     jobs = [
-        JobSpec(1, at_us=0, session=0),
-        JobSpec(1, at_us=1, session=0, preparation_us=4),
-        JobSpec(1, at_us=1, session=0, preparation_us=4),
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=4),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=4),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=2)], rules=READY, qpus=ONE_LANE) == [
         "j0 0 0 1 DONE p--0",
@@ -269,7 +282,10 @@ def test_s43_job_that_waits_for_a_lane_at_the_deactivation_gets_one_in_its_turn(
 
 def test_s42_s52_job_that_a_session_prepared_before_it_lost_the_qpu_takes_no_second_lane(run):
     """s0 loses the QPU at 10. From 12 on j1, ready since 2, waits in the normal queue for the maintenance to end."""
-    jobs = [JobSpec(10, at_us=0, session=0), JobSpec(1, at_us=0, session=0, preparation_us=2)]
+    jobs = [
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=0, session=0, preparation_us=2),
+    ]
     windows = [
         WindowSpec(WindowKind.RESERVATION, 5, 7, account=1),
         WindowSpec(WindowKind.MAINTENANCE, 8, 22),
@@ -280,7 +296,7 @@ def test_s42_s52_job_that_a_session_prepared_before_it_lost_the_qpu_takes_no_sec
 
 def test_s41_ittl_counts_from_the_departure_and_close_waits_for_the_post_processing(run):
     """j0 leaves at 1, so the clock would end at 4; the close at 2 stops it, and is done when j0 ends at 9."""
-    jobs = [JobSpec(1, at_us=0, session=0, post_processing_us=8), JobSpec(1, at_us=1)]
+    jobs = [JobSpec(qpu_time_us=1, at_us=0, session=0, post_processing_us=8), JobSpec(qpu_time_us=1, at_us=1)]
     assert run(jobs, [SessionSpec(interactive_timeout_us=3, close_us=2)]) == [
         "j0 0 0 9 DONE left 1",
         "j1 1 9 10 DONE left 10",
@@ -302,10 +318,10 @@ def test_s41_ittl_counts_from_the_departure_and_close_waits_for_the_post_process
 
 def test_s18_cancel_ends_preparations_and_lets_post_processing_complete(run):
     jobs = [
-        JobSpec(1, at_us=0, session=0, post_processing_us=8),
-        JobSpec(1, at_us=0, session=0, preparation_us=6),
-        JobSpec(1, at_us=2, session=0, preparation_us=6),
-        JobSpec(1, at_us=3, preparation_us=1),
+        JobSpec(qpu_time_us=1, at_us=0, session=0, post_processing_us=8),
+        JobSpec(qpu_time_us=1, at_us=0, session=0, preparation_us=6),
+        JobSpec(qpu_time_us=1, at_us=2, session=0, preparation_us=6),
+        JobSpec(qpu_time_us=1, at_us=3, preparation_us=1),
     ]
     assert run(jobs, [SessionSpec(cancel_us=3)], qpus=ONE_LANE) == [
         "j0 0 0 9 DONE p--0 left 1",
@@ -322,9 +338,9 @@ def test_s18_cancel_ends_preparations_and_lets_post_processing_complete(run):
 def test_s42_job_of_an_open_session_that_is_ready_waits_while_another_session_holds(run):
     """j1 of s1 is ready at 2; s0 holds the QPU from 1 to 7. The job-mode j2 may run under `shared`."""
     jobs = [
-        JobSpec(3, at_us=1, session=0),
-        JobSpec(1, at_us=0, session=1, preparation_us=2),
-        JobSpec(1, at_us=5),
+        JobSpec(qpu_time_us=3, at_us=1, session=0),
+        JobSpec(qpu_time_us=1, at_us=0, session=1, preparation_us=2),
+        JobSpec(qpu_time_us=1, at_us=5),
     ]
     sessions = [SessionSpec(interactive_timeout_us=3), SessionSpec(interactive_timeout_us=0)]
     assert run(jobs, sessions, rules=Rules(hold=SHARED))[:3] == [
@@ -337,11 +353,11 @@ def test_s42_job_of_an_open_session_that_is_ready_waits_while_another_session_ho
 def test_s40_job_that_needs_no_preparation_is_ready_when_it_is_submitted(run):
     """j2 is rejected, so it never is; j1 waits for a lane that j0 has until 9."""
     jobs = [
-        JobSpec(1, at_us=0, preparation_us=9),
-        JobSpec(1, at_us=1, preparation_us=9),
-        JobSpec(1, at_us=2, session=0),
-        JobSpec(5, at_us=4),
-        JobSpec(5, at_us=5),
+        JobSpec(qpu_time_us=1, at_us=0, preparation_us=9),
+        JobSpec(qpu_time_us=1, at_us=1, preparation_us=9),
+        JobSpec(qpu_time_us=1, at_us=2, session=0),
+        JobSpec(qpu_time_us=5, at_us=4),
+        JobSpec(qpu_time_us=5, at_us=5),
     ]
     assert run(jobs, [SessionSpec(cancel_us=0)], qpus=ONE_LANE, horizon_us=6) == [
         "j0 0 - - PREPARING p0--",
@@ -358,9 +374,9 @@ def test_s40_job_that_needs_no_preparation_is_ready_when_it_is_submitted(run):
 def test_s42_s52_lanes_do_not_go_to_a_session_that_a_reservation_is_about_to_send_away(run):
     """s0 of account 0 loses the QPU at 6, when j0 leaves; until then the lane is for j2 of account 1."""
     jobs = [
-        JobSpec(6, at_us=0, session=0),
-        JobSpec(1, at_us=3, session=0, preparation_us=2),
-        JobSpec(1, at_us=4, account=1, preparation_us=3),
+        JobSpec(qpu_time_us=6, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=3, session=0, preparation_us=2),
+        JobSpec(qpu_time_us=1, at_us=4, account=1, preparation_us=3),
     ]
     reservation = WindowSpec(WindowKind.RESERVATION, start_us=2, duration_us=8, account=1)
     assert run(jobs, [SessionSpec(interactive_timeout_us=0)], qpus=ONE_LANE, windows=(reservation,)) == [

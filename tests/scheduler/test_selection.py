@@ -15,17 +15,21 @@ def most_urgent_first(job):
 
 
 def test_s50_free_qpu_takes_a_job_in_the_instant_it_comes(run):
-    jobs = [JobSpec(4, at_us=3), JobSpec(4, at_us=7), JobSpec(4, at_us=20)]
+    jobs = [
+        JobSpec(qpu_time_us=4, at_us=3),
+        JobSpec(qpu_time_us=4, at_us=7),
+        JobSpec(qpu_time_us=4, at_us=20),
+    ]
     assert run(jobs) == ["j0 3 3 7 DONE", "j1 7 7 11 DONE", "j2 20 20 24 DONE", "end 24"]
 
 
 def test_s50_first_in_first_out_is_by_submission_then_by_job_number(run):
     jobs = [
-        JobSpec(9, at_us=0),
-        JobSpec(1, at_us=5),
-        JobSpec(1, at_us=4),
-        JobSpec(1, at_us=5),
-        JobSpec(1, at_us=0),
+        JobSpec(qpu_time_us=9, at_us=0),
+        JobSpec(qpu_time_us=1, at_us=5),
+        JobSpec(qpu_time_us=1, at_us=4),
+        JobSpec(qpu_time_us=1, at_us=5),
+        JobSpec(qpu_time_us=1, at_us=0),
     ]
     assert run(jobs) == [
         "j0 0 0 9 DONE",
@@ -39,12 +43,12 @@ def test_s50_first_in_first_out_is_by_submission_then_by_job_number(run):
 
 def test_s50_queue_policy_orders_the_normal_queue_and_ties_go_by_submission_then_by_job_number(run):
     jobs = [
-        JobSpec(9, at_us=0, priority=-5),
-        JobSpec(1, at_us=5, priority=2),
-        JobSpec(1, at_us=4, priority=-1),
-        JobSpec(1, at_us=5, priority=2),
-        JobSpec(1, at_us=6, priority=7),
-        JobSpec(1, at_us=3, priority=2),
+        JobSpec(qpu_time_us=9, at_us=0, priority=-5),
+        JobSpec(qpu_time_us=1, at_us=5, priority=2),
+        JobSpec(qpu_time_us=1, at_us=4, priority=-1),
+        JobSpec(qpu_time_us=1, at_us=5, priority=2),
+        JobSpec(qpu_time_us=1, at_us=6, priority=7),
+        JobSpec(qpu_time_us=1, at_us=3, priority=2),
     ]
     assert run(jobs, queue_key=most_urgent_first) == [
         "j0 0 0 9 DONE",
@@ -58,19 +62,19 @@ def test_s50_queue_policy_orders_the_normal_queue_and_ties_go_by_submission_then
 
 
 def test_s50_job_on_the_qpu_is_not_interrupted_by_a_more_urgent_one(run):
-    jobs = [JobSpec(9, at_us=0, priority=0), JobSpec(1, at_us=1, priority=5)]
+    jobs = [JobSpec(qpu_time_us=9, at_us=0, priority=0), JobSpec(qpu_time_us=1, at_us=1, priority=5)]
     assert run(jobs, queue_key=most_urgent_first) == ["j0 0 0 9 DONE", "j1 1 9 10 DONE", "end 10"]
 
 
 def test_s50_jobs_of_open_and_inactive_sessions_compete_with_job_mode_jobs_by_the_policy(run):
     """s0 is inactive from 1, s1 open; their jobs and the job-mode jobs go strictly by priority."""
     jobs = [
-        JobSpec(1, at_us=0, session=0),
-        JobSpec(9, at_us=1),
-        JobSpec(1, at_us=2, session=0, priority=2),
-        JobSpec(1, at_us=3, session=1, priority=4),
-        JobSpec(1, at_us=4, priority=3),
-        JobSpec(1, at_us=5, priority=1),
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=9, at_us=1),
+        JobSpec(qpu_time_us=1, at_us=2, session=0, priority=2),
+        JobSpec(qpu_time_us=1, at_us=3, session=1, priority=4),
+        JobSpec(qpu_time_us=1, at_us=4, priority=3),
+        JobSpec(qpu_time_us=1, at_us=5, priority=1),
     ]
     sessions = [SessionSpec(interactive_timeout_us=0), SessionSpec(interactive_timeout_us=0)]
     assert run(jobs, sessions, queue_key=most_urgent_first) == [
@@ -100,10 +104,10 @@ def test_s50_queue_policy_sees_each_job_at_its_entry_into_the_normal_queue():
         return ()
 
     jobs = [
-        JobSpec(5, at_us=1, session=0, account=1, priority=-3),
-        JobSpec(5, at_us=2, account=0, priority=4),
-        JobSpec(5, at_us=3, session=0, account=1),
-        JobSpec(5, after=1, think_us=6, session=0, account=1),
+        JobSpec(qpu_time_us=5, at_us=1, session=0, account=1, priority=-3),
+        JobSpec(qpu_time_us=5, at_us=2, account=0, priority=4),
+        JobSpec(qpu_time_us=5, at_us=3, session=0, account=1),
+        JobSpec(qpu_time_us=5, after=1, think_us=6, session=0, account=1),
     ]
     plan = Plan.of(jobs, [SessionSpec(interactive_timeout_us=0)], accounts=["lab-a", "lab-b"])
     assert Scheduler(plan, queue_key=policy).advance_while_needed()
@@ -171,10 +175,10 @@ def test_s50_queue_policy_sees_each_job_at_its_entry_into_the_normal_queue():
 )
 def test_s51_hold_policy_says_what_happens_while_an_idle_session_holds_the_qpu(run, hold, expected):
     jobs = [
-        JobSpec(5, at_us=0, session=0),
-        JobSpec(4, at_us=1),
-        JobSpec(4, at_us=2, session=1),
-        JobSpec(5, at_us=20, session=0),
+        JobSpec(qpu_time_us=5, at_us=0, session=0),
+        JobSpec(qpu_time_us=4, at_us=1),
+        JobSpec(qpu_time_us=4, at_us=2, session=1),
+        JobSpec(qpu_time_us=5, at_us=20, session=0),
     ]
     sessions = [SessionSpec(interactive_timeout_us=10), SessionSpec(interactive_timeout_us=0)]
     assert run(jobs, sessions, rules=Rules(hold=hold)) == ["j0 0 0 5 DONE", *expected]
@@ -182,10 +186,10 @@ def test_s51_hold_policy_says_what_happens_while_an_idle_session_holds_the_qpu(r
 
 def test_s51_under_none_a_session_stays_active_while_it_has_queued_jobs_and_keeps_priority(run):
     jobs = [
-        JobSpec(5, at_us=0, session=0),
-        JobSpec(4, at_us=1),
-        JobSpec(3, at_us=2, session=0),
-        JobSpec(2, after=2, session=0),
+        JobSpec(qpu_time_us=5, at_us=0, session=0),
+        JobSpec(qpu_time_us=4, at_us=1),
+        JobSpec(qpu_time_us=3, at_us=2, session=0),
+        JobSpec(qpu_time_us=2, after=2, session=0),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=50)], rules=Rules(hold=NONE)) == [
         "j0 0 0 5 DONE",
@@ -199,7 +203,11 @@ def test_s51_under_none_a_session_stays_active_while_it_has_queued_jobs_and_keep
 
 
 def test_s51_under_shared_queued_jobs_of_the_session_still_go_before_job_mode_jobs(run):
-    jobs = [JobSpec(5, at_us=0, session=0), JobSpec(4, at_us=1), JobSpec(3, at_us=2, session=0)]
+    jobs = [
+        JobSpec(qpu_time_us=5, at_us=0, session=0),
+        JobSpec(qpu_time_us=4, at_us=1),
+        JobSpec(qpu_time_us=3, at_us=2, session=0),
+    ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=50)], rules=Rules(hold=SHARED)) == [
         "j0 0 0 5 DONE",
         "j1 1 8 12 DONE",

@@ -16,10 +16,10 @@ def most_urgent_first(job):
 
 def test_s10_first_job_of_a_session_waits_like_a_job_mode_job(run):
     jobs = [
-        JobSpec(10, at_us=0),
-        JobSpec(5, at_us=1),
-        JobSpec(5, at_us=2, session=0),
-        JobSpec(5, at_us=3),
+        JobSpec(qpu_time_us=10, at_us=0),
+        JobSpec(qpu_time_us=5, at_us=1),
+        JobSpec(qpu_time_us=5, at_us=2, session=0),
+        JobSpec(qpu_time_us=5, at_us=3),
     ]
     assert run(jobs, [SessionSpec(created_us=0, interactive_timeout_us=2)]) == [
         "j0 0 0 10 DONE",
@@ -36,10 +36,10 @@ def test_s10_first_job_of_a_session_waits_like_a_job_mode_job(run):
 def test_s10_every_queued_job_of_an_open_session_is_ranked_on_its_own_and_any_may_activate_it(run):
     """j3 is the most urgent of all and activates s0; then j1 has priority over the more urgent j2 (S12)."""
     jobs = [
-        JobSpec(10, at_us=0),
-        JobSpec(5, at_us=1, session=0, priority=0),
-        JobSpec(5, at_us=2, priority=1),
-        JobSpec(5, at_us=3, session=0, priority=2),
+        JobSpec(qpu_time_us=10, at_us=0),
+        JobSpec(qpu_time_us=5, at_us=1, session=0, priority=0),
+        JobSpec(qpu_time_us=5, at_us=2, priority=1),
+        JobSpec(qpu_time_us=5, at_us=3, session=0, priority=2),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=0)], queue_key=most_urgent_first) == [
         "j0 0 0 10 DONE",
@@ -55,7 +55,11 @@ def test_s10_every_queued_job_of_an_open_session_is_ranked_on_its_own_and_any_ma
 
 def test_s11_max_time_starts_with_the_first_start_and_never_pauses(run):
     """Not from the creation at 5, and on through the inactive time from 35 on: 20 + 30 = 50."""
-    jobs = [JobSpec(20, at_us=0), JobSpec(10, at_us=5, session=0), JobSpec(40, at_us=21)]
+    jobs = [
+        JobSpec(qpu_time_us=20, at_us=0),
+        JobSpec(qpu_time_us=10, at_us=5, session=0),
+        JobSpec(qpu_time_us=40, at_us=21),
+    ]
     assert run(jobs, [SessionSpec(max_time_us=30, interactive_timeout_us=5)]) == [
         "j0 0 0 20 DONE",
         "j1 5 20 30 DONE",
@@ -69,7 +73,11 @@ def test_s11_max_time_starts_with_the_first_start_and_never_pauses(run):
 
 
 def test_s11_with_max_time_0_the_first_job_starts_and_the_session_is_closed_in_the_same_instant(run):
-    jobs = [JobSpec(5, at_us=3, session=0), JobSpec(5, at_us=3, session=0), JobSpec(5, at_us=4, session=0)]
+    jobs = [
+        JobSpec(qpu_time_us=5, at_us=3, session=0),
+        JobSpec(qpu_time_us=5, at_us=3, session=0),
+        JobSpec(qpu_time_us=5, at_us=4, session=0),
+    ]
     assert run(jobs, [SessionSpec(max_time_us=0)]) == [
         "j0 3 3 8 DONE",
         "j1 3 - 3 ERROR MAX_TIME",
@@ -86,11 +94,11 @@ def test_s11_with_max_time_0_the_first_job_starts_and_the_session_is_closed_in_t
 
 def test_s12_jobs_of_the_active_session_go_first_by_submission_and_number_whatever_the_policy_says(run):
     jobs = [
-        JobSpec(10, at_us=0, session=0),
-        JobSpec(1, at_us=1, priority=99),
-        JobSpec(1, at_us=5, session=0, priority=0),
-        JobSpec(1, at_us=5, session=0, priority=9),
-        JobSpec(1, at_us=4, session=0, priority=-9),
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=1, priority=99),
+        JobSpec(qpu_time_us=1, at_us=5, session=0, priority=0),
+        JobSpec(qpu_time_us=1, at_us=5, session=0, priority=9),
+        JobSpec(qpu_time_us=1, at_us=4, session=0, priority=-9),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=0)], queue_key=most_urgent_first) == [
         "j0 0 0 10 DONE",
@@ -105,7 +113,11 @@ def test_s12_jobs_of_the_active_session_go_first_by_submission_and_number_whatev
 
 
 def test_s12_at_most_one_session_holds_the_qpu(run):
-    jobs = [JobSpec(4, at_us=0, session=0), JobSpec(4, at_us=1, session=1), JobSpec(4, at_us=6, session=0)]
+    jobs = [
+        JobSpec(qpu_time_us=4, at_us=0, session=0),
+        JobSpec(qpu_time_us=4, at_us=1, session=1),
+        JobSpec(qpu_time_us=4, at_us=6, session=0),
+    ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=3), SessionSpec(interactive_timeout_us=3)]) == [
         "j0 0 0 4 DONE",
         "j1 1 13 17 DONE",
@@ -125,7 +137,7 @@ def test_s12_at_most_one_session_holds_the_qpu(run):
 
 def test_s13_ittl_starts_from_zero_at_each_end_that_leaves_the_session_empty(run):
     """It ran from 10 to 18, was stopped by the submission, and runs anew from 21: 31, not 23."""
-    jobs = [JobSpec(10, at_us=0, session=0), JobSpec(3, at_us=18, session=0)]
+    jobs = [JobSpec(qpu_time_us=10, at_us=0, session=0), JobSpec(qpu_time_us=3, at_us=18, session=0)]
     assert run(jobs, [SessionSpec(interactive_timeout_us=10)]) == [
         "j0 0 0 10 DONE",
         "j1 18 18 21 DONE",
@@ -136,7 +148,7 @@ def test_s13_ittl_starts_from_zero_at_each_end_that_leaves_the_session_empty(run
 
 
 def test_s13_ittl_does_not_start_while_another_job_of_the_session_is_queued(run):
-    jobs = [JobSpec(5, at_us=0, session=0), JobSpec(20, at_us=1, session=0)]
+    jobs = [JobSpec(qpu_time_us=5, at_us=0, session=0), JobSpec(qpu_time_us=20, at_us=1, session=0)]
     assert run(jobs, [SessionSpec(interactive_timeout_us=2)]) == [
         "j0 0 0 5 DONE",
         "j1 1 5 25 DONE",
@@ -147,7 +159,10 @@ def test_s13_ittl_does_not_start_while_another_job_of_the_session_is_queued(run)
 
 
 def test_s13_rejected_submission_does_not_stop_the_ittl(run):
-    jobs = [JobSpec(10, at_us=0, session=0), JobSpec(1, at_us=15, session=0, max_execution_time_us=101)]
+    jobs = [
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=15, session=0, max_execution_time_us=101),
+    ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=10, max_time_us=100)]) == [
         "j0 0 0 10 DONE",
         "j1 15 - 15 REJECTED EXECUTION_TIME_EXCEEDS_SESSION",
@@ -160,10 +175,10 @@ def test_s13_rejected_submission_does_not_stop_the_ittl(run):
 def test_s13_ittl_starts_when_the_last_queued_job_is_cancelled(run):
     """The foreign job j1, let in by the hold policy, is on the QPU when the session's last job goes."""
     jobs = [
-        JobSpec(5, at_us=0, session=0),
-        JobSpec(20, at_us=1),
-        JobSpec(1, at_us=8, session=0, cancel_us=11),
-        JobSpec(1, at_us=9, session=0, cancel_us=12),
+        JobSpec(qpu_time_us=5, at_us=0, session=0),
+        JobSpec(qpu_time_us=20, at_us=1),
+        JobSpec(qpu_time_us=1, at_us=8, session=0, cancel_us=11),
+        JobSpec(qpu_time_us=1, at_us=9, session=0, cancel_us=12),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=10)], rules=Rules(hold=SHARED)) == [
         "j0 0 0 5 DONE",
@@ -177,7 +192,7 @@ def test_s13_ittl_starts_when_the_last_queued_job_is_cancelled(run):
 
 
 def test_s13_no_ittl_while_the_session_is_closing(run):
-    jobs = [JobSpec(5, at_us=0, session=0), JobSpec(5, at_us=1, session=0)]
+    jobs = [JobSpec(qpu_time_us=5, at_us=0, session=0), JobSpec(qpu_time_us=5, at_us=1, session=0)]
     assert run(jobs, [SessionSpec(interactive_timeout_us=0, close_us=2)]) == [
         "j0 0 0 5 DONE",
         "j1 1 5 10 DONE",
@@ -189,7 +204,11 @@ def test_s13_no_ittl_while_the_session_is_closing(run):
 
 
 def test_s14_qpu_is_released_and_normal_selection_resumes_in_the_instant_the_ittl_runs_out(run):
-    jobs = [JobSpec(10, at_us=0, session=0), JobSpec(4, at_us=3), JobSpec(4, at_us=2)]
+    jobs = [
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=4, at_us=3),
+        JobSpec(qpu_time_us=4, at_us=2),
+    ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=5)]) == [
         "j0 0 0 10 DONE",
         "j1 3 19 23 DONE",
@@ -201,7 +220,11 @@ def test_s14_qpu_is_released_and_normal_selection_resumes_in_the_instant_the_itt
 
 
 def test_s14_ittl_0_makes_the_session_inactive_at_once_unless_a_job_arrives_in_that_instant(run):
-    jobs = [JobSpec(10, at_us=0, session=0), JobSpec(4, at_us=3), JobSpec(5, at_us=10, session=0)]
+    jobs = [
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=4, at_us=3),
+        JobSpec(qpu_time_us=5, at_us=10, session=0),
+    ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=0)]) == [
         "j0 0 0 10 DONE",
         "j1 3 15 19 DONE",
@@ -216,12 +239,12 @@ def test_s15_job_of_an_inactive_session_queues_with_its_own_submission_time_and_
     run,
 ):
     jobs = [
-        JobSpec(10, at_us=0, session=0),
-        JobSpec(20, at_us=1),
-        JobSpec(5, at_us=12),
-        JobSpec(5, at_us=13, session=0),
-        JobSpec(5, at_us=14),
-        JobSpec(5, at_us=15, session=0),
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=20, at_us=1),
+        JobSpec(qpu_time_us=5, at_us=12),
+        JobSpec(qpu_time_us=5, at_us=13, session=0),
+        JobSpec(qpu_time_us=5, at_us=14),
+        JobSpec(qpu_time_us=5, at_us=15, session=0),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=0)]) == [
         "j0 0 0 10 DONE",
@@ -240,7 +263,11 @@ def test_s15_job_of_an_inactive_session_queues_with_its_own_submission_time_and_
 
 def test_s15_activating_a_session_again_does_not_start_max_time_again(run):
     """Max_time counts from 0, so it ends at 30 in the second activation, which began at 25."""
-    jobs = [JobSpec(10, at_us=0, session=0), JobSpec(15, at_us=1), JobSpec(10, at_us=12, session=0)]
+    jobs = [
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=15, at_us=1),
+        JobSpec(qpu_time_us=10, at_us=12, session=0),
+    ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=0, max_time_us=30)]) == [
         "j0 0 0 10 DONE",
         "j1 1 10 25 DONE",

@@ -16,7 +16,7 @@ CREATED_AND_STARTED_AT_0 = ["0 s0 ABSENT CREATE OPEN", "0 s0 OPEN START RUNNING"
 
 
 def test_s9_session_exists_from_created_or_else_from_its_first_submission(run):
-    jobs = [JobSpec(2, at_us=4, session=0), JobSpec(2, at_us=6, session=1)]
+    jobs = [JobSpec(qpu_time_us=2, at_us=4, session=0), JobSpec(qpu_time_us=2, at_us=6, session=1)]
     sessions = [
         SessionSpec(created_us=1, interactive_timeout_us=0),
         SessionSpec(interactive_timeout_us=0),
@@ -35,7 +35,10 @@ def test_s9_session_exists_from_created_or_else_from_its_first_submission(run):
 
 
 def test_s9_first_submission_creates_the_session_even_if_rejected_and_the_unused_clock_runs_from_there(run):
-    jobs = [JobSpec(30, at_us=0), JobSpec(1, at_us=3, session=0, max_execution_time_us=9)]
+    jobs = [
+        JobSpec(qpu_time_us=30, at_us=0),
+        JobSpec(qpu_time_us=1, at_us=3, session=0, max_execution_time_us=9),
+    ]
     assert run(jobs, [SessionSpec(max_time_us=5)], rules=Rules(unused_timeout_us=20)) == [
         "j0 0 0 30 DONE",
         "j1 3 - 3 REJECTED EXECUTION_TIME_EXCEEDS_SESSION",
@@ -56,7 +59,7 @@ def test_s9_first_submission_creates_the_session_even_if_rejected_and_the_unused
 def test_s9_close_or_cancel_before_the_first_submission_creates_the_session_and_ends_it_there(
     run, session, closed
 ):
-    assert run([JobSpec(1, at_us=5, session=0)], [session]) == [
+    assert run([JobSpec(qpu_time_us=1, at_us=5, session=0)], [session]) == [
         "j0 5 - 5 REJECTED SESSION_CLOSED",
         "2 s0 ABSENT CREATE OPEN",
         closed,
@@ -82,16 +85,16 @@ def test_s9_close_or_cancel_before_the_first_submission_creates_the_session_and_
     ids=["before_created", "at_created"],
 )
 def test_s9_follow_up_that_comes_before_created_is_rejected(run, think_us, expected):
-    jobs = [JobSpec(2, at_us=0), JobSpec(2, after=0, think_us=think_us, session=0)]
+    jobs = [JobSpec(qpu_time_us=2, at_us=0), JobSpec(qpu_time_us=2, after=0, think_us=think_us, session=0)]
     sessions = [SessionSpec(created_us=10, interactive_timeout_us=0)]
     assert run(jobs, sessions) == ["j0 0 0 2 DONE", *expected]
 
 
 def test_s9_session_created_after_a_rejected_follow_up_is_used_by_others(run):
     jobs = [
-        JobSpec(2, at_us=0),
-        JobSpec(2, after=0, session=0),
-        JobSpec(2, at_us=11, session=0),
+        JobSpec(qpu_time_us=2, at_us=0),
+        JobSpec(qpu_time_us=2, after=0, session=0),
+        JobSpec(qpu_time_us=2, at_us=11, session=0),
     ]
     assert run(jobs, [SessionSpec(created_us=10, interactive_timeout_us=0)]) == [
         "j0 0 0 2 DONE",
@@ -107,15 +110,15 @@ def test_s9_session_created_after_a_rejected_follow_up_is_used_by_others(run):
 @pytest.mark.parametrize(
     ("session", "first_submission", "line"),
     [
-        (SessionSpec(created_us=2), JobSpec(1, at_us=3, session=0, cancel_us=4), "j1 3 - 4"),
-        (SessionSpec(), JobSpec(1, at_us=2, session=0, cancel_us=4), "j1 2 - 4"),
+        (SessionSpec(created_us=2), JobSpec(qpu_time_us=1, at_us=3, session=0, cancel_us=4), "j1 3 - 4"),
+        (SessionSpec(), JobSpec(qpu_time_us=1, at_us=2, session=0, cancel_us=4), "j1 2 - 4"),
     ],
     ids=["created", "first_submission"],
 )
 def test_s9_close_after_and_cancel_after_count_from_the_creation(run, session, first_submission, line):
     closed, cancelled = replace(session, close_after_us=5), replace(session, cancel_after_us=5)
     for timed, end in [(closed, "CLOSE_EMPTY CLOSED CLOSED"), (cancelled, "CANCEL CLOSED CANCELLED")]:
-        assert run([JobSpec(20, at_us=0), first_submission], [timed]) == [
+        assert run([JobSpec(qpu_time_us=20, at_us=0), first_submission], [timed]) == [
             "j0 0 0 20 DONE",
             f"{line} CANCELLED JOB_CANCELLED",
             "2 s0 ABSENT CREATE OPEN",
@@ -131,10 +134,10 @@ def test_s20_reasons_of_a_rejection_are_checked_in_their_order(run):
     """Every submission also breaks S24, which comes last."""
     too_long = {"session": 0, "max_execution_time_us": 9}
     jobs = [
-        JobSpec(1, at_us=0),
-        JobSpec(1, after=0, **too_long),
-        JobSpec(1, after=0, think_us=4, **too_long),
-        JobSpec(1, after=0, think_us=5, **too_long),
+        JobSpec(qpu_time_us=1, at_us=0),
+        JobSpec(qpu_time_us=1, after=0, **too_long),
+        JobSpec(qpu_time_us=1, after=0, think_us=4, **too_long),
+        JobSpec(qpu_time_us=1, after=0, think_us=5, **too_long),
     ]
     assert run(jobs, [SessionSpec(created_us=3, close_us=6, max_time_us=8)]) == [
         "j0 0 0 1 DONE",
@@ -148,7 +151,7 @@ def test_s20_reasons_of_a_rejection_are_checked_in_their_order(run):
 
 
 def test_s20_submission_that_breaks_two_rules_is_rejected_for_the_closed_session(run):
-    jobs = [JobSpec(1, at_us=7, session=0, max_execution_time_us=9)]
+    jobs = [JobSpec(qpu_time_us=1, at_us=7, session=0, max_execution_time_us=9)]
     assert run(jobs, [SessionSpec(created_us=3, close_us=6, max_time_us=8)]) == [
         "j0 7 - 7 REJECTED SESSION_CLOSED",
         "3 s0 ABSENT CREATE OPEN",
@@ -160,9 +163,9 @@ def test_s20_submission_that_breaks_two_rules_is_rejected_for_the_closed_session
 def test_s20_rejected_submission_is_not_a_job_of_the_session(run):
     """The close at 6 finds no job, though j1 was rejected at 5 and could have been taken for one."""
     jobs = [
-        JobSpec(2, at_us=0, session=0),
-        JobSpec(1, at_us=5, session=0, max_execution_time_us=9, cancel_after_us=1),
-        JobSpec(3, at_us=4),
+        JobSpec(qpu_time_us=2, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=5, session=0, max_execution_time_us=9, cancel_after_us=1),
+        JobSpec(qpu_time_us=3, at_us=4),
     ]
     assert run(jobs, [SessionSpec(close_us=6, max_time_us=8)]) == [
         "j0 0 0 2 DONE",
@@ -200,7 +203,7 @@ def test_s20_rejected_submission_is_not_a_job_of_the_session(run):
     ids=["at_the_limit", "too_late"],
 )
 def test_s21_session_without_an_accepted_submission_is_closed_after_unused_timeout(run, submitted, expected):
-    jobs = [JobSpec(30, at_us=0), JobSpec(1, at_us=submitted, session=0)]
+    jobs = [JobSpec(qpu_time_us=30, at_us=0), JobSpec(qpu_time_us=1, at_us=submitted, session=0)]
     sessions = [SessionSpec(created_us=3, interactive_timeout_us=0)]
     assert run(jobs, sessions, rules=Rules(unused_timeout_us=20)) == ["j0 0 0 30 DONE", *expected]
 
@@ -208,9 +211,9 @@ def test_s21_session_without_an_accepted_submission_is_closed_after_unused_timeo
 def test_s21_first_accepted_submission_stops_the_unused_clock_for_good(run):
     """The only job is cancelled at 5; the session is open and empty from then on, past 23, until j2 comes."""
     jobs = [
-        JobSpec(40, at_us=0),
-        JobSpec(1, at_us=4, session=0, cancel_us=5),
-        JobSpec(1, at_us=35, session=0),
+        JobSpec(qpu_time_us=40, at_us=0),
+        JobSpec(qpu_time_us=1, at_us=4, session=0, cancel_us=5),
+        JobSpec(qpu_time_us=1, at_us=35, session=0),
     ]
     sessions = [SessionSpec(created_us=3, interactive_timeout_us=0)]
     assert run(jobs, sessions, rules=Rules(unused_timeout_us=20)) == [
@@ -226,7 +229,7 @@ def test_s21_first_accepted_submission_stops_the_unused_clock_for_good(run):
 
 def test_s21_unused_session_is_closed_after_half_an_hour_by_default(run):
     half_an_hour_us = 1_800_000_000
-    assert run([JobSpec(1, at_us=half_an_hour_us)], [SessionSpec(created_us=0)]) == [
+    assert run([JobSpec(qpu_time_us=1, at_us=half_an_hour_us)], [SessionSpec(created_us=0)]) == [
         "j0 1800000000 1800000000 1800000001 DONE",
         "0 s0 ABSENT CREATE OPEN",
         "1800000000 s0 OPEN UNUSED CLOSED UNUSED",
@@ -235,7 +238,10 @@ def test_s21_unused_session_is_closed_after_half_an_hour_by_default(run):
 
 
 def test_s21_rejected_submission_does_not_stop_the_unused_clock(run):
-    jobs = [JobSpec(30, at_us=0), JobSpec(1, at_us=10, session=0, max_execution_time_us=9)]
+    jobs = [
+        JobSpec(qpu_time_us=30, at_us=0),
+        JobSpec(qpu_time_us=1, at_us=10, session=0, max_execution_time_us=9),
+    ]
     sessions = [SessionSpec(created_us=3, max_time_us=8)]
     assert run(jobs, sessions, rules=Rules(unused_timeout_us=20)) == [
         "j0 0 0 30 DONE",
@@ -250,10 +256,10 @@ def test_s21_rejected_submission_does_not_stop_the_unused_clock(run):
 def test_s24_explicit_max_execution_time_above_max_time_is_rejected(run, mode):
     """The value as given counts, not what the limit of 3 makes of it; the limit itself is not explicit."""
     jobs = [
-        JobSpec(1, at_us=0, session=0, max_execution_time_us=8),
-        JobSpec(1, at_us=0, session=0, max_execution_time_us=9),
-        JobSpec(1, at_us=0, session=0),
-        JobSpec(1, at_us=0, max_execution_time_us=9),
+        JobSpec(qpu_time_us=1, at_us=0, session=0, max_execution_time_us=8),
+        JobSpec(qpu_time_us=1, at_us=0, session=0, max_execution_time_us=9),
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=0, max_execution_time_us=9),
     ]
     sessions = [SessionSpec(mode, max_time_us=8, interactive_timeout_us=0)]
     assert run(jobs, sessions, rules=Rules(max_execution_time_us=3)) == [
@@ -269,7 +275,9 @@ def test_s24_explicit_max_execution_time_above_max_time_is_rejected(run, mode):
 
 def test_s24_limit_of_the_profile_above_max_time_rejects_nothing(run):
     sessions = [SessionSpec(max_time_us=8, interactive_timeout_us=0)]
-    assert run([JobSpec(1, at_us=0, session=0)], sessions, rules=Rules(max_execution_time_us=9)) == [
+    assert run(
+        [JobSpec(qpu_time_us=1, at_us=0, session=0)], sessions, rules=Rules(max_execution_time_us=9)
+    ) == [
         "j0 0 0 1 DONE",
         *CREATED_AND_STARTED_AT_0,
         "1 s0 IDLE ITTL INACTIVE",

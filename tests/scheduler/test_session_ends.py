@@ -19,11 +19,11 @@ CREATED_AND_STARTED_AT_0 = ["0 s0 ABSENT CREATE OPEN", "0 s0 OPEN START RUNNING"
 def test_s16_max_time_ends_queued_jobs_and_lets_the_running_one_complete(run, ends_as):
     """The running job keeps the QPU until 20 although the session is closed at 12."""
     jobs = [
-        JobSpec(20, at_us=0, session=0),
-        JobSpec(5, at_us=1, session=0),
-        JobSpec(5, at_us=12, session=0),
-        JobSpec(5, at_us=13, session=0),
-        JobSpec(3, at_us=2),
+        JobSpec(qpu_time_us=20, at_us=0, session=0),
+        JobSpec(qpu_time_us=5, at_us=1, session=0),
+        JobSpec(qpu_time_us=5, at_us=12, session=0),
+        JobSpec(qpu_time_us=5, at_us=13, session=0),
+        JobSpec(qpu_time_us=3, at_us=2),
     ]
     rules = Rules(max_time_ends_as=ends_as)
     assert run(jobs, [SessionSpec(max_time_us=12)], rules=rules) == [
@@ -40,7 +40,11 @@ def test_s16_max_time_ends_queued_jobs_and_lets_the_running_one_complete(run, en
 
 @pytest.mark.parametrize("ends_as", [JobStatus.ERROR, JobStatus.CANCELLED], ids=lambda status: status.name)
 def test_s16_max_time_ends_the_queued_jobs_of_an_inactive_session(run, ends_as):
-    jobs = [JobSpec(2, at_us=0, session=0), JobSpec(20, at_us=1), JobSpec(2, at_us=3, session=0)]
+    jobs = [
+        JobSpec(qpu_time_us=2, at_us=0, session=0),
+        JobSpec(qpu_time_us=20, at_us=1),
+        JobSpec(qpu_time_us=2, at_us=3, session=0),
+    ]
     sessions = [SessionSpec(max_time_us=12, interactive_timeout_us=0)]
     assert run(jobs, sessions, rules=Rules(max_time_ends_as=ends_as)) == [
         "j0 0 0 2 DONE",
@@ -54,7 +58,7 @@ def test_s16_max_time_ends_the_queued_jobs_of_an_inactive_session(run, ends_as):
 
 
 def test_s16_running_job_keeps_its_own_result_when_max_time_runs_out(run):
-    jobs = [JobSpec(20, at_us=0, session=0)]
+    jobs = [JobSpec(qpu_time_us=20, at_us=0, session=0)]
     rules = Rules(max_execution_time_us=15, max_time_ends_as=JobStatus.CANCELLED)
     assert run(jobs, [SessionSpec(max_time_us=12)], rules=rules) == [
         "j0 0 0 15 ERROR RAN_TOO_LONG",
@@ -65,7 +69,7 @@ def test_s16_running_job_keeps_its_own_result_when_max_time_runs_out(run):
 
 
 def test_s16_max_time_releases_an_idle_session_at_once(run):
-    jobs = [JobSpec(5, at_us=0, session=0), JobSpec(3, at_us=2)]
+    jobs = [JobSpec(qpu_time_us=5, at_us=0, session=0), JobSpec(qpu_time_us=3, at_us=2)]
     assert run(jobs, [SessionSpec(max_time_us=12, interactive_timeout_us=50)]) == [
         "j0 0 0 5 DONE",
         "j1 2 12 15 DONE",
@@ -80,10 +84,10 @@ def test_s16_max_time_releases_an_idle_session_at_once(run):
 
 def test_s17_close_lets_queued_jobs_run_with_priority_and_ends_without_waiting_for_the_ittl(run):
     jobs = [
-        JobSpec(10, at_us=0, session=0),
-        JobSpec(5, at_us=2),
-        JobSpec(5, at_us=3, session=0),
-        JobSpec(5, at_us=6, session=0),
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=5, at_us=2),
+        JobSpec(qpu_time_us=5, at_us=3, session=0),
+        JobSpec(qpu_time_us=5, at_us=6, session=0),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=50, close_us=5)]) == [
         "j0 0 0 10 DONE",
@@ -98,7 +102,7 @@ def test_s17_close_lets_queued_jobs_run_with_priority_and_ends_without_waiting_f
 
 
 def test_s17_close_of_an_idle_session_ends_it_at_once(run):
-    jobs = [JobSpec(10, at_us=0, session=0), JobSpec(5, at_us=2)]
+    jobs = [JobSpec(qpu_time_us=10, at_us=0, session=0), JobSpec(qpu_time_us=5, at_us=2)]
     assert run(jobs, [SessionSpec(interactive_timeout_us=50, close_us=13)]) == [
         "j0 0 0 10 DONE",
         "j1 2 13 18 DONE",
@@ -109,7 +113,7 @@ def test_s17_close_of_an_idle_session_ends_it_at_once(run):
 
 
 def test_s17_close_in_the_instant_of_the_last_end_ends_the_session_there(run):
-    assert run([JobSpec(10, at_us=0, session=0)], [SessionSpec(close_us=10)]) == [
+    assert run([JobSpec(qpu_time_us=10, at_us=0, session=0)], [SessionSpec(close_us=10)]) == [
         "j0 0 0 10 DONE",
         *CREATED_AND_STARTED_AT_0,
         "10 s0 IDLE CLOSE_EMPTY CLOSED CLOSED",
@@ -119,11 +123,11 @@ def test_s17_close_in_the_instant_of_the_last_end_ends_the_session_there(run):
 
 def test_s17_queued_jobs_of_a_closing_open_session_keep_their_places_until_one_starts(run):
     jobs = [
-        JobSpec(10, at_us=0),
-        JobSpec(5, at_us=1),
-        JobSpec(5, at_us=2, session=0),
-        JobSpec(5, at_us=3),
-        JobSpec(5, at_us=4, session=0),
+        JobSpec(qpu_time_us=10, at_us=0),
+        JobSpec(qpu_time_us=5, at_us=1),
+        JobSpec(qpu_time_us=5, at_us=2, session=0),
+        JobSpec(qpu_time_us=5, at_us=3),
+        JobSpec(qpu_time_us=5, at_us=4, session=0),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=50, close_us=5)]) == [
         "j0 0 0 10 DONE",
@@ -141,11 +145,11 @@ def test_s17_queued_jobs_of_a_closing_open_session_keep_their_places_until_one_s
 
 def test_s17_queued_jobs_of_a_closing_inactive_session_keep_their_places_until_one_starts(run):
     jobs = [
-        JobSpec(2, at_us=0, session=0),
-        JobSpec(10, at_us=1),
-        JobSpec(5, at_us=3, session=0),
-        JobSpec(5, at_us=4),
-        JobSpec(5, at_us=5, session=0),
+        JobSpec(qpu_time_us=2, at_us=0, session=0),
+        JobSpec(qpu_time_us=10, at_us=1),
+        JobSpec(qpu_time_us=5, at_us=3, session=0),
+        JobSpec(qpu_time_us=5, at_us=4),
+        JobSpec(qpu_time_us=5, at_us=5, session=0),
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=0, close_us=6)]) == [
         "j0 0 0 2 DONE",
@@ -164,12 +168,12 @@ def test_s17_queued_jobs_of_a_closing_inactive_session_keep_their_places_until_o
 
 def test_s17_cancelled_last_job_ends_a_closing_session_while_open_inactive_or_active(run):
     jobs = [
-        JobSpec(2, at_us=0, session=0),
-        JobSpec(10, at_us=1),
-        JobSpec(5, at_us=3, session=0, cancel_us=7),
-        JobSpec(5, at_us=4, session=1, cancel_us=8),
-        JobSpec(5, at_us=5, session=1, cancel_us=9),
-        JobSpec(9, at_us=6, session=2, cancel_us=14),
+        JobSpec(qpu_time_us=2, at_us=0, session=0),
+        JobSpec(qpu_time_us=10, at_us=1),
+        JobSpec(qpu_time_us=5, at_us=3, session=0, cancel_us=7),
+        JobSpec(qpu_time_us=5, at_us=4, session=1, cancel_us=8),
+        JobSpec(qpu_time_us=5, at_us=5, session=1, cancel_us=9),
+        JobSpec(qpu_time_us=9, at_us=6, session=2, cancel_us=14),
     ]
     sessions = [
         SessionSpec(interactive_timeout_us=0, close_us=6),
@@ -199,7 +203,7 @@ def test_s17_cancelled_last_job_ends_a_closing_session_while_open_inactive_or_ac
 
 
 def test_s17_close_of_an_empty_open_or_inactive_session_ends_it_at_once(run):
-    jobs = [JobSpec(2, at_us=0, session=0)]
+    jobs = [JobSpec(qpu_time_us=2, at_us=0, session=0)]
     sessions = [SessionSpec(interactive_timeout_us=0, close_us=6), SessionSpec(created_us=0, close_us=5)]
     assert run(jobs, sessions) == [
         "j0 0 0 2 DONE",
@@ -217,10 +221,10 @@ def test_s17_close_of_an_empty_open_or_inactive_session_ends_it_at_once(run):
 
 def test_s18_cancel_ends_queued_jobs_and_lets_the_running_one_complete(run):
     jobs = [
-        JobSpec(10, at_us=0, session=0),
-        JobSpec(5, at_us=1, session=0),
-        JobSpec(5, at_us=6, session=0),
-        JobSpec(5, at_us=2),
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=5, at_us=1, session=0),
+        JobSpec(qpu_time_us=5, at_us=6, session=0),
+        JobSpec(qpu_time_us=5, at_us=2),
     ]
     assert run(jobs, [SessionSpec(cancel_us=5)]) == [
         "j0 0 0 10 DONE",
@@ -236,11 +240,11 @@ def test_s18_cancel_ends_queued_jobs_and_lets_the_running_one_complete(run):
 def test_s18_cancel_of_open_idle_and_inactive_sessions(run):
     """s0 is idle at 6 and holds the QPU; its cancel lets j1 start, behind which s1 and s2 wait."""
     jobs = [
-        JobSpec(4, at_us=1, session=0),
-        JobSpec(9, at_us=2),
-        JobSpec(5, at_us=3, session=1),
-        JobSpec(5, at_us=7, session=2),
-        JobSpec(1, at_us=0, session=2),
+        JobSpec(qpu_time_us=4, at_us=1, session=0),
+        JobSpec(qpu_time_us=9, at_us=2),
+        JobSpec(qpu_time_us=5, at_us=3, session=1),
+        JobSpec(qpu_time_us=5, at_us=7, session=2),
+        JobSpec(qpu_time_us=1, at_us=0, session=2),
     ]
     sessions = [
         SessionSpec(cancel_us=6),
@@ -307,7 +311,7 @@ WHILE_CLOSING = [*CREATED_AND_STARTED_AT_0, "2 s0 RUNNING CLOSE CLOSING"]
     ],
 )
 def test_s26_end_reason_is_that_of_the_event_that_ended_the_session(run, session, queued, changes):
-    jobs = [JobSpec(10, at_us=0, session=0), JobSpec(5, at_us=1, session=0)]
+    jobs = [JobSpec(qpu_time_us=10, at_us=0, session=0), JobSpec(qpu_time_us=5, at_us=1, session=0)]
     assert run(jobs, [session]) == ["j0 0 0 10 DONE", queued, *changes]
 
 
@@ -324,7 +328,7 @@ def test_s26_end_reason_is_that_of_the_event_that_ended_the_session(run, session
     ],
 )
 def test_s26_closed_session_accepts_no_jobs_whatever_its_reason(run, session, changes):
-    jobs = [JobSpec(10, at_us=0, session=0), JobSpec(5, at_us=15, session=0)]
+    jobs = [JobSpec(qpu_time_us=10, at_us=0, session=0), JobSpec(qpu_time_us=5, at_us=15, session=0)]
     assert run(jobs, [replace(session, interactive_timeout_us=2)]) == [
         "j0 0 0 10 DONE",
         "j1 15 - 15 REJECTED SESSION_CLOSED",

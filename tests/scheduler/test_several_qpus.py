@@ -10,13 +10,17 @@ THREE = (QpuSpec(), QpuSpec(), QpuSpec())
 
 
 def test_s54_each_qpu_has_its_own_queue(run):
-    jobs = [JobSpec(9, at_us=0, qpu=0), JobSpec(1, at_us=1, qpu=0), JobSpec(2, at_us=1, qpu=1)]
+    jobs = [
+        JobSpec(qpu_time_us=9, at_us=0, qpu=0),
+        JobSpec(qpu_time_us=1, at_us=1, qpu=0),
+        JobSpec(qpu_time_us=2, at_us=1, qpu=1),
+    ]
     assert run(jobs, qpus=TWO) == ["j0 0 0 9 DONE @0", "j1 1 9 10 DONE @0", "j2 1 1 3 DONE @1", "end 10"]
 
 
 def test_s54_least_busy_takes_the_fewest_queued_jobs_and_ties_go_by_number(run):
     """The job on a QPU is not queued. At 2 QPU 0 has j2 queued, QPU 1 nothing; at 4 both have one."""
-    jobs = [JobSpec(9, at_us=at) for at in (0, 1, 2, 3, 4)]
+    jobs = [JobSpec(qpu_time_us=9, at_us=at) for at in (0, 1, 2, 3, 4)]
     assert run(jobs, qpus=TWO, horizon_us=5) == [
         # 0: nobody is queued, so QPU 0; 1: still nobody, so QPU 0 again
         "j0 0 0 - RUNNING @0",
@@ -32,13 +36,13 @@ def test_s54_shortest_expected_wait_counts_estimates_and_what_is_left_of_the_run
     """At 3 QPU 0 has 7 left of j0, QPU 1 an estimated 5 of j1 (which in truth takes 20)."""
     rules = Rules(routing=Routing.SHORTEST_EXPECTED_WAIT)
     jobs = [
-        JobSpec(10, at_us=0),
-        JobSpec(20, at_us=0, estimate_us=8),
-        JobSpec(1, at_us=3, estimate_us=4),
+        JobSpec(qpu_time_us=10, at_us=0),
+        JobSpec(qpu_time_us=20, at_us=0, estimate_us=8),
+        JobSpec(qpu_time_us=1, at_us=3, estimate_us=4),
         # 7 and 5 + 4
-        JobSpec(1, at_us=3),
+        JobSpec(qpu_time_us=1, at_us=3),
         # at 9: 1 + 1, and 4, as the estimate of j1 is used up
-        JobSpec(1, at_us=9),
+        JobSpec(qpu_time_us=1, at_us=9),
     ]
     assert run(jobs, qpus=TWO, rules=rules, horizon_us=10) == [
         "j0 0 0 10 DONE @0",
@@ -54,23 +58,28 @@ def test_s54_shortest_expected_wait_expects_nothing_more_of_a_job_that_outlasts_
     """At 20 QPU 0 has 4 of j1, and nothing of j0, which should have ended at 8; QPU 1 has 3 of j2."""
     rules = Rules(routing=Routing.SHORTEST_EXPECTED_WAIT)
     jobs = [
-        JobSpec(50, at_us=0, qpu=0, estimate_us=8),
-        JobSpec(4, at_us=0, qpu=0),
-        JobSpec(23, at_us=0, qpu=1),
-        JobSpec(1, at_us=20),
+        JobSpec(qpu_time_us=50, at_us=0, qpu=0, estimate_us=8),
+        JobSpec(qpu_time_us=4, at_us=0, qpu=0),
+        JobSpec(qpu_time_us=23, at_us=0, qpu=1),
+        JobSpec(qpu_time_us=1, at_us=20),
     ]
     assert run(jobs, qpus=TWO, rules=rules)[3:] == ["j3 20 23 24 DONE @1", "end 54"]
 
 
 def test_s54_round_robin_goes_by_routing_decisions_not_by_pinned_jobs(run):
-    jobs = [JobSpec(1, at_us=0), JobSpec(1, at_us=0, qpu=2), JobSpec(1, at_us=0), JobSpec(1, at_us=0)]
-    jobs.append(JobSpec(1, at_us=0))
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0),
+        JobSpec(qpu_time_us=1, at_us=0, qpu=2),
+        JobSpec(qpu_time_us=1, at_us=0),
+        JobSpec(qpu_time_us=1, at_us=0),
+    ]
+    jobs.append(JobSpec(qpu_time_us=1, at_us=0))
     lines = run(jobs, qpus=THREE, rules=Rules(routing=Routing.ROUND_ROBIN))
     assert [line[-2:] for line in lines[:5]] == ["@0", "@2", "@1", "@2", "@0"]
 
 
 def test_s54_random_routing_follows_the_numbers_drawn_before_the_run(run):
-    jobs = [JobSpec(1, at_us=at, route=route) for at, route in enumerate((5, 3, 0, 7))]
+    jobs = [JobSpec(qpu_time_us=1, at_us=at, route=route) for at, route in enumerate((5, 3, 0, 7))]
     lines = run(jobs, qpus=THREE, rules=Rules(routing=Routing.RANDOM))
     assert [line[-2:] for line in lines[:4]] == ["@2", "@0", "@0", "@1"]
 
@@ -78,10 +87,10 @@ def test_s54_random_routing_follows_the_numbers_drawn_before_the_run(run):
 def test_s54_session_is_routed_when_it_comes_to_exist_and_its_jobs_stay_on_its_qpu(run):
     """s0 exists from 0, on QPU 0, though QPU 1 has the shorter queue when its jobs come."""
     jobs = [
-        JobSpec(9, at_us=1, qpu=0),
-        JobSpec(9, at_us=2, qpu=0),
-        JobSpec(1, at_us=3, session=0),
-        JobSpec(1, at_us=3, session=1),
+        JobSpec(qpu_time_us=9, at_us=1, qpu=0),
+        JobSpec(qpu_time_us=9, at_us=2, qpu=0),
+        JobSpec(qpu_time_us=1, at_us=3, session=0),
+        JobSpec(qpu_time_us=1, at_us=3, session=1),
     ]
     sessions = [SessionSpec(created_us=0, close_us=3), SessionSpec(close_us=3)]
     assert run(jobs, sessions, qpus=TWO) == [
@@ -102,14 +111,18 @@ def test_s54_session_is_routed_when_it_comes_to_exist_and_its_jobs_stay_on_its_q
 
 
 def test_s12_session_holds_its_own_qpu_only(run):
-    jobs = [JobSpec(1, at_us=0, session=0), JobSpec(1, at_us=2, qpu=0), JobSpec(1, at_us=2, qpu=1)]
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=2, qpu=0),
+        JobSpec(qpu_time_us=1, at_us=2, qpu=1),
+    ]
     sessions = [SessionSpec(interactive_timeout_us=5, qpu=0)]
     assert run(jobs, sessions, qpus=TWO)[:3] == ["j0 0 0 1 DONE @0", "j1 2 6 7 DONE @0", "j2 2 2 3 DONE @1"]
 
 
 def test_s54_rejected_job_that_no_qpu_was_chosen_for_has_none(run):
     """j0 comes before its session exists; j1 is pinned."""
-    jobs = [JobSpec(1, after=1, session=0), JobSpec(1, at_us=0, qpu=1)]
+    jobs = [JobSpec(qpu_time_us=1, after=1, session=0), JobSpec(qpu_time_us=1, at_us=0, qpu=1)]
     assert run(jobs, [SessionSpec(created_us=5)], qpus=TWO, horizon_us=3) == [
         "j0 1 - 1 REJECTED SESSION_NOT_CREATED @-",
         "j1 0 0 1 DONE @1",
@@ -118,7 +131,7 @@ def test_s54_rejected_job_that_no_qpu_was_chosen_for_has_none(run):
 
 
 def test_s54_qpu_time_is_that_of_the_qpu(run):
-    jobs = [JobSpec(1, at_us=0, route=route) for route in (0, 1, 2)]
+    jobs = [JobSpec(qpu_time_us=1, at_us=0, route=route) for route in (0, 1, 2)]
     lines = run(
         jobs, qpus=THREE, rules=Rules(routing=Routing.RANDOM), qpu_times_us=([3, 3, 3], [5, 6, 7], [9, 8, 4])
     )
@@ -127,7 +140,10 @@ def test_s54_qpu_time_is_that_of_the_qpu(run):
 
 def test_s54_estimate_is_that_of_the_qpu(run):
     """All come to QPU 1, where j2 is estimated at 1 and j1 at 2. It is the other way round on QPU 0."""
-    jobs = [JobSpec(5, at_us=0, route=1), *(JobSpec(3, at_us=1, route=1) for _ in range(2))]
+    jobs = [
+        JobSpec(qpu_time_us=5, at_us=0, route=1),
+        *(JobSpec(qpu_time_us=3, at_us=1, route=1) for _ in range(2)),
+    ]
     rules = Rules(routing=Routing.RANDOM)
     estimates_us = ([5, 1, 2], [5, 2, 1])
     lines = run(
@@ -143,8 +159,11 @@ def test_s54_estimate_is_that_of_the_qpu(run):
 
 def test_s65_repeated_job_is_routed_anew_and_has_the_time_of_its_qpu(run):
     """j0 is cut at its limit of 4 on QPU 1; its repetition goes to QPU 0, where it needs 2."""
-    jobs = [JobSpec(9, at_us=1, client=0, max_execution_time_us=4), JobSpec(9, at_us=0, qpu=0)]
-    jobs.append(JobSpec(1, at_us=0, qpu=0, cancel_us=3))
+    jobs = [
+        JobSpec(qpu_time_us=9, at_us=1, client=0, max_execution_time_us=4),
+        JobSpec(qpu_time_us=9, at_us=0, qpu=0),
+    ]
+    jobs.append(JobSpec(qpu_time_us=1, at_us=0, qpu=0, cancel_us=3))
     clients = [ClientSpec(first_job=0, jobs=1, session=NEVER, on_error=OnError.RETRY)]
     lines = run(jobs, clients=clients, qpus=TWO, qpu_times_us=([2, 9, 1], [9, 9, 9]))
     assert lines == [
@@ -158,7 +177,7 @@ def test_s65_repeated_job_is_routed_anew_and_has_the_time_of_its_qpu(run):
 
 def test_s3_qpus_look_for_work_in_order_of_their_numbers(run):
     """Both begin at 0: the events of one instant are those of S3 over all QPUs."""
-    jobs = [JobSpec(2, at_us=0, session=1), JobSpec(2, at_us=0, session=0)]
+    jobs = [JobSpec(qpu_time_us=2, at_us=0, session=1), JobSpec(qpu_time_us=2, at_us=0, session=0)]
     sessions = [SessionSpec(qpu=1, close_us=0), SessionSpec(qpu=0, close_us=0)]
     assert run(jobs, sessions, qpus=TWO)[2:] == [
         "0 s1 ABSENT CREATE OPEN",
@@ -175,11 +194,11 @@ def test_s3_qpus_look_for_work_in_order_of_their_numbers(run):
 
 def test_s22_jobs_of_a_simulator_start_at_once_and_do_not_wait_for_each_other(run):
     jobs = [
-        JobSpec(9, at_us=0, qpu=1),
-        JobSpec(4, at_us=1, qpu=1),
-        JobSpec(4, at_us=1, qpu=1, cancel_us=3),
-        JobSpec(2, at_us=1),
-        JobSpec(2, at_us=1),
+        JobSpec(qpu_time_us=9, at_us=0, qpu=1),
+        JobSpec(qpu_time_us=4, at_us=1, qpu=1),
+        JobSpec(qpu_time_us=4, at_us=1, qpu=1, cancel_us=3),
+        JobSpec(qpu_time_us=2, at_us=1),
+        JobSpec(qpu_time_us=2, at_us=1),
     ]
     qpus = (QpuSpec(), QpuSpec(simulator=True))
     assert run(jobs, qpus=qpus) == [
@@ -193,7 +212,7 @@ def test_s22_jobs_of_a_simulator_start_at_once_and_do_not_wait_for_each_other(ru
 
 
 def test_s22_job_of_a_simulator_waits_for_no_preparation(run):
-    jobs = [JobSpec(2, at_us=1, qpu=qpu, preparation_us=5) for qpu in (0, 1)]
+    jobs = [JobSpec(qpu_time_us=2, at_us=1, qpu=qpu, preparation_us=5) for qpu in (0, 1)]
     assert run(jobs, qpus=(QpuSpec(), QpuSpec(simulator=True))) == [
         "j0 1 6 8 DONE @0 p1-6",
         "j1 1 1 3 DONE @1 p--1",
@@ -202,7 +221,7 @@ def test_s22_job_of_a_simulator_waits_for_no_preparation(run):
 
 
 def test_s65_retry_of_a_job_that_names_its_qpu_stays_there(run):
-    jobs = [JobSpec(9, at_us=0, qpu=1, client=0, max_execution_time_us=3)]
+    jobs = [JobSpec(qpu_time_us=9, at_us=0, qpu=1, client=0, max_execution_time_us=3)]
     clients = [ClientSpec(0, 1, on_error=OnError.RETRY)]
     assert run(jobs, clients=clients, qpus=TWO, horizon_us=5) == [
         "j0 0 0 3 ERROR RAN_TOO_LONG @1",
@@ -213,7 +232,7 @@ def test_s65_retry_of_a_job_that_names_its_qpu_stays_there(run):
 
 def test_s65_every_further_attempt_has_the_time_of_the_qpu_to_which_it_is_routed(run):
     """9 and 8 are cut at 5; the third attempt comes to QPU 2, where the job takes 1."""
-    jobs = [JobSpec(9, at_us=0, client=0, max_execution_time_us=5)]
+    jobs = [JobSpec(qpu_time_us=9, at_us=0, client=0, max_execution_time_us=5)]
     clients = [ClientSpec(0, 1, on_error=OnError.RETRY)]
     rules = Rules(routing=Routing.ROUND_ROBIN)
     times_us = ([9], [8], [1])
@@ -227,7 +246,10 @@ def test_s65_every_further_attempt_has_the_time_of_the_qpu_to_which_it_is_routed
 
 def test_s65_a_retry_has_the_same_estimate(run):
     """j0 is cut at 3. Its next attempt, j2, is estimated at 1 and so goes before j1, which takes 2."""
-    jobs = [JobSpec(9, at_us=0, client=0, max_execution_time_us=3, estimate_us=1), JobSpec(2, at_us=1)]
+    jobs = [
+        JobSpec(qpu_time_us=9, at_us=0, client=0, max_execution_time_us=3, estimate_us=1),
+        JobSpec(qpu_time_us=2, at_us=1),
+    ]
     clients = [ClientSpec(0, 1, on_error=OnError.RETRY)]
     assert run(jobs, clients=clients, queue_key=lambda job: (job.estimate_us,), horizon_us=5) == [
         "j0 0 0 3 ERROR RAN_TOO_LONG",

@@ -12,7 +12,7 @@ CREATED_AND_STARTED_AT_0 = ["0 s0 ABSENT CREATE OPEN", "0 s0 OPEN START RUNNING"
 
 def test_s1_times_that_no_float_can_hold_stay_exact(run):
     first = 2**53 + 1
-    assert run([JobSpec(1, at_us=first), JobSpec(3, after=0, think_us=2)]) == [
+    assert run([JobSpec(qpu_time_us=1, at_us=first), JobSpec(qpu_time_us=3, after=0, think_us=2)]) == [
         f"j0 {first} {first} {first + 1} DONE",
         f"j1 {first + 3} {first + 3} {first + 6} DONE",
         f"end {first + 6}",
@@ -20,7 +20,10 @@ def test_s1_times_that_no_float_can_hold_stay_exact(run):
 
 
 def test_s2_think_time_ittl_and_max_time_may_be_zero_and_a_qpu_time_one(run):
-    jobs = [JobSpec(1, at_us=0, session=0), JobSpec(1, after=0, think_us=0, session=1)]
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, after=0, think_us=0, session=1),
+    ]
     sessions = [
         SessionSpec(interactive_timeout_us=0, max_time_us=0),
         SessionSpec(interactive_timeout_us=0, max_time_us=9),
@@ -44,28 +47,31 @@ def test_s2_think_time_ittl_and_max_time_may_be_zero_and_a_qpu_time_one(run):
     ("first", "sessions", "expected"),
     [
         pytest.param(
-            JobSpec(10, at_us=20), [], ["j1 20 20 30 DONE", "j2 33 33 34 DONE", "end 34"], id="done"
+            JobSpec(qpu_time_us=10, at_us=20),
+            [],
+            ["j1 20 20 30 DONE", "j2 33 33 34 DONE", "end 34"],
+            id="done",
         ),
         pytest.param(
-            JobSpec(10, at_us=20, max_execution_time_us=4),
+            JobSpec(qpu_time_us=10, at_us=20, max_execution_time_us=4),
             [],
             ["j1 20 20 24 ERROR RAN_TOO_LONG", "j2 27 27 28 DONE", "end 28"],
             id="failed",
         ),
         pytest.param(
-            JobSpec(10, at_us=20, cancel_us=26),
+            JobSpec(qpu_time_us=10, at_us=20, cancel_us=26),
             [],
             ["j1 20 20 26 CANCELLED JOB_CANCELLED", "j2 29 29 30 DONE", "end 30"],
             id="cancelled_while_running",
         ),
         pytest.param(
-            JobSpec(10, at_us=1, cancel_us=6),
+            JobSpec(qpu_time_us=10, at_us=1, cancel_us=6),
             [],
             ["j1 1 - 6 CANCELLED JOB_CANCELLED", "j2 9 20 21 DONE", "end 21"],
             id="cancelled_while_queued",
         ),
         pytest.param(
-            JobSpec(10, at_us=5, session=0, max_execution_time_us=8),
+            JobSpec(qpu_time_us=10, at_us=5, session=0, max_execution_time_us=8),
             [SessionSpec(max_time_us=7)],
             [
                 "j1 5 - 5 REJECTED EXECUTION_TIME_EXCEEDS_SESSION",
@@ -76,7 +82,7 @@ def test_s2_think_time_ittl_and_max_time_may_be_zero_and_a_qpu_time_one(run):
             id="rejected",
         ),
         pytest.param(
-            JobSpec(10, at_us=5, session=0),
+            JobSpec(qpu_time_us=10, at_us=5, session=0),
             [SessionSpec(cancel_us=8)],
             [
                 "j1 5 - 8 CANCELLED SESSION_CANCELLED",
@@ -92,22 +98,26 @@ def test_s2_think_time_ittl_and_max_time_may_be_zero_and_a_qpu_time_one(run):
 def test_s5_follow_up_is_submitted_think_time_after_its_predecessor_ended_however_it_ended(
     run, first, sessions, expected
 ):
-    jobs = [JobSpec(20, at_us=0), first, JobSpec(1, after=1, think_us=3)]
+    jobs = [JobSpec(qpu_time_us=20, at_us=0), first, JobSpec(qpu_time_us=1, after=1, think_us=3)]
     assert run(jobs, sessions) == ["j0 0 0 20 DONE", *expected]
 
 
 def test_s5_several_follow_ups_and_chains(run):
     jobs = [
-        JobSpec(4, at_us=0),
-        JobSpec(3, after=0, think_us=2),
-        JobSpec(3, after=0, think_us=1),
-        JobSpec(3, after=2),
+        JobSpec(qpu_time_us=4, at_us=0),
+        JobSpec(qpu_time_us=3, after=0, think_us=2),
+        JobSpec(qpu_time_us=3, after=0, think_us=1),
+        JobSpec(qpu_time_us=3, after=2),
     ]
     assert run(jobs) == ["j0 0 0 4 DONE", "j1 6 8 11 DONE", "j2 5 5 8 DONE", "j3 8 11 14 DONE", "end 14"]
 
 
 def test_s5_follow_up_of_a_job_that_never_ends_is_never_submitted(run):
-    jobs = [JobSpec(10, at_us=0), JobSpec(1, after=0), JobSpec(1, after=1)]
+    jobs = [
+        JobSpec(qpu_time_us=10, at_us=0),
+        JobSpec(qpu_time_us=1, after=0),
+        JobSpec(qpu_time_us=1, after=1),
+    ]
     assert run(jobs, horizon_us=9) == ["j0 0 0 - RUNNING", "j1 - - - -", "j2 - - - -", "end 9"]
 
 
@@ -115,7 +125,7 @@ def test_s5_follow_up_of_a_job_that_never_ends_is_never_submitted(run):
 
 MIXED_JOBS = [
     JobSpec(
-        1 + (7 * number) % 5,
+        qpu_time_us=1 + (7 * number) % 5,
         at_us=at_us,
         after=after,
         think_us=number % 3,

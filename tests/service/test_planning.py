@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import qsession_sim as qs
-from qsession_sim.scheduler.plan import JobPlan, QpuSpec, WindowSpec
+from qsession_sim.scheduler.columns import GrowingJobs
+from qsession_sim.scheduler.plan import JobPlan, QpuSpec, WindowSpec, is_one_value
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 from qsession_sim.service.planning import plan_of
 from qsession_sim.units import SECOND
@@ -19,14 +20,22 @@ def planned(scenario: dict[str, Any]) -> Any:
 
 
 def later_columns(jobs: JobPlan) -> dict[str, Any]:
-    return {name: None if getattr(jobs, name) is None else list(getattr(jobs, name)) for name in LATER}
+    return {name: list(getattr(jobs, name)) for name in LATER}
 
 
 def test_a_plain_scenario_needs_no_column_for_what_it_does_not_say() -> None:
-    jobs = [{"id": "a", "at": "0s", "account": "x", "qpu_time": "1s"}]
+    jobs = [{"id": name, "at": "0s", "account": "x", "qpu_time": "1s"} for name in "ab"]
     plan = planned({"workload": [{"kind": "explicit", "jobs": jobs}]})
 
-    assert later_columns(plan.jobs) == dict.fromkeys(LATER)
+    assert later_columns(plan.jobs) == {
+        "qpu": [NEVER] * 2,
+        "route": [0] * 2,
+        "preparation_us": [0] * 2,
+        "post_processing_us": [0] * 2,
+        "estimate_us": [NEVER] * 2,
+    }
+    assert all(is_one_value(getattr(plan.jobs, name)) for name in LATER)
+    assert [list(getattr(GrowingJobs(plan), name)) for name in LATER] == [[]] * 5
     assert (plan.qpus, plan.windows, plan.qpu_times_us, plan.estimates_us) == ((QpuSpec(),), (), (), ())
 
 
@@ -51,7 +60,7 @@ def test_the_plan_has_all_that_a_scenario_says_of_qpus_and_phases() -> None:
     plan = planned({"qpus": qpus, "workload": [source]})
 
     columns = later_columns(plan.jobs)
-    assert (len(columns.pop("route")), plan.sessions[0].qpu) == (3, 1)
+    assert (len(columns.pop("route")), plan.sessions.qpu[0]) == (3, 1)
     assert columns == {
         "qpu": [1, NEVER, NEVER],
         "preparation_us": [2 * SECOND, 0, 0],

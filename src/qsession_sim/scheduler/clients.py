@@ -42,9 +42,9 @@ class Client:
             if status is JobStatus.REJECTED:
                 return self._step_after_rejection(reason)
             # S65
-            if self.spec.on_error is OnError.RETRY:
+            if self.spec.on_error == OnError.RETRY:
                 return Step.AGAIN
-            if self.spec.on_error is OnError.STOP:
+            if self.spec.on_error == OnError.STOP:
                 return Step.FINISH
         if self.iteration + 1 == self.spec.jobs:
             return Step.FINISH
@@ -54,8 +54,8 @@ class Client:
     def _step_after_rejection(self, reason: Reason) -> Step:
         """S66: only SESSION_CLOSED can be answered; after any other reason the client gives up."""
         if reason is Reason.SESSION_CLOSED:
-            if self.spec.on_rejection is OnRejection.NEW_SESSION:
+            if self.spec.on_rejection == OnRejection.NEW_SESSION:
                 return Step.AGAIN_IN_NEW_SESSION
-            if self.spec.on_rejection is OnRejection.JOB_MODE:
+            if self.spec.on_rejection == OnRejection.JOB_MODE:
                 return Step.AGAIN_IN_JOB_MODE
         return Step.FINISH

@@ -1,97 +1,71 @@
-"""Journal: what happened, in columns. The scheduler writes it; results are made from nothing else."""
+"""Columns that grow in a run: what is known of each job, and the journal of what happened."""
 
 from __future__ import annotations
 
 from array import array
+from dataclasses import Field, fields
+from typing import Any
 
-from qsession_sim.scheduler.plan import Column, JobSpec, Plan, growing
+from qsession_sim.scheduler.plan import (
+    Column,
+    JobFields,
+    JobSpec,
+    Plan,
+    growing,
+    is_needed,
+    is_planned,
+    is_rare,
+)
 from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, Reason
 
-# -- JobColumns: what is known of every job before it is submitted, as columns that grow in a run.
+# -- What is known of every job before it is submitted.
+
+_FIELDS = {item.name: item for item in fields(JobSpec)}
+_KEPT = tuple((item.name, item.default, is_rare(item)) for item in _FIELDS.values() if not is_planned(item))
+"""Name, default and whether it is rare, of the fields that are read while the run lasts."""
 
 
-class JobColumns:
-    """One row a job. A column that no job needs is empty, and every job has the default of `JobSpec`.
+class GrowingJobs(JobFields["array[int]"]):
+    """What is known of every job, as columns that grow in a run, one row a job.
 
-    `qpu_time_us` and `estimate_us` of a job that is routed are those of its QPU from its routing on (S54).
+    A column that no job needs is empty, and every job has the default of `JobSpec`; so are those that only
+    the plan has. `qpu_time_us` and `estimate_us` of a job that is routed are those of its QPU from its
+    routing on.
     """
 
-    __slots__ = (
-        "_estimates_us",
-        "_qpu_times_us",
-        "_repeats",
-        "account",
-        "cancel_after_us",
-        "client",
-        "estimate_us",
-        "max_execution_time_us",
-        "post_processing_us",
-        "preparation_us",
-        "priority",
-        "qpu",
-        "qpu_time_us",
-        "route",
-        "think_us",
-    )
-
     def __init__(self, plan: Plan) -> None:
-        jobs = plan.jobs
-        self.qpu_time_us = growing(jobs.qpu_time_us)
-        self.max_execution_time_us = growing(jobs.max_execution_time_us)
-        self.client = growing(jobs.client)
-        self.cancel_after_us = growing(jobs.cancel_after_us)
-        self.account = growing(jobs.account)
-        self.priority = growing(jobs.priority)
-        self.think_us = jobs.think_us  # of planned jobs; those created in the run do not think
-        self.qpu = _optional(jobs.qpu)
-        self.route = _optional(jobs.route)
-        self.preparation_us = _optional(jobs.preparation_us)
-        self.post_processing_us = _optional(jobs.post_processing_us)
-        self.estimate_us = _optional(jobs.estimate_us)
+        super().__init__(**{name: _kept(item, getattr(plan.jobs, name)) for name, item in _FIELDS.items()})
         self._qpu_times_us = plan.qpu_times_us
         self._estimates_us = plan.estimates_us
         self._repeats: dict[int, int] = {}  # the planned job that a repeated one goes back to
         if plan.estimates_us and not self.estimate_us:
-            self.estimate_us = array("q", [NEVER]) * len(self)
+            self.estimate_us.extend([NEVER] * len(self))
 
     def __len__(self) -> int:
         return len(self.qpu_time_us)
 
     def append(self, spec: JobSpec, repeats: int = NEVER) -> int:
         """Add a job that is created in the run, and return its number."""
-        for name in ("qpu", "route", "preparation_us", "post_processing_us", "estimate_us"):
+        job = len(self)
+        for name, default, rare in _KEPT:
             column, value = getattr(self, name), getattr(spec, name)
-            if column or value != _DEFAULTS[name]:
-                column.extend([_DEFAULTS[name]] * (len(self) - len(column)))
+            if not rare:
                 column.append(value)
-        for name in ("max_execution_time_us", "client", "cancel_after_us", "account", "priority"):
-            getattr(self, name).append(getattr(spec, name))
-        self.qpu_time_us.append(spec.qpu_time_us)
-        job = len(self) - 1
+            elif column or value != default:
+                column.extend([default] * (job - len(column)))
+                column.append(value)
         if repeats != NEVER:
             self._repeats[job] = self._repeats.get(repeats, repeats)
         return job
 
     def repeat(self, job: int, session: int) -> JobSpec:
         """S65, S66: the same iteration again, with the same drawn times, in a session or in job mode."""
-        return JobSpec(
-            qpu_time_us=self.qpu_time_us[job],
-            session=session,
-            client=self.client[job],
-            account=self.account[job],
-            max_execution_time_us=self.max_execution_time_us[job],
-            priority=self.priority[job],
-            cancel_after_us=self.cancel_after_us[job],
-            qpu=self.qpu[job] if self.qpu else NEVER,
-            route=self.route[job] if self.route else 0,
-            preparation_us=self.preparation_us[job] if self.preparation_us else 0,
-            post_processing_us=self.post_processing_us[job] if self.post_processing_us else 0,
-            estimate_us=self.estimate_us[job] if self.estimate_us else NEVER,
-        )
+        columns = ((name, getattr(self, name)) for name, _, _ in _KEPT)
+        return JobSpec(**{name: column[job] for name, column in columns if column}, session=session)
 
-    def settle(self, job: int, qpu: int) -> None:
-        """S54: give a job the times that it has on the QPU to which it was routed."""
+    def take_times_of(self, job: int, qpu: int) -> None:
+        """Give a job the times that it has on a QPU, where QPUs differ."""
         planned = self._repeats.get(job, job)
         if self._qpu_times_us and planned < len(self._qpu_times_us[qpu]):
             self.qpu_time_us[job] = self._qpu_times_us[qpu][planned]
@@ -104,12 +78,13 @@ class JobColumns:
         return self.qpu_time_us[job] if estimate_us == NEVER else estimate_us
 
 
-_DEFAULTS = {"qpu": NEVER, "route": 0, "preparation_us": 0, "post_processing_us": 0, "estimate_us": NEVER}
+def _kept(item: Field[Any], column: Column) -> array[int]:
+    if is_planned(item) or (is_rare(item) and not is_needed(column, item.default)):
+        return array("q")
+    return growing(column)
 
 
-def _optional(column: Column | None) -> array[int]:
-    return array("q") if column is None else growing(column)
-
+# -- What happened.
 
 TRANSITION_FIELDS = ("time_us", "session", "from_phase", "event", "to_phase", "reason")
 LOST_RUN_FIELDS = ("job", "qpu", "started_us", "left_us")
@@ -117,7 +92,9 @@ WINDOW_FIELDS = ("qpu", "kind", "window", "start_us", "end_us")
 
 
 class Journal:
-    """One row a job in each job column; `NEVER` until it happens. Rows grow when jobs are created in a run.
+    """What the scheduler writes down; results are made from nothing else.
+
+    Job columns have one row a job, `NEVER` until it happens, and grow when jobs are created in a run.
 
     `transitions` holds the changes of a session's public state or of `accepting_jobs`, in order, flat:
     each change is the six numbers of `TRANSITION_FIELDS`. `repeated_jobs` and `repeated_sessions` say of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qsession_sim.scheduler.agenda import Agenda
-from qsession_sim.scheduler.columns import JobColumns, Journal
+from qsession_sim.scheduler.columns import GrowingJobs, Journal
 from qsession_sim.scheduler.limits import Limits, Usage
 from qsession_sim.scheduler.plan import Rules
 from qsession_sim.scheduler.qpu import Qpu
@@ -50,7 +50,7 @@ class Jobs:
 
     def __init__(
         self,
-        columns: JobColumns,
+        columns: GrowingJobs,
         rules: Rules,
         journal: Journal,
         agenda: Agenda,
@@ -150,7 +150,7 @@ class Jobs:
         if number == NEVER:
             number = self._router.choose(now_us, columns.route[job] if columns.route else 0)
         self._journal.qpu[job] = number
-        columns.settle(job, number)
+        columns.take_times_of(job, number)
         return self._qpus[number]
 
     def _tell_submitted(self, now_us: int, session: Session, *, counts: bool) -> None:

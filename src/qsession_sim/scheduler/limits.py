@@ -153,14 +153,14 @@ class Limits:
         self._pending: dict[int, int] = dict.fromkeys(specs, 0)
         self._submissions: dict[int, deque[int]] = {account: deque() for account in specs}
 
-    def why_mode_rejected(self, now_us: int, account: int, mode: Mode) -> Reason:
+    def why_mode_rejected(self, now_us: int, account: int, mode: int) -> Reason:
         """S23, S60: why an account cannot use a session or a batch now, or NONE."""
         spec = self._specs.get(account)
         if spec is None:
             return Reason.NONE
         if spec.client_too_old_from_us != NEVER and now_us >= spec.client_too_old_from_us:
             return Reason.CLIENT_TOO_OLD
-        if not (spec.batches if mode is Mode.BATCH else spec.sessions):
+        if not (spec.batches if mode == Mode.BATCH else spec.sessions):
             return Reason.SESSIONS_NOT_IN_PLAN
         return Reason.NONE
 

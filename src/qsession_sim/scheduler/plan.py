@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
 from enum import IntEnum
-from itertools import repeat
-from typing import Any
+from itertools import repeat, starmap
+from typing import Any, Generic, TypeVar
 
 from qsession_sim.scheduler.agenda import Deadline
 from qsession_sim.scheduler.vocabulary import (
@@ -70,46 +70,140 @@ class Rules:
     routing: Routing = Routing.LEAST_BUSY
 
 
+# -- What is known before the run. Each list of fields stands here once; rows and columns are made of it.
+
 Column = Sequence[int]
 
+V = TypeVar("V")
+"""An int for one row; a column of ints, one for each row, for all of them."""
+
+
+def given(default: int) -> Any:
+    """A field that is read as long as the run lasts; the default is that of one row."""
+    return field(default=default)
+
+
+def rare(default: int) -> Any:
+    """The same, if in most runs every row has the default: then it needs no column."""
+    return field(default=default, metadata={"rare": True})
+
+
+def planned(default: int) -> Any:
+    """A field that says nothing of what is created in the run, and is read from the plan."""
+    return field(default=default, metadata={"planned": True})
+
+
+def is_rare(item: Field[Any]) -> bool:
+    """Whether most runs have the default in every row, so that columns may be left out."""
+    return "rare" in item.metadata
+
+
+def is_planned(item: Field[Any]) -> bool:
+    """Whether a field says something only of entities that are known before the run."""
+    return "planned" in item.metadata
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFields(Generic[V]):
+    """What is known of jobs before their submission: `at_us` or, for a follow-up, `after` and `think_us`."""
+
+    at_us: V = planned(NEVER)  # submission; NEVER for a follow-up
+    after: V = planned(NEVER)  # the job that a follow-up waits for (S5); a client's next iterations too
+    think_us: V = planned(0)  # from the end of `after` to the submission; 0 for others
+    session: V = planned(NEVER)  # NEVER in job mode
+    client: V = given(NEVER)  # the iterative client that submits it, or NEVER
+    account: V = given(0)
+    stream: V = planned(0)  # the source that it comes from; means nothing to the scheduler
+    qpu_time_us: V  # at least 1 (S2)
+    max_execution_time_us: V = given(NEVER)  # as given (S24, S44), NO_LIMIT, or NEVER
+    priority: V = given(0)  # larger is more urgent
+    cancel_us: V = planned(NEVER)  # S25; from the start of the simulation, or NEVER
+    cancel_after_us: V = given(NEVER)  # S25; from the submission, or NEVER
+    qpu: V = rare(NEVER)  # pinned to; NEVER: routed when submitted (S54)
+    route: V = rare(0)  # a random number at least 0 for the routing policy `random`
+    preparation_us: V = rare(0)  # S40
+    post_processing_us: V = rare(0)  # S40
+    estimate_us: V = rare(NEVER)  # of its QPU time, at least 1; NEVER: the QPU time itself
+
 
 @dataclass(frozen=True)
-class JobSpec:
-    """One job, before its submission. `at_us` or, for a follow-up, `after` and `think_us` (S5)."""
+class SessionFields(Generic[V]):
+    """What is known of sessions and batches. Without `created_us` the first submission creates one (S9)."""
 
-    qpu_time_us: int
-    at_us: int = NEVER
-    after: int = NEVER
-    think_us: int = 0
-    session: int = NEVER
-    client: int = NEVER
-    account: int = 0
-    max_execution_time_us: int = NEVER
-    priority: int = 0
-    cancel_us: int = NEVER
-    cancel_after_us: int = NEVER
-    qpu: int = NEVER  # pinned to; NEVER: routed when submitted (S54)
-    route: int = 0  # a random number at least 0 for the routing policy `random`
-    preparation_us: int = 0  # S40
-    post_processing_us: int = 0  # S40
-    estimate_us: int = NEVER  # of its QPU time; NEVER: the QPU time itself
+    mode: V = given(Mode.SESSION)
+    account: V = given(0)
+    stream: V = given(0)  # as of jobs
+    client: V = given(NEVER)  # the iterative client whose session it is, or NEVER
+    created_us: V = given(NEVER)
+    max_time_us: V = given(8 * 60 * _MINUTE_US)
+    interactive_timeout_us: V = given(_MINUTE_US)
+    close_us: V = given(NEVER)  # from the start of the simulation, or NEVER
+    cancel_us: V = given(NEVER)
+    close_after_us: V = given(NEVER)  # from the creation, or NEVER
+    cancel_after_us: V = given(NEVER)
+    qpu: V = rare(NEVER)  # pinned to; NEVER: routed when it comes to exist (S54)
+    route: V = rare(0)  # a random number at least 0 for the routing policy `random`
 
 
 @dataclass(frozen=True)
-class SessionSpec:
-    """One session or batch. Without `created_us` its first submission creates it (S9)."""
+class ClientFields(Generic[V]):
+    """What is known of iterative clients (S64): iterations are the jobs `first_job`, `first_job + 1`, …"""
 
-    mode: Mode = Mode.SESSION
-    account: int = 0
-    created_us: int = NEVER
-    max_time_us: int = 8 * 3_600_000_000
-    interactive_timeout_us: int = 60_000_000
-    close_us: int = NEVER
-    cancel_us: int = NEVER
-    close_after_us: int = NEVER
-    cancel_after_us: int = NEVER
-    qpu: int = NEVER  # pinned to; NEVER: routed when it comes to exist (S54)
-    route: int = 0  # a random number at least 0 for the routing policy `random`
+    first_job: V
+    jobs: V  # the number of iterations
+    session: V = given(NEVER)  # NEVER in job mode
+    on_finish: V = given(OnFinish.CLOSE)
+    on_error: V = given(OnError.STOP)
+    on_rejection: V = given(OnRejection.GIVE_UP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSpec(JobFields[int]):
+    """One job."""
+
+
+@dataclass(frozen=True)
+class SessionSpec(SessionFields[int]):
+    """One session or batch."""
+
+
+@dataclass(frozen=True)
+class ClientSpec(ClientFields[int]):
+    """One iterative client."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPlan(JobFields[Column]):
+    """Columns, one row a job."""
+
+
+@dataclass(frozen=True)
+class SessionPlan(SessionFields[Column]):
+    """Columns, one row a session."""
+
+    def rows(self) -> Iterator[SessionSpec]:
+        """Each of them by itself."""
+        return starmap(SessionSpec, _rows(self))
+
+
+@dataclass(frozen=True)
+class ClientPlan(ClientFields[Column]):
+    """Columns, one row a client."""
+
+    def rows(self) -> Iterator[ClientSpec]:
+        """Each of them by itself."""
+        return starmap(ClientSpec, _rows(self))
+
+
+P = TypeVar("P", JobPlan, SessionPlan, ClientPlan)
+
+
+def _columns(plan: type[P], rows: Sequence[Any]) -> P:
+    return plan(**{item.name: [getattr(row, item.name) for row in rows] for item in fields(plan)})
+
+
+def _rows(plan: SessionPlan | ClientPlan) -> Iterator[tuple[int, ...]]:
+    return zip(*(getattr(plan, item.name) for item in fields(plan)), strict=True)
 
 
 @dataclass(frozen=True)
@@ -158,41 +252,6 @@ class AccountSpec:
 
 
 @dataclass(frozen=True)
-class ClientSpec:
-    """One iterative client (S64): its iterations are the jobs `first_job`, `first_job + 1`, …"""
-
-    first_job: int
-    jobs: int
-    session: int = NEVER
-    on_finish: OnFinish = OnFinish.CLOSE
-    on_error: OnError = OnError.STOP
-    on_rejection: OnRejection = OnRejection.GIVE_UP
-
-
-@dataclass(frozen=True)
-class JobPlan:
-    """Columns of `JobSpec`, one row a job."""
-
-    at_us: Column
-    after: Column
-    think_us: Column
-    session: Column
-    client: Column
-    account: Column
-    qpu_time_us: Column
-    max_execution_time_us: Column
-    priority: Column
-    cancel_us: Column
-    cancel_after_us: Column
-    # None: every job has the default of `JobSpec`
-    qpu: Column | None = None
-    route: Column | None = None
-    preparation_us: Column | None = None
-    post_processing_us: Column | None = None
-    estimate_us: Column | None = None
-
-
-@dataclass(frozen=True)
 class Plan:
     """What a run starts from, and which jobs need something before they are submitted."""
 
@@ -201,8 +260,8 @@ class Plan:
     submissions: Column  # the jobs submitted then, by (at_us, number)
     follow_ups: Column  # jobs with `after` that no client submits
     job_cancels: Column  # jobs with cancel_us
-    sessions: tuple[SessionSpec, ...] = ()
-    clients: tuple[ClientSpec, ...] = ()
+    sessions: SessionPlan = field(default_factory=lambda: _columns(SessionPlan, ()))
+    clients: ClientPlan = field(default_factory=lambda: _columns(ClientPlan, ()))
     accounts: Sequence[str] = ("account",)  # names, by the numbers in jobs.account
     qpus: tuple[QpuSpec, ...] = (QpuSpec(),)
     windows: tuple[WindowSpec, ...] = ()
@@ -226,33 +285,35 @@ class Plan:
             >>> list(plan.submissions), list(plan.jobs.qpu_time_us)
             ([1, 0], [5, 7])
         """
-        columns: dict[str, list[int] | None] = {}
-        for column in fields(JobPlan):
-            values = [getattr(job, column.name) for job in jobs]
-            is_needed = column.default is MISSING or any(value != _DEFAULTS[column.name] for value in values)
-            columns[column.name] = values if is_needed else None
         numbers = range(len(jobs))
         planned = [number for number in numbers if jobs[number].at_us != NEVER]
         planned.sort(key=lambda number: (jobs[number].at_us, number))
         return cls(
-            JobPlan(**columns),  # type: ignore[arg-type]
+            _columns(JobPlan, jobs),
             [jobs[number].at_us for number in planned],
             planned,
             [n for n in numbers if jobs[n].after != NEVER and jobs[n].client == NEVER],
             [n for n in numbers if jobs[n].cancel_us != NEVER],
-            tuple(sessions),
-            tuple(clients),
+            _columns(SessionPlan, sessions),
+            _columns(ClientPlan, clients),
             accounts,
             **more,
         )
 
 
-_DEFAULTS = {column.name: column.default for column in fields(JobSpec)}
+def is_one_value(column: Column) -> bool:
+    """Whether a column is known to have one value in every row, in the memory of one."""
+    return isinstance(column, memoryview) and column.strides == (0,)
+
+
+def is_needed(column: Column, default: Any) -> bool:
+    """Whether a column says more than the default in every row."""
+    return any(value != default for value in (column[:1] if is_one_value(column) else column))
 
 
 def growing(column: Column) -> array[int]:
     """A copy of a column that can grow."""
-    if isinstance(column, memoryview) and column.strides == (0,):  # one value for all rows
+    if is_one_value(column):
         return array("q", column[:1]) * len(column)
     grown = array("q")
     if isinstance(column, memoryview):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qsession_sim.scheduler.columns import JobColumns, Journal
+from qsession_sim.scheduler.columns import GrowingJobs, Journal
 from qsession_sim.scheduler.plan import Routing
 from qsession_sim.scheduler.qpu import Qpu
 from qsession_sim.scheduler.vocabulary import NEVER
@@ -20,7 +20,7 @@ class Router:
         journal: where starts are written down.
     """
 
-    def __init__(self, qpus: Sequence[Qpu], routing: Routing, columns: JobColumns, journal: Journal) -> None:
+    def __init__(self, qpus: Sequence[Qpu], routing: Routing, columns: GrowingJobs, journal: Journal) -> None:
         self._qpus = qpus
         self._choices = [qpu for qpu in qpus if not qpu.is_simulator]
         self._routing = routing

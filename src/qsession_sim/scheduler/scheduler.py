@@ -10,7 +10,7 @@ from typing import cast
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.clients import Client, Step
-from qsession_sim.scheduler.columns import JobColumns, Journal
+from qsession_sim.scheduler.columns import GrowingJobs, Journal
 from qsession_sim.scheduler.jobs import Jobs
 from qsession_sim.scheduler.limits import Limits, Usage
 from qsession_sim.scheduler.plan import (
@@ -82,7 +82,7 @@ class Scheduler:
         self._on_program_job_end = on_program_job_end
         self._program_jobs: set[int] = set()
         self._program_acts = False
-        self._columns = columns = JobColumns(plan)
+        self._columns = columns = GrowingJobs(plan)
         self.journal = journal = Journal(growing(plan.jobs.session))
         self._agenda = agenda = Agenda(submission_deadlines(plan))
         self._calls: list[int] = []  # numbers of QPUs that have to look for work at the end of the instant
@@ -112,7 +112,8 @@ class Scheduler:
             plan.windows, self._qpus, agenda, journal, self._sessions, self.rules, self._jobs.fail
         )
         self._keep_stages(columns)
-        self._clients = [Client(spec) for spec in plan.clients]
+        self._clients = [Client(spec) for spec in plan.clients.rows()]
+        self._think_us = plan.jobs.think_us
         self._follow_ups: dict[int, list[int]] = {}
         for number in plan.follow_ups:
             self._follow_ups.setdefault(plan.jobs.after[number], []).append(number)
@@ -140,7 +141,7 @@ class Scheduler:
     def _phase_of(self, session: int) -> SessionPhase:
         return self._sessions.all[session].phase
 
-    def _keep_stages(self, columns: JobColumns) -> None:
+    def _keep_stages(self, columns: GrowingJobs) -> None:
         """Begin to write down the stages that some job has (S40)."""
         if columns.preparation_us:
             self.journal.keep_preparations()
@@ -182,7 +183,7 @@ class Scheduler:
         return [session.qpu for session in self._sessions.all]
 
     @property
-    def job_columns(self) -> JobColumns:
+    def job_columns(self) -> GrowingJobs:
         """What is known of every job: planned or created in the run, on its QPU if it was routed."""
         return self._columns
 
@@ -320,7 +321,7 @@ class Scheduler:
     def _on_job_end(self, now_us: int, job: int, status: JobStatus, reason: Reason) -> None:
         if self._follow_ups and job in self._follow_ups:
             for follow_up in self._follow_ups[job]:
-                self._arm_submission(now_us + self._columns.think_us[follow_up], follow_up)  # S5
+                self._arm_submission(now_us + self._think_us[follow_up], follow_up)  # S5
         client = self._columns.client[job]
         if client != NEVER:
             self._act_for_client(now_us, self._clients[client], job, status, reason)
@@ -339,11 +340,11 @@ class Scheduler:
         if step is _NEXT:
             job = client.job
             self.journal.session[job] = client.session  # S66: it may have moved
-            self._arm_submission(now_us + self._columns.think_us[job], job)
+            self._arm_submission(now_us + self._think_us[job], job)
             return
         if step is Step.FINISH:
-            if client.session != NEVER and client.spec.on_finish is not OnFinish.LEAVE:  # S64
-                rank = Rank.CLOSE if client.spec.on_finish is OnFinish.CLOSE else Rank.CANCEL
+            if client.session != NEVER and client.spec.on_finish != OnFinish.LEAVE:  # S64
+                rank = Rank.CLOSE if client.spec.on_finish == OnFinish.CLOSE else Rank.CANCEL
                 self._sessions.arm_command(self._sessions.all[client.session], now_us, rank)
             return
         if step is Step.AGAIN_IN_NEW_SESSION:

@@ -52,7 +52,7 @@ class Session:
         self.commands = 0  # closes and cancels to come (S6)
         self.ittl_deadline: Deadline | None = None
         self.life_deadline: Deadline | None = None  # the unused clock (S21), later max_time (S11)
-        self.is_batch = spec.mode is Mode.BATCH
+        self.is_batch = spec.mode == Mode.BATCH
         self.lets_job_mode_in = self.is_batch or hold.lets_job_mode_in  # S32, S51
         self.fills_gaps = not self.is_batch and hold.fills_gaps  # S51
         self.ittl_us = spec.interactive_timeout_us if self.is_batch or hold.ittl_counts else 0  # S51

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.columns import Journal
 from qsession_sim.scheduler.limits import Usage
-from qsession_sim.scheduler.plan import Rules, SessionSpec
+from qsession_sim.scheduler.plan import Rules, SessionPlan, SessionSpec
 from qsession_sim.scheduler.qpu import Qpu
 from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.session import Session
@@ -30,7 +30,7 @@ class Sessions:
     """Carries out what the transition table asks for.
 
     Args:
-        specs: of the sessions known before the run.
+        plan: of the sessions known before the run.
         rules: settings of the service.
         agenda: where clocks and commands are armed.
         journal: where changes are written down.
@@ -42,7 +42,7 @@ class Sessions:
 
     def __init__(
         self,
-        specs: Iterable[SessionSpec],
+        plan: SessionPlan,
         rules: Rules,
         agenda: Agenda,
         journal: Journal,
@@ -74,7 +74,7 @@ class Sessions:
             SessionAction.REQUEUE_JOBS: self._requeue_jobs,
         }
         self._takes = [takes[action] for action in SessionAction]  # hashing a member costs more than a call
-        for spec in specs:
+        for spec in plan.rows():
             self.add(spec)
 
     def add(self, spec: SessionSpec) -> int:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from qsession_sim.scheduler.columns import JobColumns
+from qsession_sim.scheduler.columns import GrowingJobs
 from qsession_sim.scheduler.limits import Usage
 from qsession_sim.scheduler.plan import AccountSpec
 from qsession_sim.scheduler.transitions import SessionPhase
@@ -23,7 +23,7 @@ class QueueInputs:
     `usage` is there when the policy has a `usage_window_us`.
     """
 
-    jobs: JobColumns
+    jobs: GrowingJobs
     stage: Sequence[int]
     session: array[int]
     account_names: Sequence[str]

@@ -75,11 +75,10 @@ class Entities:
             )
         self._refuse_taken(name, self._sessions, self._planned_sessions)
         spec = SessionSpec(
-            mode,
-            self._accounts.of(account),
-            NEVER,
-            max_time_us,
-            interactive_timeout_us,
+            mode=mode,
+            account=self._accounts.of(account),
+            max_time_us=max_time_us,
+            interactive_timeout_us=interactive_timeout_us,
             qpu=number,
             route=_route_of(name),
         )

@@ -13,16 +13,32 @@ from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scenario.models import ResolvedAccount, ResolvedClock, ResolvedPlan, ResolvedScenario
 from qsession_sim.scenario.resolve import DefaultClocks
 from qsession_sim.scenario.service_checks import REFUSED_FROM, is_refused
-from qsession_sim.scheduler.plan import AccountSpec, ClientSpec, JobPlan, Plan, SessionSpec, SlidingLimit
-from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, OnFinish, OnRejection
-from qsession_sim.workload.columns import Int64Array, JobColumns, SessionColumns, Workload
+from qsession_sim.scheduler.plan import (
+    AccountSpec,
+    ClientPlan,
+    JobPlan,
+    Plan,
+    SessionPlan,
+    SlidingLimit,
+)
+from qsession_sim.scheduler.vocabulary import NEVER, Mode
+from qsession_sim.workload.columns import (
+    ClientColumns,
+    Int64Array,
+    JobColumns,
+    SessionColumns,
+    Workload,
+    constant,
+    is_constant,
+)
 from qsession_sim.workload.users import every_account, plan_of_each
 
 
 def plan_of(
     workload: Workload, accounts: Sequence[str], specs: Mapping[str, AccountSpec] | None = None
 ) -> Plan:
-    """Share the job columns with the scheduler, without a copy, and make its sessions and clients.
+    """Share the columns with the scheduler, without a copy, and say which jobs need something before they are
+    submitted.
 
     Args:
         workload: everything known before the run.
@@ -33,19 +49,13 @@ def plan_of(
     planned = np.flatnonzero(jobs.at_us != NEVER)
     planned = planned[np.argsort(jobs.at_us[planned], kind="stable")]  # stable: ties go by number (S3)
     return Plan(
-        jobs=JobPlan(
-            **{
-                name: memoryview(getattr(jobs, name))
-                for name in _shared(JobPlan, jobs)
-                if jobs.is_needed(name)
-            }
-        ),
+        jobs=JobPlan(**_shared(jobs)),
         submissions_us=_column(jobs.at_us[planned]),
         submissions=_column(planned),
         follow_ups=_column(np.flatnonzero((jobs.after != NEVER) & (jobs.client == NEVER))),
         job_cancels=_column(np.flatnonzero(jobs.cancel_us != NEVER)),
-        sessions=_sessions(workload),
-        clients=_clients(workload),
+        sessions=SessionPlan(**_shared(workload.sessions)),
+        clients=ClientPlan(**_shared(workload.clients)),
         accounts=accounts,
         account_specs={n: specs[name] for n, name in enumerate(accounts) if name in specs} if specs else {},
         qpus=workload.qpu_specs,
@@ -55,32 +65,15 @@ def plan_of(
     )
 
 
-def _shared(target: type[JobPlan | SessionSpec], columns: JobColumns | SessionColumns) -> list[str]:
-    """The fields of the scheduler's side that the workload has columns for."""
-    return [field.name for field in fields(target) if hasattr(columns, field.name)]
+def _shared(table: JobColumns | SessionColumns | ClientColumns) -> dict[str, memoryview]:
+    """The columns as the scheduler takes them; those that say nothing in the memory of one value."""
+    columns = {item.name: _column(getattr(table, item.name)) for item in fields(table)}
+    unneeded: dict[str, Any] = {n.name: n.default for n in fields(table) if not table.is_needed(n.name)}
+    return columns | {name: constant(len(table), default).data for name, default in unneeded.items()}
 
 
 def _column(numbers: Int64Array) -> memoryview:
-    return memoryview(np.ascontiguousarray(numbers, dtype=np.int64).data)
-
-
-def _sessions(workload: Workload) -> tuple[SessionSpec, ...]:
-    sessions = workload.sessions
-    names = [name for name in _shared(SessionSpec, sessions) if name != "mode"]
-    columns = [getattr(sessions, name).tolist() for name in names]
-    return tuple(
-        SessionSpec(Mode(mode), **dict(zip(names, row, strict=True)))
-        for mode, *row in zip(sessions.mode.tolist(), *columns, strict=True)
-    )
-
-
-def _clients(workload: Workload) -> tuple[ClientSpec, ...]:
-    clients = workload.clients
-    columns = [getattr(clients, field.name).tolist() for field in fields(ClientSpec)]
-    return tuple(
-        ClientSpec(first, count, session, OnFinish(finish), OnError(error), OnRejection(rejection))
-        for first, count, session, finish, error, rejection in zip(*columns, strict=True)
-    )
+    return (numbers if is_constant(numbers) else np.ascontiguousarray(numbers, dtype=np.int64)).data
 
 
 # -- What the scheduler needs to know of accounts: their plans, allocations and clients.

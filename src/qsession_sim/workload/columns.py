@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, fields
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.scheduler.plan import QpuSpec, WindowSpec
-from qsession_sim.scheduler.vocabulary import NEVER
+from qsession_sim.scheduler.plan import ClientFields, JobFields, QpuSpec, SessionFields, WindowSpec, is_rare
 
 if TYPE_CHECKING:
     import polars as pl
@@ -139,16 +138,6 @@ def taken(column: Int64Array, rows: Int64Array) -> Int64Array:
     return column[rows]
 
 
-def _never() -> Int64Array:
-    """What a column holds in every row where none is given."""
-    return np.array(NEVER, dtype=np.int64)
-
-
-def _zero() -> Int64Array:
-    """As `_never`."""
-    return np.array(0, dtype=np.int64)
-
-
 @dataclass(frozen=True)
 class _Columns:
     """Columns of one length that cannot be written to; each is contiguous or one value (`constant`)."""
@@ -156,7 +145,10 @@ class _Columns:
     def __post_init__(self) -> None:
         lengths = set()
         for column_field in fields(self):
-            column = np.asarray(getattr(self, column_field.name), dtype=np.int64)
+            value = getattr(self, column_field.name)
+            if isinstance(value, int) and not is_rare(column_field):
+                raise TypeError(f"{type(self).__name__}: the column {column_field.name} is missing")
+            column = np.asarray(value, dtype=np.int64)
             if column.ndim == 0:
                 column = constant(len(self), int(column))
             elif not is_constant(column):
@@ -174,69 +166,30 @@ class _Columns:
 
     def is_needed(self, name: str) -> bool:
         """Whether a column says more than that nothing was given in any row."""
-        default = next(item.default_factory for item in fields(self) if item.name == name)
+        item = next(item for item in fields(self) if item.name == name)
         column: Int64Array = getattr(self, name)
-        if default is MISSING:
+        if not is_rare(item):
             return True
-        return bool(np.any((column[:1] if is_constant(column) else column) != default()))
+        return bool(np.any((column[:1] if is_constant(column) else column) != item.default))
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobColumns(_Columns, JobFields[Int64Array]):
+    """One row a job; each column has shape (jobs,).
+
+    Numbers of accounts, streams and QPUs are indices into the tuples of the `Workload`. `qpu_time_us` is
+    what was requested, or drawn.
+    """
 
 
 @dataclass(frozen=True)
-class JobColumns(_Columns):
-    """One row a job; each column has shape (jobs,)."""
-
-    at_us: Int64Array  # submission; NEVER for a follow-up
-    after: Int64Array  # the job that a follow-up waits for (S5); a client's next iterations too
-    think_us: Int64Array  # from the end of `after` to the submission; 0 for others
-    session: Int64Array  # NEVER in job mode
-    client: Int64Array  # the iterative client that submits it, or NEVER
-    account: Int64Array  # index into Workload.accounts
-    stream: Int64Array  # index into Workload.streams
-    qpu_time_us: Int64Array  # requested (drawn), at least 1 (S2)
-    max_execution_time_us: Int64Array  # as given (S24, S44), NO_LIMIT, or NEVER
-    priority: Int64Array  # larger is more urgent
-    cancel_us: Int64Array  # S25; from the start of the simulation, or NEVER
-    cancel_after_us: Int64Array  # S25; from the submission, or NEVER
-    qpu: Int64Array = field(default_factory=_never)  # S54; index into Workload.qpus, or NEVER: routed
-    route: Int64Array = field(
-        default_factory=_zero
-    )  # a random number at least 0, for routing policy `random`
-    preparation_us: Int64Array = field(default_factory=_zero)  # S40
-    post_processing_us: Int64Array = field(default_factory=_zero)  # S40
-    estimate_us: Int64Array = field(default_factory=_never)  # of its QPU time, at least 1; NEVER: perfect
+class SessionColumns(_Columns, SessionFields[Int64Array]):
+    """One row a session or batch; each column has shape (sessions,), with indices as those of jobs."""
 
 
 @dataclass(frozen=True)
-class SessionColumns(_Columns):
-    """One row a session or batch; each column has shape (sessions,)."""
-
-    mode: Int64Array  # vocabulary.Mode: SESSION or BATCH
-    account: Int64Array
-    stream: Int64Array
-    client: Int64Array  # the iterative client whose session it is, or NEVER
-    created_us: Int64Array  # S9; NEVER: by its first submission
-    max_time_us: Int64Array
-    interactive_timeout_us: Int64Array
-    close_us: Int64Array  # from the start of the simulation, or NEVER
-    cancel_us: Int64Array
-    close_after_us: Int64Array  # from the creation, or NEVER
-    cancel_after_us: Int64Array
-    qpu: Int64Array = field(default_factory=_never)  # S54; index into Workload.qpus, or NEVER: routed
-    route: Int64Array = field(
-        default_factory=_zero
-    )  # a random number at least 0, for routing policy `random`
-
-
-@dataclass(frozen=True)
-class ClientColumns(_Columns):
+class ClientColumns(_Columns, ClientFields[Int64Array]):
     """One row an iterative client; each column has shape (clients,). Its jobs are consecutive rows."""
-
-    first_job: Int64Array
-    jobs: Int64Array  # its number of iterations
-    session: Int64Array  # NEVER in job mode
-    on_finish: Int64Array  # vocabulary.OnFinish
-    on_error: Int64Array  # vocabulary.OnError
-    on_rejection: Int64Array  # vocabulary.OnRejection
 
 
 @dataclass(frozen=True)
