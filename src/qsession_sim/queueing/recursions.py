@@ -6,9 +6,8 @@ from heapq import heapreplace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Int64Array = npt.NDArray[np.int64]
+from qsession_sim.queueing.statistics import Int64Array
 
 _LARGEST: Final = 2**63 - 1
 

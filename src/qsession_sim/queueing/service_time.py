@@ -1,4 +1,4 @@
-"""QPU times of many jobs at once."""
+"""QPU times of many jobs at once: formulas, noise around them, and a line through measured times."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Int64Array = npt.NDArray[np.int64]
-Float64Array = npt.NDArray[np.float64]
+from qsession_sim.queueing.statistics import Float64Array, Int64Array
 
 _LONGEST_US: Final = 2.0**62
 _LARGEST_EXPONENT: Final = 600.0
@@ -57,14 +55,14 @@ def execution_times_us(
         >>> execution_times_us(np.array([3]), np.array([100]), 2_000, 1, executions_per_subjob=200).tolist()
         [4300]
     """
-    # float64 has room for every product of two int64, so what is too large is seen before it overflows
+    # float64 has room for every product of two int64, so what is too large shows before it overflows
     rough_executions = circuits.astype(np.float64) * shots
     rough_subjobs = 1.0 if executions_per_subjob is None else rough_executions / executions_per_subjob + 1
-    _check(overhead_us * rough_subjobs + per_execution_us * rough_executions)
+    _check_longest(overhead_us * rough_subjobs + per_execution_us * rough_executions)
     if executions_per_subjob is None:
         exact_us: Int64Array = overhead_us + per_execution_us * circuits * shots
     else:
-        _check(rough_executions)
+        _check_longest(rough_executions)
         subjobs = -(-circuits * shots // executions_per_subjob)
         exact_us = overhead_us * subjobs + per_execution_us * circuits * shots
     return np.maximum(exact_us, 1) if noise is None else _rounded_us(exact_us * noise)
@@ -180,16 +178,13 @@ def lognormal_noise(generator: np.random.Generator, sigma: float, jobs: int) -> 
 
 
 def _rounded_us(times_us: Float64Array) -> Int64Array:
-    _check(times_us)
+    _check_longest(times_us)
     return np.maximum(np.rint(times_us).astype(np.int64), 1)
 
 
-def _check(times_us: Float64Array) -> None:
+def _check_longest(times_us: Float64Array) -> None:
     if not np.all(times_us <= _LONGEST_US):
         raise OverflowError("a QPU time is longer than 2**62 us, about 146,000 years")
-
-
-# -- Ordinary least squares: a straight line through measured times.
 
 
 @dataclass(frozen=True)
@@ -214,7 +209,7 @@ def fit_line(columns: Float64Array, values: Float64Array) -> LinearFit:
     """Find the intercept and coefficients with the least sum of squared residuals.
 
     Args:
-        columns: what is known of each measurement; shape (measurements, columns).
+        columns: the properties of each measurement; shape (measurements, columns).
         values: what was measured; shape (measurements,).
 
     Raises:

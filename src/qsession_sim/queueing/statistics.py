@@ -1,4 +1,10 @@
-"""Statistics of a sample: exact sums and means, percentiles, slowdown, fairness. Pure NumPy."""
+"""Statistics of samples and of series, and how sure they are. NumPy; SciPy for quantiles of distributions.
+
+Sums, means and percentiles of integers are exact. A series is a sample in the order in which it was observed,
+such as the waiting times of successive jobs of one run: its values depend on each other, and its beginning is
+unlike the rest. Confidence intervals come from independent replications, from one long series, or from pairs
+whose means make a ratio.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +18,14 @@ import numpy.typing as npt
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
+Observations = npt.NDArray[np.signedinteger] | Float64Array
 
 _LOW_BITS = 32
 _LOW_MASK = (1 << _LOW_BITS) - 1
 _BEYOND_INT64 = 1 << 63
+
+_MSER_BATCH: Final = 5
+_FEWEST_BATCHES: Final = 10
 
 
 def exact_sum(values: npt.NDArray[np.signedinteger]) -> int:
@@ -38,7 +48,7 @@ def exact_sum(values: npt.NDArray[np.signedinteger]) -> int:
     return (high << _LOW_BITS) + low
 
 
-def mean(values: npt.NDArray[np.signedinteger] | Float64Array) -> float:
+def mean(values: Observations) -> float:
     """Arithmetic mean; of integers, the float nearest to the exact mean.
 
     Args:
@@ -58,7 +68,7 @@ def mean(values: npt.NDArray[np.signedinteger] | Float64Array) -> float:
     return float(values.mean())
 
 
-def percentiles(values: npt.NDArray[np.signedinteger] | Float64Array, percents: Sequence[int]) -> list[float]:
+def percentiles(values: Observations, percents: Sequence[int]) -> list[float]:
     """Percentiles with linear interpolation between order statistics.
 
     The p-th percentile of the ordered values x[0] … x[n-1] is the value at position p (n - 1) / 100, linear
@@ -78,8 +88,7 @@ def percentiles(values: npt.NDArray[np.signedinteger] | Float64Array, percents: 
     """
     if len(values) == 0:
         raise ValueError("the percentiles of no values do not exist")
-    if any(not 0 <= percent <= 100 for percent in percents):
-        raise ValueError(f"percents must be from 0 to 100, got {list(percents)}")
+    _check_percents(percents)
     last = len(values) - 1
     places = [divmod(percent * last, 100) for percent in percents]
     needed = {position for position, _ in places} | {min(position + 1, last) for position, _ in places}
@@ -93,8 +102,8 @@ def percentiles(values: npt.NDArray[np.signedinteger] | Float64Array, percents: 
 
 
 def weighted_percentiles(
-    values: npt.NDArray[np.signedinteger] | Float64Array,
-    weights: npt.NDArray[np.signedinteger] | Float64Array,
+    values: Observations,
+    weights: Observations,
     percents: Sequence[int],
 ) -> list[float]:
     """Percentiles of values that count with weights, such as the time for which each one held.
@@ -118,8 +127,7 @@ def weighted_percentiles(
     """
     if values.shape != weights.shape or values.ndim != 1:
         raise ValueError(f"shapes differ: {values.shape} values, {weights.shape} weights")
-    if any(not 0 <= percent <= 100 for percent in percents):
-        raise ValueError(f"percents must be from 0 to 100, got {list(percents)}")
+    _check_percents(percents)
     if not np.all((weights >= 0) & np.isfinite(weights)):
         raise ValueError("weights must be finite and not negative")
     weighty = weights > 0
@@ -136,6 +144,11 @@ def weighted_percentiles(
     ]
     places = np.searchsorted(upto, np.array(shares, dtype=upto.dtype), side="left")
     return [float(value) for value in values[order][places].tolist()]
+
+
+def _check_percents(percents: Sequence[int]) -> None:
+    if any(not 0 <= percent <= 100 for percent in percents):
+        raise ValueError(f"percents must be from 0 to 100, got {list(percents)}")
 
 
 def slowdown(waiting_us: Int64Array, service_us: Int64Array) -> Float64Array:
@@ -194,14 +207,7 @@ def jain_index(shares: Float64Array) -> float:
     return float(shares.sum()) ** 2 / (len(shares) * squares)
 
 
-# -- Series of observations that depend on each other: batches, warm-up, autocorrelation. Pure NumPy.
-#
-# Observations are in the order in which they were made, such as the waiting times of successive jobs of one
-# run.
-Observations = npt.NDArray[np.signedinteger] | Float64Array
-
-_MSER_BATCH: Final = 5
-_FEWEST_BATCHES: Final = 10
+# -- Series: batches, warm-up, autocorrelation.
 
 
 @dataclass(frozen=True)
@@ -267,10 +273,9 @@ def mser5(values: Observations) -> WarmUp:
     count = len(values) // _MSER_BATCH
     if count < _FEWEST_BATCHES:
         raise ValueError(f"MSER-5 takes at least 50 observations, got {len(values)}")
-    if not np.all(np.isfinite(values)):
-        raise ValueError("MSER-5 takes finite observations")
+    _check_finite(values, "MSER-5")
     means = batch_means(values[: count * _MSER_BATCH], _MSER_BATCH)
-    from_end = (means - means[-1])[::-1]  # differences keep what is small beside a large mean
+    from_end = (means - means[-1])[::-1]  # differences keep what is small compared with a large mean
     kept = np.arange(1, count + 1)
     squares = np.cumsum(from_end * from_end) - np.cumsum(from_end) ** 2 / kept
     statistic = (np.maximum(squares, 0.0) / (kept * kept))[::-1]
@@ -303,8 +308,7 @@ def autocorrelation(values: Observations, lags: int) -> Float64Array:
     """
     if not 0 <= lags < len(values):
         raise ValueError(f"{len(values)} observations have no autocorrelation at lag {lags}")
-    if not np.all(np.isfinite(values)):
-        raise ValueError("an autocorrelation takes finite observations")
+    _check_finite(values, "an autocorrelation")
     if np.all(values == values[0]):
         raise ValueError("values that are all equal have no autocorrelation")
     deviations = values - values.mean()
@@ -323,7 +327,7 @@ def effective_sample_size(values: Observations) -> float:
 
     n / (1 + 2 (r[1] + r[2] + ...)), the sum being cut before the first pair r[2m] + r[2m+1] that is not
     positive: the initial positive sequence of C. J. Geyer, "Practical Markov chain Monte Carlo", Statistical
-    Science 7 (1992), section 3.3. At most n: precision that comes of negative correlation is not claimed.
+    Science 7 (1992), section 3.3. At most n: a gain in precision by negative correlation is not claimed.
 
     Args:
         values: shape (n,), n at least 4, finite, not all equal, without warm-up.
@@ -345,7 +349,12 @@ def effective_sample_size(values: Observations) -> float:
     return len(values) / max(inflation, 1.0)
 
 
-# -- Confidence intervals: of independent replications, of one long run, of a ratio of means.
+def _check_finite(values: Observations, what: str) -> None:
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"{what} takes finite observations")
+
+
+# -- Confidence intervals.
 #
 # All are symmetric, with quantiles of Student's t distribution. Their level is exact for normal observations
 # and approximate for others, the better the more there are.
@@ -424,7 +433,7 @@ def mean_interval(values: Observations, level: float = 0.95) -> Interval:
         >>> interval.estimate, round(interval.half_width, 3), interval.degrees_of_freedom
         (2.0, 2.484, 2)
     """
-    _check(values, level)
+    _check_interval(values, level)
     mean, spread = mean_and_spread(values)
     return _interval(mean, spread / math.sqrt(len(values)), level, len(values) - 1)
 
@@ -450,10 +459,10 @@ def batch_means_interval(values: Observations, batches: int = 20, level: float =
     The series is cut into batches, whose means are taken as independent: A. M. Law, as named at
     `mean_interval`, section 9.5.3. More than about 30 batches gain little and shorten them: B. Schmeiser,
     "Batch size effects in the analysis of simulation output", Operations Research 30 (1982). The interval is
-    too short if batches are not many times as long as the correlation; see `series.effective_sample_size`.
+    too short if batches are not many times as long as the correlation; see `effective_sample_size`.
 
     Args:
-        values: shape (n,), n at least `batches`, finite, without warm-up (`series.mser5`). What does not fill
+        values: shape (n,), n at least `batches`, finite, without warm-up (`mser5`). What does not fill
             the batches is left out at the beginning.
         batches: at least 2.
         level: above 0 and below 1.
@@ -493,8 +502,8 @@ def ratio_interval(numerators: Observations, denominators: Observations, level: 
         >>> interval.estimate, round(interval.half_width, 3)  # of -1, 0, 1: 2.484, divided by 2
         (2.0, 1.242)
     """
-    _check(numerators, level)
-    _check(denominators, level)
+    _check_interval(numerators, level)
+    _check_interval(denominators, level)
     if numerators.shape != denominators.shape:
         raise ValueError(f"{len(numerators)} numerators and {len(denominators)} denominators are no pairs")
     if np.any(denominators < 0) or not np.any(denominators > 0):
@@ -511,10 +520,9 @@ def _interval(estimate: float, standard_error: float, level: float, degrees_of_f
     return Interval(estimate, half_width, level, degrees_of_freedom)
 
 
-def _check(values: Observations, level: float) -> None:
+def _check_interval(values: Observations, level: float) -> None:
     if values.ndim != 1 or len(values) < 2:
         raise ValueError(f"an interval takes at least 2 observations in one dimension, got {values.shape}")
-    if not np.all(np.isfinite(values)):
-        raise ValueError("an interval takes finite observations")
+    _check_finite(values, "an interval")
     if not 0 < level < 1:
         raise ValueError(f"the level of an interval is above 0 and below 1, got {level}")

@@ -6,12 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from qsession_sim.queueing.statistics import exact_sum, weighted_percentiles
-
-Int64Array = npt.NDArray[np.int64]
-Float64Array = npt.NDArray[np.float64]
+from qsession_sim.queueing.statistics import Float64Array, Int64Array, exact_sum, weighted_percentiles
 
 _EVENTS_AT_ONCE = 1 << 13
 
@@ -28,13 +24,13 @@ class StepFunction:
 
 
 def count_inside(entered_us: Int64Array, left_us: Int64Array) -> StepFunction:
-    """How many are inside at each time, from time 0 on; only times at which the number changes are kept.
+    """The number inside at each time, from time 0 on; only times at which it changes are kept.
 
-    What happens in one instant counts together: who enters and leaves at once is never inside.
+    Events of one instant count together: whoever enters and leaves in the same instant is never inside.
 
     Args:
         entered_us: shape (n,), in any order, not negative.
-        left_us: shape (m,), m at most n, in any order; who never leaves has no entry.
+        left_us: shape (m,), m at most n, in any order; whoever never leaves has no entry.
 
     Example:
         >>> inside = count_inside(np.array([0, 5, 5]), np.array([7, 5]))
@@ -50,18 +46,18 @@ def count_inside(entered_us: Int64Array, left_us: Int64Array) -> StepFunction:
     values = np.empty_like(times_us)
     entries = int(np.searchsorted(entered_us, 0, side="right"))
     exits = int(np.searchsorted(left_us, 0, side="right"))
-    times_us[0], values[0], found = 0, entries - exits, 1
+    times_us[0], values[0], kept = 0, entries - exits, 1
     for cut_us in _cuts_us(entered_us, left_us):
         entries_before, exits_before = entries, exits
         entries = int(np.searchsorted(entered_us, cut_us, side="right"))
         exits = int(np.searchsorted(left_us, cut_us, side="right"))
         times, inside = _counts_at(
-            entered_us[entries_before:entries], left_us[exits_before:exits], int(values[found - 1])
+            entered_us[entries_before:entries], left_us[exits_before:exits], int(values[kept - 1])
         )
-        times_us[found : found + len(times)] = times
-        values[found : found + len(times)] = inside
-        found += len(times)
-    return StepFunction(times_us[:found], values[:found])
+        times_us[kept : kept + len(times)] = times
+        values[kept : kept + len(times)] = inside
+        kept += len(times)
+    return StepFunction(times_us[:kept], values[:kept])
 
 
 def _increasing(times_us: Int64Array) -> Int64Array:

@@ -11,7 +11,9 @@ Books are named by their authors:
   4th edition, 2008.
 - Bertsekas and Gallager: D. Bertsekas and R. Gallager, "Data Networks", 2nd edition, 1992.
 
-Populations that do not come from outside but think and return are in `closed_theory`.
+There are three kinds of system: jobs that come from outside; a fixed number of clients that think, ask for
+service, wait, and think again, such as machines with one repairer or iterative clients on one QPU in job
+mode; and one session alone on a QPU, with its interactive timeout.
 """
 
 from __future__ import annotations
@@ -285,44 +287,7 @@ def m_m_c_waits_longer(arrival_rate: float, mean_service: float, servers: int, w
     return erlang_c(servers, offered) * math.exp(-(servers - offered) * waiting / mean_service)
 
 
-def _residual_work(arrival_rate: float, mean_service: float, service_variance: float) -> float:
-    """What an arrival finds left of the service in progress, on average: λ E[S²] / 2."""
-    return arrival_rate * (service_variance + mean_service * mean_service) / 2
-
-
-def _long_run(arrival_rate: float, utilization: float, waiting: float, mean_service: float) -> LongRun:
-    return LongRun(
-        throughput=arrival_rate,
-        utilization=utilization,
-        mean_waiting=waiting,
-        mean_response=waiting + mean_service,
-        mean_queue_length=little(arrival_rate, waiting),
-        mean_in_system=little(arrival_rate, waiting + mean_service),
-    )
-
-
-def _stable(utilization: float) -> float:
-    if not utilization < 1:
-        raise ValueError(f"there is no long run: utilization {utilization:g} is not below 1")
-    return utilization
-
-
-def _check_positive(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if not 0 < number < math.inf:
-            raise ValueError(f"{name} must be above 0 and finite, got {number}")
-
-
-def _check_not_negative(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if not 0 <= number < math.inf:
-            raise ValueError(f"{name} must be at least 0 and finite, got {number}")
-
-
-# -- One server and a fixed number of clients that think, ask for service, wait, and think again.
-#
-# The model of machines and one who repairs them, which is also that of iterative clients on one QPU in job
-# mode. Times are floats in any one unit; see `theory`.
+# -- One server and a fixed number of clients.
 
 
 def exponential_service(clients: int, mean_think: float, mean_service: float) -> LongRun:
@@ -349,7 +314,7 @@ def exponential_service(clients: int, mean_think: float, mean_service: float) ->
         >>> two.utilization, two.mean_response
         (0.8, 1.5)
     """
-    _check(clients, mean_think, mean_service)
+    _check_population(clients, mean_think, mean_service)
     present = response = 0.0
     throughput = 0.0
     for number in range(1, clients + 1):
@@ -383,7 +348,7 @@ def constant_service(clients: int, mean_think: float, service: float) -> LongRun
         >>> round(queue.utilization, 12) == round(2 * math.log(2) / (2 * math.log(2) + 0.5), 12)
         True
     """
-    _check(clients, mean_think, service)
+    _check_population(clients, mean_think, service)
     if mean_think == 0:
         return _closed_long_run(1 / service, clients * service, service)
     terms = [0.0]  # logarithms of the terms of the sum
@@ -424,18 +389,14 @@ def _closed_long_run(throughput: float, response: float, mean_service: float) ->
     )
 
 
-def _check(clients: int, mean_think: float, mean_service: float) -> None:
+def _check_population(clients: int, mean_think: float, service: float) -> None:
     if clients < 1:
         raise ValueError(f"there must be at least 1 client, got {clients}")
-    if not 0 <= mean_think < math.inf:
-        raise ValueError(f"mean_think must be at least 0 and finite, got {mean_think}")
-    if not 0 < mean_service < math.inf:
-        raise ValueError(f"the service must be above 0 and finite, got {mean_service}")
+    _check_not_negative(mean_think=mean_think)
+    _check_positive(service=service)
 
 
-# -- One session alone on a QPU, whose client thinks between a result and its next job: what a timeout does.
-#
-# Times are floats in any one unit; see `theory`.
+# -- One session alone on a QPU.
 
 
 @dataclass(frozen=True)
@@ -475,13 +436,48 @@ def exponential_think(mean_think: float, timeout: float, mean_service: float) ->
         >>> round(gaps.deactivates, 12), round(gaps.mean_held, 12), round(gaps.held_share, 12)
         (0.5, 5.0, 0.2)
     """
-    if not 0 <= mean_think < math.inf:
-        raise ValueError(f"mean_think must be at least 0 and finite, got {mean_think}")
+    _check_not_negative(mean_think=mean_think)
     if not timeout >= 0:
         raise ValueError(f"timeout must be at least 0, got {timeout}")
-    if not 0 < mean_service < math.inf:
-        raise ValueError(f"mean_service must be above 0 and finite, got {mean_service}")
+    _check_positive(mean_service=mean_service)
     if mean_think == 0:
         return IdleTimeout(0.0, 0.0, 0.0)
     held = mean_think * -math.expm1(-timeout / mean_think)
     return IdleTimeout(math.exp(-timeout / mean_think), held, held / (mean_think + mean_service))
+
+
+# -- What the formulas share.
+
+
+def _residual_work(arrival_rate: float, mean_service: float, service_variance: float) -> float:
+    """What an arrival finds left of the service in progress, on average: λ E[S²] / 2."""
+    return arrival_rate * (service_variance + mean_service * mean_service) / 2
+
+
+def _long_run(arrival_rate: float, utilization: float, waiting: float, mean_service: float) -> LongRun:
+    return LongRun(
+        throughput=arrival_rate,
+        utilization=utilization,
+        mean_waiting=waiting,
+        mean_response=waiting + mean_service,
+        mean_queue_length=little(arrival_rate, waiting),
+        mean_in_system=little(arrival_rate, waiting + mean_service),
+    )
+
+
+def _stable(utilization: float) -> float:
+    if not utilization < 1:
+        raise ValueError(f"there is no long run: utilization {utilization:g} is not below 1")
+    return utilization
+
+
+def _check_positive(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not 0 < number < math.inf:
+            raise ValueError(f"{name} must be above 0 and finite, got {number}")
+
+
+def _check_not_negative(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not 0 <= number < math.inf:
+            raise ValueError(f"{name} must be at least 0 and finite, got {number}")

@@ -23,7 +23,8 @@ from qsession_sim.scenario.values import format_coefficient
 from qsession_sim.units import SECOND, format_duration
 
 if TYPE_CHECKING:
-    from qsession_sim.queueing.service_time import Float64Array, LinearFit
+    from qsession_sim.queueing.service_time import LinearFit
+    from qsession_sim.queueing.statistics import Float64Array
 
 
 # -- Values of empirical distributions that stand in a file of their own: read before validation.

@@ -8,7 +8,13 @@ import numpy as np
 
 from qsession_sim.experiment.simulate import simulate
 from qsession_sim.queueing import theory
-from qsession_sim.queueing.statistics import batch_means_interval, mean_interval, mser5, ratio_interval
+from qsession_sim.queueing.statistics import (
+    Float64Array,
+    batch_means_interval,
+    mean_interval,
+    mser5,
+    ratio_interval,
+)
 from qsession_sim.queueing.theory import LongRun
 from qsession_sim.results.run import Run
 from qsession_sim.units import SECOND
@@ -17,11 +23,10 @@ from qsession_sim.verification.comparisons import (
     Comparison,
     Cycles,
     Experiment,
-    Float64Array,
     arrivals_to_empty,
     jobs_of,
 )
-from qsession_sim.verification.scenarios import clients, constant, exponential, scenario, session
+from qsession_sim.verification.scenarios import Service, clients, constant, exponential, scenario, session
 from qsession_sim.workload.columns import Int64Array
 
 THINK_SECONDS = 100
@@ -36,30 +41,30 @@ _BATCHES = 30
 
 def exponential_service(number: int, jobs: int) -> Experiment:
     """Clients with exponential think and service times: utilization and response."""
-
-    def compare(seed: int) -> list[Comparison]:
-        service = exponential()
-        source = clients(f"exponential {number}", number, jobs // number, _EXPONENTIAL_THINK, service)
-        expected = theory.exponential_service(number, THINK_SECONDS, service.mean)
-        cycles = _cycles(simulate(scenario(seed, source)), number)
-        formula = "theory.exponential_service"
-        return _utilization_and_response("clients", number, formula, expected, cycles)
-
-    return Experiment(f"{number} clients", compare)
+    return _population("clients", "exponential", exponential(), number, jobs)
 
 
 def constant_service(number: int, jobs: int) -> Experiment:
     """Clients with exponential think times and constant service: utilization and response."""
+    return _population("clients, constant service", "constant", constant(), number, jobs)
+
+
+def _population(system: str, kind: str, service: Service, number: int, jobs: int) -> Experiment:
+    formula = f"{kind}_service"
 
     def compare(seed: int) -> list[Comparison]:
-        service = constant()
-        source = clients(f"constant {number}", number, jobs // number, _EXPONENTIAL_THINK, service)
-        expected = theory.constant_service(number, THINK_SECONDS, service.mean)
+        source = clients(f"{kind} {number}", number, jobs // number, _EXPONENTIAL_THINK, service)
         cycles = _cycles(simulate(scenario(seed, source)), number)
-        formula = "theory.constant_service"
-        return _utilization_and_response("clients, constant service", number, formula, expected, cycles)
+        expected: LongRun = getattr(theory, formula)(number, THINK_SECONDS, service.mean)
+        compared = partial(Comparison, system, f"{number} clients", float(number))
+        utilization = cycles.mean_of_time(cycles.jobs.service_seconds)
+        response = cycles.mean_of_jobs(cycles.jobs.response_seconds)
+        return [
+            compared("utilization", f"theory.{formula}", expected.utilization, utilization),
+            compared("mean response", f"theory.{formula}", expected.mean_response, response),
+        ]
 
-    return Experiment(f"{number} clients, constant service", compare)
+    return Experiment(f"{number} {system}", compare)
 
 
 def uniform_think(number: int, jobs: int) -> Experiment:
@@ -165,16 +170,3 @@ def _complete_until_us(run: Run, number: int) -> int:
     """The time at which the first client has done all its iterations: from then on there are fewer."""
     last_us: Int64Array = run.record.ended_us.reshape(number, -1)[:, -1]
     return int(last_us.min())
-
-
-def _utilization_and_response(
-    system: str, number: int, formula: str, expected: LongRun, cycles: Cycles
-) -> list[Comparison]:
-    jobs = cycles.jobs
-    compared = partial(Comparison, system, f"{number} clients", float(number))
-    return [
-        compared("utilization", formula, expected.utilization, cycles.mean_of_time(jobs.service_seconds)),
-        compared(
-            "mean response", formula, expected.mean_response, cycles.mean_of_jobs(jobs.response_seconds)
-        ),
-    ]

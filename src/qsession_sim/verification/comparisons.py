@@ -1,39 +1,48 @@
-"""An estimate beside a closed form, and one test for a whole family of them."""
+"""Estimates compared with closed forms: how one is made from a run, and one test for a whole family of them.
+
+Estimates rest on regeneration cycles: stretches of a run after each of which it begins anew. What happens in
+one cycle is independent of what happens in another, so a long-run mean is a ratio of two means over
+independent cycles, with an interval that is honest at any load; and nothing has to be left out at the
+beginning if the run begins as a cycle does. M. A. Crane and D. L. Iglehart, "Simulating stable stochastic
+systems III", Operations Research 23 (1975).
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from qsession_sim.experiment.estimates import holm
-from qsession_sim.queueing.statistics import Interval, ratio_interval, t_quantile
+from qsession_sim.queueing.statistics import Float64Array, Interval, ratio_interval, t_quantile
 from qsession_sim.results.record import Record
 from qsession_sim.units import SECOND
 from qsession_sim.workload.columns import Int64Array
+
+BoolArray = npt.NDArray[np.bool_]
 
 FAMILY_ERROR: Final = 0.001
 """Largest probability with which correct code fails the test of the family, if intervals are exact."""
 
 POWER: Final = 0.9
-"""Probability with which the error that is told by `detectable` is found."""
+"""Probability with which the error that `detectable` gives is detected."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One number of a simulated system, and what theory says of it. Times are in seconds.
+    """One number of a simulated system, and its value in theory. Times are in seconds.
 
     Attributes:
         system: such as M/M/1.
-        setting: where on the grid, in words.
+        setting: the place on the grid, in words.
         position: the same as a number, for figures.
         quantity: what is compared.
-        formula: module and function of `queueing` that has it.
-        theory: its value there, not 0.
+        formula: the module and function of `queueing` with the closed form.
+        theory: its value by that, not 0.
         interval: the estimate.
     """
 
@@ -75,7 +84,7 @@ class Experiment(NamedTuple):
 
 
 def differing(p_values: Sequence[float], family_error: float = FAMILY_ERROR) -> list[int]:
-    """Which of several tests fail, by the step-down procedure of Holm, see `statistics_of_pairs.holm`.
+    """Which of several tests fail, by the step-down procedure of Holm, see `estimates.holm`.
 
     Whatever the dependence between the tests, the probability that a true hypothesis is among those that
     fail is at most the error.
@@ -107,7 +116,7 @@ def critical_z(tests: int, family_error: float = FAMILY_ERROR) -> float:
 
 
 def detectable(comparison: Comparison, tests: int) -> float:
-    """The relative error of a formula that the family finds, here alone, with probability `POWER`.
+    """The relative error of a formula that the family detects, by this row alone, with probability `POWER`.
 
     Args:
         comparison: says how precise the estimate is.
@@ -119,16 +128,7 @@ def detectable(comparison: Comparison, tests: int) -> float:
     return distance * comparison.standard_error / abs(comparison.theory)
 
 
-# -- Regeneration cycles: stretches of a run after each of which it begins anew, cut out of its record.
-#
-# What happens in one cycle is independent of what happens in another. So a long-run mean is a ratio of two
-# means over independent cycles, with an interval that is honest at any load; and nothing has to be left out
-# at
-# the beginning, if the run begins as a cycle does. M. A. Crane and D. L. Iglehart, "Simulating stable
-# stochastic systems III", Operations Research 23 (1975).
-
-BoolArray = npt.NDArray[np.bool_]
-Float64Array = npt.NDArray[np.float64]
+# -- Regeneration cycles, cut out of the record of a run.
 
 
 @dataclass(frozen=True)
@@ -155,12 +155,15 @@ class Jobs:
         """From submission to end."""
         return (self.ended_us - self.submitted_us) / SECOND
 
+    def taken(self, rows: Int64Array | BoolArray) -> Jobs:
+        """Some of the jobs, by their numbers or by a mask."""
+        return Jobs(*(getattr(self, column.name)[rows] for column in fields(self)))
+
 
 def jobs_of(record: Record) -> Jobs:
     """All jobs of a run in which each was done."""
-    order = np.argsort(record.submitted_us, kind="stable")
-    columns = (record.submitted_us, record.started_us, record.ended_us, record.workload.jobs.stream)
-    return Jobs(*(column[order] for column in columns))
+    jobs = Jobs(record.submitted_us, record.started_us, record.ended_us, record.workload.jobs.stream)
+    return jobs.taken(np.argsort(record.submitted_us, kind="stable"))
 
 
 def arrivals_to_empty(jobs: Jobs) -> Int64Array:
@@ -190,15 +193,13 @@ class Cycles:
         """Cut at given times, increasing; what comes before the first and after the last is left out."""
         cycle = np.searchsorted(starts_us, jobs.submitted_us, side="right") - 1
         kept = (cycle >= 0) & (cycle < len(starts_us) - 1)
-        columns = (jobs.submitted_us, jobs.started_us, jobs.ended_us, jobs.stream)
-        chosen = Jobs(*(column[kept] for column in columns))
-        return cls(chosen, cycle[kept], np.diff(starts_us) / SECOND)
+        return cls(jobs.taken(kept), cycle[kept], np.diff(starts_us) / SECOND)
 
     @classmethod
     def pooled(cls, parts: Sequence[Cycles]) -> Cycles:
         """The cycles of several independent runs."""
         firsts = np.cumsum([0, *(len(part.seconds) for part in parts[:-1])])
-        names = ("submitted_us", "started_us", "ended_us", "stream")
+        names = [column.name for column in fields(Jobs)]
         return cls(
             Jobs(*(np.concatenate([getattr(part.jobs, name) for part in parts]) for name in names)),
             np.concatenate([part.cycle + first for part, first in zip(parts, firsts, strict=True)]),

@@ -37,7 +37,7 @@ _STYLE: Final[Mapping[str, Any]] = {
 }
 
 
-def figures(found: Verification) -> dict[str, bytes]:
+def figures(verification: Verification) -> dict[str, bytes]:
     """Draw all figures; a system that was not simulated has a line without points.
 
     Returns:
@@ -52,7 +52,7 @@ def figures(found: Verification) -> dict[str, bytes]:
     with mpl.rc_context():
         mpl.rcdefaults()  # whatever the user's settings are
         mpl.rcParams.update(_STYLE)
-        return {name: _drawn(paint, found.comparisons) for name, paint in painters.items()}
+        return {name: _drawn(paint, verification.comparisons) for name, paint in painters.items()}
 
 
 def _drawn(paint: Callable[[Figure, Sequence[Comparison]], None], comparisons: Sequence[Comparison]) -> bytes:
@@ -114,8 +114,8 @@ def _clients(figure: Figure, comparisons: Sequence[Comparison]) -> None:
     }
     for axes, (quantity, (title, label)) in zip(figure.subplots(1, 2), panels.items(), strict=True):
         for colour, (system, (name, model)) in zip(_COLOURS, models.items(), strict=False):
-            found = [model(int(number), THINK_SECONDS, SERVICE_SECONDS) for number in numbers]
-            curve = [getattr(one, quantity.replace(" ", "_")) for one in found]
+            queues = [model(int(number), THINK_SECONDS, SERVICE_SECONDS) for number in numbers]
+            curve = [getattr(one, quantity.replace(" ", "_")) for one in queues]
             _curve_and_points(axes, numbers, curve, _chosen(comparisons, system, quantity), colour, name)
         axes.set(title=title, xlabel="clients", ylabel=label, ylim=(0, None), xticks=range(0, 19, 3))
         axes.legend()
@@ -143,7 +143,7 @@ def _session(figure: Figure, comparisons: Sequence[Comparison]) -> None:
 
 
 def _z_scores(figure: Figure, comparisons: Sequence[Comparison]) -> None:
-    """All differences in standard errors, beside the normal distribution that they should have."""
+    """All differences in standard errors, compared with the normal distribution that they should have."""
     scatter, ordered = figure.subplots(1, 2, width_ratios=(2, 1), sharey=True)
     limit = critical_z(len(comparisons))
     systems = list(dict.fromkeys(comparison.system for comparison in comparisons))
@@ -170,7 +170,7 @@ def _normal_quantiles(count: int) -> Any:
 
 
 def _chosen(comparisons: Sequence[Comparison], system: str, quantity: str) -> list[Comparison]:
-    return [found for found in comparisons if (found.system, found.quantity) == (system, quantity)]
+    return [row for row in comparisons if (row.system, row.quantity) == (system, quantity)]
 
 
 def _curve_and_points(

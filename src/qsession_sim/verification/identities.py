@@ -121,18 +121,18 @@ def _timeouts(seed: int) -> list[Identity]:
 
 
 def _without_thinking(seed: int) -> list[Identity]:
-    found = []
+    equal: list[Identity] = []
     for timeout_seconds in (0, _TIMEOUT_SECONDS):
         source = session("no thought", JOBS, "0s", exponential(), f"{timeout_seconds}s")
         run = simulate(scenario(seed, source))
         words = f"with think time 0, timeout {timeout_seconds} s"
-        found += [
+        equal += [
             Identity(f"{words} never deactivates before the last job", "S14", _activations(run), 1),
             Identity(
                 f"{words} holds after the last job only", "S13", _held_us(run), timeout_seconds * SECOND
             ),
         ]
-    return found
+    return equal
 
 
 def _waited_us(run: Run) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -22,7 +21,6 @@ from qsession_sim.verification.comparisons import (
 )
 from qsession_sim.verification.scenarios import (
     SERVICE_SECONDS,
-    Scenario,
     Service,
     arrivals,
     constant,
@@ -73,25 +71,13 @@ def m_m_1(load: float, jobs: int) -> Experiment:
 
 def m_d_1(load: float, jobs: int) -> Experiment:
     """M/D/1: waiting."""
-
-    def compare(seed: int) -> list[Comparison]:
-        service = constant()
-        cycles, rate = _first_in_first_out(f"M-D-1 load {load}", service, load, jobs, seed)
-        expected = theory.m_d_1(rate, service.mean).mean_waiting
-        return [_waiting("M/D/1", load, "theory.m_d_1", expected, cycles)]
-
-    return Experiment(f"M/D/1, load {load}", compare)
+    service = constant()
+    return _one_class("M/D/1", service, load, jobs, "m_d_1", service.mean)
 
 
 def m_g_1(load: float, jobs: int) -> Experiment:
     """M/G/1 with lognormal QPU times: waiting."""
-
-    def compare(seed: int) -> list[Comparison]:
-        cycles, rate = _first_in_first_out(f"M-G-1 load {load}", LOGNORMAL, load, jobs, seed)
-        expected = theory.m_g_1(rate, LOGNORMAL.mean, LOGNORMAL.variance).mean_waiting
-        return [_waiting("M/G/1 lognormal", load, "theory.m_g_1", expected, cycles)]
-
-    return Experiment(f"M/G/1 lognormal, load {load}", compare)
+    return _one_class("M/G/1 lognormal", LOGNORMAL, load, jobs, "m_g_1", LOGNORMAL.mean, LOGNORMAL.variance)
 
 
 def priorities(shares: Sequence[float], services: Sequence[Service], load: float, jobs: int) -> Experiment:
@@ -122,7 +108,7 @@ def priorities(shares: Sequence[float], services: Sequence[Service], load: float
         ends = min(int(stream.source["until"].removesuffix("us")) for stream in streams)
         sources = [{**stream.source, "until": f"{ends}us"} for stream in streams]
         observed = jobs_of(simulate(scenario(seed, *sources, queue="priority")).record)
-        cycles = Cycles.between(observed, arrivals_to_empty(observed))
+        cycles = _cycles(observed)
         expected = theory.m_g_1_priorities(
             [stream.rate for stream in streams],
             [service.mean for service in services],
@@ -191,7 +177,7 @@ def m_m_c(servers: int, load: float, jobs: int) -> Experiment:
         waiting_us = kiefer_wolfowitz(drawn.at_us, drawn.qpu_time_us, servers)
         started_us = drawn.at_us + waiting_us
         observed = Jobs(drawn.at_us, started_us, started_us + drawn.qpu_time_us, drawn.stream)
-        cycles = Cycles.between(observed, arrivals_to_empty(observed))
+        cycles = _cycles(observed)
         waiting = cycles.jobs.waiting_seconds
         long_run = theory.m_m_c(stream.rate, service.mean, servers)
         compared = partial(Comparison, "M/M/c", f"{servers} servers, load {load}", float(servers))
@@ -208,20 +194,32 @@ def m_m_c(servers: int, load: float, jobs: int) -> Experiment:
     return Experiment(f"M/M/{servers}, load {load}", compare)
 
 
+def _one_class(
+    system: str, service: Service, load: float, jobs: int, formula: str, *moments: float
+) -> Experiment:
+    """The waiting of one class, first in first out, by a formula of `theory` for the rate and the moments."""
+
+    def compare(seed: int) -> list[Comparison]:
+        streams = system.split(maxsplit=1)[0].replace("/", "-")
+        cycles, rate = _first_in_first_out(f"{streams} load {load}", service, load, jobs, seed)
+        long_run: theory.LongRun = getattr(theory, formula)(rate, *moments)
+        return [_waiting(system, load, f"theory.{formula}", long_run.mean_waiting, cycles)]
+
+    return Experiment(f"{system}, load {load}", compare)
+
+
 def _first_in_first_out(
     name: str, service: Service, load: float, jobs: int, seed: int
 ) -> tuple[Cycles, float]:
     """Cycles of independent runs, to need less memory at a time, and the rate of arrivals."""
-    parts = []
     runs = -(-jobs // _JOBS_OF_A_RUN)
-    for number in range(1, runs + 1):
-        stream = arrivals(f"{name} run {number}", service, load, jobs // runs)
-        parts.append(_run_of_one_queue(scenario(seed, stream.source)))
-    return Cycles.pooled(parts), stream.rate
+    streams = [arrivals(f"{name} run {run}", service, load, jobs // runs) for run in range(1, runs + 1)]
+    parts = [_cycles(jobs_of(simulate(scenario(seed, stream.source)).record)) for stream in streams]
+    return Cycles.pooled(parts), streams[-1].rate
 
 
-def _run_of_one_queue(simulated: Scenario) -> Cycles:
-    observed = jobs_of(simulate(simulated).record)
+def _cycles(observed: Jobs) -> Cycles:
+    """Between jobs that find nobody in the system."""
     return Cycles.between(observed, arrivals_to_empty(observed))
 
 
@@ -230,9 +228,7 @@ def _between_vacations(observed: Jobs) -> Cycles:
     of_holders = observed.stream == 1
     starts_us = np.sort(observed.started_us[of_holders])
     last_us = observed.submitted_us[~of_holders].max()
-    names = ("submitted_us", "started_us", "ended_us", "stream")
-    others = replace(observed, **{name: getattr(observed, name)[~of_holders] for name in names})
-    return Cycles.between(others, starts_us[starts_us <= last_us])
+    return Cycles.between(observed.taken(~of_holders), starts_us[starts_us <= last_us])
 
 
 def _waiting(system: str, load: float, formula: str, expected: float, cycles: Cycles) -> Comparison:

@@ -1,4 +1,4 @@
-"""What a verification found, as rows of text for people and as JSON for programs."""
+"""A verification as rows of text for people, as JSON for programs, and as a directory with both."""
 
 from __future__ import annotations
 
@@ -20,47 +20,47 @@ HEADINGS: Final = ("system", "at", "quantity", "theory", "estimate", "95 % inter
 WORDS: Final = 3
 
 
-def table_rows(found: Verification) -> list[tuple[str, ...]]:
+def table_rows(verification: Verification) -> list[tuple[str, ...]]:
     """One row for each comparison, as `HEADINGS` says.
 
-    `z` is in standard errors. `detects` is the smallest error of the formula that would be found there with
+    `z` is in standard errors. `detects` is the smallest error of the formula that the row would detect with
     probability `comparisons.POWER`. Times are in seconds.
     """
-    failing = set(map(id, found.differing))
-    tests = len(found.comparisons)
+    failing = set(map(id, verification.differing))
+    tests = len(verification.comparisons)
     return [
         _row(comparison, detectable(comparison, tests), fails=id(comparison) in failing)
-        for comparison in found.comparisons
+        for comparison in verification.comparisons
     ]
 
 
-def identity_rows(found: Verification) -> list[tuple[str, str, str]]:
+def identity_rows(verification: Verification) -> list[tuple[str, str, str]]:
     """One row for each identity: what is equal, the rules, and whether it is."""
     return [
         (identity.name, identity.rules, "equal" if identity.holds else "NOT EQUAL")
-        for identity in found.identities
+        for identity in verification.identities
     ]
 
 
-def verdict(found: Verification) -> str:
-    """One line: what was tested, and what came of it."""
-    tests, broken = len(found.comparisons), len(found.broken)
-    failing = len(found.differing)
+def verdict(verification: Verification) -> str:
+    """One line: what was tested, and with what result."""
+    tests, broken = len(verification.comparisons), len(verification.broken)
+    failing = len(verification.differing)
     return (
-        f"{tests} comparisons at seed {found.seed}: {failing or 'none'} too far from theory "
-        f"(family error rate {found.family_error:g}: |z| above {critical_z(tests):.2f}); "
-        f"{len(found.identities)} identities: {broken or 'none'} broken"
+        f"{tests} comparisons at seed {verification.seed}: {failing or 'none'} too far from theory "
+        f"(family error rate {verification.family_error:g}: |z| above {critical_z(tests):.2f}); "
+        f"{len(verification.identities)} identities: {broken or 'none'} broken"
     )
 
 
-def as_json(found: Verification) -> dict[str, Any]:
+def as_json(verification: Verification) -> dict[str, Any]:
     """Everything, in full precision; `z` is null where the estimate has no spread and differs."""
-    tests = len(found.comparisons)
-    failing = set(map(id, found.differing))
+    tests = len(verification.comparisons)
+    failing = set(map(id, verification.differing))
     return {
-        "passed": found.passed,
-        "seed": found.seed,
-        "family_error": found.family_error,
+        "passed": verification.passed,
+        "seed": verification.seed,
+        "family_error": verification.family_error,
         "critical_z": critical_z(tests),
         "power": POWER,
         "comparisons": [
@@ -79,11 +79,11 @@ def as_json(found: Verification) -> dict[str, Any]:
                 "detects": detectable(comparison, tests),
                 "differs": id(comparison) in failing,
             }
-            for comparison in found.comparisons
+            for comparison in verification.comparisons
         ],
         "identities": [
             {"name": identity.name, "rules": identity.rules, "holds": identity.holds}
-            for identity in found.identities
+            for identity in verification.identities
         ],
     }
 
@@ -108,14 +108,12 @@ def _row(comparison: Comparison, detects: float, *, fails: bool) -> tuple[str, .
     )
 
 
-# -- A verification as a directory: written whole or not at all.
-
 DOCUMENT: Final = "verification.json"
 PAGE: Final = "verification.md"
 
 
 def check_new_directory(directory: str | os.PathLike[str]) -> Path:
-    """Tell whether a directory can be made; nothing is changed.
+    """Check that a directory can be made; nothing is changed.
 
     Returns:
         The directory, absolute.
@@ -128,8 +126,8 @@ def check_new_directory(directory: str | os.PathLike[str]) -> Path:
     return check_target(directory)
 
 
-def write_verification(found: Verification, directory: str | os.PathLike[str]) -> bool:
-    """Write what was found: a JSON document, a page with the tables, and figures if matplotlib is there.
+def write_verification(verification: Verification, directory: str | os.PathLike[str]) -> bool:
+    """Write a verification: a JSON document, a page with the tables, and figures if matplotlib is there.
 
     Returns:
         Whether there are figures.
@@ -139,9 +137,9 @@ def write_verification(found: Verification, directory: str | os.PathLike[str]) -
     """
     target = check_new_directory(directory)
     files = {
-        DOCUMENT: json_text(as_json(found)).encode(),
-        PAGE: _page(found).encode(),
-        **figures_if_possible(found),
+        DOCUMENT: json_text(as_json(verification)).encode(),
+        PAGE: _page(verification).encode(),
+        **figures_if_possible(verification),
     }
     try:
         with whole_directory(target, Path.rename) as partial:
@@ -152,7 +150,7 @@ def write_verification(found: Verification, directory: str | os.PathLike[str]) -
     return len(files) > 2
 
 
-def figures_if_possible(found: Verification) -> dict[str, bytes]:
+def figures_if_possible(verification: Verification) -> dict[str, bytes]:
     """Figures by file name; none without matplotlib."""
     try:
         import_module("matplotlib")
@@ -160,10 +158,10 @@ def figures_if_possible(found: Verification) -> dict[str, bytes]:
         return {}
     from qsession_sim.verification.figures import figures
 
-    return figures(found)
+    return figures(verification)
 
 
-def _page(found: Verification) -> str:
-    comparisons = markdown_table(HEADINGS, table_rows(found), WORDS)
-    identities = markdown_table(("identity", "rules", "both sides are"), identity_rows(found), 3)
-    return f"# Verification\n\n{verdict(found)}.\n\n{comparisons}\n\n{identities}\n"
+def _page(verification: Verification) -> str:
+    comparisons = markdown_table(HEADINGS, table_rows(verification), WORDS)
+    identities = markdown_table(("identity", "rules", "both sides are"), identity_rows(verification), 3)
+    return f"# Verification\n\n{verdict(verification)}.\n\n{comparisons}\n\n{identities}\n"

@@ -1,4 +1,4 @@
-"""The grid of experiments, and what one verification finds."""
+"""The grid of experiments, and the outcome of a verification."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ EXPERIMENTS: Final[tuple[Experiment, ...]] = (
     closed_clients.idle_timeout(1, gaps=100_000),
     closed_clients.idle_timeout(2, gaps=100_000),
 )
-"""Large enough that an error of 5 % in any formula is found somewhere, and one of 15 % in every row.
+"""Large enough that an error of 5 % in any formula is detected somewhere, and one of 15 % in every row.
 With fewer jobs, cycles would be too few and too unequal for a t distribution."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found.
+    """The outcome of a verification.
 
     Attributes:
         seed: of all random numbers.
@@ -76,7 +76,7 @@ class Verification:
     @property
     def differing(self) -> list[Comparison]:
         """The comparisons that fail the test of the family."""
-        failing = differing([found.p_value for found in self.comparisons], self.family_error)
+        failing = differing([comparison.p_value for comparison in self.comparisons], self.family_error)
         return [self.comparisons[position] for position in failing]
 
     @property
@@ -104,8 +104,8 @@ def verify(
 
     Example:
         >>> from qsession_sim.verification.closed_clients import idle_timeout
-        >>> found = verify(experiments=[idle_timeout(1.0, gaps=1000)])
-        >>> found.passed, len(found.comparisons)
+        >>> verification = verify(experiments=[idle_timeout(1.0, gaps=1000)])
+        >>> verification.passed, len(verification.comparisons)
         (True, 3)
     """
     comparisons: list[Comparison] = []
