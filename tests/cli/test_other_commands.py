@@ -8,8 +8,9 @@ import pytest
 
 from qsession_sim import __version__
 from qsession_sim.cli.main import main
-from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES, ROUTING_POLICIES
+from qsession_sim.policies.registry import QUEUE_POLICIES
 from qsession_sim.scenario.load import load_scenario
+from qsession_sim.scenario.policies import HOLD_POLICIES, ROUTING_POLICIES
 from qsession_sim.scenario.translation import json_schema
 
 

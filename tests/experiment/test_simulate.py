@@ -13,8 +13,8 @@ import pytest
 
 import qsession_sim as qs
 from qsession_sim.errors import SchedulerUsageError
-from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES, ROUTING_POLICIES
-from qsession_sim.scenario import load
+from qsession_sim.policies.registry import QUEUE_POLICIES
+from qsession_sim.scenario.policies import HOLD_POLICIES, ROUTING_POLICIES
 from qsession_sim.scheduler.plan import GAP_FILL, Routing, Rules
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
 from qsession_sim.service.simpy_driver import Service
@@ -177,10 +177,11 @@ def test_programs_that_are_no_list_are_refused(programs: Any) -> None:
     assert str(caught.value) == f"programs must be a list such as [program], not {programs!r}"
 
 
-def test_the_loader_knows_every_policy_by_name() -> None:
-    assert tuple(QUEUE_POLICIES) == load.QUEUE_POLICIES
-    assert tuple(HOLD_POLICIES) == load.HOLD_POLICIES
-    assert tuple(ROUTING_POLICIES) == load.ROUTING_POLICIES
+def test_a_scenario_can_name_every_policy() -> None:
+    for role, known in (("queue", QUEUE_POLICIES), ("hold", HOLD_POLICIES), ("routing", ROUTING_POLICIES)):
+        for name in known:
+            scenario = qs.load_scenario({"policies": {role: name}, "workload": []})
+            assert getattr(scenario.resolved.policies, role).name == name
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qsession_sim.policies.registry import HOLD_POLICIES, ROUTING_POLICIES, hold_policy, routing_policy
+from qsession_sim.policies.registry import hold_policy, routing_policy
+from qsession_sim.scenario.policies import HOLD_POLICIES, ROUTING_POLICIES
 from qsession_sim.scheduler.plan import HoldPolicy, Routing
 
 

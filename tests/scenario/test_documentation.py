@@ -8,40 +8,39 @@ from pathlib import Path
 import pytest
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.load import load_scenario
-from qsession_sim.scenario.models import (
+from qsession_sim.scenario.accounts import (
+    PROFILE_PLANS,
     Client,
+    HumanAccount,
+    HumanClock,
+    HumanPlan,
+    HumanTimeouts,
+    Quota,
+    SubmissionRate,
+)
+from qsession_sim.scenario.load import load_scenario
+from qsession_sim.scenario.models import HumanQPU, HumanRules, HumanScenario, HumanWindow
+from qsession_sim.scenario.policies import HumanPolicies
+from qsession_sim.scenario.service import HumanColumns, HumanServiceTime, preset_names
+from qsession_sim.scenario.sources import (
     EarlyStop,
     GeometricShots,
-    HumanAccount,
     HumanArrivals,
     HumanBatches,
-    HumanClock,
     HumanEstimate,
     HumanExplicit,
     HumanIterative,
     HumanJob,
     HumanPauses,
-    HumanPlan,
-    HumanPolicies,
-    HumanQPU,
-    HumanRules,
-    HumanScenario,
     HumanSession,
-    HumanTimeouts,
     HumanTrace,
     HumanUsers,
-    HumanWindow,
     InferredSessions,
     LinearShots,
-    Quota,
     ShotStep,
     SteppedShots,
-    SubmissionRate,
     TraceColumns,
 )
-from qsession_sim.scenario.resolve import PROFILE_PLANS
-from qsession_sim.scenario.service import HumanColumns, HumanServiceTime, preset_names
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "scenario.md"
 TEXT = REFERENCE.read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import pytest
 
 from qsession_sim.policies.registry import QUEUE_POLICIES
 from qsession_sim.scenario.load import load_scenario
-from qsession_sim.scenario.models import PARAMETERS, QueuePolicySettings
+from qsession_sim.scenario.policies import PARAMETERS, QueuePolicySettings
 from qsession_sim.scenario.translation import json_schema
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qsession_sim.scenario.accounts import PROFILES
 from qsession_sim.scenario.load import load_scenario
 from qsession_sim.scenario.models import HumanScenario, ResolvedScenario
-from qsession_sim.scenario.profiles import PROFILES
 from qsession_sim.scenario.service import preset_names
 from qsession_sim.scenario.values import format_coefficient
 from qsession_sim.units import HOUR, MINUTE, SECOND, format_duration

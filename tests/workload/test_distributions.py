@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from qsession_sim.scenario.models import CountDistribution, DurationDistribution
-from qsession_sim.scenario.values import mean
+from qsession_sim.scenario.distributions import CountDistribution, DurationDistribution, mean
 from qsession_sim.workload.distributions import counts, durations_us, sample
 
 DRAWS = 100_000

@@ -14,6 +14,12 @@ def constant(value):
     return {"kind": "constant", "value": value}
 
 
+def unchecked(scenario, **changes):
+    """A scenario whose only source says what none may that was loaded."""
+    (source,) = scenario.workload
+    return scenario.model_copy(update={"workload": (source.model_copy(update=changes),)})
+
+
 def seconds(column):
     return [value / SECOND for value in column.tolist()]
 
@@ -116,9 +122,11 @@ def test_drawn_times_beyond_int64_are_errors_that_name_their_source(scenario, ar
 
 
 def test_bounds_between_which_nothing_is_drawn_are_an_error_that_names_its_source(scenario, batches):
-    impossible = {"kind": "uniform", "low": 1.0, "high": 2.0, "at_least": 3.0, "outside": "redraw"}
+    some = {"kind": "uniform", "low": 1.0, "high": 2.0, "at_least": 1.5, "outside": "redraw"}
+    possible = scenario(batches(count=100_000, jobs=some))
+    none = possible.workload[0].jobs.model_copy(update={"at_least": 3.0})
     with pytest.raises(ScenarioError) as caught:
-        draw(scenario(batches(count=100_000, jobs=impossible)))
+        draw(unchecked(possible, jobs=none))
     assert str(caught.value) == (
         "workload.sweeps: uniform: no value is drawn within at_least and at_most; widen them"
     )
@@ -158,16 +166,16 @@ def test_runaway_arrivals_are_refused_before_they_fill_the_memory(scenario, arri
 
 
 def test_too_many_rows_are_refused_in_every_source(scenario, arrivals, iterative, batches):
-    sources = (
-        arrivals(count=10**15),
-        iterative(clients=10**15),
-        iterative(clients=2, iterations=constant(MOST_ROWS / 2 + 1)),
-        iterative(clients=8, iterations=constant(2.0**61)),
-        batches(count=2, jobs=constant(MOST_ROWS / 2 + 1)),
+    scenarios = (
+        unchecked(scenario(arrivals(count=1)), count=10**15),
+        unchecked(scenario(iterative(clients=1)), clients=10**15),
+        scenario(iterative(clients=2, iterations=constant(MOST_ROWS / 2 + 1))),
+        scenario(iterative(clients=8, iterations=constant(2.0**61))),
+        scenario(batches(count=2, jobs=constant(MOST_ROWS / 2 + 1))),
     )
-    for source in sources:
+    for excessive in scenarios:
         with pytest.raises(ScenarioError, match=r"draws more than 100,000,000 jobs"):
-            draw(scenario(source))
+            draw(excessive)
 
 
 ENDLESS = {"qpu_time": constant("4h"), "on_error": "retry", "on_rejection": "new_session"}

@@ -9,8 +9,15 @@ import pytest
 from pydantic import TypeAdapter
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.models import CountDistribution, DurationDistribution
-from qsession_sim.scenario.values import count_mean, mean, regularized_gamma, share_within, variance
+from qsession_sim.scenario.distributions import (
+    CountDistribution,
+    DurationDistribution,
+    count_mean,
+    mean,
+    regularized_gamma,
+    share_within,
+    variance,
+)
 from qsession_sim.workload.distributions import sample
 
 DRAWS = 100_000

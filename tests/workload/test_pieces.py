@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 from qsession_sim.errors import ScenarioError
 from qsession_sim.results import tables as result_tables
 from qsession_sim.results.tables import name_series
+from qsession_sim.scenario.distributions import CountDistribution, DurationDistribution
 from qsession_sim.scenario.load import load_scenario
-from qsession_sim.scenario.models import CountDistribution, DurationDistribution
 from qsession_sim.scheduler.plan import growing
 from qsession_sim.workload import columns, distributions
 from qsession_sim.workload.columns import KeyedNames, ListedNames, NumberedNames, constant, is_constant

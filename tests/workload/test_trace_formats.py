@@ -10,7 +10,7 @@ import pytest
 
 from qsession_sim.cli.main import main
 from qsession_sim.scenario.files import TraceFormat
-from qsession_sim.scenario.models import ResolvedArrivals, ResolvedJob, TraceColumns
+from qsession_sim.scenario.sources import ResolvedArrivals, ResolvedJob, TraceColumns
 from qsession_sim.scenario.translation import json_schema
 from qsession_sim.workload.columns import JobColumns, SessionColumns
 from qsession_sim.workload.context import Purpose

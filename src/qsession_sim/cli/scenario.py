@@ -60,7 +60,8 @@ def policies() -> None:
     from rich.text import Text
 
     from qsession_sim.cli.terminal import output
-    from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES, ROUTING_POLICIES, user_policies
+    from qsession_sim.policies.registry import QUEUE_POLICIES, user_policies
+    from qsession_sim.scenario.policies import HOLD_POLICIES, ROUTING_POLICIES
 
     console = output()
     kinds = {

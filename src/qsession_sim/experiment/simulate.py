@@ -18,7 +18,8 @@ from qsession_sim.policies.registry import (
 from qsession_sim.policies.user import PolicyFunction
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, load_scenario
-from qsession_sim.scenario.models import NamedPolicy, ResolvedPolicies, ResolvedRules, ResolvedScenario
+from qsession_sim.scenario.models import ResolvedRules, ResolvedScenario
+from qsession_sim.scenario.policies import NamedPolicy
 from qsession_sim.scenario.service import FittedModel
 from qsession_sim.scheduler.plan import HoldPolicy, Routing, Rules
 from qsession_sim.scheduler.queues import QueuePolicy
@@ -96,11 +97,12 @@ def prepare(
     named = scenario.resolved.policies
     settings = queue_settings(named.queue if policy is None else policy)
     queue = queue_policy(settings if policy is None else policy, seed=scenario.resolved.seed)
-    policies = ResolvedPolicies(
-        queue=settings,
-        hold=named.hold if hold is None else NamedPolicy(name=_existing(hold, hold_policy)),
-        routing=named.routing if routing is None else NamedPolicy(name=_existing(routing, routing_policy)),
-    )
+    chosen: dict[str, Any] = {"queue": settings}
+    if hold is not None:
+        chosen["hold"] = NamedPolicy(name=_existing(hold, hold_policy))
+    if routing is not None:
+        chosen["routing"] = NamedPolicy(name=_existing(routing, routing_policy))
+    policies = named.model_copy(update=chosen)
     scenario = replace(scenario, resolved=scenario.resolved.model_copy(update={"policies": policies}))
     with scenario.placing_problems():
         workload = draw(scenario.resolved, scenario.directory)

@@ -23,7 +23,8 @@ from qsession_sim.experiment.simulate import simulate_workload
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, read_resolved
-from qsession_sim.scenario.models import ResolvedPolicies, ResolvedTrace
+from qsession_sim.scenario.policies import ResolvedPolicies
+from qsession_sim.scenario.sources import ResolvedTrace
 from qsession_sim.workload.columns import Workload
 from qsession_sim.workload.draw import draw
 

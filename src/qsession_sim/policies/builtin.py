@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from qsession_sim.errors import SchedulerUsageError
-from qsession_sim.scenario.models import QueuePolicySettings
+from qsession_sim.scenario.policies import QueuePolicySettings
 from qsession_sim.scheduler.account_queue import AccountOrder, AccountQueue
 from qsession_sim.scheduler.limits import Usage
 from qsession_sim.scheduler.queues import (

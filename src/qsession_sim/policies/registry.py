@@ -4,8 +4,6 @@ while a session holds it with nothing to run (S51); a routing policy finds a QPU
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final, TypeVar, overload
 
 from pydantic import ValidationError
@@ -19,74 +17,20 @@ from qsession_sim.policies.user import (
     of_function,
     user_policy_names,
 )
-from qsession_sim.scenario.models import PARAMETERS, QueuePolicySettings, with_defaults
-from qsession_sim.scheduler.plan import ADAPTIVE, EXCLUSIVE, GAP_FILL, NONE, SHARED, HoldPolicy, Routing
+from qsession_sim.scenario.policies import (
+    HOLD_POLICIES,
+    PARAMETERS,
+    ROUTING_POLICIES,
+    QueuePolicySettings,
+    with_defaults,
+)
+from qsession_sim.scheduler.plan import HoldPolicy, Routing
 from qsession_sim.scheduler.queues import QueuePolicy
 
 P = TypeVar("P")
 
 QUEUE_POLICIES: Final = BUILT_IN
 """The built-in queue policies, by name."""
-
-
-@dataclass(frozen=True)
-class NamedHoldPolicy:
-    """A named hold policy."""
-
-    name: str
-    summary: str
-    policy: HoldPolicy
-
-
-@dataclass(frozen=True)
-class NamedRouting:
-    """A named way to find a QPU for a job or session that names none (S54); ties go to the first QPU."""
-
-    name: str
-    summary: str
-    routing: Routing
-
-
-HOLD_POLICIES: Final = MappingProxyType(
-    {
-        policy.name: policy
-        for policy in (
-            NamedHoldPolicy(
-                "exclusive", "The QPU waits for the session's next job until the ITTL ends.", EXCLUSIVE
-            ),
-            NamedHoldPolicy(
-                "shared", "Job-mode jobs may run while the session has none, as in a batch.", SHARED
-            ),
-            NamedHoldPolicy(
-                "gap_fill",
-                "A job-mode job may run if its estimate fits in what is left of the ITTL.",
-                GAP_FILL,
-            ),
-            NamedHoldPolicy("none", "The ITTL counts as 0: an idle session lets go at once.", NONE),
-            NamedHoldPolicy(
-                "adaptive",
-                "As exclusive, with an ITTL that follows the session's past think times.",
-                ADAPTIVE,
-            ),
-        )
-    }
-)
-
-ROUTING_POLICIES: Final = MappingProxyType(
-    {
-        policy.name: policy
-        for policy in (
-            NamedRouting("least_busy", "To the QPU with the fewest queued jobs.", Routing.LEAST_BUSY),
-            NamedRouting(
-                "shortest_expected_wait",
-                "To the QPU whose queued and running jobs are estimated to take least.",
-                Routing.SHORTEST_EXPECTED_WAIT,
-            ),
-            NamedRouting("round_robin", "To one QPU after the other.", Routing.ROUND_ROBIN),
-            NamedRouting("random", "To any QPU, all equally likely.", Routing.RANDOM),
-        )
-    }
-)
 
 
 def queue_policy(

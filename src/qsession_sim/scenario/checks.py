@@ -6,9 +6,11 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from qsession_sim.scenario.distributions import AnyDistribution, count_mean, variance
 from qsession_sim.scenario.document import Part, Path, duration, given, part, parts, text
-from qsession_sim.scenario.models import parameter_problems
+from qsession_sim.scenario.policies import parameter_problems
 from qsession_sim.scenario.problems import Problem, unknown_name
+from qsession_sim.scenario.resolve import mean_time_between_us
 from qsession_sim.scenario.service_checks import (
     plan_contradictions,
     qpu_contradictions,
@@ -16,10 +18,11 @@ from qsession_sim.scenario.service_checks import (
     service_contradictions,
     window_contradictions,
 )
-from qsession_sim.scenario.values import MOST_ROWS, AnyDistribution, count_mean, variance
+from qsession_sim.scenario.values import MOST_ROWS
 
 if TYPE_CHECKING:
-    from qsession_sim.scenario.models import HumanBatches, HumanIterative, HumanScenario
+    from qsession_sim.scenario.models import HumanScenario
+    from qsession_sim.scenario.sources import HumanBatches, HumanIterative
 
 
 # -- What is wrong between the keys that say how iterative clients go on.
@@ -240,6 +243,34 @@ def _rates(path: Path, source: Part) -> Iterator[Problem]:
 
 def _all_zero(rates: list[Any]) -> bool:
     return bool(rates) and all(isinstance(rate, (int, float)) and rate == 0 for rate in rates)
+
+
+# -- Loads that no rate offers.
+
+_LONGEST_US: Final = 2**62
+
+
+def uncalibrated(scenario: HumanScenario) -> Iterator[Problem]:
+    """Loads that no rate can offer."""
+    for index, source in enumerate(scenario.workload):
+        if source.kind != "arrivals" or source.load is None:
+            continue
+        mean_us = mean_time_between_us(source, scenario.qpus)
+        if mean_us is None:
+            problem = (
+                "the mean of these QPU times has no closed form, so no rate can be solved; give qpu_time"
+            )
+        elif mean_us <= 0:
+            problem = "the mean QPU time is 0, so no rate offers a load; give longer QPU times"
+        elif not mean_us / source.load < _LONGEST_US:
+            problem = (
+                "the mean QPU time is infinite or too long, so no rate offers this load; give it at_most"
+            )
+        elif mean_us / source.load < 1:
+            problem = "needs more than one arrival in a microsecond; give a smaller load"
+        else:
+            continue
+        yield Problem(("workload", index, "load"), problem, source.load)
 
 
 # -- Sources that would draw too many jobs, as far as their numbers show it before anything is drawn.

@@ -12,8 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.calibration import uncalibrated
-from qsession_sim.scenario.checks import contradictions, too_many_rows
+from qsession_sim.scenario.checks import contradictions, too_many_rows, uncalibrated
 from qsession_sim.scenario.document import Document, Path, child, item_labels, plain, show_path
 from qsession_sim.scenario.files import (
     inline_service_times,
@@ -23,7 +22,8 @@ from qsession_sim.scenario.files import (
     trace_format,
     trace_problems,
 )
-from qsession_sim.scenario.models import DEFAULT_QPU, PARAMETERS, HumanScenario, ResolvedScenario
+from qsession_sim.scenario.models import DEFAULT_QPU, HumanScenario, ResolvedScenario
+from qsession_sim.scenario.policies import HOLD_POLICIES, PARAMETERS, ROUTING_POLICIES
 from qsession_sim.scenario.problems import (
     Assignment,
     Problem,
@@ -124,10 +124,6 @@ def _step(current: Any, rest: str, path: Path, data: Any) -> tuple[str | int, st
     hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}"
     raise ValueError(f"nothing in {shown} is called {first} ({hint})")
 
-
-QUEUE_POLICIES: Final = tuple(PARAMETERS)
-HOLD_POLICIES: Final = ("exclusive", "shared", "gap_fill", "none", "adaptive")
-ROUTING_POLICIES: Final = ("least_busy", "shortest_expected_wait", "round_robin", "random")
 
 LIBRARY_ORIGIN: Final = "scenario"
 """The origin of a scenario that was read from no file."""
@@ -233,9 +229,9 @@ def load_scenario(
     seed: int | None = None,
     *,
     skip_bad_lines: bool = False,
-    queue_policies: Sequence[str] = QUEUE_POLICIES,
-    hold_policies: Sequence[str] = HOLD_POLICIES,
-    routing_policies: Sequence[str] = ROUTING_POLICIES,
+    queue_policies: Sequence[str] = tuple(PARAMETERS),
+    hold_policies: Sequence[str] = tuple(HOLD_POLICIES),
+    routing_policies: Sequence[str] = tuple(ROUTING_POLICIES),
 ) -> Scenario:
     """Load, check and resolve a scenario.
 

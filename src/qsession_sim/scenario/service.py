@@ -1,27 +1,30 @@
-"""Service times of device families: data files of this package, each with its sources."""
+"""Service-time models: how QPU times follow from what a job is, and the numbers of device families."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Final, Literal, TypeVar, cast
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from qsession_sim.scenario.spellings import Name, ShortForm, WholeNumber
 from qsession_sim.scenario.values import (
     Coefficient,
     Duration,
     Model,
+    Name,
     NonNegativeFloat,
     PositiveDuration,
     PositiveFloat,
+    ShortForm,
+    WholeNumber,
 )
 from qsession_sim.units import MICROSECOND, SECOND
 
-# -- How QPU times follow from what a job is: the service-time models of the resolved form.
+# -- Noise.
 
 
 class NoNoise(Model):
@@ -50,84 +53,6 @@ class EmpiricalNoise(Model):
 Noise = Annotated[NoNoise | LognormalNoise | EmpiricalNoise, Field(discriminator="kind")]
 
 
-class ExecutionsModel(Model):
-    """QPU time = (overhead x sub-jobs + per_execution x circuits x shots) x noise, rounded once.
-
-    The time of an execution is `per_execution`, or `rep_delay` and `circuit_length` together.
-    """
-
-    model: Literal["executions"]
-    overhead: Duration
-    per_execution: Duration | None = None
-    rep_delay: Duration | None = None
-    circuit_length: Duration | None = None
-    executions_per_subjob: int | None = None  # None: every job is one
-    noise: Noise
-
-
-class ClopsModel(Model):
-    """QPU time = (overhead + circuits x shots x layers / clops) x noise, rounded once."""
-
-    model: Literal["clops"]
-    overhead: Duration
-    clops: PositiveFloat
-    noise: Noise
-
-
-class Coefficients(Model):
-    """What a straight line multiplies; what is absent does not count."""
-
-    executions: Annotated[Coefficient | None, Field(description="the time that a shot of a circuit adds")] = (
-        None
-    )
-    qubits: Annotated[Coefficient | None, Field(description="the time that a qubit adds")] = None
-    depth: Annotated[Coefficient | None, Field(description="the time that a layer of depth adds")] = None
-
-
-class LinearModel(Model):
-    """QPU time = max(intercept + coefficients x properties, least) x noise, rounded once."""
-
-    model: Literal["linear"]
-    intercept: Coefficient
-    coefficients: Coefficients
-    least: PositiveDuration
-    noise: Noise
-
-
-class Fit(Model):
-    """How well a line fits the measurements from which it was made."""
-
-    measurements: Annotated[int, Field(strict=True, ge=1, description="the number of measurements")]
-    r_squared: Annotated[
-        float, Field(strict=True, allow_inf_nan=False, description="the share of variance explained")
-    ]
-    residual_spread: Annotated[Coefficient, Field(description="the standard error of the regression")]
-    sha256: Annotated[str, Field(strict=True, description="the digest of the file of measurements")]
-
-
-class FittedModel(Model):
-    """As `LinearModel`, with a line that was fitted to measurements when the scenario was read."""
-
-    model: Literal["fitted"]
-    intercept: Coefficient
-    coefficients: Coefficients
-    least: PositiveDuration
-    fit: Fit
-    noise: Noise
-
-
-class GivenModel(Model):
-    """Every job gives its `qpu_time`."""
-
-    model: Literal["given"]
-
-
-ServiceTimeModel = ExecutionsModel | ClopsModel | LinearModel | FittedModel | GivenModel
-
-
-# -- Field types of the human form: names, instants, and quantities with their short spellings.
-
-
 class ResidualNoise(Model):
     """Measured over fitted times as factors, which take its place when the measurements are read."""
 
@@ -149,9 +74,28 @@ NoiseSpelling = Annotated[
 ]
 
 
-# -- The human form of a QPU's service time.
-#
-# One model holds the keys of all service-time models; `service_contradictions` says which belong together.
+# -- As people write it: one model holds the keys of all service-time models.
+
+
+class Coefficients(Model):
+    """What a straight line multiplies; what is absent does not count."""
+
+    executions: Annotated[Coefficient | None, Field(description="the time that a shot of a circuit adds")] = (
+        None
+    )
+    qubits: Annotated[Coefficient | None, Field(description="the time that a qubit adds")] = None
+    depth: Annotated[Coefficient | None, Field(description="the time that a layer of depth adds")] = None
+
+
+class Fit(Model):
+    """How well a line fits the measurements from which it was made."""
+
+    measurements: Annotated[int, Field(strict=True, ge=1, description="the number of measurements")]
+    r_squared: Annotated[
+        float, Field(strict=True, allow_inf_nan=False, description="the share of variance explained")
+    ]
+    residual_spread: Annotated[Coefficient, Field(description="the standard error of the regression")]
+    sha256: Annotated[str, Field(strict=True, description="the digest of the file of measurements")]
 
 
 class HumanColumns(Model):
@@ -201,10 +145,61 @@ class HumanServiceTime(Model):
     )
 
 
-# -- The service time of a QPU from the human form to the resolved form.
+# -- Each service-time model, with what resolution makes certain of its keys.
 
-T = TypeVar("T")
 
+class ExecutionsModel(HumanServiceTime):
+    """QPU time = (overhead x sub-jobs + per_execution x circuits x shots) x noise, rounded once.
+
+    The time of an execution is `per_execution`, or `rep_delay` and `circuit_length` together. Without
+    `executions_per_subjob` every job is one sub-job.
+    """
+
+    model: Literal["executions"]
+    overhead: Duration
+    noise: Noise
+
+
+class ClopsModel(HumanServiceTime):
+    """QPU time = (overhead + circuits x shots x layers / clops) x noise, rounded once."""
+
+    model: Literal["clops"]
+    overhead: Duration
+    clops: PositiveFloat
+    noise: Noise
+
+
+class LinearModel(HumanServiceTime):
+    """QPU time = max(intercept + coefficients x properties, least) x noise, rounded once."""
+
+    model: Literal["linear"]
+    intercept: Coefficient
+    coefficients: Coefficients
+    least: PositiveDuration
+    noise: Noise
+
+
+class FittedModel(HumanServiceTime):
+    """As `LinearModel`, with a line that was fitted to measurements when the scenario was read."""
+
+    model: Literal["fitted"]
+    intercept: Coefficient
+    coefficients: Coefficients
+    least: PositiveDuration
+    fit: Fit
+    noise: Noise
+
+
+class GivenModel(HumanServiceTime):
+    """Every job gives its `qpu_time`."""
+
+    model: Literal["given"]
+    noise: Annotated[NoNoise, Field(exclude=True)] = NoNoise(kind="none")
+
+
+ServiceTimeModel = ExecutionsModel | ClopsModel | LinearModel | FittedModel | GivenModel
+
+DEFAULT_MODEL: Final = "executions"
 DEFAULT_OVERHEAD_US: Final = 2 * SECOND
 DEFAULT_PER_EXECUTION_US: Final = 350 * MICROSECOND
 DEFAULT_REP_DELAY_US: Final = 250 * MICROSECOND
@@ -213,70 +208,31 @@ DEFAULT_CIRCUIT_LENGTH_US: Final = 100 * MICROSECOND
 repetition delay of 250 us, circuits of 50 to 100 us, and 350 us for both together in the short form."""
 
 
-def resolve_service_time(service_time: HumanServiceTime) -> ServiceTimeModel:
-    """Make every default of a service time explicit.
+@dataclass(frozen=True)
+class ServiceTimeKind:
+    """One service-time model: its resolved form, the keys that belong to it, and defaults of some of them."""
 
-    Args:
-        service_time: without contradictions; preset and file of measurements were read into the other keys.
-
-    Example:
-        >>> resolve_service_time(HumanServiceTime()).per_execution
-        350
-    """
-    # the noise of residuals was replaced by its factors
-    noise = cast("Noise", service_time.noise)
-    overhead = DEFAULT_OVERHEAD_US if service_time.overhead is None else service_time.overhead
-    least = 1 if service_time.least is None else service_time.least
-    match service_time.model:
-        case "executions":
-            return _executions(service_time, overhead, noise)
-        case "clops":
-            return ClopsModel.model_construct(
-                model="clops", overhead=overhead, clops=_known(service_time.clops), noise=noise
-            )
-        case "linear":
-            return LinearModel.model_construct(
-                model="linear",
-                intercept=service_time.intercept or 0.0,
-                coefficients=_known(service_time.coefficients),
-                least=least,
-                noise=noise,
-            )
-        case "fitted":
-            return FittedModel.model_construct(
-                model="fitted",
-                intercept=_known(service_time.intercept),
-                coefficients=_known(service_time.coefficients),
-                least=least,
-                fit=_known(service_time.fit),
-                noise=noise,
-            )
-        case "given":
-            return GivenModel.model_construct(model="given")
+    resolved: type[ServiceTimeModel]
+    keys: tuple[str, ...]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _known(value: T | None) -> T:
-    """A value that `service_contradictions` found to be there."""
-    return cast("T", value)
+_LINE: Final = ("intercept", "coefficients", "least")
+
+SERVICE_TIME_KINDS: Final[Mapping[str, ServiceTimeKind]] = {
+    "executions": ServiceTimeKind(
+        ExecutionsModel,
+        ("overhead", "per_execution", "rep_delay", "circuit_length", "executions_per_subjob", "noise"),
+        {"overhead": DEFAULT_OVERHEAD_US},
+    ),
+    "clops": ServiceTimeKind(ClopsModel, ("overhead", "clops", "noise"), {"overhead": DEFAULT_OVERHEAD_US}),
+    "linear": ServiceTimeKind(LinearModel, (*_LINE, "noise"), {"intercept": 0.0, "least": 1}),
+    "fitted": ServiceTimeKind(FittedModel, ("file", "columns", *_LINE, "fit", "noise"), {"least": 1}),
+    "given": ServiceTimeKind(GivenModel, ()),
+}
 
 
-def _executions(service_time: HumanServiceTime, overhead: int, noise: Noise) -> ExecutionsModel:
-    per_execution = service_time.per_execution
-    rep_delay, circuit_length = service_time.rep_delay, service_time.circuit_length
-    if rep_delay is None and circuit_length is None:
-        per_execution = DEFAULT_PER_EXECUTION_US if per_execution is None else per_execution
-    else:
-        rep_delay = DEFAULT_REP_DELAY_US if rep_delay is None else rep_delay
-        circuit_length = DEFAULT_CIRCUIT_LENGTH_US if circuit_length is None else circuit_length
-    return ExecutionsModel.model_construct(
-        model="executions",
-        overhead=overhead,
-        per_execution=per_execution,
-        rep_delay=rep_delay,
-        circuit_length=circuit_length,
-        executions_per_subjob=service_time.executions_per_subjob,
-        noise=noise,
-    )
+# -- Presets: data files of this package.
 
 
 def preset_names() -> tuple[str, ...]:

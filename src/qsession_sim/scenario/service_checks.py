@@ -4,50 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import combinations
 from math import gcd
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, cast, get_args
 
 from pydantic import ValidationError
 
+from qsession_sim.scenario.accounts import (
+    DEFAULT_PROFILE,
+    OLDEST_QISKIT,
+    PROFILE_PLANS,
+    REFUSED_FROM,
+    HumanPlan,
+    ProfileName,
+    ResolvedClock,
+    ResolvedPlan,
+    SessionMode,
+    is_older,
+)
 from qsession_sim.scenario.document import Part, Path, duration, given, part, parts, text
-from qsession_sim.scenario.models import Client, HumanPlan, ResolvedClock, ResolvedPlan, ResolvedScenario
+from qsession_sim.scenario.models import DEFAULT_QPU, ResolvedScenario
 from qsession_sim.scenario.problems import Assignment, Problem, nearest, unknown_name
-from qsession_sim.scenario.profiles import DEFAULT_PROFILE, ProfileName
-from qsession_sim.scenario.resolve import PROFILE_PLANS, resolve_plan
+from qsession_sim.scenario.resolve import resolve_plan
+from qsession_sim.scenario.service import DEFAULT_MODEL, SERVICE_TIME_KINDS
 from qsession_sim.units import format_duration
 
 # -- Which versions of client software the service refuses, and from when (S23).
-
-REFUSED_FROM: Final = datetime(2024, 4, 1, tzinfo=UTC)
-"""From this instant on the service refuses session calls of old clients: its migration guide for sessions."""
-
-OLDEST_RUNTIME: Final = "0.20.0"
-OLDEST_PROVIDER: Final = "0.10.0"
-OLDEST_QISKIT: Final = "0.45.0"
-
-
-def is_older(version: str, oldest: str) -> bool:
-    """Whether a release comes before another; missing parts are 0.
-
-    Example:
-        >>> is_older("0.9", "0.20.0"), is_older("0.20", "0.20.0"), is_older("1", "0.20.0")
-        (True, False, False)
-    """
-    return _parts(version) < _parts(oldest)
-
-
-def is_refused(client: Client) -> bool:
-    """Whether the session calls of a client are refused from `REFUSED_FROM` on.
-
-    Example:
-        >>> is_refused(Client.model_validate({"qiskit-ibm-runtime": "0.19.1"}))
-        True
-    """
-    runtime, provider = client.qiskit_ibm_runtime, client.qiskit_ibm_provider
-    old_runtime = runtime is not None and is_older(runtime, OLDEST_RUNTIME)
-    return old_runtime or (provider is not None and is_older(provider, OLDEST_PROVIDER))
 
 
 def client_warnings(scenario: ResolvedScenario) -> Iterator[Problem]:
@@ -60,17 +43,10 @@ def client_warnings(scenario: ResolvedScenario) -> Iterator[Problem]:
             yield Problem(("accounts", index, "client", "qiskit"), what, version)
 
 
-def _parts(version: str) -> tuple[int, ...]:
-    parts = tuple(int(part) for part in version.split("."))
-    return (*parts, *(0,) * (4 - len(parts)))
-
-
 # -- What is wrong between plans, accounts and what sessions ask for (S23, S60, S61).
 
 _RUNTIME: Final = "qiskit-ibm-runtime"
 _PROVIDER: Final = "qiskit-ibm-provider"
-
-SessionMode = Literal["session", "batch"]
 
 
 @dataclass(frozen=True)
@@ -208,8 +184,6 @@ def _clocks(path: Path, asking: Part, owner: _Owner, timeouts: Mapping[str, Any]
 
 # -- What is wrong between QPUs, or between them and the jobs and sessions that name one.
 
-DEFAULT_QPU: Final = "qpu"
-
 
 def qpu_contradictions(data: Part) -> Iterator[Problem]:
     """Find every contradiction that concerns QPUs in a scenario's plain data."""
@@ -343,18 +317,7 @@ def _stand_in(path: Path, name: str, sources: Sequence[Part]) -> Iterator[Proble
 
 # -- What is wrong between the keys of a service time, or between it and the jobs that need it.
 
-DEFAULT_MODEL: Final = "executions"
-_LINE: Final = ("intercept", "coefficients", "least")
-_KEYS: Final = {
-    "executions": (
-        *("overhead", "per_execution", "rep_delay", "circuit_length", "executions_per_subjob", "noise"),
-    ),
-    "clops": ("overhead", "clops", "noise"),
-    "linear": (*_LINE, "noise"),
-    "fitted": ("file", "columns", *_LINE, "fit", "noise"),
-    "given": (),
-}
-_ALL_KEYS: Final = tuple(dict.fromkeys(key for keys in _KEYS.values() for key in keys))
+_ALL_KEYS: Final = tuple(dict.fromkeys(key for kind in SERVICE_TIME_KINDS.values() for key in kind.keys))
 _DRAWN_SOURCES: Final = ("arrivals", "iterative", "batches")
 _EXECUTION: Final = ("rep_delay", "circuit_length")
 _TERMS: Final = ("executions", "qubits", "depth")
@@ -366,11 +329,11 @@ def service_contradictions(data: Part) -> Iterator[Problem]:
     for path, qpu in parts(data, "qpus"):
         service_time = part(qpu, "service_time")
         model = service_time.get("model", DEFAULT_MODEL)
-        if not isinstance(model, str) or model not in _KEYS:
+        if not isinstance(model, str) or model not in SERVICE_TIME_KINDS:
             continue
         place: Path = (*path, "service_time")
         for key in given(service_time, *_ALL_KEYS):
-            if key not in _KEYS[model]:
+            if key not in SERVICE_TIME_KINDS[model].keys:
                 yield Problem((*place, key), f"does not belong to model {model}; remove it", at_key=True)
         yield from _model(place, service_time, model)
         visitors = [(path, job) for path, job, name in jobs if _may_run(name, qpu)]

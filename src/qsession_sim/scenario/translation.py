@@ -14,12 +14,11 @@ from pydantic_core import ErrorDetails
 from typing_extensions import TypeAliasType
 
 from qsession_sim.errors import DurationError, LongDurationError
+from qsession_sim.scenario.distributions import Empirical, ImpossibleDistributionError
 from qsession_sim.scenario.document import Path, child
 from qsession_sim.scenario.models import HumanScenario
 from qsession_sim.scenario.problems import Problem, nearest, show_value, unknown_name
 from qsession_sim.scenario.service import EmpiricalNoise
-from qsession_sim.scenario.spellings import ImpossibleDistributionError
-from qsession_sim.scenario.values import Empirical
 from qsession_sim.units import HOUR, MINUTE, SECOND, format_duration
 
 _WANTED: Final = {
@@ -137,7 +136,7 @@ def _models_at(model: type[BaseModel], path: Path, data: Any) -> tuple[type[Base
             field = chosen.model_fields.get(step) if chosen else None
             models = tuple(_models(field.annotation)) if field else ()
             # of a mapping the next step is a name that people chose
-            names_follow = field is not None and get_origin(field.annotation) is dict
+            names_follow = field is not None and get_origin(field.annotation) is Mapping
         else:
             names_follow = False
         data = child(data, step)

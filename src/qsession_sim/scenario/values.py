@@ -1,29 +1,119 @@
-"""Means and variances of distributions in closed form, with and without bounds; before any rounding.
-
-With bounds they follow from the partial moments E[X^n; X <= x], n = 0, 1, 2, which every distribution here
-has in closed form.
-"""
+"""Field types of scenarios: names, numbers, times and limits, as people write them and in memory."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
-from typing_extensions import TypeAliasType
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from qsession_sim.units import UNITS_US, format_duration, parse_duration
 
-# -- Field types of scenarios: durations, counts and distributions over them.
+T = TypeVar("T")
+
+MOST_ROWS: Final = 100_000_000
+"""The most jobs, sessions or clients of a source; more would fill the memory."""
+
+_MOST: Final = 1_000_000_000
+_MOST_URGENT: Final = 2**62
+_LARGEST_COEFFICIENT_US: Final = 2**62
 
 
 class Model(BaseModel):
     """Base of every scenario model: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+@dataclass(frozen=True, eq=False)
+class ShortForm:
+    """Annotation that adds a short spelling to a field's JSON Schema."""
+
+    schema: Mapping[str, Any]
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [dict(self.schema), handler(schema)]}
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Annotation of a text that must be one of some words, which are listed elsewhere; else as `Literal`."""
+
+    words: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.literal_schema(list(self.words))
+
+
+# -- Names.
+
+
+def _check_printable(text: str) -> str:
+    if not text.isprintable() or text != text.strip():
+        raise ValueError("must be on one line, without spaces around it")
+    return text
+
+
+def _check_slash(text: str) -> str:
+    if "/" in text:
+        raise ValueError("must not contain '/', which ids made by the simulator use")  # S67
+    return text
+
+
+Name = Annotated[str, Field(strict=True, min_length=1), AfterValidator(_check_printable)]
+"""A name that people give to an account, a QPU or a policy."""
+
+Identifier = Annotated[Name, AfterValidator(_check_slash)]
+"""The name of a source, or the id of an explicit job or session."""
+
+
+# -- Numbers.
+
+WholeNumber = Annotated[int, Field(strict=True, ge=1, le=_MOST)]
+RowCount = Annotated[int, Field(strict=True, ge=1, le=MOST_ROWS)]
+"""How many jobs, batches or clients there are."""
+
+Priority = Annotated[int, Field(strict=True, ge=-_MOST_URGENT, le=_MOST_URGENT)]
+Seed = Annotated[int, Field(strict=True, ge=0)]
+
+Count = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+"""A number of things; fractions are rounded half to even when drawn, and at least 1 is used."""
+
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
+
+
+def _read_schema_version(value: Any) -> Any:
+    # true and 1.0 equal 1, but are no version
+    if type(value) is not int or value != 1:
+        raise ValueError("must be 1, the only version that exists")
+    return value
+
+
+SchemaVersion = Annotated[Literal[1], BeforeValidator(_read_schema_version)]
+
+
+# -- Times.
 
 
 def _read_duration(value: Any) -> int:
@@ -43,7 +133,7 @@ def _read_positive_duration(value: Any) -> int:
     return duration_us
 
 
-DURATION_SCHEMA = {
+DURATION_SCHEMA: Final = {
     "type": "string",
     "pattern": r"^\s*((\d+(\.\d*)?|\.\d+)\s*(w|d|h|m|min|s|ms|us)\s*)+$",
     "examples": ["90s", "2h30m", "250us"],
@@ -66,10 +156,6 @@ PositiveDuration = Annotated[
 """A time of at least 1 microsecond (S2)."""
 
 _COEFFICIENT: Final = re.compile(r"\s*(-?(?:\d+(?:\.\d*)?|\.\d+))\s*([a-z]+)\s*", re.ASCII)
-_LARGEST_COEFFICIENT_US: Final = 2**62
-
-MOST_ROWS: Final = 100_000_000
-"""The most jobs, sessions or clients of a source; more would fill the memory."""
 
 
 def _read_coefficient(value: Any) -> float:
@@ -106,445 +192,41 @@ Coefficient = Annotated[
 ]
 """A number with a unit of time, which may be negative and is not rounded; microseconds in memory."""
 
-Count = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-"""A number of things; fractions are rounded half to even when drawn, and at least 1 is used."""
 
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+def _read_instant(value: Any) -> datetime:
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value.strip())
+        elif type(value) is date:
+            value = datetime.combine(value, time())
+        instant: datetime = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        raise ValueError("must be an instant such as 2024-04-02T08:00:00Z") from None
+    return instant
 
-Shape = Annotated[float, Field(ge=0.05, le=1000, allow_inf_nan=False, strict=True)]
-"""A shape of a distribution; the bounds keep every moment that exists within the numbers of a computer."""
 
-T = TypeVar("T")
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_read_instant),
+    WithJsonSchema({"type": "string", "examples": ["2024-04-02T08:00:00Z"]}),
+]
+"""A calendar instant in UTC; without an offset it is read as UTC."""
 
 
-class Bounded(Model, Generic[T]):
-    """Bounds that every distribution may have, and what is done about a value outside of them."""
+# -- Limits.
 
-    at_least: Annotated[T | None, Field(description="the smallest value that is used")] = None
-    at_most: Annotated[T | None, Field(description="the largest value that is used")] = None
-    outside: Annotated[
-        Literal["cap", "redraw"] | None,
-        Field(description="what happens to a value out of bounds: cap (it becomes the bound) or redraw"),
-    ] = None
+NoLimit = Literal["none"]
 
 
-class Constant(Bounded[T], Generic[T]):
-    """Always the same value."""
+def _read_limit(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    return value if value == "none" else read(value)
 
-    kind: Literal["constant"]
-    value: Annotated[T, Field(description="the value")]
 
+class _OrNone(ShortForm):
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        amount, _ = get_args(source)
+        return core_schema.no_info_wrap_validator_function(_read_limit, handler.generate_schema(amount))
 
-class Uniform(Bounded[T], Generic[T]):
-    """Every value between `low` and `high` is equally likely."""
 
-    kind: Literal["uniform"]
-    low: Annotated[T, Field(description="the smallest value")]
-    high: Annotated[T, Field(description="the largest value")]
-
-
-class Exponential(Bounded[T], Generic[T]):
-    """Memoryless, with the given mean."""
-
-    kind: Literal["exponential"]
-    mean: Annotated[T, Field(description="the mean")]
-
-
-class Lognormal(Bounded[T], Generic[T]):
-    """The logarithm is normal: `median` is the median, `sigma` the spread of the logarithm."""
-
-    kind: Literal["lognormal"]
-    median: Annotated[T, Field(description="the median")]
-    sigma: Annotated[NonNegativeFloat, Field(description="the spread of the logarithm")]
-
-
-class Choice(Bounded[T], Generic[T]):
-    """One of `values`, with probabilities in proportion to `weights`."""
-
-    kind: Literal["choice"]
-    values: Annotated[tuple[T, ...], Field(min_length=1, description="the values to choose from")]
-    weights: Annotated[
-        tuple[NonNegativeFloat, ...], Field(min_length=1, description="a weight for each value; default 1")
-    ]
-
-
-class Empirical(Bounded[T], Generic[T]):
-    """One of `values`, all equally likely: measurements, repeated as often as they were seen."""
-
-    kind: Literal["empirical"]
-    values: Annotated[
-        tuple[T, ...], Field(min_length=1, description="the values, or a file with one value per line")
-    ]
-
-
-class Gamma(Bounded[T], Generic[T]):
-    """Gamma with mean shape x scale and variance shape x scale^2."""
-
-    kind: Literal["gamma"]
-    shape: Annotated[Shape, Field(description="the shape, from 0.05 to 1000")]
-    scale: Annotated[T, Field(description="the scale; the mean is shape x scale")]
-
-
-class Weibull(Bounded[T], Generic[T]):
-    """P(X > x) = exp(-(x / scale)^shape)."""
-
-    kind: Literal["weibull"]
-    shape: Annotated[Shape, Field(description="the shape, from 0.05 to 1000; below 1 the tail is heavy")]
-    scale: Annotated[T, Field(description="the scale; a share of 1/e of the values is larger")]
-
-
-class Pareto(Bounded[T], Generic[T]):
-    """P(X > x) = (scale / x)^shape for x of at least `scale`."""
-
-    kind: Literal["pareto"]
-    shape: Annotated[Shape, Field(description="the exponent of the tail, from 0.05 to 1000")]
-    scale: Annotated[T, Field(description="the smallest value that is drawn")]
-
-
-class Erlang(Bounded[T], Generic[T]):
-    """The sum of `stages` independent exponential times, which have the same mean."""
-
-    kind: Literal["erlang"]
-    stages: Annotated[int, Field(strict=True, ge=1, le=1000, description="the number of stages")]
-    mean: Annotated[T, Field(description="the mean of the sum")]
-
-
-class Hyperexponential(Bounded[T], Generic[T]):
-    """Exponential with one of `means`, chosen with probabilities in proportion to `weights`."""
-
-    kind: Literal["hyperexponential"]
-    means: Annotated[tuple[T, ...], Field(min_length=1, description="the mean of each branch")]
-    weights: Annotated[
-        tuple[NonNegativeFloat, ...], Field(min_length=1, description="a weight for each mean; default 1")
-    ]
-
-
-Distribution = TypeAliasType(
-    "Distribution",
-    Annotated[
-        Constant[T]
-        | Uniform[T]
-        | Exponential[T]
-        | Lognormal[T]
-        | Gamma[T]
-        | Weibull[T]
-        | Pareto[T]
-        | Erlang[T]
-        | Hyperexponential[T]
-        | Choice[T]
-        | Empirical[T],
-        Field(discriminator="kind"),
-    ],
-    type_params=(T,),
-)
-"""A distribution of durations or counts."""
-
-
-# texts, because pydantic would build classes that nothing needs
-AnyDistribution: TypeAlias = (
-    "Constant[int] | Uniform[int] | Exponential[int] | Lognormal[int] | Gamma[int] | Weibull[int] | "
-    "Pareto[int] | Erlang[int] | Hyperexponential[int] | Choice[int] | Empirical[int] | "
-    "Constant[float] | Uniform[float] | Exponential[float] | Lognormal[float] | Gamma[float] | "
-    "Weibull[float] | Pareto[float] | Erlang[float] | Hyperexponential[float] | Choice[float] | "
-    "Empirical[float]"
-)
-
-LEAST_SHARE: Final = 0.001
-"""With a smaller share of values within their bounds nothing is redrawn."""
-
-_ATTEMPTS: Final = 100_000
-
-
-def mean(distribution: AnyDistribution) -> float:
-    """Mean of a distribution before rounding, within its bounds; infinite where it does not exist.
-
-    Example:
-        >>> mean(Uniform[int](kind="uniform", low=2, high=6))
-        4.0
-        >>> mean(Pareto[int](kind="pareto", shape=1.0, scale=5))
-        inf
-    """
-    atoms = _atoms(distribution)
-    if atoms is not None:
-        return _average(atoms)
-    bounds = _bounds(distribution)
-    return _raw(distribution, 1) if bounds is None else _bounded_moment(distribution, 1, *bounds)
-
-
-def variance(distribution: AnyDistribution) -> float:
-    """Variance of a distribution before rounding, within its bounds; infinite where it does not exist.
-
-    Example:
-        >>> variance(Erlang[int](kind="erlang", stages=4, mean=12))
-        36.0
-    """
-    atoms = _atoms(distribution)
-    if atoms is not None:
-        middle = _average(atoms)
-        return _average([((value - middle) * (value - middle), weight) for value, weight in atoms])
-    bounds = _bounds(distribution)
-    if bounds is None:
-        return _unbounded_variance(distribution)
-    first = _bounded_moment(distribution, 1, *bounds)
-    second = _bounded_moment(distribution, 2, *bounds)
-    return second if math.isinf(second) else max(second - first * first, 0.0)
-
-
-def count_mean(distribution: AnyDistribution) -> float:
-    """Mean of a number of things: as `mean`, but a distribution with listed values is rounded first.
-
-    Example:
-        >>> count_mean(Choice[float](kind="choice", values=(0.2, 2.5), weights=(1.0, 1.0)))
-        1.5
-    """
-    atoms = _atoms(distribution)
-    if atoms is None:
-        return mean(distribution)
-    return _average([(float(max(round(value), 1)), weight) for value, weight in atoms])
-
-
-def share_within(distribution: AnyDistribution) -> float:
-    """The probability of a value within at_least and at_most, both included.
-
-    Example:
-        >>> share_within(Uniform[int](kind="uniform", low=0, high=8, at_most=4, outside="redraw"))
-        0.5
-    """
-    low, high = _bounds(distribution) or (0.0, math.inf)
-    listed = _listed(distribution)
-    if listed is not None:
-        return _average([(float(low <= value <= high), weight) for value, weight in listed])
-    return _partial(distribution, 0, high) - (_partial(distribution, 0, low) if low else 0.0)
-
-
-def _bounds(distribution: AnyDistribution) -> tuple[float, float] | None:
-    if distribution.at_least is None and distribution.at_most is None:
-        return None
-    high = math.inf if distribution.at_most is None else float(distribution.at_most)
-    return float(distribution.at_least or 0), high
-
-
-def _listed(distribution: AnyDistribution) -> list[tuple[float, float]] | None:
-    """Values and their weights, if there are not more values than can be listed."""
-    match distribution:
-        case Constant():
-            return [(float(distribution.value), 1.0)]
-        case Choice():
-            shares = _shares(distribution.weights)
-            return [(float(value), share) for value, share in zip(distribution.values, shares, strict=True)]
-        case Empirical():
-            return [(float(value), 1.0) for value in distribution.values]
-        case Uniform() if distribution.low == distribution.high:
-            return [(float(distribution.low), 1.0)]
-        case Lognormal() if distribution.sigma == 0 or distribution.median == 0:
-            return [(float(distribution.median), 1.0)]
-        case Pareto() | Gamma() | Weibull() if distribution.scale == 0:
-            return [(0.0, 1.0)]
-        case Exponential() | Erlang() if distribution.mean == 0:
-            return [(0.0, 1.0)]
-    return None
-
-
-def _atoms(distribution: AnyDistribution) -> list[tuple[float, float]] | None:
-    """`_listed`, within the bounds."""
-    listed, bounds = _listed(distribution), _bounds(distribution)
-    if listed is None or bounds is None:
-        return listed
-    low, high = bounds
-    if distribution.outside != "redraw":
-        return [(min(max(value, low), high), weight) for value, weight in listed]
-    return [(value, weight) for value, weight in listed if low <= value <= high]
-
-
-def _average(atoms: Sequence[tuple[float, float]]) -> float:
-    return math.fsum(value * weight for value, weight in atoms) / math.fsum(weight for _, weight in atoms)
-
-
-def _shares(weights: Sequence[float]) -> list[float]:
-    """Probabilities; by way of the largest weight, so that no sum overflows."""
-    shares = [weight / max(weights) for weight in weights]
-    total = math.fsum(shares)
-    return [share / total for share in shares]
-
-
-def _raw(distribution: AnyDistribution, order: int) -> float:
-    """E[X^order] without bounds, for orders 0, 1 and 2."""
-    if order == 0:
-        return 1.0
-    first = _unbounded_mean(distribution)
-    return first if order == 1 else _unbounded_variance(distribution) + first * first
-
-
-def _unbounded_mean(distribution: AnyDistribution) -> float:
-    match distribution:
-        case Uniform():
-            return (distribution.low + distribution.high) / 2
-        case Exponential() | Erlang():
-            return float(distribution.mean)
-        case Lognormal():
-            # beyond a spread of 30 every mean is beyond every horizon
-            return distribution.median * math.exp(min(distribution.sigma, 30.0) ** 2 / 2)
-        case Gamma():
-            return distribution.shape * distribution.scale
-        case Weibull():
-            return distribution.scale * math.gamma(1 + 1 / distribution.shape)
-        case Pareto():
-            shape = distribution.shape
-            return math.inf if shape <= 1 else distribution.scale * shape / (shape - 1)
-        case Hyperexponential():
-            shares = _shares(distribution.weights)
-            return math.fsum(p * m for p, m in zip(shares, distribution.means, strict=True))
-    raise AssertionError(distribution.kind)
-
-
-def _unbounded_variance(distribution: AnyDistribution) -> float:
-    match distribution:
-        case Uniform():
-            width = float(distribution.high - distribution.low)
-            return width * width / 12
-        case Exponential():
-            return float(distribution.mean) * distribution.mean
-        case Erlang():
-            return float(distribution.mean) * distribution.mean / distribution.stages
-        case Lognormal():
-            square = min(distribution.sigma, 18.0) ** 2
-            first = distribution.median * math.exp(square / 2)
-            return first * first * math.expm1(square)
-        case Gamma():
-            return distribution.shape * distribution.scale * distribution.scale
-        case Weibull():
-            first, inverse = _unbounded_mean(distribution), 1 / distribution.shape
-            # the second moment over the square of the first, less 1, without cancellation of large terms
-            return first * first * math.expm1(math.lgamma(1 + 2 * inverse) - 2 * math.lgamma(1 + inverse))
-        case Pareto():
-            shape, scale = distribution.shape, float(distribution.scale)
-            if shape <= 2:
-                return math.inf
-            return scale * scale * shape / ((shape - 1) * (shape - 1) * (shape - 2))
-        case Hyperexponential():
-            shares, first = _shares(distribution.weights), _unbounded_mean(distribution)
-            pairs = zip(shares, distribution.means, strict=True)
-            return math.fsum(2.0 * p * m * m for p, m in pairs) - first * first
-    raise AssertionError(distribution.kind)
-
-
-def _bounded_moment(distribution: AnyDistribution, order: int, low: float, high: float) -> float:
-    below = [_partial(distribution, n, low) if low else 0.0 for n in (0, order)]
-    upto = [_partial(distribution, n, high) for n in (0, order)]
-    inside = upto[1] - below[1]
-    if distribution.outside == "redraw":
-        return inside / (upto[0] - below[0])
-    above = 0.0 if math.isinf(high) else _power(high, order) * (1 - upto[0])
-    return _power(low, order) * below[0] + inside + above
-
-
-def _power(value: float, order: int) -> float:
-    return 1.0 if order == 0 else value if order == 1 else value * value
-
-
-def _partial(distribution: AnyDistribution, order: int, upper: float) -> float:
-    """E[X^order; X <= upper] without bounds, `upper` above 0."""
-    if math.isinf(upper):
-        return _raw(distribution, order)
-    match distribution:
-        case Uniform():
-            low, high = float(distribution.low), float(distribution.high)
-            end = min(max(upper, low), high)
-            # the integral of x^n is the mean of x^n by Simpson's rule, exact up to the third power
-            middle = _power(low, order) + 4 * _power((low + end) / 2, order) + _power(end, order)
-            return (end - low) / (high - low) * middle / 6
-        case Exponential():
-            return _gamma_partial(1.0, distribution.mean, order, upper)
-        case Gamma():
-            return _gamma_partial(distribution.shape, distribution.scale, order, upper)
-        case Erlang():
-            stages = distribution.stages
-            return _gamma_partial(stages, distribution.mean / stages, order, upper)
-        case Hyperexponential():
-            pairs = zip(_shares(distribution.weights), distribution.means, strict=True)
-            return math.fsum(p * _gamma_partial(1.0, m, order, upper) for p, m in pairs)
-        case Weibull():
-            # (X / scale)^shape is exponential with mean 1
-            power = 1 + order / distribution.shape
-            reached = regularized_gamma(power, _exponentiated(upper / distribution.scale, distribution.shape))
-            return _power(distribution.scale, order) * math.gamma(power) * reached
-        case Lognormal():
-            return _lognormal_partial(distribution.median, distribution.sigma, order, upper)
-        case Pareto():
-            return _pareto_partial(distribution.scale, distribution.shape, order, upper)
-    raise AssertionError(distribution.kind)
-
-
-def _gamma_partial(shape: float, scale: float, order: int, upper: float) -> float:
-    if scale == 0:
-        return 1.0 if order == 0 else 0.0
-    rising = 1.0 if order == 0 else shape if order == 1 else shape * (shape + 1)
-    return _power(scale, order) * rising * regularized_gamma(shape + order, upper / scale)
-
-
-def _lognormal_partial(median: float, sigma: float, order: int, upper: float) -> float:
-    location = math.log(median)
-    normal = (math.log(upper) - location) / sigma - order * sigma
-    exponent = order * location + order * order * sigma * sigma / 2
-    if normal > -20:
-        return math.exp(exponent) * math.erfc(-normal / math.sqrt(2)) / 2
-    # the asymptotic series of the normal tail, whose fifth term is below 1e-8 here
-    square = normal * normal
-    series = 1 - 1 / square + 3 / square**2 - 15 / square**3 + 105 / square**4
-    return math.exp(exponent - square / 2) * series / (-normal * math.sqrt(2 * math.pi))
-
-
-def _pareto_partial(scale: float, shape: float, order: int, upper: float) -> float:
-    if upper <= scale:
-        return 0.0
-    logarithm, power = math.log(upper / scale), order - shape
-    reached = logarithm if power == 0 else math.expm1(power * logarithm) / power
-    return _power(scale, order) * shape * reached
-
-
-def _exponentiated(base: float, power: float) -> float:
-    logarithm = power * math.log(base)
-    return math.inf if logarithm > 700 else math.exp(logarithm)
-
-
-def regularized_gamma(shape: float, upper: float) -> float:
-    """P(shape, upper): the probability that a gamma variate of scale 1 is at most `upper`.
-
-    A series below the mean, a continued fraction above it: Abramowitz and Stegun 6.5.29 and 6.5.31, the
-    fraction evaluated by Lentz's method.
-
-    Args:
-        shape: above 0.
-        upper: at least 0.
-
-    Example:
-        >>> abs(regularized_gamma(1.0, 2.0) - (1 - math.exp(-2))) < 1e-15
-        True
-    """
-    if upper <= 0:
-        return 0.0
-    if math.isinf(upper):
-        return 1.0
-    factor = math.exp(shape * math.log(upper) - upper - math.lgamma(shape))
-    if upper < shape + 1:
-        total = term = 1 / shape
-        for number in range(1, _ATTEMPTS):
-            term *= upper / (shape + number)
-            total += term
-            if term < total * 1e-17:
-                break
-        return min(factor * total, 1.0)
-    tiny = 1e-300
-    first = upper + 1 - shape
-    numerator, denominator = 1 / tiny, 1 / first
-    fraction = denominator
-    for number in range(1, _ATTEMPTS):
-        coefficient, first = -number * (number - shape), first + 2
-        denominator = 1 / (coefficient * denominator + first or tiny)
-        numerator = first + coefficient / numerator or tiny
-        change = numerator * denominator
-        fraction *= change
-        if abs(change - 1) < 1e-16:
-            break
-    return 1 - factor * fraction
+Limit: TypeAlias = Annotated[T | NoLimit, _OrNone({"const": "none"})]
+"""A limit as people write it, or the word `none`; in the resolved form that is None (`resolve.limited`)."""

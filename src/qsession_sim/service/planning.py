@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
 from qsession_sim.errors import SchedulerUsageError
-from qsession_sim.scenario.models import ResolvedAccount, ResolvedClock, ResolvedPlan, ResolvedScenario
-from qsession_sim.scenario.resolve import DefaultClocks
-from qsession_sim.scenario.service_checks import REFUSED_FROM, is_refused
+from qsession_sim.scenario.accounts import (
+    REFUSED_FROM,
+    AccountPlans,
+    HumanAccount,
+    ResolvedClock,
+    ResolvedPlan,
+    is_refused,
+)
+from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.scheduler.plan import (
     AccountSpec,
     ClientPlan,
@@ -100,7 +106,7 @@ def account_specs(scenario: ResolvedScenario) -> dict[str, AccountSpec]:
     return {name: spec for name, spec in specs.items() if spec != AccountSpec()}
 
 
-def _spec(account: ResolvedAccount, plan: ResolvedPlan | None, refused_from_us: int) -> AccountSpec:
+def _spec(account: HumanAccount, plan: ResolvedPlan | None, refused_from_us: int) -> AccountSpec:
     is_old = account.client is not None and is_refused(account.client)
     return replace(
         AccountSpec() if plan is None else _terms(plan),
@@ -124,7 +130,7 @@ def _terms(plan: ResolvedPlan) -> AccountSpec:
 
 
 def session_clocks(
-    clocks: DefaultClocks,
+    plans: AccountPlans,
     name: str,
     account: str,
     mode: Mode,
@@ -136,21 +142,16 @@ def session_clocks(
     Raises:
         SchedulerUsageError: if more is asked for than the account's plan allows.
     """
-    word: Literal["session", "batch"] = "batch" if mode is Mode.BATCH else "session"
-    plan = clocks.plans.get(account) if isinstance(account, str) else None
-    if plan is not None:
-        _check(f"session {name!r}: max_time_us", max_time_us, plan.max_time)
-        _check(f"session {name!r}: interactive_timeout_us", interactive_timeout_us, plan.timeout_of(word))
-    if max_time_us is None:
-        max_time_us = clocks.max_time_of(account)
-    if interactive_timeout_us is None:
-        interactive_timeout_us = clocks.interactive_timeout_of(account, word)
-    return max_time_us, interactive_timeout_us
+    plan = plans.of(account)
+    timeout = plan.timeout_of("batch" if mode is Mode.BATCH else "session")
+    _check(f"session {name!r}: max_time_us", max_time_us, plan.max_time)
+    _check(f"session {name!r}: interactive_timeout_us", interactive_timeout_us, timeout)
+    return plan.max_time.of(max_time_us), timeout.of(interactive_timeout_us)
 
 
 def _check(what: str, asked_us: Any, clock: ResolvedClock) -> None:
     """Compare what can be compared; that it is a whole number is checked elsewhere."""
-    if isinstance(asked_us, int) and clock.limit is not None and asked_us > clock.limit:
+    if isinstance(asked_us, int) and not clock.allows(asked_us):
         raise SchedulerUsageError(
             f"{what} must be at most {clock.limit}, which the plan of the account allows; got {asked_us}"
         )

@@ -13,9 +13,7 @@ from simpy.events import NORMAL, URGENT, EventPriority
 
 from qsession_sim.errors import PolicyError, ScenarioError, SchedulerUsageError
 from qsession_sim.results.record import Record
-from qsession_sim.scenario.models import ResolvedPlan
-from qsession_sim.scenario.profiles import DEFAULT_PROFILE, PROFILES, ProfileName
-from qsession_sim.scenario.resolve import DefaultClocks
+from qsession_sim.scenario.accounts import DEFAULT_PROFILE, AccountPlans, ProfileName, ResolvedPlan
 from qsession_sim.scheduler.plan import AccountSpec, Rules
 from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.scheduler import Scheduler
@@ -149,7 +147,7 @@ class Service:
         if qpu is not None:
             workload = replace(workload, qpus=(qpu, *workload.qpus[1:]))
         self._entities = Entities(workload, accounts)
-        self._clocks = DefaultClocks(PROFILES[profile], plans or {})
+        self._account_plans = AccountPlans(profile, plans or {})
         self._horizon_us = horizon_us
         self._progress = progress
         self._jobs = len(workload.jobs)
@@ -225,7 +223,7 @@ class Service:
         """
         now_us = self._command_us()
         max_time_us, interactive_timeout_us = session_clocks(
-            self._clocks, name, account, mode, max_time_us, interactive_timeout_us
+            self._account_plans, name, account, mode, max_time_us, interactive_timeout_us
         )
         spec = self._entities.add_session(
             name, account, stream, mode, max_time_us, interactive_timeout_us, qpu

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from qsession_sim.policies.registry import HOLD_POLICIES, QUEUE_POLICIES, ROUTING_POLICIES
+from qsession_sim.scenario.policies import HOLD_POLICIES, PARAMETERS, ROUTING_POLICIES
 
 # -- Small strategies for the parts of scenarios. Each gives some keys of a mapping, in the human form.
 #
@@ -153,7 +153,7 @@ def policies(queue: Sequence[Any] | None) -> Parts:
     parts = st.fixed_dictionaries(
         {},
         optional={
-            "queue": st.sampled_from(sorted(QUEUE_POLICIES) if queue is None else list(queue)),
+            "queue": st.sampled_from(sorted(PARAMETERS) if queue is None else list(queue)),
             "hold": st.sampled_from(sorted(HOLD_POLICIES)),
             "routing": st.sampled_from(sorted(ROUTING_POLICIES)),
         },

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.resolve import DefaultClocks
+from qsession_sim.scenario.accounts import AccountPlans
 from qsession_sim.scenario.service import ServiceTimeModel
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import (
@@ -121,7 +121,7 @@ class SourceContext:
     stream: int  # index into Workload.streams
     name: str  # of the source, and so of the stream
     start: datetime  # calendar instant of time 0
-    clocks: DefaultClocks  # of sessions that ask for nothing
+    plans: AccountPlans  # whose clocks sessions have that ask for nothing
     qpu: int = NEVER  # S54; that of the whole source, or NEVER
     routes: bool = False  # whether there is a choice of QPUs for what names none
     qpus: Mapping[str, int] = field(default_factory=dict)  # name to index into Workload.qpus

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.queueing.service_time import lognormal_noise
-from qsession_sim.scenario.values import (
+from qsession_sim.scenario.distributions import (
     AnyDistribution,
     Choice,
     Constant,

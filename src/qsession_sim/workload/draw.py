@@ -11,17 +11,17 @@ from typing import assert_never
 import numpy as np
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.models import (
+from qsession_sim.scenario.accounts import AccountPlans
+from qsession_sim.scenario.models import ResolvedScenario
+from qsession_sim.scenario.service import ServiceTimeModel
+from qsession_sim.scenario.sources import (
     ResolvedArrivals,
     ResolvedBatches,
     ResolvedExplicit,
     ResolvedIterative,
-    ResolvedScenario,
     ResolvedSource,
     ResolvedTrace,
 )
-from qsession_sim.scenario.resolve import default_clocks
-from qsession_sim.scenario.service import ServiceTimeModel
 from qsession_sim.scheduler.plan import QpuSpec
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import (
@@ -147,7 +147,7 @@ def _part_by(
         stream=stream,
         name=source.name,
         start=scenario.start,
-        clocks=default_clocks(scenario.profile, scenario.accounts, scenario.plans),
+        plans=AccountPlans.of_accounts(scenario.profile, scenario.accounts, scenario.plans),
         qpu=NEVER if own is None else qpus[own],
         routes=sum(not qpu.simulator for qpu in scenario.qpus) > 1,
         qpus=qpus,

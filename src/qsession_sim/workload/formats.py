@@ -19,7 +19,7 @@ import numpy as np
 from qsession_sim.errors import WorkloadFileError
 from qsession_sim.files import whole_file
 from qsession_sim.scenario.files import ENDINGS, TraceFormat, trace_format
-from qsession_sim.scenario.models import ResolvedTrace
+from qsession_sim.scenario.sources import ResolvedTrace
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.units import SECOND
 from qsession_sim.workload.columns import (

@@ -15,17 +15,7 @@ from qsession_sim.queueing.service_time import (
     lognormal_noise,
     resampled_noise,
 )
-from qsession_sim.scenario.models import (
-    GeometricShots,
-    LinearShots,
-    ResolvedArrivals,
-    ResolvedBatches,
-    ResolvedEstimate,
-    ResolvedIterative,
-    ResolvedJob,
-    ShotsByIteration,
-    SteppedShots,
-)
+from qsession_sim.scenario.distributions import AnyDistribution
 from qsession_sim.scenario.service import (
     ClopsModel,
     EmpiricalNoise,
@@ -38,7 +28,17 @@ from qsession_sim.scenario.service import (
     NoNoise,
     ServiceTimeModel,
 )
-from qsession_sim.scenario.values import AnyDistribution
+from qsession_sim.scenario.sources import (
+    GeometricShots,
+    LinearShots,
+    ResolvedArrivals,
+    ResolvedBatches,
+    ResolvedEstimate,
+    ResolvedIterative,
+    ResolvedJob,
+    ShotsByIteration,
+    SteppedShots,
+)
 from qsession_sim.workload.columns import Int64Array, constant
 from qsession_sim.workload.context import Purpose, SourceContext, source_error
 from qsession_sim.workload.distributions import (

@@ -8,14 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from qsession_sim.scenario.models import (
-    ResolvedExplicit,
-    ResolvedScenario,
-    ResolvedSource,
-    ResolvedTrace,
-    ResolvedWindow,
-)
+from qsession_sim.scenario.models import ResolvedScenario, ResolvedWindow
 from qsession_sim.scenario.service import ServiceTimeModel
+from qsession_sim.scenario.sources import ResolvedExplicit, ResolvedSource, ResolvedTrace
 from qsession_sim.scheduler.plan import WindowSpec
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 from qsession_sim.units import LONGEST_US

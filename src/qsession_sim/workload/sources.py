@@ -13,7 +13,9 @@ from typing import Final, cast
 import numpy as np
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.models import (
+from qsession_sim.scenario.distributions import AnyDistribution, Bounded
+from qsession_sim.scenario.service import GivenModel
+from qsession_sim.scenario.sources import (
     ResolvedArrivals,
     ResolvedBatches,
     ResolvedExplicit,
@@ -22,8 +24,6 @@ from qsession_sim.scenario.models import (
     ResolvedSession,
     ResolvedTrace,
 )
-from qsession_sim.scenario.service import GivenModel
-from qsession_sim.scenario.values import AnyDistribution, Bounded
 from qsession_sim.scheduler.plan import JobSpec
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, OnFinish, OnRejection
 from qsession_sim.units import format_duration

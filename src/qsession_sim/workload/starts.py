@@ -8,15 +8,16 @@ from typing import Final
 
 import numpy as np
 
-from qsession_sim.scenario.models import (
+from qsession_sim.scenario.distributions import AnyDistribution, mean
+from qsession_sim.scenario.sources import (
     Bursts,
+    HumanStart,
     Rate,
     ResolvedArrivals,
     ResolvedBatches,
-    ResolvedStart,
     hourly_rates,
 )
-from qsession_sim.scenario.values import MOST_ROWS, AnyDistribution, mean
+from qsession_sim.scenario.values import MOST_ROWS
 from qsession_sim.units import HOUR, LONGEST_US
 from qsession_sim.workload.columns import Int64Array
 from qsession_sim.workload.context import Purpose, SourceContext, source_error
@@ -54,7 +55,7 @@ def renewal_times_us(
             instant that is not cut off by `before_us` lies beyond 2**62 us.
 
     Example:
-        >>> from qsession_sim.scenario.values import Constant
+        >>> from qsession_sim.scenario.distributions import Constant
         >>> every = Constant[int](kind="constant", value=30)
         >>> renewal_times_us(every, np.random.default_rng(7), "everyday", count=None, before_us=90).tolist()
         [30, 60]
@@ -279,7 +280,7 @@ def _rounded(found: list[Float64Array], stream: str, count: int | None) -> Int64
     return durations_us(times_us, stream)
 
 
-Starts = ResolvedArrivals | ResolvedBatches | ResolvedStart
+Starts = ResolvedArrivals | ResolvedBatches | HumanStart
 
 
 def start_times_us(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from qsession_sim.scenario.models import InferredSessions, ResolvedClock, ResolvedTrace
-from qsession_sim.scenario.resolve import DefaultClocks
+from qsession_sim.scenario.accounts import AccountPlans, ResolvedClock
+from qsession_sim.scenario.sources import InferredSessions, ResolvedTrace
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.units import LONGEST_US, format_duration
 from qsession_sim.workload.columns import (
@@ -50,27 +50,27 @@ class SessionClocks:
 
 
 def default_session_clocks(
-    source: ResolvedTrace, clocks: DefaultClocks, users: Sequence[str], user: Int64Array, mode: Int64Array
+    source: ResolvedTrace, plans: AccountPlans, users: Sequence[str], user: Int64Array, mode: Int64Array
 ) -> SessionClocks:
     """What sessions get that ask for nothing: that of the source, or else of their account's plan.
 
     Args:
         source: the trace.
-        clocks: of the scenario.
+        plans: of the accounts.
         users: names of accounts.
         user: index into `users` of each session, shape (sessions,).
         mode: `vocabulary.Mode` of each session, shape (sessions,).
     """
-    timeout, batch_timeout = source.interactive_timeout, source.batch_interactive_timeout
-    of_session = _each(timeout, [clocks.interactive_timeout_of(name, "session") for name in users])
-    of_batch = _each(batch_timeout, [clocks.interactive_timeout_of(name, "batch") for name in users])
-    max_time = _each(source.max_time, [clocks.max_time_of(name) for name in users])
+    each = [plans.of(name) for name in users]
+    of_session = _array(plan.timeout_of("session").of(source.interactive_timeout) for plan in each)
+    of_batch = _array(plan.timeout_of("batch").of(source.batch_interactive_timeout) for plan in each)
+    max_time = _array(plan.max_time.of(source.max_time) for plan in each)
     return SessionClocks(max_time[user], np.where(mode == Mode.BATCH, of_batch[user], of_session[user]))
 
 
 def refuse_longer_than_plan(
     source: ResolvedTrace,
-    clocks: DefaultClocks,
+    plans: AccountPlans,
     users: Sequence[str],
     user: Int64Array,
     mode: Int64Array,
@@ -79,25 +79,23 @@ def refuse_longer_than_plan(
     """Refuse sessions that ask for more than their account's plan allows (S61).
 
     Raises:
-        ScenarioError: that tells the first of them, and how many there are.
+        ScenarioError: that reports the first of them, and how many there are.
     """
-    plans = [clocks.plans.get(name) for name in users]
-    max_time = np.array([_most(plan.max_time if plan else None) for plan in plans], dtype=np.int64)
-    of_session = np.array(
-        [_most(plan.timeout_of("session") if plan else None) for plan in plans], dtype=np.int64
-    )
-    of_batch = np.array([_most(plan.timeout_of("batch") if plan else None) for plan in plans], dtype=np.int64)
+    each = [plans.of(name) for name in users]
+    max_time = _array(_most(plan.max_time) for plan in each)
+    of_session = _array(_most(plan.timeout_of("session")) for plan in each)
+    of_batch = _array(_most(plan.timeout_of("batch")) for plan in each)
     timeout = np.where(mode == Mode.BATCH, of_batch[user], of_session[user])
     _refuse(source, "max_time", asked.max_time_us, max_time[user], users, user)
     _refuse(source, "interactive_timeout", asked.interactive_timeout_us, timeout, users, user)
 
 
-def _each(given_us: int | None, default_us: list[int]) -> Int64Array:
-    return np.array(default_us if given_us is None else [given_us] * len(default_us), dtype=np.int64)
+def _array(numbers: Iterable[int]) -> Int64Array:
+    return np.fromiter(numbers, dtype=np.int64)
 
 
-def _most(clock: ResolvedClock | None) -> int:
-    return LONGEST_US if clock is None or clock.limit is None else clock.limit
+def _most(clock: ResolvedClock) -> int:
+    return LONGEST_US if clock.limit is None else clock.limit
 
 
 def _refuse(
@@ -256,11 +254,11 @@ def _session_columns(
 ) -> SessionColumns:
     given = {field.name: getattr(rows.sessions, field.name)[kept] for field in fields(SessionColumns)}
     mode, user = given["mode"], given["account"]
-    default = default_session_clocks(source, context.clocks, users, user, mode)
+    default = default_session_clocks(source, context.plans, users, user, mode)
     max_time_us = _or(given["max_time_us"], default.max_time_us)
     timeout_us = _or(given["interactive_timeout_us"], default.interactive_timeout_us)
     asked = SessionClocks(max_time_us, timeout_us)
-    refuse_longer_than_plan(source, context.clocks, users, user, mode, asked)
+    refuse_longer_than_plan(source, context.plans, users, user, mode, asked)
     said = {name: given[name] for name in given if name.endswith("_us")}
     clocks = {"max_time_us": max_time_us, "interactive_timeout_us": timeout_us}
     return session_columns(context, len(kept), mode=mode, account=account[user], **{**said, **clocks})

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.models import TraceColumns
+from qsession_sim.scenario.sources import TraceColumns
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.units import LONGEST_US, UNITS_US
 from qsession_sim.workload.columns import (

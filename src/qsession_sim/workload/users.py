@@ -6,16 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from qsession_sim.scenario.models import (
-    Activity,
-    ResolvedAccount,
-    ResolvedExplicit,
-    ResolvedPlan,
-    ResolvedScenario,
-    ResolvedSource,
-    ResolvedTrace,
-    Zipf,
-)
+from qsession_sim.scenario.accounts import HumanAccount, ResolvedPlan
+from qsession_sim.scenario.models import ResolvedScenario
+from qsession_sim.scenario.sources import Activity, ResolvedExplicit, ResolvedSource, ResolvedTrace, Zipf
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array, constant
 from qsession_sim.workload.context import Purpose, SourceContext, source_error
@@ -92,7 +85,7 @@ def _weights(activity: Activity, context: SourceContext, users: int) -> Float64A
 # -- What is known of every account: also of the users that one stands for.
 
 
-def every_account(scenario: ResolvedScenario) -> dict[str, ResolvedAccount]:
+def every_account(scenario: ResolvedScenario) -> dict[str, HumanAccount]:
     """The accounts that a scenario lists, and their users, by name.
 
     A user has the plan, allocation and client of the account that stands for it, each for itself.
@@ -117,6 +110,5 @@ def every_account(scenario: ResolvedScenario) -> dict[str, ResolvedAccount]:
 
 def plan_of_each(scenario: ResolvedScenario) -> dict[str, ResolvedPlan]:
     """The plan of every account that has one, by name."""
-    plans = scenario.plans or {}
     accounts = every_account(scenario).values()
-    return {account.name: plans[account.plan] for account in accounts if account.plan is not None}
+    return {account.name: scenario.plans[account.plan] for account in accounts if account.plan is not None}
