@@ -1,4 +1,4 @@
-"""What every finished run obeys, checked on whole columns: the identities S70 to S79, and other rules."""
+"""Invariants of finished runs, on whole columns: the accounting identities S70 to S79, and other rules."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
     "S78": check_little,
     "S79": check_lindley,
 }
-"""What checks each rule, in order of the rules."""
+"""The check of each rule, in order of the rules."""
 
 
 def check_invariants(run: CheckedRun) -> None:
@@ -58,8 +58,8 @@ def check_invariants(run: CheckedRun) -> None:
 
     Raises:
         BundleError: if the run was read back from disk.
-        InvariantError: naming the rule, the time and the jobs and sessions of the violation that is first in
-            time, and of those of one instant the one with the lowest rule.
+        InvariantError: naming the rule, the time and the jobs and sessions of the first violation; of several
+            in one instant that of the lowest rule.
     """
     if isinstance(run, SavedRun):
         raise BundleError(
@@ -69,5 +69,5 @@ def check_invariants(run: CheckedRun) -> None:
     facts = Facts.of(run)
     violations = [(violation, rule) for rule, check in CHECKS.items() for violation in check(facts)]
     if violations:
-        earliest, rule = min(violations, key=lambda found: found[0].time_us)
+        earliest, rule = min(violations, key=lambda pair: pair[0].time_us)
         raise InvariantError(f"{rule} at {earliest.time_us} us: {earliest.message}")

@@ -1,4 +1,7 @@
-"""policy_machine: a state machine that drives a live service under a queue policy."""
+"""What live users do, at random: `commands`, a program for a run, and `policy_machine`, a state machine.
+
+A failing example of `commands` prints the program as Python.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,9 @@ if TYPE_CHECKING:
     from qsession_sim.service.simpy_driver import Program, Service
 
 
-# -- Hypothesis strategies for what live programs do. A failing example prints the program as Python.
-
-
 @dataclass(frozen=True)
 class Command:
-    """One call of a live program. `result` is the name by which later commands speak of what it gives."""
+    """One call of a live program. `result` is the name by which later commands refer to what it returns."""
 
     of: str  # "service", or the result of an earlier command
     call: str
@@ -108,10 +108,10 @@ class Commands:
 
 @st.composite
 def commands(draw: st.DrawFn, *, most: int = 12, unit: str = "s") -> Commands:
-    """What a live program does, to be simulated alone or beside a scenario of `scenarios()`.
+    """A live program, to be simulated alone or together with a scenario of `scenarios()`.
 
-    It opens sessions and batches, submits jobs, waits for times and for jobs, closes and cancels, also what
-    is closed or has ended.
+    It opens sessions and batches, submits jobs, waits for times and for jobs, and closes and cancels, even
+    what is already closed or has ended.
 
     Args:
         draw: given by Hypothesis; leave it out.
@@ -158,13 +158,8 @@ def _steps(sessions: Mapping[str, str], jobs: list[str], unit_us: int) -> Search
 
 def session_commands(result: str, name: str, unit_us: int) -> SearchStrategy[Command]:
     """Open a session or batch."""
-    times = {"interactive_timeout_us": (0, 1, 2, 3), "max_time_us": (1000, 0, 1, 4, 7, 12, 20)}
     arguments = st.fixed_dictionaries(
-        {"name": st.just(name), "account": st.sampled_from(ACCOUNTS)},
-        optional={
-            "mode": st.just(Mode.BATCH),
-            **{key: _multiples(counts, unit_us) for key, counts in times.items()},
-        },
+        {"name": st.just(name), "account": st.sampled_from(ACCOUNTS)}, optional=_of_sessions(unit_us)
     )
     return arguments.map(lambda given: Command("service", "open_session", given, result))
 
@@ -173,24 +168,39 @@ def job_commands(
     sessions: Mapping[str, str], result: str, name: str, unit_us: int
 ) -> SearchStrategy[Command]:
     """Submit a job, in job mode or to one of the sessions, whose accounts are given."""
-    times = {"qpu_time_us": (1, 2, 3, 4, 6)}
-    needed = {"name": st.just(name), **{key: _multiples(v, unit_us) for key, v in times.items()}}
-    optional = {
-        "priority": st.integers(-1, 1),
-        "max_execution_time_us": _multiples((3, 1, 2, 5), unit_us),
-    }
+    named, (times, optional) = {"name": st.just(name)}, _of_jobs(unit_us)
     alone = st.fixed_dictionaries(
-        {"name": needed["name"], "account": st.sampled_from(ACCOUNTS), "qpu_time_us": needed["qpu_time_us"]},
-        optional=optional,
+        {**named, "account": st.sampled_from(ACCOUNTS), **times}, optional=optional
     ).map(lambda given: Command("service", "submit", given, result))
     if not sessions:
         return alone
     inside = st.builds(
         lambda session, given: Command(session, "submit", given, result),
         st.sampled_from([*sessions]),
-        st.fixed_dictionaries(needed, optional=optional),
+        st.fixed_dictionaries({**named, **times}, optional=optional),
     )
     return st.one_of(alone, inside)
+
+
+Arguments = dict[str, SearchStrategy[Any]]
+
+
+def _of_jobs(unit_us: int) -> tuple[Arguments, Arguments]:
+    """What a live user says of every job, and of some."""
+    needed: Arguments = {"qpu_time_us": _multiples((1, 2, 3, 4, 6), unit_us)}
+    return needed, {
+        "priority": st.integers(-1, 1),
+        "max_execution_time_us": _multiples((3, 1, 2, 5), unit_us),
+    }
+
+
+def _of_sessions(unit_us: int) -> Arguments:
+    """What a live user says of some sessions."""
+    return {
+        "mode": st.just(Mode.BATCH),
+        "interactive_timeout_us": _multiples((0, 1, 2, 3), unit_us),
+        "max_time_us": _multiples((1000, 0, 1, 4, 7, 12, 20), unit_us),
+    }
 
 
 def _multiples(counts: tuple[int, ...], unit_us: int) -> SearchStrategy[int]:
@@ -200,26 +210,13 @@ def _multiples(counts: tuple[int, ...], unit_us: int) -> SearchStrategy[int]:
 T = TypeVar("T")
 
 
-def _seconds(*counts: int) -> st.SearchStrategy[int]:
-    return st.sampled_from(counts).map(lambda count: count * SECOND)
-
-
-_jobs = st.fixed_dictionaries(
-    {"qpu_time_us": _seconds(1, 2, 3, 4, 6)},
-    optional={"priority": st.integers(-1, 1), "max_execution_time_us": _seconds(3, 1, 2, 5)},
-)
-_sessions = st.fixed_dictionaries(
-    {},
-    optional={
-        "mode": st.just(Mode.BATCH),
-        "interactive_timeout_us": _seconds(0, 1, 2, 3),
-        "max_time_us": _seconds(1000, 0, 1, 4, 7, 12, 20),
-    },
-)
+_NEEDED, _OPTIONAL = _of_jobs(SECOND)
+_jobs = st.fixed_dictionaries(_NEEDED, optional=_OPTIONAL)
+_sessions = st.fixed_dictionaries({}, optional=_of_sessions(SECOND))
 
 
 class PolicyMachine(RuleBasedStateMachine):
-    """A scenario and, beside it, commands in any order: sessions, jobs, closes, cancels and time.
+    """A scenario, and at the same time commands in any order: sessions, jobs, closes, cancels and time.
 
     At the end the run goes on until nothing is left to do, and must pass `check_invariants`.
     """
@@ -239,37 +236,37 @@ class PolicyMachine(RuleBasedStateMachine):
 
     @rule(target=sessions, account=st.sampled_from(ACCOUNTS), more=_sessions)
     def open_session(self, account: str, more: dict[str, Any]) -> ProgramSession:
-        """A session or batch comes into existence."""
+        """Create a session or batch."""
         return self._do(lambda: self._service.open_session(self._name(), account=account, **more))
 
     @rule(target=jobs, account=st.sampled_from(ACCOUNTS), more=_jobs)
     def submit(self, account: str, more: dict[str, Any]) -> ProgramJob:
-        """A job in job mode."""
+        """Submit a job in job mode."""
         return self._do(lambda: self._service.submit(self._name(), account=account, **more))
 
     @rule(target=jobs, session=sessions, more=_jobs)
     def submit_to(self, session: ProgramSession, more: dict[str, Any]) -> ProgramJob:
-        """A job of a session, which may be closed."""
+        """Submit a job to a session, which may be closed."""
         return self._do(lambda: session.submit(self._name(), **more))
 
     @rule(session=sessions)
     def close(self, session: ProgramSession) -> None:
-        """S17."""
+        """Close a session (S17)."""
         self._do(session.close)
 
     @rule(session=sessions)
     def cancel(self, session: ProgramSession) -> None:
-        """S18."""
+        """Cancel a session (S18)."""
         self._do(session.cancel)
 
     @rule(job=jobs)
     def cancel_job(self, job: ProgramJob) -> None:
-        """S25."""
+        """Cancel a job (S25)."""
         self._do(job.cancel)
 
-    @rule(wait_us=_seconds(1, 2, 5))
+    @rule(wait_us=_multiples((1, 2, 5), SECOND))
     def advance(self, wait_us: int) -> None:
-        """Time passes, up to the horizon (S6)."""
+        """Let time pass, up to the horizon (S6)."""
         until_us = self._service.now_us + wait_us
         horizon_us = self._scenario.resolved.horizon
         if horizon_us is None or until_us < horizon_us:

@@ -1,4 +1,4 @@
-"""check_policy: whether a queue policy keeps what is asked of one, on random small scenarios."""
+"""Tests of queue policies: `parametrize_policies`, one test for each, and `check_policy`, their contract."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ from qsession_sim.testing.invariants import check_invariants
 from qsession_sim.testing.plugin import MARK
 from qsession_sim.testing.strategies import scenarios
 
-# -- parametrize_policies: one test for every queue policy.
+MOST_SHRINKS: Final = 100
+"""Smaller scenarios that are tried once a policy has failed in one."""
+
+Policy = str | Mapping[str, Any] | PolicyFunction
+
+NO_JOB: Final[Mapping[str, Any]] = {"workload": []}
+ONE_JOB: Final[Mapping[str, Any]] = {
+    "workload": [{"kind": "explicit", "jobs": [{"id": "j1", "at": "0s", "account": "a", "qpu_time": "1s"}]}]
+}
 
 
 def parametrize_policies(
@@ -46,17 +54,6 @@ def parametrize_policies(
     return mark(policies, argument)
 
 
-MOST_SHRINKS: Final = 100
-"""Smaller scenarios that are tried once one has been found in which a policy fails."""
-
-Policy = str | Mapping[str, Any] | PolicyFunction
-
-NO_JOB: Final[Mapping[str, Any]] = {"workload": []}
-ONE_JOB: Final[Mapping[str, Any]] = {
-    "workload": [{"kind": "explicit", "jobs": [{"id": "j1", "at": "0s", "account": "a", "qpu_time": "1s"}]}]
-}
-
-
 @dataclass(frozen=True)
 class Problem:
     """A property that a policy does not have, and how that shows."""
@@ -66,7 +63,7 @@ class Problem:
 
 
 def check_policy(policy: Policy, *, examples: int = 100) -> None:
-    """Check that a queue policy keeps the contract of one.
+    """Check that a queue policy keeps its contract.
 
     - *total*: it answers for every job.
     - *a function to tuples of ints*, all of one length.
@@ -75,14 +72,14 @@ def check_policy(policy: Policy, *, examples: int = 100) -> None:
     - *picklable*: other processes can use it, and a copy answers the same.
     - *sound*: finished runs pass `check_invariants`, also with no job and with one.
 
-    The answers of built-in policies are not looked at one by one; for them the results of runs are compared.
+    The answers of built-in policies are not checked one by one; for them the results of runs are compared.
 
     Args:
         policy: whatever `simulate` takes as `policy`.
         examples: how many random scenarios are tried; always the same ones.
 
     Raises:
-        PolicyError: naming the property that fails, with the smallest example that was found and its YAML.
+        PolicyError: naming the property that fails, with the smallest example of it and its YAML.
 
     Example:
         >>> check_policy("priority", examples=5)
@@ -105,13 +102,15 @@ def check_policy(policy: Policy, *, examples: int = 100) -> None:
     name = queue_policy(policy).name
     copy = _pickled(policy)
     again = {"pure": policy} if isinstance(copy, Problem) else {"pure": policy, "picklable": copy}
-    found = _Smallest(lambda scenario: _problem_in(scenario, policy, again))
+    smallest = _Smallest(lambda scenario: _problem_in(scenario, policy, again))
     for scenario in (NO_JOB, ONE_JOB):
-        found.is_broken(scenario)
-    if found.problem is None:
-        _search(found, examples)
-    if found.problem is not None:
-        raise PolicyError(f"{_message(name, found.problem)}\nIt shows in this scenario:\n\n{found.yaml}")
+        smallest.is_broken(scenario)
+    if smallest.problem is None:
+        _search(smallest, examples)
+    if smallest.problem is not None:
+        raise PolicyError(
+            f"{_message(name, smallest.problem)}\nIt shows in this scenario:\n\n{smallest.yaml}"
+        )
     if isinstance(copy, Problem):
         raise PolicyError(_message(name, copy))
 
@@ -148,16 +147,16 @@ class _Smallest:
         return True
 
 
-def _search(found: _Smallest, examples: int) -> None:
+def _search(smallest: _Smallest, examples: int) -> None:
     quiet = settings(
         max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     try:
-        find(scenarios(), found.is_broken, settings=quiet, random=Random(0))  # noqa: S311 - repeatable
+        find(scenarios(), smallest.is_broken, settings=quiet, random=Random(0))  # noqa: S311 - repeatable
     except (NoSuchExample, _Enough):
         return
     except HypothesisException:
-        if found.problem is None:  # a policy that answers at random looks flaky to Hypothesis
+        if smallest.problem is None:  # a policy that answers at random looks flaky to Hypothesis
             raise
 
 
@@ -202,7 +201,7 @@ def _problem_in(scenario: Mapping[str, Any], policy: Policy, again: Mapping[str,
 
 @dataclass
 class _Questions:
-    """A policy that is asked more than is needed, what it answered, and the first thing that was wrong."""
+    """A policy that is asked more often than needed, its answers, and the first thing that is wrong."""
 
     policy: Policy
     user_policy: UserPolicy | None  # None: a built-in policy
@@ -216,8 +215,8 @@ class _Questions:
     @classmethod
     def of(cls, policy: Policy) -> _Questions:
         """Find the function behind a policy."""
-        found = queue_policy(policy)
-        return cls(policy, found if isinstance(found, UserPolicy) else None)
+        known = queue_policy(policy)
+        return cls(policy, known if isinstance(known, UserPolicy) else None)
 
     def run(self, scenario: Mapping[str, Any]) -> Run | Problem:
         """Simulate; what is wrong with the policy, if anything is, else the run."""
@@ -227,11 +226,11 @@ class _Questions:
             return self.problem or Problem("total", str(error))
 
     def _probe(self) -> Policy:
-        found = self.user_policy
-        if found is None:
+        user_policy = self.user_policy
+        if user_policy is None:
             return self.policy
-        function = found.function
-        if found.sees_service:
+        function = user_policy.function
+        if user_policy.sees_service:
             return lambda job, view: self._ask(function, job, view)
         return lambda job: self._ask(function, job)
 
