@@ -6,13 +6,14 @@ Outside 5 standard errors lies a share of 6e-7 of all seeds.
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from qsession_sim.scenario.distributions import CountDistribution, DurationDistribution, mean
-from qsession_sim.workload.distributions import counts, durations_us, sample
+from qsession_sim.scenario.distributions import CountDistribution, Distribution, DurationDistribution, mean
+from qsession_sim.workload.distributions import SAMPLERS, counts, durations_us, sample
 
 DRAWS = 100_000
 SECONDS = 1e6
@@ -26,6 +27,14 @@ def draws(settings, count=DRAWS):
 
 def within_five_standard_errors(values, expected, deviation):
     return abs(float(np.mean(values)) - expected) < 5 * deviation / math.sqrt(len(values))
+
+
+def test_every_distribution_that_can_be_written_can_be_drawn():
+    kinds, _ = get_args(Distribution.__value__)
+
+    written = list(get_args(kinds))
+
+    assert list(SAMPLERS) == written
 
 
 def test_constant_draws_its_value_and_no_random_number():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final, assert_never
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,23 +23,10 @@ from qsession_sim.scenario.distributions import (
     Pareto,
     Uniform,
     Weibull,
-    mean,
-    variance,
 )
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array
 from qsession_sim.workload.context import source_error
-
-__all__ = [
-    "AnyDistribution",
-    "counts",
-    "durations_us",
-    "mean",
-    "sample",
-    "sampled_counts",
-    "sampled_durations_us",
-    "variance",
-]
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -99,40 +86,35 @@ def sample(distribution: AnyDistribution, generator: np.random.Generator, count:
     return np.concatenate(kept)
 
 
-def _unbounded(  # noqa: C901, PLR0911  one case for each distribution
-    distribution: AnyDistribution, generator: np.random.Generator, count: int
+def _unbounded(distribution: AnyDistribution, generator: np.random.Generator, count: int) -> Float64Array:
+    kind = next(base for base in type(distribution).__mro__ if base in SAMPLERS)
+    return SAMPLERS[kind](distribution, generator, count)
+
+
+def _hyperexponential(
+    distribution: Hyperexponential[Any], generator: np.random.Generator, count: int
 ) -> Float64Array:
-    match distribution:
-        case Constant():
-            return np.full(count, float(distribution.value))
-        case Uniform():
-            width = distribution.high - distribution.low
-            return distribution.low + width * generator.random(count)
-        case Exponential():
-            return distribution.mean * generator.standard_exponential(count)
-        case Lognormal():
-            return distribution.median * lognormal_noise(generator, distribution.sigma, count)
-        case Gamma():
-            return _scaled(distribution.scale, generator.standard_gamma(distribution.shape, count))
-        case Weibull():
-            return _scaled(distribution.scale, generator.weibull(distribution.shape, count))
-        case Pareto():
-            return _scaled(distribution.scale, 1.0 + generator.pareto(distribution.shape, count))
-        case Erlang():
-            stages = distribution.stages
-            return _scaled(distribution.mean / stages, generator.standard_gamma(stages, count))
-        case Hyperexponential():
-            # two numbers for each value, side by side, so that values come one after the other
-            uniform = generator.random((count, 2))
-            means = _chosen(distribution.means, distribution.weights, uniform[:, 0])
-            return means * -np.log1p(-uniform[:, 1])
-        case Choice():
-            return _chosen(distribution.values, distribution.weights, generator.random(count))
-        case Empirical():
-            values = _array(distribution.values)
-            return values[generator.integers(len(values), size=count)]
-        case _:
-            assert_never(distribution)
+    # two numbers for each value, side by side, so that values come one after the other
+    uniform = generator.random((count, 2))
+    return _chosen(distribution.means, distribution.weights, uniform[:, 0]) * -np.log1p(-uniform[:, 1])
+
+
+SAMPLERS: Final[Mapping[type, Callable[[Any, np.random.Generator, int], Float64Array]]] = {
+    Constant: lambda one, _, count: np.full(count, float(one.value)),
+    Uniform: lambda one, random, count: one.low + (one.high - one.low) * random.random(count),
+    Exponential: lambda one, random, count: one.mean * random.standard_exponential(count),
+    Lognormal: lambda one, random, count: one.median * lognormal_noise(random, one.sigma, count),
+    Gamma: lambda one, random, count: _scaled(one.scale, random.standard_gamma(one.shape, count)),
+    Weibull: lambda one, random, count: _scaled(one.scale, random.weibull(one.shape, count)),
+    Pareto: lambda one, random, count: _scaled(one.scale, 1.0 + random.pareto(one.shape, count)),
+    Erlang: lambda one, random, count: _scaled(
+        one.mean / one.stages, random.standard_gamma(one.stages, count)
+    ),
+    Hyperexponential: _hyperexponential,
+    Choice: lambda one, random, count: _chosen(one.values, one.weights, random.random(count)),
+    Empirical: lambda one, random, count: _array(one.values)[random.integers(len(one.values), size=count)],
+}
+"""How values of each kind are drawn, regardless of bounds: from a distribution, a generator and a number."""
 
 
 def durations_us(values: Float64Array, path: str, least_us: int = 0) -> Int64Array:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from qsession_sim.scenario.accounts import AccountPlans, ResolvedClock
+from qsession_sim.scenario.accounts import ResolvedClock
 from qsession_sim.scenario.sources import InferredSessions, ResolvedTrace
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.units import LONGEST_US, format_duration
@@ -37,84 +37,6 @@ from qsession_sim.workload.trace_table import (
     refuse,
     unreadable,
 )
-
-# -- The clocks of the sessions of a trace whose users have plans (S60, S61).
-
-
-@dataclass(frozen=True)
-class SessionClocks:
-    """Both clocks of sessions in microseconds; each column has shape (sessions,)."""
-
-    max_time_us: Int64Array
-    interactive_timeout_us: Int64Array
-
-
-def default_session_clocks(
-    source: ResolvedTrace, plans: AccountPlans, users: Sequence[str], user: Int64Array, mode: Int64Array
-) -> SessionClocks:
-    """What sessions get that ask for nothing: that of the source, or else of their account's plan.
-
-    Args:
-        source: the trace.
-        plans: of the accounts.
-        users: names of accounts.
-        user: index into `users` of each session, shape (sessions,).
-        mode: `vocabulary.Mode` of each session, shape (sessions,).
-    """
-    each = [plans.of(name) for name in users]
-    of_session = _array(plan.timeout_of("session").of(source.interactive_timeout) for plan in each)
-    of_batch = _array(plan.timeout_of("batch").of(source.batch_interactive_timeout) for plan in each)
-    max_time = _array(plan.max_time.of(source.max_time) for plan in each)
-    return SessionClocks(max_time[user], np.where(mode == Mode.BATCH, of_batch[user], of_session[user]))
-
-
-def refuse_longer_than_plan(
-    source: ResolvedTrace,
-    plans: AccountPlans,
-    users: Sequence[str],
-    user: Int64Array,
-    mode: Int64Array,
-    asked: SessionClocks,
-) -> None:
-    """Refuse sessions that ask for more than their account's plan allows (S61).
-
-    Raises:
-        ScenarioError: that reports the first of them, and how many there are.
-    """
-    each = [plans.of(name) for name in users]
-    max_time = _array(_most(plan.max_time) for plan in each)
-    of_session = _array(_most(plan.timeout_of("session")) for plan in each)
-    of_batch = _array(_most(plan.timeout_of("batch")) for plan in each)
-    timeout = np.where(mode == Mode.BATCH, of_batch[user], of_session[user])
-    _refuse(source, "max_time", asked.max_time_us, max_time[user], users, user)
-    _refuse(source, "interactive_timeout", asked.interactive_timeout_us, timeout, users, user)
-
-
-def _array(numbers: Iterable[int]) -> Int64Array:
-    return np.fromiter(numbers, dtype=np.int64)
-
-
-def _most(clock: ResolvedClock) -> int:
-    return LONGEST_US if clock.limit is None else clock.limit
-
-
-def _refuse(
-    source: ResolvedTrace,
-    what: str,
-    asked_us: Int64Array,
-    most_us: Int64Array,
-    users: Sequence[str],
-    user: Int64Array,
-) -> None:
-    over = np.flatnonzero(asked_us > most_us)
-    if len(over):
-        first = over[0]
-        asked, most = (format_duration(int(column[first])) for column in (asked_us, most_us))
-        raise source_error(
-            source.name,
-            f"{len(over)} of {len(asked_us)} sessions ask for a longer {what} than the plan of their account "
-            f"allows; the first is one of {users[user[first]]}, with {asked} where {most} is allowed",
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,20 +174,58 @@ def _session_columns(
     account: Int64Array,
     users: Sequence[str],
 ) -> SessionColumns:
-    given = {field.name: getattr(rows.sessions, field.name)[kept] for field in fields(SessionColumns)}
-    mode, user = given["mode"], given["account"]
-    default = default_session_clocks(source, context.plans, users, user, mode)
-    max_time_us = _or(given["max_time_us"], default.max_time_us)
-    timeout_us = _or(given["interactive_timeout_us"], default.interactive_timeout_us)
-    asked = SessionClocks(max_time_us, timeout_us)
-    refuse_longer_than_plan(source, context.plans, users, user, mode, asked)
-    said = {name: given[name] for name in given if name.endswith("_us")}
-    clocks = {"max_time_us": max_time_us, "interactive_timeout_us": timeout_us}
-    return session_columns(context, len(kept), mode=mode, account=account[user], **{**said, **clocks})
+    given = {column.name: getattr(rows.sessions, column.name)[kept] for column in fields(SessionColumns)}
+    said = {name: column for name, column in given.items() if name.endswith("_us")}
+    clocks = _clocks(source, context, users, given)
+    columns = {**said, **clocks, "mode": given["mode"], "account": account[given["account"]]}
+    return session_columns(context, len(kept), **columns)
 
 
-def _or(given_us: Int64Array, default_us: Int64Array) -> Int64Array:
-    return np.where(given_us == NEVER, default_us, given_us)
+def _clocks(
+    source: ResolvedTrace, context: SourceContext, users: Sequence[str], given: Mapping[str, Int64Array]
+) -> dict[str, Int64Array]:
+    """Both clocks of sessions: by the file, else by the source, else by the plan of their account (S60)."""
+    without = context.plans.of(None)
+    plans = [context.plans.given.get(name, without) for name in users]
+    by_mode = {
+        "max_time": [(source.max_time, [plan.max_time for plan in plans])] * 2,
+        "interactive_timeout": [
+            (source.interactive_timeout, [plan.timeout_of("session") for plan in plans]),
+            (source.batch_interactive_timeout, [plan.timeout_of("batch") for plan in plans]),
+        ],
+    }
+    user, is_batch = given["account"], (given["mode"] == Mode.BATCH).astype(np.int64)
+    clocks = {}
+    for name, of_modes in by_mode.items():
+        default_us = [[clock.of(own_us) for clock in of_users] for own_us, of_users in of_modes]
+        most_us = [[_most_us(clock) for clock in of_users] for _, of_users in of_modes]
+        given_us = given[f"{name}_us"]
+        asked_us = np.where(given_us == NEVER, _array(default_us)[is_batch, user], given_us)
+        _refuse_more(source, name, asked_us, _array(most_us)[is_batch, user], [users[n] for n in user])
+        clocks[f"{name}_us"] = asked_us
+    return clocks
+
+
+def _array(numbers: list[list[int]]) -> Int64Array:
+    return np.array(numbers, dtype=np.int64)
+
+
+def _most_us(clock: ResolvedClock) -> int:
+    return LONGEST_US if clock.limit is None else clock.limit
+
+
+def _refuse_more(
+    source: ResolvedTrace, what: str, asked_us: Int64Array, most_us: Int64Array, owners: Sequence[str]
+) -> None:
+    over = np.flatnonzero(asked_us > most_us)
+    if len(over):
+        first = over[0]
+        asked, most = (format_duration(int(column[first])) for column in (asked_us, most_us))
+        raise source_error(
+            source.name,
+            f"{len(over)} of {len(asked_us)} sessions ask for a longer {what} than the plan of their account "
+            f"allows; the first is one of {owners[first]}, with {asked} where {most} is allowed",
+        )
 
 
 def _infer_sessions(rows: TraceRows, inferred: InferredSessions, source: ResolvedTrace) -> TraceRows:
