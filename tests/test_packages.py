@@ -80,7 +80,8 @@ def test_the_source_distribution_makes_the_same_wheel(sdist, wheel, tmp_path):
     assert in_wheel(built("wheel", source, tmp_path / "again")) == in_wheel(wheel)
 
 
-def test_the_quickstart_runs_from_the_wheel_in_an_empty_directory(wheel, tmp_path):
+def test_the_quickstart_runs_from_the_wheel_in_an_empty_directory(wheel, tmp_path, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist sets it
     programs = environment_of([wheel], tmp_path / "venv")
     empty = tmp_path / "empty"
     empty.mkdir()
