@@ -11,14 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from qsession_sim.verification.figures import figures
-from qsession_sim.verification.report import (
-    HEADINGS,
-    WORDS,
-    identity_rows,
-    markdown_table,
-    table_rows,
-    verdict,
-)
+from qsession_sim.verification.report import markdown, verification_document
 from qsession_sim.verification.suite import Verification, verify
 
 PAGE: Final = Path(__file__).parent / "verification.md"
@@ -56,12 +49,8 @@ def renew(text: str, found: Verification) -> str:
         raise ValueError(f"needs one line {BEGIN!r} and, after it, one line {END!r}")
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
-    tables = (
-        f"{verdict(found)}.",
-        markdown_table(HEADINGS, table_rows(found), WORDS),
-        markdown_table(("identity", "rules", "both sides are"), identity_rows(found), 3),
-    )
-    written = "\n\n".join(tables)
+    comparisons, identities, verdict = verification_document(found)
+    written = markdown([verdict, comparisons, identities])
     return f"{before}{BEGIN}\n\n{written}\n\n{END}{after}"
 
 

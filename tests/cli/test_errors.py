@@ -158,7 +158,7 @@ def test_an_error_of_the_program_is_not_hidden(quickstart, monkeypatch):
 
 
 def test_a_closed_pipe_is_silent(capsys, quickstart, monkeypatch):
-    monkeypatch.setattr("qsession_sim.cli.summary.print_summary", raising(BrokenPipeError()))
+    monkeypatch.setattr("qsession_sim.report.run_rows.run_document", raising(BrokenPipeError()))
     assert ending(capsys, "run", quickstart) == (0, [], [])
 
 

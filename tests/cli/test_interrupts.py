@@ -51,7 +51,7 @@ def pressing(times=1, number=signal.SIGINT):
         "qsession_sim.scenario.load.load_scenario",
         "qsession_sim.experiment.simulate.simulate",
         "qsession_sim.experiment.simulate.draw",
-        "qsession_sim.cli.summary.print_summary",
+        "qsession_sim.report.run_rows.run_document",
     ],
 )
 def test_one_line_wherever_it_comes(capsys, monkeypatch, quickstart, place, number, status, word):
@@ -144,7 +144,7 @@ def test_a_process_that_ignores_interrupts_goes_on_ignoring_them(quickstart, mon
     """As one that was started in the background."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        monkeypatch.setattr("qsession_sim.cli.summary.print_summary", lambda console, run: press())
+        monkeypatch.setattr("qsession_sim.report.run_rows.run_document", lambda *shown: press() or [])
         assert main(["run", quickstart]) == 0
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
@@ -196,7 +196,7 @@ def test_an_interrupt_while_saving_leaves_all_or_nothing(
 
 
 def test_an_interrupt_after_saving_says_that_it_is_saved(capsys, monkeypatch, quickstart, tmp_path):
-    monkeypatch.setattr("qsession_sim.cli.summary.print_summary", pressing())
+    monkeypatch.setattr("qsession_sim.report.run_rows.run_document", pressing())
     assert main(["run", quickstart, "-o", str(tmp_path / "two\nlines")]) == 130
     assert [path.name for path in tmp_path.iterdir()] == ["two\nlines"]
     output = capsys.readouterr()

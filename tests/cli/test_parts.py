@@ -9,10 +9,9 @@ import pytest
 from rich.console import Console
 
 from qsession_sim.cli import terminal as consoles
-from qsession_sim.cli.progress import progress_bar, seconds_left, share_done
-from qsession_sim.cli.readable import one_line, readable_duration, readable_share, shortened
-from qsession_sim.cli.summary import _axis, _paint
-from qsession_sim.cli.terminal import PIPE_WIDTH, Column, output, print_columns
+from qsession_sim.cli.terminal import PIPE_WIDTH, output, run_progress, seconds_left, share_done
+from qsession_sim.report.rows import Column, Duration, Section, Share, Table, words
+from qsession_sim.report.text import Page, lines_of, one_line, paint, shortened, time_axis, written
 from qsession_sim.service.simpy_driver import Progress
 
 MS, S, M, H, D = 1_000, 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
@@ -29,11 +28,11 @@ MS, S, M, H, D = 1_000, 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
     ],
 )  # fmt: skip
 def test_readable_duration(duration_us, text):
-    assert readable_duration(duration_us) == text
+    assert written(Duration(duration_us), Page()) == text
 
 
 def test_other_readable_things():
-    assert [readable_share(share) for share in (None, 0.0, 0.5574, 1.0)] == [
+    assert [written(Share(share), Page()) for share in (None, 0.0, 0.5574, 1.0)] == [
         "-",
         "0.0 %",
         "55.7 %",
@@ -44,16 +43,10 @@ def test_other_readable_things():
 
 
 def test_columns_that_find_no_room_continue_below():
-    console = Console(file=io.StringIO(), width=20)
-    labels = Column("name", ("a", "a very long name"))
-    columns = [
-        Column("first", ("1", "22")),
-        Column("words", ("x", "yy"), to_the_right=False),
-        Column("n", ("", "3")),
-    ]
-    print_columns(console, labels, columns)
+    columns = (Column("first", ("1", "22")), words("words", ("x", "yy")), Column("n", ("", "3")))
+    section = Section("table", body=Table(Column("name", ("a", "a very long name")), columns))
     assert (
-        console.file.getvalue()
+        "".join(f"{line.text}\n" for line in lines_of([section], Page(20)))
         == """\
 name     first
 a            1
@@ -84,8 +77,8 @@ def test_width_is_that_of_columns_else_of_the_terminal_else_fixed(monkeypatch):
 
 def test_neighbours_meet_and_short_jobs_are_seen():
     cells = [" "] * 10
-    _paint(cells, "a", [(0, 33), (99, 100)], 100)
-    _paint(cells, "b", [(33, 66), (70, 71), (80, 80)], 100)
+    paint(cells, "a", [(0, 33), (99, 100)], 100)
+    paint(cells, "b", [(33, 66), (70, 71), (80, 80)], 100)
     assert "".join(cells) == "aaabbbb" + "b" + " " + "a"
 
 
@@ -100,14 +93,14 @@ def test_neighbours_meet_and_short_jobs_are_seen():
     ],
 )
 def test_marks_are_at_round_times(width, end_us, axis):
-    assert _axis(width, end_us) == axis
+    assert time_axis(width, end_us) == axis
 
 
 def progress_output(monkeypatch, *, terminal, patience_seconds):
     text = io.StringIO()
     console = Console(file=text, force_terminal=terminal, width=60, color_system=None)
-    monkeypatch.setattr("qsession_sim.cli.progress.errors", lambda: console)
-    with progress_bar(100 * S, patience_seconds) as show:
+    monkeypatch.setattr("qsession_sim.cli.terminal.errors", lambda: console)
+    with run_progress(100 * S, patience_seconds) as show:
         if show is not None:
             show(Progress(now_us=50 * S, events=1, jobs=100))
             show(Progress(now_us=90 * S, events=2, jobs=100))
@@ -122,7 +115,7 @@ def test_progress_shows_the_time_left_at_the_speed_so_far(monkeypatch):
     """Half the time to the horizon is done at 4 s, nine tenths at 12 s: 8 s for 0.4, so 2 s for 0.1."""
     seconds = iter([0.0, 4.0, 4.0, 12.0, 12.0])
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
-    monkeypatch.setattr("qsession_sim.cli.progress.time", clock)
+    monkeypatch.setattr("qsession_sim.cli.terminal.time", clock)
     shown = progress_output(monkeypatch, terminal=True, patience_seconds=0.0)
     assert "simulated 1m 30s, about 2 s left" in shown
     assert "simulated 50 s, about" not in shown
@@ -151,8 +144,8 @@ def test_no_time_is_left_to_tell_before_the_first_step_and_after_the_last():
 def test_progress_tells_what_comes_after_the_simulation(monkeypatch):
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, width=60, color_system=None)
-    monkeypatch.setattr("qsession_sim.cli.progress.errors", lambda: console)
-    with progress_bar(None, 0.0) as progress:
+    monkeypatch.setattr("qsession_sim.cli.terminal.errors", lambda: console)
+    with run_progress(None, 0.0) as progress:
         progress.announce("writing the tables")
     assert "writing the tables" in text.getvalue()
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 
 import pytest
 from results.handmade import make_run
 from results.handmade_qpus import delayed, side_by_side, stormy
-from rich.console import Console
 
-from qsession_sim.cli.summary import print_summary
+from qsession_sim.report.run_rows import run_document
+from qsession_sim.report.text import Page, lines_of
 
 
 def printed(record, *, width=100, **options) -> str:
     run = make_run(record, **options)
     run.scenario.resolved.title = ""
-    console = Console(file=io.StringIO(), width=width, highlight=False)
-    print_summary(console, run)
-    return console.file.getvalue()
+    document = run_document(run.record, run.summary(), run.scenario.resolved)
+    return "".join(f"{line.text}\n" for line in lines_of(document, Page(width)))
 
 
 def test_several_qpus_are_lines_of_one_table():

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from qsession_sim.cli.main import main
-from qsession_sim.cli.readable import readable_duration
+from qsession_sim.report.text import readable_duration
 from qsession_sim.results.run import load
 
 # waits by hand, see tests/scenarios; job mode: 0, 65, 150, 30, 20; session mode: 15, 0, 0, 0, 65, 0, 25 s.
@@ -262,7 +262,7 @@ def test_json_is_the_summary_and_nothing_else(capsys, quickstart, tmp_path):
 
 
 def test_quiet_runs_have_no_progress_bar(monkeypatch, capsys, quickstart):
-    monkeypatch.setattr("qsession_sim.cli.progress.progress_bar", None)
+    monkeypatch.setattr("qsession_sim.cli.terminal.run_progress", None)
     assert main(["run", quickstart, "--quiet"]) == 0
     assert capsys.readouterr().out == QUICKSTART
 

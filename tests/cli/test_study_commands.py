@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from qsession_sim.cli.main import main
-from qsession_sim.cli.progress import ShownStudy, study_progress
+from qsession_sim.cli.terminal import StudyBar, study_progress
 from qsession_sim.experiment import store
 from qsession_sim.experiment.store import StudyProgress
 
@@ -386,7 +386,7 @@ workload:
 def test_there_is_no_bar_where_there_is_no_terminal(capsys):
     with study_progress(quiet=False) as shown:
         shown(StudyProgress(3, 0, 9))
-    assert shown.how_far() == (3, 9)
+    assert (shown.done, shown.total) == (3, 9)
     assert capsys.readouterr().err == ""
 
 
@@ -404,7 +404,7 @@ def test_a_bar_appears_after_a_second_and_tells_the_time_left():
         def start(self):
             told.append("started")
 
-    study = ShownStudy(Bar(), lambda: next(shown))
+    study = StudyBar(Bar(), lambda: next(shown))
     study(StudyProgress(10, 0, 100))
     assert told == []
     study(StudyProgress(40, 0, 100))

@@ -81,7 +81,7 @@ def test_broken_identity_is_told(capsys, monkeypatch):
     monkeypatch.setattr(identities, "lindley", lambda arrivals, services: services)
     assert main(["verify", "--quiet"]) == 1
     errors = capsys.readouterr().err
-    assert errors == "qsession-sim: every wait of M/M/1 is that of Lindley's recursion (S79): not equal\n"
+    assert errors == "qsession-sim: every wait of M/M/1 is that of Lindley's recursion: not equal\n"
 
 
 def test_directory_has_tables_and_figures(capsys, tmp_path):

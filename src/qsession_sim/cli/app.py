@@ -10,8 +10,8 @@ import typer
 from qsession_sim import __version__
 from qsession_sim.cli.run import run
 from qsession_sim.cli.scenario import policies, resolve, schema, validate
-from qsession_sim.cli.studies import compare, replicate, sweep
-from qsession_sim.cli.tune import tune
+from qsession_sim.cli.studies import compare, replicate, sweep, tune
+from qsession_sim.cli.terminal import say
 from qsession_sim.cli.verify import verify
 from qsession_sim.cli.workload import describe, export
 
@@ -21,7 +21,7 @@ PROGRAM: Final = "qsession-sim"
 def run_command(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status; what goes wrong is raised.
 
-    The application is not called as typer would: it would catch the interrupt and print on its own.
+    The application is not called as typer would call it: that catches interrupts and prints on its own.
     """
     command = typer.main.get_command(_application())
     try:
@@ -65,7 +65,7 @@ def _group(callback: typer.models.CommandFunctionType) -> typer.Typer:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"{PROGRAM} {__version__}")
+        say(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
 
@@ -91,5 +91,5 @@ def _workload_help(context: typer.Context) -> None:
 
 def _need_command(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        say(context.get_help())
         raise typer.Exit(2)

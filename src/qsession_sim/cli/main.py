@@ -66,8 +66,8 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
     """Exit status and lines for an error that somebody other than the program is to blame for."""
     from typer import TyperException
 
-    from qsession_sim.cli.readable import one_line
     from qsession_sim.errors import PolicyError, QSessionError, ScenarioError, StudyError, TaskError
+    from qsession_sim.report.text import one_line
 
     match error:
         case ScenarioError():
@@ -93,11 +93,13 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
 
 
 def _fail(status: int, lines: Sequence[str]) -> int:
+    from qsession_sim.cli.terminal import note
+
     with suppress(OSError):
         if sys.stdout is not None:
             sys.stdout.flush()
         for line in lines:
-            print(line, file=sys.stderr)
+            note(line)
     return status
 
 

@@ -1,106 +1,71 @@
-"""Options that the commands that simulate share, and what they mean."""
+"""The options of the commands; those of studies come from the declarations in `experiment.options`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TypeVar
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
+
+from qsession_sim.cli.terminal import FORMATS
+from qsession_sim.errors import BundleError, WorkloadFileError
+from qsession_sim.experiment.options import ReplicateOptions, options_of
 
 if TYPE_CHECKING:
     from qsession_sim.experiment.executors import Executor
 
-
-# -- Options that several commands share.
-
-Choice = TypeVar("Choice", bound=StrEnum)
+Command = TypeVar("Command", bound=Callable[..., None])
 
 
-def a_name(name: str) -> str:
+# what options read; errors are worse where typer reads
+
+
+def nonempty(name: str) -> str:
     """Take the name of a file, which is not empty; for `typer.Argument(callback=...)`."""
     if not name:
         raise typer.BadParameter("the name is empty")
     return name
 
 
-def one_of(choices: type[Choice]) -> Callable[[str], Choice]:
-    """Make what reads one of some words; for `typer.Option(parser=...)`, which has worse errors."""
+def one_of(choices: Iterable[str]) -> Callable[[str], str]:
+    """Make what reads one of some words; for `typer.Option(parser=...)`."""
 
-    def read(text: str) -> Choice:
-        try:
-            return choices(text)
-        except ValueError:
-            raise typer.BadParameter(f"{text!r} is not one of {', '.join(choices)}") from None
+    def read(text: str) -> str:
+        if text not in choices:
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(choices)}")
+        return text
 
     return read
 
 
-def _whole_number(text: str | int) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a whole number") from None
+def at_least(smallest: int | None) -> Callable[[str | int], int]:
+    """Make what reads a whole number; for `typer.Option(parser=...)`.
 
-
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        "--seed",
-        parser=_whole_number,
-        metavar="N",
-        help="Seed of all random numbers, instead of the scenario's.",
-    ),
-]
-
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="PATH=VALUE",
-        help="Set a value of the scenario, such as workload.vqe.clients=40; may be repeated.",
-    ),
-]
-
-
-SkipBadLines = Annotated[
-    bool,
-    typer.Option("--skip-bad-lines", help="Leave malformed lines of traces out, and say how many there are."),
-]
-
-
-def settings_of(given: list[str] | None) -> tuple[str, ...]:
-    """The values of `--set`, in order."""
-    return () if given is None else tuple(given)
-
-
-class StudyFormat(StrEnum):
-    """How what was found is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-def at_least(smallest: int) -> Callable[[str | int], int]:
-    """Make what reads a whole number; for `typer.Option(parser=...)`, which has worse errors."""
+    Example:
+        >>> at_least(2)("3"), at_least(None)("-3")
+        (3, -3)
+    """
+    wanted = "a whole number" if smallest is None else f"a whole number from {smallest}"
 
     def read(text: str | int) -> int:
         try:
             number = int(text)
         except ValueError:
-            number = smallest - 1
-        if number < smallest:
-            raise typer.BadParameter(f"{text!r} is not a whole number from {smallest}")
+            number = None
+        if number is None or (smallest is not None and number < smallest):
+            raise typer.BadParameter(f"{text!r} is not {wanted}")
         return number
 
     return read
 
 
-def a_level(text: str | float) -> float:
+def read_level(text: str | float) -> float:
     """Read the level of intervals; for `typer.Option(parser=...)`.
 
     Example:
-        >>> a_level("0.99")
+        >>> read_level("0.99")
         0.99
     """
     try:
@@ -112,71 +77,54 @@ def a_level(text: str | float) -> float:
     return level
 
 
-Level = Annotated[
-    float,
-    typer.Option(
-        "--level",
-        parser=a_level,
-        metavar="P",
-        help="Of the confidence intervals; 1 - P is the error of all comparisons together.  [default: 0.95]",
+# options
+
+_OF_STUDIES: Final = options_of(ReplicateOptions)
+_TYPES: Final[dict[str, Any]] = {
+    "text": str | None,
+    "texts": list[str] | None,
+    "whole number": int | None,
+    "level": float,
+    "nothing": bool,
+}
+"""Of parameters, by what an option reads."""
+
+
+def option(name: str) -> Any:
+    """An option of studies, for the annotation of a parameter."""
+    declared = _OF_STUDIES[name]
+    parts = declared.flags.split()
+    flags = [part for part in parts if part.startswith("-")]
+    parsers: dict[str, Any] = {"whole number": at_least(declared.least), "level": read_level}
+    return typer.Option(
+        *flags,
+        metavar=" ".join(parts[len(flags) :]) or None,
+        help=declared.help,
+        parser=parsers.get(declared.reads),
         show_default=False,
+    )
+
+
+def output_format(what: str) -> Any:
+    """The option that says how a result is printed, for the annotation of a parameter."""
+    return typer.Option(
+        "--format", parser=one_of(FORMATS), metavar="|".join(FORMATS), help=f"How to print {what}."
+    )
+
+
+ScenarioFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCENARIO", callback=nonempty, help="A scenario, in YAML, or a trace: .csv, .parquet or .swf."
     ),
 ]
-
-Replications = Annotated[
-    int | None,
-    typer.Option(
-        "--replications",
-        parser=at_least(1),
-        metavar="N",
-        help="Independent workloads on which each configuration is simulated.",
-    ),
-]
-
-Metrics = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--metric",
-        metavar="NAME",
-        help="A number to report, such as mean_waiting, job.p95_waiting, by_account.lab.waiting_us.p90 or "
-        "FILE.py:FUNCTION; may be repeated.",
-    ),
-]
-
-Until = Annotated[
-    str | None,
-    typer.Option(
-        "--until",
-        metavar="RULE",
-        help='Replicate until this holds, such as "half_width(mean_waiting) < 2%".',
-    ),
-]
-
-MaxReplications = Annotated[
-    int | None,
-    typer.Option("--max-replications", parser=at_least(2), metavar="N", help="Where --until gives up."),
-]
-
-WarmUp = Annotated[
-    str | None,
-    typer.Option(
-        "--warm-up",
-        metavar="TIME",
-        help="Left out at the beginning of each run: a duration, or mser5 to find it in the waiting times; "
-        "by default the scenario's.",
-    ),
-]
-
-Batches = Annotated[
-    int | None,
-    typer.Option(
-        "--batches",
-        parser=at_least(2),
-        metavar="N",
-        help="Instead of replications: intervals from N batches of one long run, for means over jobs.",
-    ),
-]
-
+Seed = Annotated[int | None, option("seed")]
+Settings = Annotated[list[str] | None, option("overrides")]
+SkipBadLines = Annotated[bool, option("skip_bad_lines")]
+Policy = Annotated[str | None, option("policy")]
+Hold = Annotated[str | None, option("hold")]
+Routing = Annotated[str | None, option("routing")]
+Metrics = Annotated[list[str] | None, option("metrics")]
 Policies = Annotated[
     list[str] | None,
     typer.Option(
@@ -184,60 +132,64 @@ Policies = Annotated[
     ),
 ]
 
-Policy = Annotated[
-    str | None,
-    typer.Option(
-        "--policy",
-        metavar="NAME",
-        help="Queue policy, instead of the scenario's: a name, or FILE.py:FUNCTION.",
-    ),
-]
+_WORKERS: Final = typer.Option(
+    "--workers", parser=at_least(1), metavar="N", help="Simulate in N processes; the results are the same."
+)
+_DASK: Final = typer.Option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Simulate on the Dask cluster whose scheduler listens there, such as tcp://10.0.0.1:8786.",
+)
+_QUIET: Final = typer.Option("--quiet", help="Print the results only: no progress bar, no notes.")
 
-Hold = Annotated[
-    str | None, typer.Option("--hold", metavar="NAME", help="Hold policy, instead of the scenario's.")
-]
 
-Routing = Annotated[
-    str | None, typer.Option("--routing", metavar="NAME", help="Routing policy, instead of the scenario's.")
-]
+def takes(declared: type) -> Callable[[Command], Command]:
+    """Complete a command that takes `**given` with the options of a study that it does not have itself.
 
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        parser=at_least(1),
-        metavar="N",
-        help="Simulate in N processes; the results are the same.",
-    ),
-]
+    `executor` becomes `workers` and `dask_address`, and how results are printed is added.
 
-DaskAddress = Annotated[
-    str | None,
-    typer.Option(
-        "--dask",
-        metavar="ADDRESS",
-        help="Simulate on the Dask cluster whose scheduler listens there, such as tcp://10.0.0.1:8786.",
-    ),
-]
+    Args:
+        declared: one of the classes of `experiment.options`.
+    """
 
-StudyDirectory = Annotated[
-    str | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="DIR",
-        help="Keep every finished run in DIR, and write the results there; the same command goes on with it.",
-    ),
-]
+    def complete(command: Command) -> Command:
+        signature = inspect.signature(command, eval_str=True)
+        own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+        names = {one.name for one in own}
+        more = [
+            parameter for name in options_of(declared) if name not in names for parameter in _parameters(name)
+        ]
+        formats = _parameter("output_format", str, output_format("the results"), "table")
+        quiet = _parameter("quiet", bool, _QUIET, default=False)
+        vars(command)["__signature__"] = signature.replace(parameters=[*own, *more, formats, quiet])
+        return command
 
-HowToPrint = Annotated[
-    StudyFormat,
-    typer.Option(
-        "--format", parser=one_of(StudyFormat), metavar="table|json", help="How to print the results."
-    ),
-]
+    return complete
 
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print the results only: no progress bar, no notes.")]
+
+def _parameters(name: str) -> Iterator[inspect.Parameter]:
+    if name == "executor":
+        yield _parameter("workers", int | None, _WORKERS)
+        yield _parameter("dask_address", str | None, _DASK)
+    elif _OF_STUDIES[name].flags:
+        declared = _OF_STUDIES[name]
+        given = declared.default if declared.reads in {"level", "nothing"} else None
+        yield _parameter(name, _TYPES[declared.reads], option(name), given)
+
+
+def _parameter(name: str, kind: Any, declared: Any, default: Any = None) -> inspect.Parameter:
+    annotation: Any = Annotated[kind, declared]
+    return inspect.Parameter(
+        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation
+    )
+
+
+# what options mean
+
+
+def settings_of(given: list[str] | None) -> tuple[str, ...]:
+    """The values of `--set`, in order."""
+    return () if given is None else tuple(given)
 
 
 def chosen_executor(workers: int | None, dask_address: str | None) -> Executor:
@@ -251,3 +203,12 @@ def chosen_executor(workers: int | None, dask_address: str | None) -> Executor:
     if dask_address is not None:
         return dask(dask_address)
     return in_process() if workers is None else processes(workers)
+
+
+@contextmanager
+def usable_place(hint: str) -> Iterator[None]:
+    """Report a place that cannot be written as a wrong option or argument: before long work, not after it."""
+    try:
+        yield
+    except (BundleError, WorkloadFileError) as error:
+        raise typer.BadParameter(str(error), param_hint=hint) from None

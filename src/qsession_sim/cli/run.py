@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qsession_sim.cli.options import Hold, Policy, Routing, Seed, Settings, SkipBadLines, one_of, settings_of
-from qsession_sim.cli.scenario import ScenarioFile
+from qsession_sim.cli.options import (
+    Hold,
+    Policy,
+    Routing,
+    ScenarioFile,
+    Seed,
+    Settings,
+    SkipBadLines,
+    output_format,
+    settings_of,
+    usable_place,
+)
+from qsession_sim.cli.terminal import Shown, note, note_warnings, run_progress, show
 from qsession_sim.interrupts import interrupts_afterwards
+from qsession_sim.report.text import one_line, readable_duration
 
 if TYPE_CHECKING:
-    from qsession_sim.cli.progress import ShownProgress
     from qsession_sim.results.run import Run
-    from qsession_sim.scenario.load import Scenario
-
-
-class OutputFormat(StrEnum):
-    """How the summary is printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def run(
@@ -37,12 +39,7 @@ def run(
     policy: Policy = None,
     hold: Hold = None,
     routing: Routing = None,
-    output_format: Annotated[
-        OutputFormat,
-        typer.Option(
-            "--format", parser=one_of(OutputFormat), metavar="table|json", help="How to print the summary."
-        ),
-    ] = OutputFormat.TABLE,
+    form: Annotated[str, output_format("the summary")] = "table",
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Print the summary only: no progress bar, no notes.")
     ] = False,
@@ -52,9 +49,11 @@ def run(
     It says who waited how long, how the QPU spent its time and what each session cost.
     """
     if output is not None:
-        _check_place(output)
-    from qsession_sim.cli.progress import progress_bar
-    from qsession_sim.cli.readable import one_line
+        from qsession_sim.results.bundle import check_target
+
+        with usable_place("-o"):
+            check_target(output)
+    from qsession_sim.experiment.simulate import simulate
     from qsession_sim.policies.registry import queue_policy_names
     from qsession_sim.scenario.load import load_scenario
 
@@ -66,71 +65,41 @@ def run(
         skip_bad_lines=skip_bad_lines,
     )
     if not quiet:
-        from qsession_sim.cli.terminal import print_warnings
-
-        print_warnings(loaded)
+        note_warnings(loaded)
     saved = False
     try:
-        with nullcontext() if quiet else progress_bar(loaded.resolved.horizon) as progress:
-            finished = _simulate(loaded, (policy, hold, routing), progress)
+        with nullcontext() if quiet else run_progress(loaded.resolved.horizon) as progress:
+            finished = simulate(loaded, policy=policy, hold=hold, routing=routing, progress=progress)
             if output is not None:
                 if progress is not None:
                     progress.announce("writing the tables")
                 with interrupts_afterwards():
                     finished.save(output)
                     saved = True
-        _print(finished, output_format)
+        _show(finished, form)
         if not quiet:
-            _print_notes(finished, output)
+            _note(finished, output)
     except BaseException as error:
         if saved:
-            error.add_note(one_line(f"after saving in {output}"))  # `main` tells the notes of an interrupt
+            error.add_note(one_line(f"after saving in {output}"))  # `main` reports the notes of an interrupt
         raise
 
 
-def _print(finished: Run, output_format: OutputFormat) -> None:
-    if output_format is OutputFormat.JSON:
-        from qsession_sim.cli.terminal import print_json
-        from qsession_sim.results.bundle import json_text
+def _show(finished: Run, form: str) -> None:
+    from qsession_sim.report.run_rows import run_document
 
-        print_json(json_text(finished.summary()))
-    else:
-        from qsession_sim.cli.summary import print_summary
-        from qsession_sim.cli.terminal import output as standard_output
-
-        print_summary(standard_output(), finished)
+    resolved = finished.scenario.resolved
+    show(Shown(lambda: run_document(finished.record, finished.summary(), resolved), finished.summary), form)
 
 
-def _print_notes(finished: Run, output: str | None) -> None:
-    from qsession_sim.cli.readable import left_out, one_line, readable_duration
+def _note(finished: Run, output: str | None) -> None:
+    from qsession_sim.report.run_rows import left_out
 
     summary = finished.summary()
     if summary["warm_up_us"] > summary["end_us"]:
         warm_up, end = (readable_duration(summary[name]) for name in ("warm_up_us", "end_us"))
-        typer.echo(f"nothing was counted: the warm-up of {warm_up} is longer than the run of {end}", err=True)
-    for note in left_out(finished.record.workload):
-        typer.echo(one_line(note), err=True)
+        note(f"nothing was counted: the warm-up of {warm_up} is longer than the run of {end}")
+    for sentence in left_out(finished.record.workload):
+        note(sentence)
     if output is not None:
-        typer.echo(one_line(f"saved in {output}"), err=True)
-
-
-def _simulate(
-    scenario: Scenario,
-    policies: tuple[str | None, str | None, str | None],
-    progress: ShownProgress | None,
-) -> Run:
-    from qsession_sim.experiment.simulate import simulate
-
-    queue, hold, routing = policies
-    return simulate(scenario, policy=queue, hold=hold, routing=routing, progress=progress)
-
-
-def _check_place(output: str) -> None:
-    """Tell before a long run, not after it, that it could not be saved."""
-    from qsession_sim.errors import BundleError
-    from qsession_sim.results.bundle import check_target
-
-    try:
-        check_target(output)
-    except BundleError as error:
-        raise typer.BadParameter(str(error), param_hint="-o") from None
+        note(f"saved in {output}")

@@ -1,32 +1,23 @@
-"""`qsession-sim scenario validate | resolve | schema`."""
+"""`qsession-sim scenario validate | resolve | schema`, and `policies`: what can be written and chosen."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from qsession_sim.cli.options import ScenarioFile, Seed, Settings, settings_of
+from qsession_sim.cli.terminal import note_warnings, say, show_document, show_json
+from qsession_sim.report.rows import Listing, Section
+from qsession_sim.report.text import one_line
 
-from qsession_sim.cli.options import Seed, Settings, a_name, settings_of
-
-ScenarioFile = Annotated[
-    str,
-    typer.Argument(
-        metavar="SCENARIO", callback=a_name, help="A scenario, in YAML, or a trace: .csv, .parquet or .swf."
-    ),
-]
+if TYPE_CHECKING:
+    from qsession_sim.scenario.load import Scenario
 
 
 def validate(scenario: ScenarioFile, seed: Seed = None, settings: Settings = None) -> None:
     """Check a scenario; one line for every problem."""
-    from qsession_sim.cli.readable import one_line
-    from qsession_sim.cli.terminal import print_warnings
-    from qsession_sim.policies.registry import QUEUE_POLICY_NAMES
-    from qsession_sim.scenario.load import load_scenario
-
-    loaded = load_scenario(scenario, settings_of(settings), seed, queue_policies=QUEUE_POLICY_NAMES)
-    print_warnings(loaded)
-    typer.echo(f"{one_line(scenario)}: ok")
+    note_warnings(_loaded(scenario, seed, settings))
+    say(f"{one_line(scenario)}: ok")
 
 
 def resolve(scenario: ScenarioFile, seed: Seed = None, settings: Settings = None) -> None:
@@ -34,56 +25,41 @@ def resolve(scenario: ScenarioFile, seed: Seed = None, settings: Settings = None
 
     This form is a scenario, too, and can be run.
     """
-    from qsession_sim.cli.terminal import print_json
+    show_json(_loaded(scenario, seed, settings).to_json())
+
+
+def _loaded(scenario: str, seed: int | None, settings: list[str] | None) -> Scenario:
     from qsession_sim.policies.registry import QUEUE_POLICY_NAMES
     from qsession_sim.scenario.load import load_scenario
 
-    loaded = load_scenario(scenario, settings_of(settings), seed, queue_policies=QUEUE_POLICY_NAMES)
-    print_json(loaded.to_json())
+    return load_scenario(scenario, settings_of(settings), seed, queue_policies=QUEUE_POLICY_NAMES)
 
 
 def schema() -> None:
     """Print the JSON Schema of scenarios, for editors."""
-    from qsession_sim.cli.terminal import print_json
     from qsession_sim.scenario.translation import json_schema
 
-    print_json(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
-
-
-# -- `qsession-sim policies`: what there is to choose from.
+    show_json(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
 
 
 def policies() -> None:
     """List the policies, with one line each."""
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
-
-    from qsession_sim.cli.terminal import output
     from qsession_sim.policies.registry import QUEUE_POLICIES, user_policies
     from qsession_sim.scenario.policies import HOLD_POLICIES, ROUTING_POLICIES
 
-    console = output()
-    kinds = {
+    listed = {
         "Queue policies: which job of the normal queue goes first": [
-            *((policy.name, policy.summary) for policy in QUEUE_POLICIES.values()),
-            *((policy.name, policy.summary) for policy in user_policies()),
+            *((one.name, one.summary) for one in QUEUE_POLICIES.values()),
+            *((one.name, one.summary) for one in user_policies()),
         ],
         "Hold policies: what the QPU does while a session holds it with nothing to run": [
-            (policy.name, policy.summary) for policy in HOLD_POLICIES.values()
+            (one.name, one.summary) for one in HOLD_POLICIES.values()
         ],
         "Routing policies: which QPU a job or session gets that names none": [
-            (policy.name, policy.summary) for policy in ROUTING_POLICIES.values()
+            (one.name, one.summary) for one in ROUTING_POLICIES.values()
         ],
     }
-    width = max(len(name) for listed in kinds.values() for name, _ in listed)
-    for index, (title, listed) in enumerate(kinds.items()):
-        if index:
-            console.print()
-        console.print(Text(title, style="bold"))
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(width=width, no_wrap=True)
-        table.add_column()
-        for name, summary in listed:
-            table.add_row(Text(name), Text(summary))
-        console.print(Padding(table, (0, 0, 0, 2), expand=False))
+    width = max(len(name) for rows in listed.values() for name, _ in rows) + 2
+    show_document(
+        [Section("policies", title, body=Listing(tuple(rows), width)) for title, rows in listed.items()]
+    )

@@ -1,191 +1,47 @@
-"""`qsession-sim sweep`: what a setting does."""
+"""`qsession-sim replicate | compare | sweep | tune`: many runs, and what they show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from qsession_sim.cli.options import (
-    Batches,
-    DaskAddress,
     Hold,
-    HowToPrint,
-    Level,
-    MaxReplications,
     Metrics,
     Policies,
     Policy,
-    Quiet,
-    Replications,
     Routing,
-    Seed,
-    Settings,
-    SkipBadLines,
-    StudyDirectory,
-    StudyFormat,
-    Until,
-    WarmUp,
-    Workers,
+    ScenarioFile,
     at_least,
     chosen_executor,
-    settings_of,
+    takes,
 )
-from qsession_sim.cli.scenario import ScenarioFile
+from qsession_sim.cli.terminal import Shown, StudyBar, note, show, study_progress
+from qsession_sim.experiment.options import CompareOptions, ReplicateOptions, SweepOptions, TuneOptions
+from qsession_sim.interrupts import interrupts_afterwards
+from qsession_sim.report.rows import counted
+from qsession_sim.report.text import one_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from qsession_sim.cli.progress import ShownStudy
-    from qsession_sim.experiment.study import Study
     from qsession_sim.experiment.tasks import Configuration
     from qsession_sim.experiment.variations import Sampling
 
 
-# -- What the commands for many runs have in common: carrying out, printing, and what they say of interrupts.
-
-
-class Finding(Protocol):
-    """What many runs have shown."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it, as JSON values."""
-
-
-Found = TypeVar("Found", bound=Finding)
-
-
-def run_study(
-    carry_out: Callable[[ShownStudy], Study],
-    directory: str | None,
-    output_format: StudyFormat,
-    quiet: bool,
-) -> None:
-    """Carry out a study, and print what it found.
-
-    Args:
-        carry_out: from what is to be told of progress to the study.
-        directory: where it is kept.
-        output_format: how it is printed.
-        quiet: whether nothing but the results is printed.
-    """
-    from qsession_sim.cli.progress import study_progress
-    from qsession_sim.cli.study_tables import print_study
-
-    with study_progress(quiet) as progress, told(directory, progress.how_far):
-        study = carry_out(progress)
-    print_found(study, output_format, print_study)
-    if quiet:
-        return
-    from qsession_sim.cli.readable import one_line
-
-    if study.rule is not None and not study.reached:
-        after = f"the rule does not hold after {study.replications} replications"
-        typer.echo(one_line(f"{after}: {study.rule.text}; raise --max-replications"), err=True)
-    if directory is not None:
-        typer.echo(one_line(f"saved in {directory}"), err=True)
-
-
-def print_found(
-    found: Found, output_format: StudyFormat, print_table: Callable[[Console, Found], None]
-) -> None:
-    """Print what was found on standard output, as JSON or in tables."""
-    if output_format is StudyFormat.JSON:
-        from qsession_sim.cli.terminal import print_json
-        from qsession_sim.results.bundle import json_text
-
-        print_json(json_text(found.to_dict()))
-        return
-    from qsession_sim.cli.terminal import output
-
-    print_table(output(), found)
-
-
-@contextmanager
-def told(directory: str | None, progress: Callable[[], tuple[int, int | None]]) -> Iterator[None]:
-    """Say of what is interrupted how much is kept, and how it goes on; `main` tells the notes of interrupts.
-
-    Args:
-        directory: of the study, if there is one.
-        progress: how many runs are done, and of how many.
-    """
-    from qsession_sim.cli.readable import counted, one_line
-
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        done, total = progress()
-        runs = counted(done, "run") if total is None else f"{done:,} of {counted(total, 'run')}"
-        if directory is None:
-            error.add_note(f"after {runs}; with -o DIR they would be kept")
-        else:
-            error.add_note(one_line(f"after {runs}, kept in {directory}; the same command goes on"))
-        raise
-
-
-# -- `qsession-sim replicate`: how large it is, and how sure that is.
-
-
-def replicate(
-    scenario: ScenarioFile,
-    replications: Replications = None,
-    until: Until = None,
-    max_replications: MaxReplications = None,
-    metrics: Metrics = None,
-    policy: Policy = None,
-    hold: Hold = None,
-    routing: Routing = None,
-    seed: Seed = None,
-    settings: Settings = None,
-    skip_bad_lines: SkipBadLines = False,
-    warm_up: WarmUp = None,
-    batches: Batches = None,
-    level: Level = 0.95,
-    workers: Workers = None,
-    dask_address: DaskAddress = None,
-    output: StudyDirectory = None,
-    output_format: HowToPrint = StudyFormat.TABLE,
-    quiet: Quiet = False,
-) -> None:
+@takes(ReplicateOptions)
+def replicate(scenario: ScenarioFile, **given: Any) -> None:
     """Simulate a scenario on many workloads, and say how large its metrics are and how sure that is."""
-    executor = chosen_executor(workers, dask_address)
-
-    def carry_out(progress: ShownStudy) -> Study:
-        from qsession_sim.experiment.study import replicate as study
-
-        return study(
-            scenario,
-            policy=policy,
-            hold=hold,
-            routing=routing,
-            metrics=metrics,
-            replications=replications,
-            until=until,
-            max_replications=max_replications,
-            warm_up=warm_up,
-            batches=batches or 0,
-            level=level,
-            seed=seed,
-            overrides=settings_of(settings),
-            skip_bad_lines=skip_bad_lines,
-            executor=executor,
-            directory=output,
-            progress=progress,
-        )
-
-    run_study(carry_out, output, output_format, quiet)
+    _study("replicate", (scenario,), given)
 
 
-# -- `qsession-sim compare`: is B better than A, by how much, and how sure is that.
-
-
+@takes(CompareOptions)
 def compare(
     scenario: ScenarioFile,
     policies: Policies = None,
-    holds: Annotated[
+    hold: Annotated[
         list[str] | None,
         typer.Option(
             "--hold",
@@ -199,53 +55,14 @@ def compare(
             "--baseline", metavar="NAME", help="With which the others are compared; by default the first."
         ),
     ] = None,
-    replications: Replications = None,
-    until: Until = None,
-    max_replications: MaxReplications = None,
-    metrics: Metrics = None,
-    routing: Routing = None,
-    seed: Seed = None,
-    settings: Settings = None,
-    skip_bad_lines: SkipBadLines = False,
-    warm_up: WarmUp = None,
-    batches: Batches = None,
-    level: Level = 0.95,
-    workers: Workers = None,
-    dask_address: DaskAddress = None,
-    output: StudyDirectory = None,
-    output_format: HowToPrint = StudyFormat.TABLE,
-    quiet: Quiet = False,
+    **given: Any,
 ) -> None:
     """Compare policies on the same workloads, with confidence intervals.
 
     The differences to the baseline are paired: both policies see the same jobs.
     """
-    compared = policies_of(policies or [], holds or [], routing)
-    executor = chosen_executor(workers, dask_address)
-
-    def carry_out(progress: ShownStudy) -> Study:
-        from qsession_sim.experiment.study import compare as study
-
-        return study(
-            scenario,
-            compared,
-            baseline=baseline,
-            metrics=metrics,
-            replications=replications,
-            until=until,
-            max_replications=max_replications,
-            warm_up=warm_up,
-            batches=batches or 0,
-            level=level,
-            seed=seed,
-            overrides=settings_of(settings),
-            skip_bad_lines=skip_bad_lines,
-            executor=executor,
-            directory=output,
-            progress=progress,
-        )
-
-    run_study(carry_out, output, output_format, quiet)
+    compared = policies_of(policies or [], hold or [], given.pop("routing"))
+    _study("compare", (scenario, compared), {**given, "baseline": baseline})
 
 
 def policies_of(policies: Sequence[str], holds: Sequence[str], routing: str | None) -> list[Configuration]:
@@ -283,6 +100,7 @@ def read_sample(text: str) -> Sample:
     return Sample(_SAMPLINGS[name], at_least(1)(points))
 
 
+@takes(SweepOptions)
 def sweep(
     scenario: ScenarioFile,
     vary: Annotated[
@@ -315,52 +133,124 @@ def sweep(
             "default none.",
         ),
     ] = None,
-    replications: Replications = None,
-    until: Until = None,
-    max_replications: MaxReplications = None,
-    metrics: Metrics = None,
-    seed: Seed = None,
-    settings: Settings = None,
-    skip_bad_lines: SkipBadLines = False,
-    warm_up: WarmUp = None,
-    level: Level = 0.95,
-    workers: Workers = None,
-    dask_address: DaskAddress = None,
-    output: StudyDirectory = None,
-    output_format: HowToPrint = StudyFormat.TABLE,
-    quiet: Quiet = False,
+    **given: Any,
 ) -> None:
     """Vary settings of a scenario: all combinations of values, or a sample of points.
 
     All configurations are simulated on the same workloads.
     """
-    chosen = sample or Sample()
-    executor = chosen_executor(workers, dask_address)
+    points = vars(sample or Sample())
+    chosen = {"policies": policies, "hold": hold, "routing": routing, "baseline": baseline}
+    _study("sweep", (scenario, vary), {**given, **points, **chosen})
 
-    def carry_out(progress: ShownStudy) -> Study:
-        from qsession_sim.experiment.study import sweep as study
 
-        return study(
-            scenario,
-            vary,
-            sampling=chosen.sampling,
-            points=chosen.points,
-            policies=policies,
-            baseline=baseline,
-            hold=hold,
-            routing=routing,
-            metrics=metrics,
-            replications=replications,
-            until=until,
-            max_replications=max_replications,
-            warm_up=warm_up,
-            level=level,
-            seed=seed,
-            overrides=settings_of(settings),
-            skip_bad_lines=skip_bad_lines,
-            executor=executor,
-            directory=output,
-            progress=progress,
-        )
+@takes(TuneOptions)
+def tune(
+    scenario: ScenarioFile,
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            "--vary",
+            metavar="PATH=LOW..HIGH",
+            help="A setting and its range, such as workload.vqe.interactive_timeout=1s..300s; at most two.",
+        ),
+    ],
+    minimise: Annotated[
+        str | None, typer.Option("--minimise", metavar="METRIC", help="What shall be as small as possible.")
+    ] = None,
+    maximise: Annotated[
+        str | None, typer.Option("--maximise", metavar="METRIC", help="What shall be as large as possible.")
+    ] = None,
+    subject_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--subject-to",
+            metavar="CONSTRAINT",
+            help='What must hold, such as "p95_makespan <= 1.05 x baseline", the baseline being the scenario '
+            "as it stands; may be repeated.",
+        ),
+    ] = None,
+    metrics: Metrics = None,
+    replications: Annotated[
+        int,
+        typer.Option(
+            "--replications",
+            parser=at_least(2),
+            metavar="N",
+            help="Workloads on which each candidate is simulated.",
+        ),
+    ] = 10,
+    evaluations: Annotated[
+        int | None,
+        typer.Option("--evaluations", parser=at_least(1), metavar="N", help="Try at most N candidates."),
+    ] = None,
+    policy: Policy = None,
+    **given: Any,
+) -> None:
+    """Find the best value of one or two settings.
 
-    run_study(carry_out, output, output_format, quiet)
+    All candidates are simulated on the same workloads. The best one is then compared with the scenario as it
+    stands on new workloads.
+    """
+    question = {"minimise": minimise, "maximise": maximise, "subject_to": subject_to, "metrics": metrics}
+    chosen = {"replications": replications, "evaluations": evaluations, "policy": policy}
+    directory = given["directory"]
+    with _progress(given) as progress:
+        tuning = _carried_out("tune", (scenario, vary), {**given, **question, **chosen}, progress)
+        if directory is not None:
+            with interrupts_afterwards():
+                tuning.save(directory)
+    from qsession_sim.report.study_rows import tuning_document
+
+    show(Shown(lambda: tuning_document(tuning), tuning.to_dict), given["output_format"])
+    if directory is not None and not given["quiet"]:
+        note(f"saved in {directory}")
+    if tuning.best is None:
+        note(f"qsession-sim: {tuning.why_nothing}")
+        raise typer.Exit(1)
+
+
+# carrying out, and what is said of it
+
+
+def _study(kind: str, arguments: tuple[Any, ...], given: dict[str, Any]) -> None:
+    """Carry out a study, and show it."""
+    with _progress(given) as progress:
+        study = _carried_out(kind, arguments, given, progress)
+    from qsession_sim.report.study_rows import study_document
+
+    show(Shown(lambda: study_document(study), study.to_dict), given["output_format"])
+    if given["quiet"]:
+        return
+    if study.rule is not None and not study.reached:
+        after = f"the rule does not hold after {study.replications} replications"
+        note(f"{after}: {study.rule.text}; raise --max-replications")
+    if given["directory"] is not None:
+        note(f"saved in {given['directory']}")
+
+
+def _carried_out(kind: str, arguments: tuple[Any, ...], given: dict[str, Any], progress: StudyBar) -> Any:
+    """What the function of the library returns that has the name of the command, and its options."""
+    import qsession_sim
+
+    of_commands = {"workers", "dask_address", "output_format", "quiet"}
+    options = {name: value for name, value in given.items() if value is not None and name not in of_commands}
+    executor = chosen_executor(given["workers"], given["dask_address"])
+    return getattr(qsession_sim, kind)(*arguments, **options, executor=executor, progress=progress)
+
+
+@contextmanager
+def _progress(given: dict[str, Any]) -> Iterator[StudyBar]:
+    """Show how far a study is; of an interrupt, `main` reports how much is kept, and how it goes on."""
+    directory = given["directory"]
+    with study_progress(quiet=given["quiet"]) as progress:
+        try:
+            yield progress
+        except KeyboardInterrupt as error:
+            done, total = progress.done, progress.total
+            runs = counted(done, "run") if total is None else f"{done:,} of {counted(total, 'run')}"
+            if directory is None:
+                error.add_note(f"after {runs}; with -o DIR they would be kept")
+            else:
+                error.add_note(one_line(f"after {runs}, kept in {directory}; the same command goes on"))
+            raise

@@ -1,34 +1,122 @@
-"""What a command tells beside its result, on standard error."""
+"""The one door to the terminal: everything that commands print, and the bars that show how far they are.
+
+Results go to standard output, all else to standard error. Lines are as wide as the terminal, or as COLUMNS
+says; colours and bars are for terminals only.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
-import typer
-from rich.cells import cell_len, set_cell_size
-from rich.console import Console
-from rich.text import Text
+from qsession_sim.cli.interrupts import raise_lost_interrupt
+from qsession_sim.report.rows import Document, Emphasis
+from qsession_sim.report.text import Line, Page, lines_of, one_line, readable_duration
 
-from qsession_sim.cli.readable import one_line, shortened
-from qsession_sim.scenario.load import Scenario
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bar
 
-# -- Where output goes: a terminal in its own width, or a pipe without colours.
+    from qsession_sim.experiment.store import StudyProgress
+    from qsession_sim.scenario.load import Scenario
+    from qsession_sim.service.simpy_driver import Progress
 
 PIPE_WIDTH: Final = 100
 """Characters in a line where there is no terminal and COLUMNS does not say."""
 
 _NARROWEST: Final = 24
+_STYLES: Final = {Emphasis.NONE: "", Emphasis.STRONG: "bold", Emphasis.WARNING: "yellow"}
 
 
-class _Output(Console):
-    """A console that leaves a closed pipe to the caller; the base class would exit on its own."""
+# results
 
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+
+@dataclass(frozen=True)
+class Shown:
+    """A result, for any format.
+
+    Attributes:
+        document: what people read.
+        values: all of it, as JSON values.
+        wide: lines are plain, and as long as they are.
+    """
+
+    document: Callable[[], Document]
+    values: Callable[[], Mapping[str, Any]]
+    wide: bool = False
+
+
+def show(shown: Shown, output_format: str) -> None:
+    """Print a result in one of the `FORMATS`."""
+    FORMATS[output_format](shown)
+
+
+def _show_tables(shown: Shown) -> None:
+    show_document(shown.document(), wide=shown.wide)
+
+
+def _show_json(shown: Shown) -> None:
+    from qsession_sim.results.bundle import json_text
+
+    show_json(json_text(shown.values()))
+
+
+FORMATS: Final[Mapping[str, Callable[[Shown], None]]] = {"table": _show_tables, "json": _show_json}
+"""What `--format` takes."""
+
+
+def show_document(document: Document, *, wide: bool = False) -> None:
+    """Print rows as text."""
+    if wide:
+        for line in lines_of(document, Page()):
+            say(line.text)
+        return
+    console = output()
+    for line in lines_of(document, Page(console.width, console.encoding.lower().startswith("utf"))):
+        print_line(console, line)
+
+
+def print_line(console: Console, line: Line) -> None:
+    """Print a line that is no wider than the console; if it is, the rest is cut off."""
+    from rich.text import Text
+
+    console.print(Text(line.text, style=_STYLES[line.emphasis], no_wrap=True, overflow="crop"))
+
+
+def show_json(text: str) -> None:
+    """Print a JSON document as UTF-8, whatever the locale; what UTF-8 cannot hold is escaped as JSON does."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(encoding="utf-8", errors="backslashreplace")
+    sys.stdout.write(text)
+
+
+def say(text: str) -> None:
+    """Print a line on standard output, as it is."""
+    print(text)
+
+
+# what is said besides
+
+
+def note(text: str) -> None:
+    """Print a line on standard error, if there is one."""
+    if sys.stderr is not None:
+        print(one_line(text), file=sys.stderr)
+
+
+def note_warnings(scenario: Scenario) -> None:
+    """Print what the service would warn of (S23)."""
+    for warning in scenario.warnings:
+        note(f"warning: {warning}")
+
+
+# consoles
 
 
 def output() -> Console:
@@ -41,20 +129,16 @@ def errors() -> Console:
     return _console(sys.stderr)
 
 
-def uses_unicode(console: Console) -> bool:
-    """Whether more than ASCII can be shown."""
-    return console.encoding.lower().startswith("utf")
-
-
-def print_line(console: Console, text: str, style: str = "") -> None:
-    """Print a line, wrapped between words where it is too long, without spaces at the end."""
-    for line in Text(text, style=style).wrap(console, console.width):
-        line.rstrip()
-        console.print(line)
-
-
 def _console(file: TextIO) -> Console:
-    return _Output(file=file, width=_width(file), highlight=False, markup=False, emoji=False)
+    from rich.console import Console
+
+    class Output(Console):
+        """A console that leaves a closed pipe to the caller; the base class would exit on its own."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Output(file=file, width=_width(file), highlight=False, markup=False, emoji=False)
 
 
 def _width(file: TextIO) -> int:
@@ -68,94 +152,173 @@ def _width(file: TextIO) -> int:
     return max(width or PIPE_WIDTH, _NARROWEST)
 
 
-# -- Tables that fit any width: columns that find no room continue below.
+# progress
 
-_GAP: Final = 2
-_LONGEST_LABEL: Final = 34
-_SHORTEST_LABEL: Final = 8
+PATIENCE_SECONDS: Final = 1.0
+"""What takes less time shows no bar."""
 
-
-@dataclass(frozen=True)
-class Column:
-    """A heading, and a text for each row."""
-
-    heading: str
-    cells: tuple[str, ...]
-    to_the_right: bool = True
-
-    @property
-    def width(self) -> int:
-        """Terminal cells of the longest text."""
-        return max(cell_len(text) for text in (self.heading, *self.cells))
+_EVENTS_OF_A_JOB: Final = 2
+"""Most jobs are submitted and leave the QPU; what sessions add is little compared with that."""
 
 
-def longest_label(width: int) -> int:
-    """Characters that the name of a row may have in a table of this width.
+@contextmanager
+def _bar() -> Iterator[Bar | None]:
+    """A bar on standard error, which disappears at the end; None if that is not a terminal."""
+    console = errors()
+    if not console.is_terminal:
+        yield None
+        return
+
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    bar = Bar(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), console=console, transient=True)
+    try:
+        yield bar
+    finally:
+        bar.stop()
+
+
+class RunProgress:
+    """What `simulate(progress=...)` calls: shows how far a run is, and how long it still takes."""
+
+    def __init__(self, bar: Bar, horizon_us: int | None, patience_seconds: float) -> None:
+        self._bar = bar
+        self._task = bar.add_task("simulating", total=1.0)
+        self._horizon_us = horizon_us
+        self._patience_seconds = patience_seconds
+        self._created_seconds = time.monotonic()
+        self._first: tuple[float, float] | None = None  # seconds and share of the first report
+
+    def __call__(self, progress: Progress) -> None:
+        """Show a report of a simulation."""
+        now_seconds, share = time.monotonic(), share_done(progress, self._horizon_us)
+        if self._first is None:
+            self._first = now_seconds, share
+        left_seconds = seconds_left(*self._first, now_seconds, share)
+        text = f"simulated {readable_duration(progress.now_us)}"
+        if left_seconds is not None:
+            text += f", about {_readable_seconds(left_seconds)} left"
+        self._show(text, share)
+
+    def announce(self, text: str) -> None:
+        """Show what is done after the simulation."""
+        self._show(text, 1.0)
+
+    def _show(self, text: str, share: float) -> None:
+        if time.monotonic() - self._created_seconds >= self._patience_seconds:
+            self._bar.update(self._task, completed=share, description=text)
+            self._bar.start()
+
+
+def share_done(progress: Progress, horizon_us: int | None) -> float:
+    """An estimate of the part of a run that is done, from 0 to 1: by jobs, and by time if there is a horizon.
 
     Example:
-        >>> longest_label(80), longest_label(200)
-        (26, 34)
+        >>> from qsession_sim.service.simpy_driver import Progress
+        >>> share_done(Progress(now_us=50, events=2, jobs=10), None)
+        0.1
+        >>> share_done(Progress(now_us=50, events=2, jobs=10), 200)
+        0.25
     """
-    return max(min(_LONGEST_LABEL, width // 3), _SHORTEST_LABEL)
+    events = _EVENTS_OF_A_JOB * progress.jobs
+    by_jobs = min(progress.events / events, 1.0) if events else 0.0
+    by_time = progress.now_us / horizon_us if horizon_us else 0.0
+    return max(by_jobs, by_time)
 
 
-def print_columns(console: Console, labels: Column, columns: Sequence[Column]) -> None:
-    """Print a table. Where the columns do not fit, it continues below, and the labels of the rows again.
+def seconds_left(first_seconds: float, first_share: float, now_seconds: float, share: float) -> float | None:
+    """How long the rest takes at the speed since the first report; None if nothing is known of it.
+
+    Example:
+        >>> seconds_left(10.0, 0.1, 14.0, 0.3)
+        14.0
+    """
+    if share <= first_share or share >= 1.0:
+        return None
+    return (now_seconds - first_seconds) * (1.0 - share) / (share - first_share)
+
+
+@contextmanager
+def run_progress(
+    horizon_us: int | None, patience_seconds: float = PATIENCE_SECONDS
+) -> Iterator[RunProgress | None]:
+    """What to give to `simulate` as `progress`; None if standard error is not a terminal.
 
     Args:
-        console: where to.
-        labels: the first column, which names the rows; long ones are cut.
-        columns: the others; each has as many cells as `labels`.
+        horizon_us: where the run stops; None: when there is nothing left to do.
+        patience_seconds: the bar appears after that time.
     """
-    longest = longest_label(console.width)
-    ellipsis = "…" if uses_unicode(console) else "..."
-    cells = tuple(shortened(text, longest, ellipsis) for text in labels.cells)
-    labels = Column(labels.heading, cells, to_the_right=False)
-    for index, part in enumerate(_parts(console.width - labels.width, columns)):
-        if index:
-            console.print()
-        _print_part(console, (labels, *part))
+    with _bar() as bar:
+        yield None if bar is None else RunProgress(bar, horizon_us, patience_seconds)
 
 
-def _parts(width: int, columns: Sequence[Column]) -> Iterator[list[Column]]:
-    part: list[Column] = []
-    used = 0
-    for column in columns:
-        needed = column.width + _GAP
-        if part and used + needed > width:
-            yield part
-            part, used = [], 0
-        part.append(column)
-        used += needed
-    if part:
-        yield part
+class StudyBar:
+    """What a study calls after each run: remembers how far it is, and shows it if there is a bar."""
+
+    def __init__(self, bar: Bar | None, now_seconds: Callable[[], float] = time.monotonic) -> None:
+        self.done = 0
+        self.total: int | None = None
+        self._bar = bar
+        self._now_seconds = now_seconds
+        self._created_seconds = now_seconds()
+        self._task = None if bar is None else bar.add_task("simulating", total=None)
+
+    def __call__(self, progress: StudyProgress) -> None:
+        """Show how far the study is; at the latest here Ctrl-C takes effect."""
+        self.done, self.total = progress.done, progress.total
+        raise_lost_interrupt()
+        if self._bar is None or self._task is None:
+            return
+        passed_seconds = self._now_seconds() - self._created_seconds
+        if passed_seconds < PATIENCE_SECONDS:
+            return
+        text = study_progress_text(progress, passed_seconds)
+        self._bar.update(self._task, completed=progress.done, total=progress.total, description=text)
+        self._bar.start()
 
 
-def _print_part(console: Console, columns: Sequence[Column]) -> None:
-    rows = zip(*((column.heading, *column.cells) for column in columns), strict=True)
-    for index, row in enumerate(rows):
-        line = (" " * _GAP).join(_padded(text, column) for text, column in zip(row, columns, strict=True))
-        console.print(Text(line.rstrip(), style="" if index else "bold", no_wrap=True, overflow="crop"))
+def study_progress_text(progress: StudyProgress, passed_seconds: float) -> str:
+    """What the bar says: runs done, and how long the rest takes at the speed so far.
+
+    Runs that were done before the study was continued took no time now, and do not count for the speed.
+
+    Example:
+        >>> from qsession_sim.experiment.store import StudyProgress
+        >>> study_progress_text(StudyProgress(done=60, kept=20, total=100), 80.0)
+        '60 of 100 runs, about 1m 20s left'
+        >>> study_progress_text(StudyProgress(done=60, kept=60, total=None), 80.0)
+        '60 runs'
+    """
+    if progress.total is None:
+        return f"{progress.done:,} runs"
+    text = f"{progress.done:,} of {progress.total:,} runs"
+    new, left = progress.done - progress.kept, progress.total - progress.done
+    if new == 0 or left <= 0:
+        return text
+    return f"{text}, about {_readable_seconds(passed_seconds / new * left)} left"
 
 
-def _padded(text: str, column: Column) -> str:
-    if column.to_the_right:
-        return " " * (column.width - cell_len(text)) + text
-    return set_cell_size(text, column.width)
+@contextmanager
+def study_progress(*, quiet: bool) -> Iterator[StudyBar]:
+    """What to give to a study as `progress`; it shows nothing if `quiet`, or without a terminal."""
+    if quiet:
+        yield StudyBar(None)
+        return
+    with _bar() as bar:
+        yield StudyBar(bar)
 
 
-# -- Printing of JSON documents.
+@contextmanager
+def status(doing: str) -> Iterator[Callable[[str], None] | None]:
+    """What is done now, on standard error; None if that is not a terminal."""
+    console = errors()
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status(doing) as shown:
+        yield lambda name: shown.update(f"{doing} {name}")
 
 
-def print_json(text: str) -> None:
-    """Print a JSON document as UTF-8, whatever the locale; what UTF-8 cannot hold is escaped as JSON does."""
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.stdout.write(text)
-
-
-def print_warnings(scenario: Scenario) -> None:
-    """Print what the service would warn of (S23)."""
-    for warning in scenario.warnings:
-        typer.echo(one_line(f"warning: {warning}"), err=True)
+def _readable_seconds(seconds: float) -> str:
+    return readable_duration(1_000_000 * max(round(seconds), 1))

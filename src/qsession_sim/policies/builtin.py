@@ -448,7 +448,7 @@ BUILT_IN: Final = MappingProxyType(
             ),
             BuiltIn(
                 "fair_share",
-                "The account that used least of its allocation in the last `window` first (S63).",
+                "The account that used least of its allocation in the last `window` first.",
                 _fair_share,
             ),
             BuiltIn("round_robin", "The account whose last turn is longest ago first.", _round_robin),

@@ -10,36 +10,59 @@ from typing import Any, Final
 
 from qsession_sim.errors import BundleError
 from qsession_sim.files import whole_directory
+from qsession_sim.report.rows import (
+    Column,
+    Document,
+    Interval,
+    Note,
+    Number,
+    Score,
+    Section,
+    Share,
+    Table,
+    words,
+)
+from qsession_sim.report.text import Page, written
 from qsession_sim.results.bundle import check_target, json_text
-from qsession_sim.verification.comparisons import POWER, Comparison, critical_z, detectable
+from qsession_sim.verification.comparisons import POWER, critical_z, detectable
+from qsession_sim.verification.identities import Identity
 from qsession_sim.verification.suite import Verification
 
-HEADINGS: Final = ("system", "at", "quantity", "theory", "estimate", "95 % interval", "z", "detects")
-"""Of the columns of `table_rows`; the first three are words, the others numbers."""
 
-WORDS: Final = 3
-
-
-def table_rows(verification: Verification) -> list[tuple[str, ...]]:
-    """One row for each comparison, as `HEADINGS` says.
+def verification_document(verification: Verification) -> Document:
+    """The comparisons, the identities and the verdict.
 
     `z` is in standard errors. `detects` is the smallest error of the formula that the row would detect with
     probability `comparisons.POWER`. Times are in seconds.
     """
+    return [
+        Section("comparisons", body=_comparisons(verification)),
+        Section("identities", body=_identities(verification.identities)),
+        Section("verdict", above=(Note(f"{verdict(verification)}."),)),
+    ]
+
+
+def _comparisons(verification: Verification) -> Table:
+    rows, tests = verification.comparisons, len(verification.comparisons)
     failing = set(map(id, verification.differing))
-    tests = len(verification.comparisons)
-    return [
-        _row(comparison, detectable(comparison, tests), fails=id(comparison) in failing)
-        for comparison in verification.comparisons
-    ]
+    columns = (
+        words("at", (row.setting for row in rows)),
+        words("quantity", (row.quantity for row in rows)),
+        Column("theory", tuple(Number(row.theory, digits=4) for row in rows)),
+        Column("estimate", tuple(Number(row.interval.estimate, digits=4) for row in rows)),
+        Column("95 % interval", tuple(Interval(row.interval.low, row.interval.high) for row in rows)),
+        Column("z", tuple(Score(row.z, fails=id(row) in failing) for row in rows)),
+        Column("detects", tuple(Share(detectable(row, tests)) for row in rows)),
+    )
+    return Table(Column("system", tuple(row.system for row in rows), words=True), columns)
 
 
-def identity_rows(verification: Verification) -> list[tuple[str, str, str]]:
-    """One row for each identity: what is equal, the rules, and whether it is."""
-    return [
-        (identity.name, identity.rules, "equal" if identity.holds else "NOT EQUAL")
-        for identity in verification.identities
-    ]
+def _identities(identities: Sequence[Identity]) -> Table:
+    columns = (
+        words("rules", (identity.rules for identity in identities)),
+        words("both sides are", ("equal" if identity.holds else "NOT EQUAL" for identity in identities)),
+    )
+    return Table(Column("identity", tuple(identity.name for identity in identities), words=True), columns)
 
 
 def verdict(verification: Verification) -> str:
@@ -88,24 +111,20 @@ def as_json(verification: Verification) -> dict[str, Any]:
     }
 
 
-def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> str:
-    """A table for a page; columns after the first `words` are aligned to the right."""
-    rule = ["---" if column < words else "---:" for column in range(len(headings))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (headings, rule, *rows))
+def markdown(document: Document) -> str:
+    """A document without titles for a page; what is no word is aligned to the right."""
+    return "\n\n".join(map(_markdown_section, document))
 
 
-def _row(comparison: Comparison, detects: float, *, fails: bool) -> tuple[str, ...]:
-    interval = comparison.interval
-    return (
-        comparison.system,
-        comparison.setting,
-        comparison.quantity,
-        f"{comparison.theory:.4g}",
-        f"{interval.estimate:.4g}",
-        f"{interval.low:.4g} to {interval.high:.4g}",
-        f"{comparison.z:+.2f}{' !' if fails else ''}",
-        f"{100 * detects:.1f} %",
-    )
+def _markdown_section(section: Section) -> str:
+    lines = [written(text, Page()) for text, _ in section.above]
+    if isinstance(section.body, Table):
+        columns = (section.body.labels, *section.body.columns)
+        texts = [[written(cell, Page()) for cell in (one.heading, *one.cells)] for one in columns]
+        heading, *rows = zip(*texts, strict=True)
+        rule = tuple("---" if one.words else "---:" for one in columns)
+        lines += [f"| {' | '.join(row)} |" for row in (heading, rule, *rows)]
+    return "\n".join(lines)
 
 
 DOCUMENT: Final = "verification.json"
@@ -162,6 +181,5 @@ def figures_if_possible(verification: Verification) -> dict[str, bytes]:
 
 
 def _page(verification: Verification) -> str:
-    comparisons = markdown_table(HEADINGS, table_rows(verification), WORDS)
-    identities = markdown_table(("identity", "rules", "both sides are"), identity_rows(verification), 3)
-    return f"# Verification\n\n{verdict(verification)}.\n\n{comparisons}\n\n{identities}\n"
+    comparisons, identities, conclusion = verification_document(verification)
+    return f"# Verification\n\n{markdown([conclusion, comparisons, identities])}\n"

@@ -1,0 +1,336 @@
+"""What is shown of a run: who waited, what QPUs did, what sessions and accounts used; and of its workload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from qsession_sim.queueing.statistics import exact_sum
+from qsession_sim.report.rows import (
+    Cell,
+    Column,
+    Count,
+    Document,
+    Duration,
+    Emphasis,
+    Lane,
+    Listing,
+    More,
+    Note,
+    Number,
+    Section,
+    Share,
+    State,
+    Stretch,
+    Table,
+    Timeline,
+    counted,
+    counts,
+    durations,
+    words,
+)
+from qsession_sim.report.text import readable_duration
+from qsession_sim.results.columns import IntervalKind, interval_columns, session_columns
+from qsession_sim.results.periods import (
+    Periods,
+    accepted_jobs,
+    busy_periods,
+    down_periods,
+    job_qpu,
+    queue_stays,
+    queued_jobs,
+)
+from qsession_sim.results.record import Record
+from qsession_sim.scenario.models import ResolvedScenario
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason, SessionState
+from qsession_sim.workload.columns import Int64Array, Workload
+
+MOST_ROWS: Final = 20
+
+_OUTCOMES: Final = {
+    "done": ("DONE",),
+    "error": ("ERROR",),
+    "cancelled": ("CANCELLED",),
+    "rejected": ("REJECTED",),
+    "unfinished": ("QUEUED", "RUNNING"),
+}
+_ENDS: Final = ("done", "error", "cancelled", "rejected")
+_ORDINARY: Final = (NEVER, Reason.NONE, Reason.CLOSED)
+_STATISTICS: Final = {"mean": "mean", "median": "p50", "p95": "p95", "longest": "max"}
+
+
+def run_document(record: Record, summary: Mapping[str, Any], resolved: ResolvedScenario) -> Document:
+    """What is shown of a run.
+
+    Args:
+        record: what happened.
+        summary: as `Run.summary` gives it.
+        resolved: what was simulated.
+    """
+    modes = {mode: group for mode, group in summary["by_mode"].items() if group["submitted"]}
+    streams = {name: group for name, group in summary["by_stream"].items() if group["submitted"]}
+    sections = [
+        Section("run", resolved.title or "", above=tuple(_heading(summary, resolved))),
+        _waiting("waiting", "Waiting for the QPU", "mode", modes and modes | {"all": summary["all"]}),
+        _waiting("sources", "The same by source", "source", streams if len(streams) > 1 else {}),
+        _qpus(summary["qpus"]),
+        _sessions(record),
+        _accounts(summary["accounts"]),
+        _timeline(record),
+    ]
+    return [section for section in sections if section.body is not None or section.above]
+
+
+def _heading(summary: Mapping[str, Any], resolved: ResolvedScenario) -> Iterator[Note]:
+    jobs, duration = counted(summary["all"]["submitted"], "job"), readable_duration(summary["end_us"])
+    policies = f"queue {resolved.policies.queue.name}, hold {resolved.policies.hold.name}"
+    yield Note(f"{jobs} in {duration}; {policies}, seed {resolved.seed}")
+    if summary["warm_up_us"]:
+        yield Note(f"without the first {readable_duration(summary['warm_up_us'])}, the warm-up")
+    for name, thing in (("never_submitted", "job"), ("never_created", "session")):
+        if summary[name]:
+            yield Note(f"{counted(summary[name], thing)} {name.replace('_', ' ')}", Emphasis.WARNING)
+
+
+def _waiting(name: str, title: str, what: str, groups: Mapping[str, Mapping[str, Any]]) -> Section:
+    """A row for each group of jobs; of all jobs also why they were rejected, cancelled or in error."""
+    if not groups:
+        return Section(name)
+    shown = list(groups.values())[:MOST_ROWS]
+    columns = [counts("jobs", [group["submitted"] for group in shown])]
+    for outcome, statuses in _OUTCOMES.items():
+        jobs = [sum(group["status"][status] for status in statuses) for group in shown]
+        if outcome == "done" or any(jobs):
+            columns.append(counts(outcome, jobs))
+    for heading, statistic in _STATISTICS.items():
+        columns.append(durations(heading, [group["waiting_us"][statistic] for group in shown]))
+    preparations_us = [group["preparation_us"]["mean"] for group in shown]
+    if any(mean_us is not None for mean_us in preparations_us):
+        columns.append(durations("preparation", preparations_us))
+    labels = Column(what, tuple(groups)[:MOST_ROWS])
+    reasons = groups["all"]["reason"] if name == "waiting" else {}
+    below = (*_more(len(groups) - len(shown)), *_reasons(reasons))
+    return Section(name, title, body=Table(labels, tuple(columns)), below=below)
+
+
+def _more(count: int) -> Iterator[Note]:
+    if count > 0:
+        yield Note(More(count))
+
+
+def _reasons(counts_of: Mapping[str, int]) -> Iterator[Note]:
+    """The most frequent first."""
+    if counts_of:
+        often = sorted(counts_of, key=lambda reason: (-counts_of[reason], reason))
+        yield Note("Reasons: " + ", ".join(f"{counts_of[reason]:,} {reason}" for reason in often))
+
+
+def _qpus(qpus: Mapping[str, Mapping[str, Any]]) -> Section:
+    """Of one QPU a row for each thing that it did; of several a row for each of them, and one for all."""
+    if len(qpus) > 1:
+        return Section("qpus", "How the QPUs spent their time", body=_table_of_qpus(qpus))
+    for name, qpu in qpus.items():
+        shares = [qpu["share"][kind] for kind in qpu["time_us"]]
+        columns = (
+            durations("time", qpu["time_us"].values()),
+            Column("share", tuple(map(Share, shares))),
+            Column("", tuple(Share(share, bar=True) for share in shares), words=True),
+        )
+        table = Table(Column("", tuple(qpu["time_us"])), columns)
+        return Section("qpus", f"How {name} spent its time", body=table)
+    return Section("qpus")
+
+
+def _table_of_qpus(qpus: Mapping[str, Mapping[str, Any]]) -> Table:
+    """The last row has the means of shares and queue lengths, and the sum of jobs."""
+    shown, hidden = list(qpus)[:MOST_ROWS], len(qpus) - MOST_ROWS
+    more: tuple[Cell, ...] = (More(hidden),) if hidden > 0 else ()
+    empty: tuple[Cell, ...] = ("",) * len(more)
+
+    def means(heading: str, values: Sequence[float | None], kind: Callable[[float | None], Cell]) -> Column:
+        known = [value for value in values if value is not None]
+        mean = sum(known) / len(known) if known else None
+        return Column(heading, (*map(kind, values[: len(shown)]), *empty, kind(mean)))
+
+    kinds = list(next(iter(qpus.values()))["share"])
+    columns = [means(kind, [qpu["share"][kind] for qpu in qpus.values()], Share) for kind in kinds]
+    columns.append(means("mean queue", [qpu["mean_queue_length"] for qpu in qpus.values()], Number))
+    done = [qpu["jobs_done"] for qpu in qpus.values()]
+    columns.append(Column("jobs done", (*map(Count, done[: len(shown)]), *empty, Count(sum(done)))))
+    return Table(Column("QPU", (*shown, *more, "all")), tuple(columns))
+
+
+def _sessions(record: Record) -> Section:
+    table = session_columns(record)
+    total = len(table["session"])
+    if total == 0:
+        return Section("sessions")
+    rows = np.arange(total)
+    title = "What each session cost"
+    if total > MOST_ROWS:
+        title = f"What sessions cost: the {MOST_ROWS} with the largest usage"
+        rows = np.sort(np.argsort(-table["usage_us"], kind="stable")[:MOST_ROWS])
+    names = [name for block in record.workload.session_names for name in block]
+    labels: list[Cell] = [names[number] for number in table["session"][rows].tolist()]
+    if total > len(rows):
+        labels.append(More(total - len(rows)))
+    if total > 1:
+        labels.append("all")
+    columns = tuple(_session_table(record.qpus, table, rows, len(labels)))
+    return Section("sessions", title, body=Table(Column("session", tuple(labels)), columns))
+
+
+def _session_table(
+    qpus: Sequence[str], table: Mapping[str, Any], rows: Int64Array, lines: int
+) -> Iterator[Column]:
+    """Columns with a cell for each of the `rows`; of the other lines, the last one has the sums."""
+    unfinished = table["jobs_submitted"] - sum(table[f"jobs_{outcome}"] for outcome in _ENDS)
+    makespan_us = table["last_job_completed_us"] - table["created_us"]
+    known_us = np.where(table["last_job_completed_us"] >= 0, makespan_us, None)
+    empty = ("",) * (lines - len(rows))
+
+    def sums(heading: str, column: Int64Array, kind: type[Duration | Count]) -> Column:
+        cells: list[Cell] = [kind(value) for value in column[rows].tolist()]
+        if empty:
+            cells += [*empty[1:], kind(exact_sum(column))]
+        return Column(heading, tuple(cells))
+
+    yield words("mode", (*(Mode(mode).name.lower() for mode in table["mode"][rows].tolist()), *empty))
+    if len(qpus) > 1:
+        yield words("QPU", (*(qpus[qpu] for qpu in table["qpu"][rows].tolist()), *empty))
+    yield words("state", (*_states(table["state"][rows].tolist(), table["reason"][rows].tolist()), *empty))
+    yield Column("makespan", (*map(Duration, known_us[rows].tolist()), *empty))
+    yield sums("usage", table["usage_us"], Duration)
+    yield sums("held", table["held_us"], Duration)
+    if table["delayed_us"].any():
+        yield sums("delayed", table["delayed_us"], Duration)
+    yield sums("activations", table["activations"], Count)
+    outcomes = {outcome: table[f"jobs_{outcome}"] for outcome in _ENDS} | {"unfinished": unfinished}
+    for heading, column in outcomes.items():
+        if heading == "done" or column.any():
+            yield sums(heading, column, Count)
+
+
+def _states(states: Iterable[int], reasons: Iterable[int]) -> Iterator[str]:
+    """The state of each session, with the reason if it ended otherwise than by being closed (S26)."""
+    for state, reason in zip(states, reasons, strict=True):
+        why = "" if reason in _ORDINARY else f": {Reason(reason).name}"
+        yield f"{SessionState(state).name.lower()}{why}"
+
+
+def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> Section:
+    """Usage, price and share of the quota of the accounts that have a plan, the largest usage first."""
+    with_plan = {name: used for name, used in accounts.items() if used["plan"] is not None}
+    if not with_plan:
+        return Section("accounts")
+    shown = dict(sorted(with_plan.items(), key=lambda item: -item[1]["usage_us"])[:MOST_ROWS])
+    rows = list(shown.values())
+    columns = [
+        words("plan", (used["plan"] for used in rows)),
+        durations("usage", (used["usage_us"] for used in rows)),
+    ]
+    if any(used["price"] is not None for used in rows):
+        columns.append(Column("price", tuple(Number(used["price"]) for used in rows)))
+    if any(used["quota_share"] is not None for used in rows):
+        columns.append(Column("of its quota", tuple(Share(used["quota_share"]) for used in rows)))
+    table = Table(Column("account", tuple(shown)), tuple(columns))
+    below = tuple(_more(len(with_plan) - len(shown)))
+    return Section("accounts", "What accounts with a plan used", body=table, below=below)
+
+
+# the timeline of a small run
+
+_MOST_JOBS: Final = 30
+_MOST_LANES: Final = 12
+_DOWN: Final = -2
+
+_Lane = tuple[int, int]
+"""A QPU, and a session, NEVER for job mode or _DOWN for its windows."""
+
+
+def _timeline(record: Record) -> Section:
+    """Nothing of a run that is too large for a screen, or in which no job was accepted."""
+    if record.end_us == 0 or len(record.workload.jobs) > _MOST_JOBS:
+        return Section("timeline")
+    names = _lanes(record)
+    if not names or len(names) > _MOST_LANES:
+        return Section("timeline")
+    stretches: dict[_Lane, dict[State, list[Stretch]]] = {lane: {} for lane in names}
+    for state, lane, stretch in _stretches(record):
+        if lane in stretches:
+            stretches[lane].setdefault(state, []).append(stretch)
+    several = len(record.qpus) > 1
+    lanes = tuple(
+        Lane(record.qpus[lane[0]] if several else "", name, stretches[lane]) for lane, name in names.items()
+    )
+    return Section("timeline", "Timeline", body=Timeline(lanes, record.end_us))
+
+
+def _lanes(record: Record) -> dict[_Lane, str]:
+    """For each QPU its windows, job mode and its sessions by first submission, each if there is any."""
+    jobs = accepted_jobs(record)
+    if len(jobs) == 0:
+        return {}
+    jobs = jobs[np.argsort(record.submitted_us[jobs], kind="stable")]
+    names = [name for block in record.workload.session_names for name in block]
+    used = list(zip(job_qpu(record, jobs).tolist(), record.job_session[jobs].tolist(), strict=True))
+    lanes: dict[_Lane, str] = {}
+    for qpu in range(len(record.qpus)):
+        if len(down_periods(record, qpu).owner):
+            lanes[qpu, _DOWN] = "down"
+        if (qpu, NEVER) in used:
+            lanes[qpu, NEVER] = "job mode"
+        lanes |= {lane: names[lane[1]] for lane in used if lane[0] == qpu and lane[1] != NEVER}
+    return lanes
+
+
+def _stretches(record: Record) -> Iterator[tuple[State, _Lane, Stretch]]:
+    intervals = interval_columns(record)
+    for qpu in range(len(record.qpus)):
+        entered_us, left_us = queue_stays(record, qpu)
+        until_us = np.where(left_us < 0, record.end_us, left_us)
+        waiting = Periods(record.job_session[queued_jobs(record, qpu)], entered_us, until_us)
+        mine = (intervals["kind"] == IntervalKind.HELD) & (intervals["qpu"] == qpu)
+        held = Periods(*(intervals[name][mine] for name in ("session", "start_us", "end_us")))
+        busy, down = busy_periods(record, qpu), down_periods(record, qpu)
+        running = Periods(record.job_session[busy.owner], busy.start_us, busy.end_us)
+        closed = Periods(np.full_like(down.owner, _DOWN), down.start_us, down.end_us)
+        states = {State.WAITING: waiting, State.HELD: held, State.RUNNING: running, State.DOWN: closed}
+        for state, periods in states.items():
+            columns = (periods.owner, periods.start_us, periods.end_us)
+            for owner, start_us, end_us in zip(*(column.tolist() for column in columns), strict=True):
+                yield state, (qpu, owner), (start_us, end_us)
+
+
+# workloads
+
+
+def left_out(workload: Workload) -> Iterator[str]:
+    """Sentences that say what was left out of each trace."""
+    for left in workload.left_out:
+        stream = workload.streams[left.stream]
+        if left.bad_lines:
+            yield f"{stream}: {counted(left.bad_lines, 'malformed line')} skipped"
+        if left.unrun_jobs:
+            lines = counted(left.unrun_jobs, "line")
+            yield f"{stream}: {lines} left out: jobs that never ran, or parts of jobs"
+
+
+def workload_document(description: Mapping[str, Any]) -> Document:
+    """What is shown of a description of a workload: every value, with the keys that lead to it."""
+    return [Section("workload", body=Listing(tuple(_values(description, "")), width=40))]
+
+
+def _values(part: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Cell]]:
+    for name, value in part.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            yield from _values(value, f"{key}.")
+        elif "_us" in key and not key.endswith(".count"):
+            yield key, Duration(value, exact=True)
+        elif isinstance(value, float):
+            yield key, Number(value, digits=4)
+        else:
+            yield key, value if isinstance(value, str) else Count(value, grouped=False)

@@ -1,0 +1,245 @@
+"""What is shown of many runs: means, comparisons and sweeps, with their method; the best of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from qsession_sim.experiment.metrics import metric_unit
+from qsession_sim.experiment.search import trade_off_metrics
+from qsession_sim.report.rows import (
+    Cell,
+    Change,
+    Column,
+    Count,
+    Document,
+    Emphasis,
+    Measure,
+    Note,
+    Scale,
+    Section,
+    Table,
+    counted,
+    scale_of,
+    words,
+)
+from qsession_sim.report.text import Page, written
+
+if TYPE_CHECKING:
+    from qsession_sim.experiment.estimates import Estimate
+    from qsession_sim.experiment.findings import Confirmation, Evaluation, StudyFindings, TuningFindings
+    from qsession_sim.experiment.tasks import Configuration
+    from qsession_sim.queueing.statistics import Interval
+
+MOST_ROWS: Final = 30
+
+
+def study_document(study: StudyFindings) -> Document:
+    """What is shown of a study: its size, tables of estimates, and the method."""
+    title = study.plan.scenario.resolved.title
+    hidden = len(study.configurations) - MOST_ROWS
+    method = [Note(sentence) for sentence in study.method]
+    if hidden > 0:
+        method.append(Note(f"{hidden:,} more configurations are in the results of -o DIR and --format json"))
+    return [
+        Section("study", title or "", above=(Note(_size(study)),)),
+        *_estimates(study),
+        Section("method", above=tuple(method)),
+    ]
+
+
+def _size(study: StudyFindings) -> str:
+    count = len(study.configurations)
+    things = counted(count, "configuration")
+    if study.kind == "compare":
+        things = "1 policy" if count == 1 else f"{count} policies"
+    runs = counted(len(study.results), "run")
+    return f"{things}, {counted(study.replications, 'replication')}, {runs}; seed {study.plan.seed}"
+
+
+def _estimates(study: StudyFindings) -> Iterator[Section]:
+    if len(study.configurations) == 1:
+        yield Section("metrics", body=_metrics(study))
+    elif study.baseline is None:
+        yield Section("means", body=_means(study))
+    else:
+        for metric in study.metrics:
+            yield Section(metric, metric, body=_comparison(study, metric))
+
+
+def _metrics(study: StudyFindings) -> Table:
+    """One configuration: a row for each metric."""
+    only = study.configurations[:1]
+    estimates = [study.estimates[only[0].name, metric] for metric in study.metrics]
+    scales = [_scale(study, metric, only) for metric in study.metrics]
+    columns = [Column("mean", tuple(map(_mean, estimates, scales)))]
+    if any(one.count < study.replications for one in estimates) and not study.plan.batches:
+        columns.append(Column("of", tuple(Count(one.count) for one in estimates)))
+    return Table(Column("metric", study.metrics, long=True), tuple(columns))
+
+
+def _means(study: StudyFindings) -> Table:
+    """Many configurations, nothing to compare with: a row for each, a column for each metric."""
+    shown = study.in_order[:MOST_ROWS]
+    columns = []
+    for metric in study.metrics:
+        scale = _scale(study, metric, shown)
+        cells = tuple(_mean(study.estimates[one.name, metric], scale) for one in shown)
+        columns.append(Column(metric, cells, long=True))
+    return Table(_labels(study, shown), tuple(columns))
+
+
+def _comparison(study: StudyFindings, metric: str) -> Table:
+    """One metric: a row for each configuration, and how it differs from the baseline."""
+    shown = study.in_order[:MOST_ROWS]
+    scale = _scale(study, metric, shown)
+    estimates = [study.estimates[one.name, metric] for one in shown]
+    changes = (Change(one.relative_change) if one.pairs else "" for one in estimates)
+    columns = (
+        Column("mean", tuple(_mean(one, scale) for one in estimates)),
+        Column("difference", tuple(_difference(one, scale) for one in estimates)),
+        Column("change", tuple(changes)),
+        words("", (_verdict(study, one, metric) for one in shown)),
+    )
+    return Table(_labels(study, shown), columns)
+
+
+def _verdict(study: StudyFindings, configuration: Configuration, metric: str) -> str:
+    if configuration.name == study.baseline:
+        return "baseline"
+    significant = study.is_significant(study.estimates[configuration.name, metric])
+    return {None: "", True: "significant", False: "not significant"}[significant]
+
+
+def _mean(one: Estimate, scale: Scale) -> Measure:
+    return Measure(one.mean, _half_width(one.interval), scale)
+
+
+def _difference(one: Estimate, scale: Scale) -> Cell:
+    """Empty where there is nothing to compare with, as for the baseline."""
+    if one.pairs == 0:
+        return ""
+    return Measure(one.difference, _half_width(one.difference_interval), scale, difference=True)
+
+
+def _half_width(interval: Interval | None) -> float | None:
+    return None if interval is None else interval.half_width
+
+
+def _scale(study: StudyFindings, metric: str, configurations: Iterable[Configuration]) -> Scale:
+    return scale_of(study.unit_of(metric), [study.estimates[one.name, metric].mean for one in configurations])
+
+
+def _labels(study: StudyFindings, shown: Sequence[Configuration]) -> Column:
+    """What tells the configurations apart: of a sweep the values without the paths."""
+    if study.paths:
+        heading = ", ".join(path.rpartition(".")[2] for path in study.paths)
+        return Column(heading, tuple(_varied(study, one) for one in shown), long=True)
+    heading = "policy" if study.kind == "compare" else ""
+    return Column(heading, tuple(one.name for one in shown), long=True)
+
+
+def _varied(study: StudyFindings, configuration: Configuration) -> str:
+    values = ", ".join(study.settings_of(configuration))
+    several = len({one.policy for one in study.configurations}) > 1
+    return f"{configuration.policy}, {values}" if several else values
+
+
+# the best of a search
+
+_MOST_SETTINGS: Final = 20
+
+
+def tuning_document(tuning: TuningFindings) -> Document:
+    """What is shown of a search: the best settings, what they gain on new workloads, and the trade-off."""
+    sections = [Section("tuning", above=tuple(_question(tuning)))]
+    if tuning.best is None:
+        none = Note(f"None is best: {tuning.why_nothing}", Emphasis.WARNING)
+        sections.append(Section("best", above=(none,)))
+    else:
+        best = (Note(f"Best: {setting}", Emphasis.STRONG) for setting in tuning.best.settings)
+        workloads = counted(tuning.replications, "workload")
+        title = f"On {workloads} that the search did not see (seed {tuning.seed + 1})"
+        sections.append(Section("best", above=tuple(best)))
+        sections.append(Section("confirmation", title, body=_confirmation(tuning)))
+    return [*sections, *_trade_off(tuning)]
+
+
+def _question(tuning: TuningFindings) -> Iterator[Note]:
+    direction = "smallest" if tuning.objective.direction == "minimise" else "largest"
+    paths = " and ".join(one.path for one in tuning.ranges)
+    yield Note(f"{paths} for the {direction} {tuning.objective.metric}", Emphasis.STRONG)
+    for constraint in tuning.constraints:
+        suffix = ""
+        if constraint.of_baseline:
+            limit = constraint.limit(tuning.baseline)
+            scale = scale_of(metric_unit(constraint.metric), [limit])
+            suffix = f", that is {written(Measure(limit, None, scale), Page())}"
+        yield Note(f"such that {constraint.text}{suffix}")
+    tried, workloads = counted(len(tuning.evaluations), "candidate"), counted(tuning.replications, "workload")
+    yield Note(f"{tried}, each on the same {workloads} (seed {tuning.seed})")
+
+
+def _confirmation(tuning: TuningFindings) -> Table:
+    rows = tuning.confirmation
+    scales = [scale_of(metric_unit(row.metric), [row.baseline.estimate, row.best.estimate]) for row in rows]
+
+    def column(heading: str, measure: Callable[[Confirmation, Scale], Measure]) -> Column:
+        return Column(heading, tuple(map(measure, rows, scales)))
+
+    columns = [
+        column("as it stands", lambda row, scale: Measure(row.baseline.estimate, None, scale)),
+        column("best", lambda row, scale: Measure(row.best.estimate, None, scale)),
+        column(
+            "difference",
+            lambda row, scale: Measure(
+                row.difference.estimate, row.difference.half_width, scale, difference=True
+            ),
+        ),
+        Column("change", tuple(Change(row.change) for row in rows)),
+    ]
+    if tuning.constraints:
+        verdicts = {None: "", True: "kept", False: "missed"}
+        columns.append(Column("bound", tuple(verdicts[row.keeps] for row in rows)))
+    return Table(Column("metric", tuple(row.metric for row in rows), long=True), tuple(columns))
+
+
+def _trade_off(tuning: TuningFindings) -> Iterator[Section]:
+    front = _without_repetition(tuning)
+    if len(front) < 2:
+        return
+    shown = _spread(front)
+    labels, *columns = (_values_of_range(tuning, index, shown) for index in range(len(tuning.ranges)))
+    for metric in tuning.baseline:
+        scale = scale_of(metric_unit(metric), [row.means[metric] for row in shown])
+        cells = tuple(Measure(row.means[metric], None, scale) for row in shown)
+        columns.append(Column(metric, cells, long=True))
+    marks = ("best" if row is tuning.best else "" if row.feasible else "misses" for row in shown)
+    columns.append(words("", marks))
+    title = "The trade-off: what improves one of the metrics makes another worse"
+    below = (Note(f"{len(shown)} of {len(front)} are shown"),) if len(shown) < len(front) else ()
+    yield Section("trade_off", title, body=Table(labels, tuple(columns)), below=below)
+
+
+def _values_of_range(tuning: TuningFindings, index: int, rows: Sequence[Evaluation]) -> Column:
+    varied = tuning.ranges[index]
+    cells = tuple(varied.written(row.values[index]) for row in rows)
+    return Column(varied.path.rpartition(".")[2], cells)
+
+
+def _without_repetition(tuning: TuningFindings) -> list[Evaluation]:
+    """The trade-off curve, of settings that are equally good in everything only those with the smallest
+    values."""
+    wanted = trade_off_metrics(tuning.objective, tuning.constraints)
+    kept: dict[tuple[float | None, ...], Evaluation] = {}
+    for one in tuning.front():
+        kept.setdefault(tuple(one.means[metric] for metric in wanted), one)
+    return list(kept.values())
+
+
+def _spread(front: list[Evaluation]) -> list[Evaluation]:
+    """As many rows as are shown, evenly spread with both ends."""
+    if len(front) <= _MOST_SETTINGS:
+        return front
+    last = len(front) - 1
+    return [front[round(place * last / (_MOST_SETTINGS - 1))] for place in range(_MOST_SETTINGS)]
