@@ -13,7 +13,7 @@ import simpy
 
 import qsession_sim as qs
 from qsession_sim.errors import ScenarioError, SchedulerUsageError
-from qsession_sim.service.entities import Entities
+from qsession_sim.service.live import LiveService
 from qsession_sim.service.simpy_driver import Service
 from qsession_sim.workload.columns import EMPTY_WORKLOAD, NumberedNames
 
@@ -136,11 +136,11 @@ def test_many_live_jobs_beside_a_large_workload_take_time_in_proportion() -> Non
             passes += 1
             return super().__iter__()
 
-    entities = Entities(replace(EMPTY_WORKLOAD, job_names=(Counting("everyday", 1000),)))
+    live = LiveService(replace(EMPTY_WORKLOAD, job_names=(Counting("everyday", 1000),)))
     for number in range(100):
-        entities.add_job(f"p{number}", f"lab-{number}", "live", 1, None, 0, None)
+        live.submit(number, f"p{number}", qpu_time_us=1, account=f"lab-{number}")
     assert passes == 1
-    assert entities.accounts == [f"lab-{number}" for number in range(100)]
+    assert live.record().workload.accounts == tuple(f"lab-{number}" for number in range(100))
 
 
 def test_a_name_that_a_client_may_yet_give_is_refused() -> None:

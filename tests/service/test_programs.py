@@ -9,7 +9,7 @@ import pytest
 import qsession_sim as qs
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Reason
-from qsession_sim.service.programs import JobResult
+from qsession_sim.service.observed import JobResult
 
 SECOND = 1_000_000
 NOTHING: dict[str, Any] = {"workload": []}

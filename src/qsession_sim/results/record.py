@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain, islice
-from typing import Final, NamedTuple, Self, TypeVar
+from typing import Final, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -39,17 +39,28 @@ WINDOW_QPU, WINDOW_KIND, WINDOW_NUMBER, WINDOW_START, WINDOW_END = range(len(WIN
 """The columns of `Record.windows`."""
 
 
-class LiveRow(NamedTuple):
-    """A job or session that a live user created: its name, the number of its stream, and what it is."""
+class LiveRow(Protocol):
+    """A job or session that a live user created."""
 
-    name: str
-    stream: int
-    spec: JobSpec | SessionSpec
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def stream(self) -> str:
+        """The name of the source that it is said to come from."""
+
+    @property
+    def spec(self) -> JobSpec | SessionSpec:
+        """What it is."""
 
 
 @dataclass(frozen=True)
 class LiveEntities:
-    """What live users created in a run, in order of creation; the names of the workload come first."""
+    """What live users created in a run, in order of creation.
+
+    Names of accounts and streams are by number, those of the workload first.
+    """
 
     accounts: Sequence[str]
     streams: Sequence[str]
@@ -193,9 +204,10 @@ def completed(workload: Workload, journal: Journal, live: LiveEntities | None = 
     if not repeated_jobs and not repeated_sessions:
         return workload
     live = LiveEntities(workload.accounts, workload.streams) if live is None else live
-    jobs, job_names = _extended(workload.jobs, workload.job_names, repeated_jobs, live.jobs)
+    stream = {name: number for number, name in enumerate(live.streams)}
+    jobs, job_names = _extended(workload.jobs, workload.job_names, repeated_jobs, live.jobs, stream)
     sessions, session_names = _extended(
-        workload.sessions, workload.session_names, repeated_sessions, live.sessions
+        workload.sessions, workload.session_names, repeated_sessions, live.sessions, stream
     )
     roots = np.array(_roots(len(workload.jobs), repeated_jobs), dtype=np.int64)
     return replace(
@@ -212,34 +224,43 @@ def completed(workload: Workload, journal: Journal, live: LiveEntities | None = 
 
 
 def _extended(
-    columns: C, names: tuple[NameBlock, ...], repeats: list[int], live: Sequence[LiveRow]
+    columns: C,
+    names: tuple[NameBlock, ...],
+    repeats: list[int],
+    live: Sequence[LiveRow],
+    stream: Mapping[str, int],
 ) -> tuple[C, tuple[NameBlock, ...]]:
     """Append a row for each entity created in the run: a copy of what it repeats, or that of a live user."""
     if not repeats:
         return columns, names
-    known = list(chain.from_iterable(names)) if any(origin != NEVER for origin in repeats) else []
-    new_names: list[str] = []
+    roots = np.array(_roots(len(columns), repeats), dtype=np.int64)
+    is_live = roots == NEVER
+    grown = {}
+    for item in fields(columns):
+        column = getattr(columns, item.name)
+        added = np.full(len(roots), NEVER, dtype=np.int64)
+        if item.name not in _OF_THE_FIRST_ATTEMPT:
+            added[~is_live] = column[roots[~is_live]]
+        if item.name == "stream":
+            added[is_live] = [stream[row.stream] for row in live]
+        else:
+            added[is_live] = [getattr(row.spec, item.name, NEVER) for row in live]
+        grown[item.name] = _append(column, added)
+    new_names = ListedNames(tuple(_new_names(names, roots.tolist(), live)))
+    return type(columns)(**grown), (*names, new_names)
+
+
+def _new_names(names: tuple[NameBlock, ...], roots: list[int], live: Sequence[LiveRow]) -> Iterator[str]:
+    """S67: further attempts are numbered from 2; live users name what they create."""
+    known = list(chain.from_iterable(names)) if any(root != NEVER for root in roots) else []
     attempts: dict[int, int] = {}
     live_rows = iter(live)
-    rows: list[dict[str, int]] = []
-    for root in _roots(len(columns), repeats):
+    for root in roots:
         if root == NEVER:
-            created = next(live_rows)
-            name = created.name
-            row = {item.name: getattr(created.spec, item.name, NEVER) for item in fields(columns)}
-            row["stream"] = created.stream
+            yield next(live_rows).name
         else:
             attempts[root] = attempts.get(root, 1) + 1
-            name = f"{known[root]}.{attempts[root]}"  # S67
-            row = {item.name: int(getattr(columns, item.name)[root]) for item in fields(columns)}
-            row |= dict.fromkeys(_OF_THE_FIRST_ATTEMPT & row.keys(), NEVER)
-        new_names.append(name)
-        rows.append(row)
-    grown = {
-        item.name: _append(getattr(columns, item.name), (row[item.name] for row in rows))
-        for item in fields(columns)
-    }
-    return type(columns)(**grown), (*names, ListedNames(tuple(new_names)))
+            yield f"{known[root]}.{attempts[root]}"
 
 
 def _roots(planned: int, repeats: list[int]) -> list[int]:
@@ -250,8 +271,7 @@ def _roots(planned: int, repeats: list[int]) -> list[int]:
     return roots
 
 
-def _append(column: Int64Array, values: Iterable[int]) -> Int64Array:
-    added = np.fromiter(values, dtype=np.int64)
+def _append(column: Int64Array, added: Int64Array) -> Int64Array:
     if len(column) and is_constant(column) and np.all(added == column[0]):
         return constant(len(column) + len(added), int(column[0]))
     return np.concatenate([column, added])

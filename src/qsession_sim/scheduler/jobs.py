@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.columns import GrowingJobs, Journal
@@ -63,6 +63,8 @@ class Jobs:
         self.unfinished = 0  # jobs queued, running or with a submission to come (S6)
         self.sessions: Sessions  # these two are set by the scheduler: each side tells the other of ends
         self.windows: Windows
+        self.live_jobs: Collection[int] = ()  # jobs of live users, and what is called when one of them starts
+        self.on_live_start: Callable[[int], None] = lambda _job: None
         self._columns = columns
         self._journal = journal
         self._agenda = agenda
@@ -242,6 +244,8 @@ class Jobs:
             self._usage.begin_job(now_us, columns.account[job], job)
         if session is not None:
             self.sessions.apply(now_us, session, _START)
+        if self.live_jobs and job in self.live_jobs:
+            self.on_live_start(job)
 
     def on_finish(self, now_us: int, job: int) -> None:
         """A job leaves the QPU, because it is done or has reached its limit (S44)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from heapq import heappop
 from typing import cast
@@ -58,6 +58,7 @@ class Scheduler:
         on_program_job_end: called with the number of each job of a live program when it has ended;
             `advance` returns then, so that the program can act before later events (S4).
         queue_policy: orders the normal queues; takes the place of `queue_key`.
+        on_program_job_start: called with the number of each job of a live program when it comes on the QPU.
 
     Example:
         >>> jobs = [JobSpec(at_us=3, qpu_time_us=5), JobSpec(at_us=4, qpu_time_us=1)]
@@ -75,6 +76,7 @@ class Scheduler:
         queue_key: QueueKey | None = None,
         on_program_job_end: Callable[[int], None] = lambda _job: None,
         queue_policy: QueuePolicy | None = None,
+        on_program_job_start: Callable[[int], None] = lambda _job: None,
     ) -> None:
         self.rules = rules if rules is not None else Rules()
         self.now_us = 0
@@ -104,6 +106,7 @@ class Scheduler:
             columns, self.rules, journal, agenda, self._qpus, router, limits, usage, self._on_job_end
         )
         self._jobs.unfinished = len(plan.submissions)
+        self._jobs.live_jobs, self._jobs.on_live_start = self._program_jobs, on_program_job_start
         self._sessions = Sessions(
             plan.sessions, self.rules, agenda, journal, self._qpus, router, usage, self._jobs.end
         )
@@ -181,6 +184,15 @@ class Scheduler:
     def session_qpus(self) -> list[int]:
         """The number of each session's QPU, by session; NEVER for one that was not routed (S54)."""
         return [session.qpu for session in self._sessions.all]
+
+    def session_qpu(self, session: int) -> int:
+        """The number of a session's QPU; NEVER if it was not routed."""
+        return self._sessions.all[session].qpu
+
+    @property
+    def qpus(self) -> Sequence[Qpu]:
+        """The QPUs by number, to be read."""
+        return self._qpus
 
     @property
     def job_columns(self) -> GrowingJobs:

@@ -9,12 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scenario.accounts import (
     REFUSED_FROM,
-    AccountPlans,
     HumanAccount,
-    ResolvedClock,
     ResolvedPlan,
     is_refused,
 )
@@ -27,7 +24,7 @@ from qsession_sim.scheduler.plan import (
     SessionPlan,
     SlidingLimit,
 )
-from qsession_sim.scheduler.vocabulary import NEVER, Mode
+from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import (
     ClientColumns,
     Int64Array,
@@ -124,34 +121,3 @@ def _terms(plan: ResolvedPlan) -> AccountSpec:
         submissions=None if rate is None else SlidingLimit(rate.count, rate.window),
         quota=None if quota is None else SlidingLimit(quota.usage, quota.window),
     )
-
-
-# -- The clocks of sessions that live programs open (S60, S61).
-
-
-def session_clocks(
-    plans: AccountPlans,
-    name: str,
-    account: str,
-    mode: Mode,
-    max_time_us: int | None,
-    interactive_timeout_us: int | None,
-) -> tuple[int, int]:
-    """Maximum and interactive timeout in microseconds: what is asked for, or else the default.
-
-    Raises:
-        SchedulerUsageError: if more is asked for than the account's plan allows.
-    """
-    plan = plans.of(account)
-    timeout = plan.timeout_of("batch" if mode is Mode.BATCH else "session")
-    _check(f"session {name!r}: max_time_us", max_time_us, plan.max_time)
-    _check(f"session {name!r}: interactive_timeout_us", interactive_timeout_us, timeout)
-    return plan.max_time.of(max_time_us), timeout.of(interactive_timeout_us)
-
-
-def _check(what: str, asked_us: Any, clock: ResolvedClock) -> None:
-    """Compare what can be compared; that it is a whole number is checked elsewhere."""
-    if isinstance(asked_us, int) and not clock.allows(asked_us):
-        raise SchedulerUsageError(
-            f"{what} must be at most {clock.limit}, which the plan of the account allows; got {asked_us}"
-        )

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, Self
-
-import simpy
+from typing import TYPE_CHECKING, NoReturn, Protocol, Self, Unpack
 
 from qsession_sim.errors import SchedulerUsageError
-from qsession_sim.scheduler.columns import Journal
-from qsession_sim.scheduler.vocabulary import JobStatus, Reason
+from qsession_sim.service.arguments import JobOptions
+from qsession_sim.service.observed import LiveJob, LiveSession
 
 if TYPE_CHECKING:
-    from qsession_sim.service.simpy_driver import Service
+    import simpy
 
 
-@dataclass(frozen=True)
-class JobResult:
-    """How a job ended. Times in microseconds; `started_us` is -1 if it never was on the QPU."""
+class Commands(Protocol):
+    """What sessions and jobs ask of the service that they are of."""
 
-    status: JobStatus
-    reason: Reason
-    submitted_us: int
-    started_us: int
-    ended_us: int
+    def submit(
+        self,
+        name: str,
+        *,
+        qpu_time_us: int,
+        account: str,
+        session: ProgramSession | None = None,
+        stream: str = ...,
+        **options: Unpack[JobOptions],
+    ) -> ProgramJob:
+        """Submit a job now."""
+
+    def close(self, session: ProgramSession) -> None:
+        """close() a session now."""
+
+    def cancel(self, session: ProgramSession) -> None:
+        """cancel() a session now."""
+
+    def cancel_job(self, job: ProgramJob) -> None:
+        """Cancel a job now."""
 
 
 class ProgramJob:
     """A job that a program submitted. `completed` is a SimPy event whose value is a `JobResult`."""
 
-    def __init__(self, service: Service, number: int, name: str) -> None:
-        self.number = number
-        self.name = name
-        self.completed = simpy.Event(service.env)
+    def __init__(self, service: Commands, job: LiveJob, completed: simpy.Event) -> None:
+        self.job = job
+        self.number = job.number
+        self.name = job.name
+        self.completed = completed
         self._service = service
 
     def cancel(self) -> None:
@@ -49,54 +61,26 @@ class ProgramJob:
     callbacks = property(_not_an_event)
     env = property(_not_an_event)
 
-    def end(self, journal: Journal) -> None:
-        """Tell the program; called by the service when the job has ended."""
-        self.completed.succeed(
-            JobResult(
-                JobStatus(journal.stage[self.number]),
-                Reason(journal.reason[self.number]),
-                journal.submitted_us[self.number],
-                journal.started_us[self.number],
-                journal.ended_us[self.number],
-            )
-        )
-
 
 class ProgramSession:
     """A session or batch that a program opened; as a context it is closed on leaving (S19)."""
 
-    def __init__(
-        self, service: Service, number: int, account: str, stream: str, qpu: str | None = None
-    ) -> None:
-        self.number = number
+    def __init__(self, service: Commands, session: LiveSession) -> None:
+        self.session = session
+        self.number = session.number
+        self.account = session.account
+        self.qpu = session.qpu  # None: routed
         self._service = service
-        self.account = account
-        self.qpu = qpu  # None: routed
-        self._stream = stream
 
-    def submit(
-        self,
-        name: str,
-        *,
-        qpu_time_us: int,
-        priority: int = 0,
-        max_execution_time_us: int | None = None,
-        preparation_us: int = 0,
-        post_processing_us: int = 0,
-        estimate_us: int | None = None,
-    ) -> ProgramJob:
-        """Submit a job to this session now."""
+    def submit(self, name: str, *, qpu_time_us: int, **options: Unpack[JobOptions]) -> ProgramJob:
+        """Submit a job to this session now. `options` are those of `JobOptions`, such as `priority`."""
         return self._service.submit(
             name,
             qpu_time_us=qpu_time_us,
             account=self.account,
             session=self,
-            priority=priority,
-            max_execution_time_us=max_execution_time_us,
-            preparation_us=preparation_us,
-            post_processing_us=post_processing_us,
-            estimate_us=estimate_us,
-            stream=self._stream,
+            stream=self.session.stream,
+            **options,
         )
 
     def run(self, name: str, *, qpu_time_us: int) -> simpy.Event:

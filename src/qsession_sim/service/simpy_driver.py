@@ -6,21 +6,21 @@ import math
 import operator
 from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import simpy
 from simpy.events import NORMAL, URGENT, EventPriority
 
-from qsession_sim.errors import PolicyError, ScenarioError, SchedulerUsageError
+from qsession_sim.errors import ScenarioError, SchedulerUsageError
 from qsession_sim.results.record import Record
-from qsession_sim.scenario.accounts import DEFAULT_PROFILE, AccountPlans, ProfileName, ResolvedPlan
+from qsession_sim.scenario.accounts import DEFAULT_PROFILE, ProfileName, ResolvedPlan
 from qsession_sim.scheduler.plan import AccountSpec, Rules
 from qsession_sim.scheduler.queues import QueuePolicy
-from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Rank
-from qsession_sim.service.entities import Entities
-from qsession_sim.service.planning import plan_of, session_clocks
+from qsession_sim.service.arguments import JobOptions
+from qsession_sim.service.live import STREAM, LiveService
+from qsession_sim.service.observed import JobEnded
 from qsession_sim.service.programs import ProgramJob, ProgramSession
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Workload
@@ -39,12 +39,12 @@ class Endless:
     A further attempt of a client (S65) is a job of its own, so it counts as progress only if it is done.
 
     Args:
-        scheduler: of a run without a horizon.
+        live: the service of a run without a horizon.
         planned: the number of jobs that are known before the run.
     """
 
-    def __init__(self, scheduler: Scheduler, planned: int) -> None:
-        self._scheduler = scheduler
+    def __init__(self, live: LiveService, planned: int) -> None:
+        self._live = live
         self._planned = planned
         self._looked_at_event = 0
         self._seen = self._progress()
@@ -55,7 +55,7 @@ class Endless:
         Raises:
             ScenarioError: if a very long time went by without progress.
         """
-        events = self._scheduler.events_applied
+        events = self._live.events_applied
         if events - self._looked_at_event < PATIENCE_EVENTS:
             return
         self._looked_at_event = events
@@ -67,7 +67,7 @@ class Endless:
 
     def _progress(self) -> tuple[int, int, int]:
         """Jobs that are done, planned jobs that have ended, and jobs of live programs."""
-        journal = self._scheduler.journal
+        journal = self._live.journal
         planned = journal.stage[: self._planned]
         repeats = sum(origin >= 0 for origin in journal.repeated_jobs)
         return (
@@ -146,20 +146,25 @@ class Service:
         self.env = simpy.Environment(initial_time=0)
         if qpu is not None:
             workload = replace(workload, qpus=(qpu, *workload.qpus[1:]))
-        self._entities = Entities(workload, accounts)
-        self._account_plans = AccountPlans(profile, plans or {})
+        self._live = LiveService(
+            workload,
+            rules=rules,
+            queue_key=queue_key,
+            queue_policy=queue_policy,
+            accounts=accounts,
+            profile=profile,
+            plans=plans,
+            account_specs=account_specs,
+        )
         self._horizon_us = horizon_us
         self._progress = progress
         self._jobs = len(workload.jobs)
         self._unfinished: dict[int, ProgramJob] = {}
-        self._plan = plan_of(workload, self._entities.accounts, account_specs)
-        self._scheduler = Scheduler(self._plan, rules, queue_key, self._end_program_job, queue_policy)
-        may_be_endless = bool(self._plan.windows) and horizon_us is None
-        self._endless = Endless(self._scheduler, self._jobs) if may_be_endless else None
+        may_be_endless = bool(workload.windows) and horizon_us is None
+        self._endless = Endless(self._live, self._jobs) if may_be_endless else None
         self._started = False
-        self._is_over = False
         self._events_reported = 0
-        self._arm(0, URGENT)  # S6: instant 0 is always served
+        self._arm(0)  # S6: instant 0 is always served
 
     # ---------------------------------------------------------------- for programs
 
@@ -209,7 +214,7 @@ class Service:
         max_time_us: int | None = None,
         interactive_timeout_us: int | None = None,
         qpu: str | None = None,
-        stream: str = "explicit",
+        stream: str = STREAM,
     ) -> ProgramSession:
         """Open a session or batch now. Leaving it as a context closes it (S19).
 
@@ -221,17 +226,18 @@ class Service:
                 that does not exist or is a simulator backend (S22), mode job, a time that is no whole number,
                 negative or longer than the plan allows (S61), or after the end of the run.
         """
-        now_us = self._command_us()
-        max_time_us, interactive_timeout_us = session_clocks(
-            self._account_plans, name, account, mode, max_time_us, interactive_timeout_us
+        session = self._live.open_session(
+            self.now_us,
+            name,
+            account=account,
+            mode=mode,
+            max_time_us=max_time_us,
+            interactive_timeout_us=interactive_timeout_us,
+            qpu=qpu,
+            stream=stream,
         )
-        spec = self._entities.add_session(
-            name, account, stream, mode, max_time_us, interactive_timeout_us, qpu
-        )
-        number = self._scheduler.add_session(spec)
-        self._scheduler.create(now_us, number)
         self._commanded()
-        return ProgramSession(self, number, account, stream, qpu)
+        return ProgramSession(self, session)
 
     def submit(
         self,
@@ -240,76 +246,49 @@ class Service:
         qpu_time_us: int,
         account: str,
         session: ProgramSession | None = None,
-        priority: int = 0,
-        max_execution_time_us: int | None = None,
         qpu: str | None = None,
-        preparation_us: int = 0,
-        post_processing_us: int = 0,
-        estimate_us: int | None = None,
-        stream: str = "explicit",
+        stream: str = STREAM,
+        **options: Unpack[JobOptions],
     ) -> ProgramJob:
         """Submit a job now; `yield job.completed` waits for its end, however it ends.
 
         Without `qpu` a job in job mode is routed (S54); without `estimate_us` its QPU time is known.
+        `options` are those of `JobOptions`, such as `priority` and `max_execution_time_us`.
 
         Raises:
             SchedulerUsageError: for a name that is taken or no name, a time that is no whole number or too
                 short, a priority beyond 2**62, an account or QPU that does not exist or is not that of the
                 session, preparation on a simulator backend, or after the end of the run.
         """
-        now_us = self._command_us()
-        if session is not None and not isinstance(session, ProgramSession):
-            raise SchedulerUsageError(
-                f"job {name!r}: session must be what `open_session` gives, not {session!r}"
-            )
-        if session is not None and account != session.account:
-            raise SchedulerUsageError(
-                f"job {name!r}: a session's jobs take its account, {session.account!r}, not {account!r}"
-            )
-        if session is not None and qpu not in (None, session.qpu):
-            raise SchedulerUsageError(
-                f"job {name!r}: a session's jobs stay on its QPU; open the session with qpu={qpu!r}"
-            )
-        number_of_session = None if session is None else session.number
-        spec = self._entities.add_job(
+        submitted = self._live.submit(
+            self.now_us,
             name,
-            account,
-            stream,
-            qpu_time_us,
-            number_of_session,
-            priority,
-            max_execution_time_us,
-            qpu=qpu if session is None else session.qpu,
-            preparation_us=preparation_us,
-            post_processing_us=post_processing_us,
-            estimate_us=estimate_us,
+            qpu_time_us=qpu_time_us,
+            account=account,
+            session=session.session if isinstance(session, ProgramSession) else session,
+            qpu=qpu,
+            stream=stream,
+            **options,
         )
-        job = ProgramJob(self, self._scheduler.add_job(spec), name)
+        job = ProgramJob(self, submitted, simpy.Event(self.env))
         self._unfinished[job.number] = job
-        self._scheduler.submit(now_us, job.number)
         self._commanded()
         return job
 
     def close(self, session: ProgramSession) -> None:
         """close() a session now (S17)."""
-        if not self._is_over and self._scheduler.close(self.now_us, session.number):
-            self._commanded()
+        if not self._live.is_over:
+            self._commanded(acts=self._live.close(self.now_us, session.session))
 
     def cancel(self, session: ProgramSession) -> None:
         """cancel() a session now (S18)."""
-        if not self._is_over and self._scheduler.cancel(self.now_us, session.number):
-            self._commanded()
+        if not self._live.is_over:
+            self._commanded(acts=self._live.cancel(self.now_us, session.session))
 
     def cancel_job(self, job: ProgramJob) -> None:
         """Cancel a job now (S25)."""
-        if not self._is_over and self._scheduler.cancel_job(self.now_us, job.number):
-            self._commanded()
-
-    def _command_us(self) -> int:
-        """The instant of a command that creates something."""
-        if self._is_over:
-            raise SchedulerUsageError("the run is over; nothing can be submitted or opened")
-        return self.now_us
+        if not self._live.is_over:
+            self._commanded(acts=self._live.cancel_job(self.now_us, job.job))
 
     # ---------------------------------------------------------------- running
 
@@ -324,56 +303,48 @@ class Service:
             raise SchedulerUsageError("this service has run; make a new one for another run")
         self._started = True
         try:
-            self._run()
-        except PolicyError as error:
-            if error.job_number is None:
-                raise
-            name = self._entities.name_of_job(error.job_number, self._scheduler)
-            named = f"{error}; job {error.job_number} is {name!r}"
-            raise PolicyError(named, error.job_number) from error.__cause__
-        return self._entities.record(self._scheduler, self._plan.account_specs)
-
-    def _run(self) -> None:
-        try:
             self.env.run(until=self._horizon_us)
         finally:
-            self._is_over = True  # S6: clean-up of programs that were cut off changes nothing
-        if self._horizon_us is not None:
-            while not self._scheduler.advance(self._horizon_us - 1):
-                pass
-            self._scheduler.finish_at(self._horizon_us)
+            self._live.stop(self._horizon_us)  # S6: clean-up of programs that were cut off changes nothing
+        return self._live.record()
 
-    def _arm(self, time_us: int, priority: EventPriority) -> None:
+    def _arm(self, delay_us: int) -> None:
         """Set the one timeout; an earlier one that is still to come is forgotten."""
-        wake = self._wake_late if priority == LATE else self._wake
-        self._timer = _Timer(self.env, time_us - self.now_us, priority, wake)
+        self._timer = _Timer(self.env, delay_us, URGENT, self._wake)
 
-    def _commanded(self) -> None:
+    def _arm_late(self) -> None:
+        """Set it for the end of this instant, when all programs have acted (S4)."""
+        self._timer = _Timer(self.env, 0, LATE, self._wake_late)
+
+    def _commanded(self, *, acts: bool = True) -> None:
         """S4: what a command caused for this instant is applied after all programs have acted."""
-        self._arm(self.now_us, LATE)
+        self._wake_programs()
+        if acts:
+            self._arm_late()
 
     def _wake(self, timer: simpy.Event) -> None:
         if timer is self._timer:
             # S4: these come before all programs, also those that woke up for a reason of their own
-            while not self._scheduler.advance(self.now_us, Rank.READY):
-                pass
-            self._arm(self.now_us, LATE)
+            while not self._live.advance(self.now_us, Rank.READY):
+                self._wake_programs()
+            self._arm_late()
 
     def _wake_late(self, timer: simpy.Event) -> None:
         if timer is not self._timer:
             return
-        if self._scheduler.advance(self.now_us):
+        if self._live.advance(self.now_us):
             self._go_on()
         else:
-            self._arm(self.now_us, LATE)  # S4: a program's job ended, it acts before later ranks
+            self._wake_programs()
+            self._arm_late()  # S4: a program's job ended, it acts before later ranks
 
     def _go_on(self) -> None:
         """The instant is complete. Run ahead as far as no program can notice, then set the timeout."""
-        scheduler = self._scheduler
-        while scheduler.is_needed:  # S6
+        live = self._live
+        while live.is_needed:  # S6
             if self._endless is not None:
                 self._endless.look()
-            next_us = scheduler.next_event_us()
+            next_us = live.next_event_us()
             if next_us is None:
                 return
             if next_us > LONGEST_US:
@@ -383,21 +354,25 @@ class Service:
             others_us = self.env.peek()
             if self._unfinished or next_us >= others_us:
                 self._report(EVENTS_BETWEEN_REPORTS)
-                self._arm(next_us, URGENT)
+                self._arm(next_us - self.now_us)
                 return
             before_others_us = LONGEST_US if others_us == math.inf else math.ceil(others_us) - 1
-            scheduler.advance_while_needed(before_others_us, EVENTS_BETWEEN_REPORTS)
+            live.advance_while_needed(before_others_us, EVENTS_BETWEEN_REPORTS)
             self._report()
 
     def _report(self, at_least: int = 0) -> None:
         """Tell how far the run has come, if at least so many events were applied since the last time."""
-        events = self._scheduler.events_applied
+        events = self._live.events_applied
         if self._progress is not None and events - self._events_reported >= at_least:
             self._events_reported = events
-            self._progress(Progress(self._scheduler.now_us, events, self._jobs))
+            self._progress(Progress(self._live.now_us, events, self._jobs))
 
-    def _end_program_job(self, number: int) -> None:
-        self._unfinished.pop(number).end(self._scheduler.journal)
+    def _wake_programs(self) -> None:
+        """Let those go on that wait for a job which has ended."""
+        if self._live.has_events:
+            for event in self._live.events():
+                if isinstance(event, JobEnded):
+                    self._unfinished.pop(event.job.number).completed.succeed(event.result)
 
 
 class _Timer(simpy.Event):
