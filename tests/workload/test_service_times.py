@@ -128,7 +128,10 @@ def test_layers_are_drawn_apart_from_shots(scenario, arrivals):
             id="depth",
         ),
         pytest.param(
-            "given", ("circuits", "shots"), "needs qpu_time; service-time model given tells none", id="given"
+            "given",
+            ("circuits", "shots"),
+            "needs qpu_time; service-time model given has no formula",
+            id="given",
         ),
     ],
 )

@@ -35,7 +35,7 @@ def execution_times_us(
     Args:
         circuits: number of circuits of each job, at least 1; shape (jobs,).
         shots: number of shots of each circuit, at least 1; shape (jobs,).
-        overhead_us: microseconds that a sub-job takes besides its executions.
+        overhead_us: microseconds that a sub-job takes in addition to its executions.
         per_execution_us: microseconds that an execution takes.
         noise: factor on the whole time of each job; shape (jobs,). Without it only integers are used.
         executions_per_subjob: a job is cut into as few sub-jobs of at most that many executions as there
@@ -86,7 +86,7 @@ def layer_times_us(
         shots: number of shots of each circuit, at least 1; shape (jobs,).
         layers: number of layers of each circuit, at least 1; shape (jobs,).
         clops: layers per second, above 0.
-        overhead_us: microseconds that a job takes besides its layers.
+        overhead_us: microseconds that a job takes in addition to its layers.
         noise: factor on the whole time of each job; shape (jobs,).
 
     Returns:

@@ -24,8 +24,8 @@ from qsession_sim.results.record import FROM, JOB, SESSION, TIME, TO
 from qsession_sim.results.tables import name_series
 from qsession_sim.scheduler.plan import AccountSpec, SlidingLimit
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason, SessionState
-from qsession_sim.testing.facts import BoolArray, Facts, QpuFacts, Violation, earliest
-from qsession_sim.workload.columns import Int64Array
+from qsession_sim.testing.facts import Facts, QpuFacts, Violation, earliest
+from qsession_sim.workload.columns import BoolArray, Int64Array
 
 # -- S60: a submission is accepted if the plan of its account allows it, and only then (S20, S23).
 

@@ -8,7 +8,6 @@ from functools import wraps
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from qsession_sim.results.periods import (
     Periods,
@@ -33,16 +32,13 @@ from qsession_sim.results.record import (
 )
 from qsession_sim.scheduler.plan import Rules
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, WindowKind
-from qsession_sim.workload.columns import Int64Array
+from qsession_sim.workload.columns import BoolArray, Int64Array
 
 if TYPE_CHECKING:
     import polars as pl
 
     from qsession_sim.results.bundle import ScenarioLike
     from qsession_sim.scenario.models import ResolvedScenario
-
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 class CheckedRun(Protocol):

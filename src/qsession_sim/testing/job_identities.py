@@ -23,8 +23,8 @@ from qsession_sim.results.periods import (
 )
 from qsession_sim.results.record import JOB, QPU, STARTED, Record
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, JobStatus, Reason
-from qsession_sim.testing.facts import BoolArray, Facts, QpuFacts, Violation, earliest, on_each_qpu
-from qsession_sim.workload.columns import Int64Array
+from qsession_sim.testing.facts import Facts, QpuFacts, Violation, earliest, on_each_qpu
+from qsession_sim.workload.columns import BoolArray, Int64Array
 
 _REASONS: Final = {
     JobStage.DONE: {Reason.NONE},
@@ -92,7 +92,7 @@ def check_routing(facts: Facts) -> Iterator[Violation]:
 
 
 def check_outcomes(facts: Facts) -> Iterator[Violation]:
-    """S71: status, reason and instants of every job tell one story."""
+    """S71: status, reason and instants of every job fit together."""
     record = facts.record
     submitted_us = record.submitted_us
     fits = (submitted_us < 0) & (record.stage < 0) & (record.reason == Reason.NONE)

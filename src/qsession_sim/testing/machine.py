@@ -120,7 +120,7 @@ def commands(draw: st.DrawFn, *, most: int = 12, unit: str = "s") -> Commands:
 
     Example:
         >>> from hypothesis import find
-        >>> print(find(commands(), lambda found: "cancel" in str(found) and "session" not in str(found)))
+        >>> print(find(commands(), lambda one: "cancel" in str(one) and "session" not in str(one)))
         def program(service):
             j1 = service.submit(name='live-1', account='a', qpu_time_us=1000000)
             j1.cancel()

@@ -19,7 +19,6 @@ from qsession_sim.queueing.theory import LongRun
 from qsession_sim.results.run import Run
 from qsession_sim.units import SECOND
 from qsession_sim.verification.comparisons import (
-    BoolArray,
     Comparison,
     Cycles,
     Experiment,
@@ -27,7 +26,7 @@ from qsession_sim.verification.comparisons import (
     jobs_of,
 )
 from qsession_sim.verification.scenarios import Service, clients, constant, exponential, scenario, session
-from qsession_sim.workload.columns import Int64Array
+from qsession_sim.workload.columns import BoolArray, Int64Array
 
 THINK_SECONDS = 100
 """Mean think time of the clients of a population."""

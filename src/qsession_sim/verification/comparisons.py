@@ -15,15 +15,12 @@ from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from qsession_sim.experiment.estimates import holm
 from qsession_sim.queueing.statistics import Float64Array, Interval, ratio_interval, t_quantile
 from qsession_sim.results.record import Record
 from qsession_sim.units import SECOND
-from qsession_sim.workload.columns import Int64Array
-
-BoolArray = npt.NDArray[np.bool_]
+from qsession_sim.workload.columns import BoolArray, Int64Array
 
 FAMILY_ERROR: Final = 0.001
 """Largest probability with which correct code fails the test of the family, if intervals are exact."""

@@ -28,7 +28,7 @@ _TIMEOUT_SECONDS: Final = 7
 
 
 class Identity(NamedTuple):
-    """Two integers, or lists of them, that must be equal, and the rules that say so."""
+    """Two integers, or lists of them, that must be equal by some rules."""
 
     name: str
     rules: str

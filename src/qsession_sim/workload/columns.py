@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Int64Array = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 _ROWS_AT_ONCE: Final = 1 << 14
 

@@ -1,4 +1,4 @@
-"""describe_workload: what a workload asks for, before it is simulated."""
+"""`describe_workload`: what a workload asks for, before it is simulated."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from qsession_sim.queueing.statistics import exact_sum, mean, percentiles
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
 from qsession_sim.units import HOUR
-from qsession_sim.workload.columns import Int64Array, Workload
-
-BooleanArray = npt.NDArray[np.bool_]
+from qsession_sim.workload.columns import BoolArray, Int64Array, Workload
 
 _PERCENTS: Final = (10, 50, 90, 99)
 
 
 def describe_workload(workload: Workload) -> dict[str, Any]:
-    """Counts, rates, load, and how times are distributed; JSON values, times in microseconds.
+    """Counts, rates, load, and distributions of times; JSON values, times in microseconds.
 
-    Rates and load concern jobs whose submission is known beforehand; when a follow-up is submitted depends on
-    the simulation. Offered load is their QPU time by the time from the first submission to the last. The load
-    of a QPU is that of the jobs that name it, and as much on every QPU of those that name none; that of the
-    whole is the mean over the QPUs. Jobs of simulator backends, which wait for nothing, count only there.
+    Rates and loads count jobs whose time of submission is known beforehand; that of follow-ups depends on the
+    simulation. The offered load is their QPU time divided by the time from the first submission to the last.
+    The load of a QPU is that of the jobs that name it, and an equal share of those that name none; that of
+    the whole is the mean over the QPUs. Jobs of simulator backends, which never wait, count only there.
 
     Example:
         >>> from qsession_sim.workload.columns import EMPTY_WORKLOAD
@@ -113,7 +110,7 @@ def _session_shape(workload: Workload) -> dict[str, Any]:
     }
 
 
-def _work_us(workload: Workload, qpu: int, rows: BooleanArray) -> tuple[int, int]:
+def _work_us(workload: Workload, qpu: int, rows: BoolArray) -> tuple[int, int]:
     """QPU time on one QPU of those of the rows that name it, and of those that name none."""
     times_us = workload.qpu_times_us[qpu] if workload.qpu_times_us else workload.jobs.qpu_time_us
     own = rows & (workload.jobs.qpu == qpu)
@@ -125,7 +122,7 @@ def _queueing(workload: Workload) -> list[int]:
     return [number for number, spec in enumerate(workload.qpu_specs) if not spec.simulator]
 
 
-def _asked_us(workload: Workload, rows: BooleanArray) -> list[Fraction]:
+def _asked_us(workload: Workload, rows: BoolArray) -> list[Fraction]:
     """QPU time that the rows ask of each QPU: what names it, and a share of what names none.
 
     The shares are such that they are equal in time, however fast the QPUs are; as in `calibration`.
@@ -140,14 +137,14 @@ def _asked_us(workload: Workload, rows: BooleanArray) -> list[Fraction]:
     ]
 
 
-def _offered_load(workload: Workload, rows: BooleanArray, span_us: int) -> float | None:
+def _offered_load(workload: Workload, rows: BoolArray, span_us: int) -> float | None:
     """The mean of the loads of the QPUs that are no simulators."""
     asked_us = _asked_us(workload, rows)
     qpus = _queueing(workload)
     return float(sum(asked_us[qpu] for qpu in qpus) / (len(qpus) * span_us)) if span_us else None
 
 
-def _loads(workload: Workload, rows: BooleanArray, span_us: int) -> dict[str, Any]:
+def _loads(workload: Workload, rows: BoolArray, span_us: int) -> dict[str, Any]:
     """Of each QPU the jobs that name it, known or not, its load, and its windows of availability (S52)."""
     return {
         name: {
@@ -159,7 +156,7 @@ def _loads(workload: Workload, rows: BooleanArray, span_us: int) -> dict[str, An
     }
 
 
-def _busiest_hour(workload: Workload, known: BooleanArray) -> dict[str, Any] | None:
+def _busiest_hour(workload: Workload, known: BoolArray) -> dict[str, Any] | None:
     """The whole hour, counted from time 0, with the most known submissions; of equals the first."""
     if not known.any():
         return None

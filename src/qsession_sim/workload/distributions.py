@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.queueing.service_time import lognormal_noise
+from qsession_sim.queueing.statistics import Float64Array
 from qsession_sim.scenario.distributions import (
     AnyDistribution,
     Choice,
@@ -27,8 +27,6 @@ from qsession_sim.scenario.distributions import (
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array
 from qsession_sim.workload.context import source_error
-
-Float64Array = npt.NDArray[np.float64]
 
 _ROWS_AT_ONCE: Final = 1 << 13
 """Few enough for the caches of a processor, and for arrays that need no new memory from the system."""

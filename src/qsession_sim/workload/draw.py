@@ -13,7 +13,6 @@ import numpy as np
 from qsession_sim.errors import ScenarioError
 from qsession_sim.scenario.accounts import AccountPlans
 from qsession_sim.scenario.models import ResolvedScenario
-from qsession_sim.scenario.service import ServiceTimeModel
 from qsession_sim.scenario.sources import (
     ResolvedArrivals,
     ResolvedBatches,
@@ -36,7 +35,7 @@ from qsession_sim.workload.columns import (
 from qsession_sim.workload.context import SourceContext, SourceRows, source_error
 from qsession_sim.workload.distributions import NoValueError
 from qsession_sim.workload.qpu_times import DrawnSource
-from qsession_sim.workload.qpus import drawn_windows, part_on_qpus, reserved_accounts
+from qsession_sim.workload.qpus import drawn_windows, reserved_accounts, rows_on_qpus
 from qsession_sim.workload.sources import (
     draw_arrivals,
     draw_batches,
@@ -62,12 +61,12 @@ def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
     Returns:
         The workload. Its streams are the sources in order; its accounts are those listed in the scenario,
         else those used, in order of first use (in an explicit source sessions come before jobs; users by
-        number, also those who submit nothing). Every
-        source has one block of job names and one of session names, which may be empty.
+        number, also those who submit nothing). Every source has one block of job names and one of session
+        names, which may be empty.
 
     Raises:
         ScenarioError: if something drawn cannot be used: a time beyond 2**62 us, more than 100 million rows,
-            a job that would be retried for ever, a reference to nothing, or a malformed line of a trace.
+            a job that would be retried for ever, an unknown reference, or a malformed line of a trace.
 
     Example:
         >>> from qsession_sim.scenario.models import ResolvedScenario
@@ -95,7 +94,10 @@ def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
         if isinstance(source, ResolvedTrace)
     }
     accounts = _accounts(scenario, traces)
-    parts = [_named_part(scenario, stream, accounts, traces) for stream in range(len(scenario.workload))]
+    parts = [
+        _source_rows(scenario, stream, accounts, traces.get(stream))
+        for stream in range(len(scenario.workload))
+    ]
     if traces:
         _check_names(parts)
     workload = _assemble(scenario.workload, parts, accounts)
@@ -107,34 +109,10 @@ def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
     )
 
 
-def _named_part(
-    scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...], traces: Mapping[int, Trace]
-) -> SourceRows:
-    try:
-        return _part(scenario, stream, accounts, traces)
-    except NoValueError as error:
-        # a distribution does not know whose it is
-        raise source_error(scenario.workload[stream].name, str(error)) from None
-
-
-def _part(
-    scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...], traces: Mapping[int, Trace]
+def _source_rows(
+    scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...], trace: Trace | None
 ) -> SourceRows:
     """The rows of a source, with QPU times for each QPU where the service-time models differ (S54)."""
-    return part_on_qpus(
-        scenario,
-        scenario.workload[stream],
-        lambda model: _part_by(scenario, stream, accounts, traces, model),
-    )
-
-
-def _part_by(
-    scenario: ResolvedScenario,
-    stream: int,
-    accounts: tuple[str, ...],
-    traces: Mapping[int, Trace],
-    model: ServiceTimeModel,
-) -> SourceRows:
     source = scenario.workload[stream]
     qpus = {qpu.name: number for number, qpu in enumerate(scenario.qpus)}
     own = None if isinstance(source, ResolvedExplicit) else source.qpu
@@ -142,7 +120,7 @@ def _part_by(
         seed=scenario.seed,
         horizon_us=scenario.horizon,
         execution_limit_us=scenario.rules.max_execution_time,
-        service_time=model,
+        service_time=scenario.qpus[0].service_time,
         accounts={name: number for number, name in enumerate(accounts)},
         stream=stream,
         name=source.name,
@@ -153,6 +131,16 @@ def _part_by(
         qpus=qpus,
         models={qpu.name: qpu.service_time for qpu in scenario.qpus},
     )
+    try:
+        return rows_on_qpus(
+            scenario, source, lambda model: _drawn(source, replace(context, service_time=model), trace)
+        )
+    except NoValueError as error:
+        # a distribution does not know whose it is
+        raise source_error(source.name, str(error)) from None
+
+
+def _drawn(source: ResolvedSource, context: SourceContext, trace: Trace | None) -> SourceRows:
     match source:
         case ResolvedExplicit():
             return draw_explicit(source, context)
@@ -163,7 +151,8 @@ def _part_by(
         case ResolvedBatches():
             return draw_batches(source, context)
         case ResolvedTrace():
-            return draw_trace(source, context, traces[stream])
+            assert trace is not None
+            return draw_trace(source, context, trace)
         case _:
             assert_never(source)
 
@@ -193,7 +182,7 @@ def _accounts(scenario: ResolvedScenario, traces: Mapping[int, Trace]) -> tuple[
 
 
 def _check_names(parts: Sequence[SourceRows]) -> None:
-    """S67: ids that a trace brings along must not be those of another source."""
+    """S67: ids in a trace must not be those of another source."""
     if len(parts) < 2:
         return
     for blocks in ([part.job_names for part in parts], [part.session_names for part in parts]):
@@ -241,13 +230,13 @@ def _link(
     job_offsets: list[int],
     session_offsets: list[int],
 ) -> None:
-    """Fill in what explicit jobs say about other rows, also of other explicit sources."""
+    """Fill in which rows explicit jobs refer to, also those of other explicit sources."""
     listed = [
         (source, first_job, first_session)
         for source, first_job, first_session in zip(sources, job_offsets, session_offsets, strict=True)
         if isinstance(source, ResolvedExplicit)
     ]
-    if listed:  # otherwise a column of numbers may be that of a source, which cannot be written to
+    if listed:  # otherwise a column may be that of a source, which cannot be written to
         jobs["after"], jobs["session"] = jobs["after"].copy(), jobs["session"].copy()
     job_rows = {job.id: first + row for source, first, _ in listed for row, job in enumerate(source.jobs)}
     session_rows = {

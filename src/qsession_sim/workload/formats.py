@@ -24,6 +24,7 @@ from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.units import SECOND
 from qsession_sim.workload.columns import (
     EMPTY_WORKLOAD,
+    BoolArray,
     Int64Array,
     KeyedNames,
     NumberedNames,
@@ -36,7 +37,6 @@ from qsession_sim.workload.trace_table import (
     FROM_SOURCE,
     UNKNOWN_USER,
     BadRows,
-    BooleanArray,
     ColumnError,
     Numbers,
     TraceRows,
@@ -126,7 +126,7 @@ def _places(heading: list[str], wanted: Sequence[str]) -> dict[str, int]:
 def _is_even(file: Path) -> bool:
     """Whether every line has as many commas as the heading, so that no line can lack a field.
 
-    A comma in quotes makes a line uneven; the slow reader tells such a file from a malformed one.
+    A comma in quotes makes a line uneven; reading by line distinguishes such a file from a malformed one.
 
     Raises:
         OSError: if the file cannot be read.
@@ -281,7 +281,7 @@ def _collect(
         reasons[read + row] = f"has {count[row]} fields, not {FIELDS}"
 
 
-def _numeric(column: pl.Series) -> BooleanArray:
+def _numeric(column: pl.Series) -> BoolArray:
     """Whether a field that is not used is a number at all, however large."""
     import polars as pl
 
@@ -339,7 +339,7 @@ def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str
     )
 
 
-def _repeated(keys: Int64Array, counts: BooleanArray) -> BooleanArray:
+def _repeated(keys: Int64Array, counts: BoolArray) -> BoolArray:
     """TraceRows whose key an earlier row has; only rows that count."""
     rows = np.flatnonzero(counts)
     _, first = np.unique(keys[rows], return_index=True)
@@ -349,7 +349,7 @@ def _repeated(keys: Int64Array, counts: BooleanArray) -> BooleanArray:
 
 
 def _preceding(
-    keys: Int64Array, preceding: Int64Array, follows: BooleanArray, left_out: BooleanArray
+    keys: Int64Array, preceding: Int64Array, follows: BoolArray, left_out: BoolArray
 ) -> Int64Array:
     """The row of each row's preceding job, NEVER where there is none."""
     after = filled(len(keys), NEVER)
@@ -358,8 +358,8 @@ def _preceding(
     asked = np.flatnonzero(follows)
     if len(known) and len(asked):
         place = np.minimum(np.searchsorted(known, preceding[asked]), len(known) - 1)
-        found = known[place] == preceding[asked]
-        after[asked[found]] = rows[first][place[found]]
+        is_known = known[place] == preceding[asked]
+        after[asked[is_known]] = rows[first][place[is_known]]
     return after
 
 

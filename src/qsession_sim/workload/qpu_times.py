@@ -15,6 +15,7 @@ from qsession_sim.queueing.service_time import (
     lognormal_noise,
     resampled_noise,
 )
+from qsession_sim.queueing.statistics import Float64Array
 from qsession_sim.scenario.distributions import AnyDistribution
 from qsession_sim.scenario.service import (
     ClopsModel,
@@ -42,7 +43,6 @@ from qsession_sim.scenario.sources import (
 from qsession_sim.workload.columns import Int64Array, constant
 from qsession_sim.workload.context import Purpose, SourceContext, source_error
 from qsession_sim.workload.distributions import (
-    Float64Array,
     counts,
     durations_us,
     sample,
@@ -91,7 +91,7 @@ DrawnSource: TypeAlias = ResolvedArrivals | ResolvedIterative | ResolvedBatches
 
 @dataclass(frozen=True)
 class JobProperties:
-    """What QPU times follow from; each of shape (jobs,), 1 where a job does not tell."""
+    """What QPU times follow from; each of shape (jobs,), 1 where a job does not say."""
 
     circuits: Int64Array
     shots: Int64Array
@@ -112,7 +112,7 @@ def drawn_times_us(
         iteration: number of each job within its client, from 1, where shots change by it.
 
     Raises:
-        ScenarioError: if a time is longer than 2**62 us, or nothing tells the time.
+        ScenarioError: if a time is longer than 2**62 us, or nothing determines it.
     """
     name = source.name
     if source.qpu_time is not None:
@@ -142,14 +142,14 @@ def drawn_times_us(
 
 
 def refuse_missing(jobs: DrawnSource | ResolvedJob, context: SourceContext, path: str) -> None:
-    """Refuse jobs without `qpu_time` that do not tell what the service-time model needs.
+    """Refuse jobs without `qpu_time` that lack what the service-time model needs.
 
     Raises:
         ScenarioError: that names the model and what is missing.
     """
     model = context.service_time
     if isinstance(model, GivenModel):
-        raise source_error(path, "needs qpu_time; service-time model given tells none")
+        raise source_error(path, "needs qpu_time; service-time model given has no formula")
     missing = [key for key in _needed(model) if getattr(jobs, key) is None]
     if missing:
         raise source_error(path, f"needs {' and '.join(missing)} for service-time model {model.model}")
@@ -159,7 +159,7 @@ def modelled_times_us(jobs: JobProperties, context: SourceContext) -> Int64Array
     """QPU times by the QPU's service-time model, with the noise of the stream; shape (jobs,).
 
     Raises:
-        ScenarioError: if a time is longer than 2**62 us, or the model is `given`, which tells no time.
+        ScenarioError: if a time is longer than 2**62 us, or the model is `given`, which has no formula.
     """
     try:
         return _times_us(jobs, context)
@@ -197,7 +197,7 @@ def _times_us(jobs: JobProperties, context: SourceContext) -> Int64Array:
                 _noise(model.noise, context, rows),
             )
         case GivenModel():
-            raise source_error(context.name, "needs qpu_time; service-time model given tells none")
+            raise source_error(context.name, "needs qpu_time; service-time model given has no formula")
         case _:
             assert_never(model)
 

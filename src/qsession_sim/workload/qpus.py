@@ -28,15 +28,15 @@ MOST_OUTAGES: Final = 1_000_000
 _AT_ONCE: Final = 256
 
 
-def part_on_qpus(
-    scenario: ResolvedScenario, source: ResolvedSource, draw_part: Callable[[ServiceTimeModel], SourceRows]
+def rows_on_qpus(
+    scenario: ResolvedScenario, source: ResolvedSource, draw_rows: Callable[[ServiceTimeModel], SourceRows]
 ) -> SourceRows:
     """Draw a source once for each service-time model that its jobs may meet, with the same random numbers.
 
     Args:
         scenario: with the QPUs.
         source: of the scenario.
-        draw_part: draws the source where every QPU has the given model.
+        draw_rows: draws the source where every QPU has the given model.
 
     Raises:
         ScenarioError: if a trace with sessions names a simulator backend (S22).
@@ -45,13 +45,13 @@ def part_on_qpus(
     first = next(number for number, qpu in enumerate(qpus) if not qpu.simulator)
     if not isinstance(source, ResolvedExplicit) and source.qpu is not None:
         own = next(qpu for qpu in qpus if qpu.name == source.qpu)
-        part = draw_part(own.service_time)
+        part = draw_rows(own.service_time)
         if own.simulator and len(part.sessions):
             what = "a session cannot be opened on a simulator backend; name another QPU"
             raise source_error(f"{source.name}.qpu", what)
         return part
     if isinstance(source, ResolvedTrace):
-        return draw_part(qpus[first].service_time)
+        return draw_rows(qpus[first].service_time)
     named = {job.qpu for job in source.jobs} if isinstance(source, ResolvedExplicit) else set()
     drawn: list[tuple[ServiceTimeModel, SourceRows]] = []
     part_of = []
@@ -59,7 +59,7 @@ def part_on_qpus(
         model = qpu.service_time if not qpu.simulator or qpu.name in named else qpus[first].service_time
         known = next((part for other, part in drawn if other == model), None)
         if known is None:
-            known = draw_part(model)
+            known = draw_rows(model)
             drawn.append((model, known))
         part_of.append(known)
     part, *parts = part_of

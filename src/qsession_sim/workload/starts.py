@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from qsession_sim.queueing.statistics import Float64Array
 from qsession_sim.scenario.distributions import AnyDistribution, mean
 from qsession_sim.scenario.sources import (
     Bursts,
@@ -21,7 +22,7 @@ from qsession_sim.scenario.values import MOST_ROWS
 from qsession_sim.units import HOUR, LONGEST_US
 from qsession_sim.workload.columns import Int64Array
 from qsession_sim.workload.context import Purpose, SourceContext, source_error
-from qsession_sim.workload.distributions import Float64Array, durations_us, sample, sampled_durations_us
+from qsession_sim.workload.distributions import durations_us, sample, sampled_durations_us
 
 # -- Renewal processes: instants with independent gaps between them.
 
@@ -45,7 +46,7 @@ def renewal_times_us(
         stream: name of the source, for errors.
         count: no more instants than that; None: only `before_us` bounds them.
         before_us: only instants before that; None: only `count` bounds them.
-        chunk: how many gaps are drawn at a time where `count` does not tell; it changes no result.
+        chunk: how many gaps are drawn at a time without a `count`; it changes no result.
 
     Returns:
         Microseconds, not decreasing, shape (instants,).
@@ -167,18 +168,18 @@ def weekly_times_us(
 
     if before_us is not None and count is None:
         check_rows(levels[-1] * (before_us / _WEEK_US - 1), stream)
-    found: list[Float64Array] = []
+    pieces: list[Float64Array] = []
     rows = 0
     for reached in _levels(generator):
         chunk = times_us(reached)
         if before_us is not None:
             chunk = chunk[chunk < before_us]
-        found.append(chunk)
+        pieces.append(chunk)
         rows += len(chunk)
         check_rows(rows, stream)
         if len(chunk) < len(reached) or (count is not None and rows >= count):
             break
-    return _rounded(found, stream, count)
+    return _rounded(pieces, stream, count)
 
 
 def bursty_times_us(
@@ -209,7 +210,7 @@ def bursty_times_us(
     _check_phases(bursts, stream, count, before_us)
     drawn = _levels(generator)
     waiting = next(drawn)
-    found: list[Float64Array] = []
+    pieces: list[Float64Array] = []
     rows = 0
     for edges_us, levels in _phases(bursts, phases):
         end = levels[-1] if before_us is None else min(levels[-1], np.interp(before_us, edges_us, levels))
@@ -223,14 +224,14 @@ def bursty_times_us(
         chunk = np.interp(waiting[here], levels, edges_us)
         if before_us is not None:
             chunk = chunk[chunk < before_us]
-        found.append(chunk)
+        pieces.append(chunk)
         rows += len(chunk)
         if (before_us is not None and edges_us[-1] >= before_us) or (count is not None and rows >= count):
             break
         waiting = waiting[~here]
         if not len(waiting):
             waiting = next(drawn)
-    return _rounded(found, stream, count)
+    return _rounded(pieces, stream, count)
 
 
 def _check_phases(bursts: Bursts, stream: str, count: int | None, before_us: int | None) -> None:
@@ -274,9 +275,9 @@ def _levels(generator: np.random.Generator) -> Iterator[Float64Array]:
         yield levels
 
 
-def _rounded(found: list[Float64Array], stream: str, count: int | None) -> Int64Array:
+def _rounded(pieces: list[Float64Array], stream: str, count: int | None) -> Int64Array:
     # rounding down keeps instants before the bound
-    times_us = np.floor(np.concatenate(found)[:count])
+    times_us = np.floor(np.concatenate(pieces)[:count])
     return durations_us(times_us, stream)
 
 

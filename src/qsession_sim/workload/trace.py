@@ -15,6 +15,7 @@ from qsession_sim.scenario.sources import InferredSessions, ResolvedTrace
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.units import LONGEST_US, format_duration
 from qsession_sim.workload.columns import (
+    BoolArray,
     Int64Array,
     LeftOut,
     ListedNames,
@@ -29,7 +30,6 @@ from qsession_sim.workload.qpu_times import drawn_estimates_us
 from qsession_sim.workload.sources import job_columns, said_of_all, session_columns
 from qsession_sim.workload.trace_table import (
     FROM_SOURCE,
-    BooleanArray,
     ColumnError,
     TraceRows,
     check_chains,
@@ -125,7 +125,7 @@ def _renumbered_after(after: Int64Array, used: Int64Array, rows: int) -> Int64Ar
     return place[after]
 
 
-def _or_where(mask: BooleanArray, value: int, column: Int64Array) -> Int64Array:
+def _or_where(mask: BoolArray, value: int, column: Int64Array) -> Int64Array:
     """The column, with one value where the mask holds."""
     return constant(len(column), value) if mask.all() else np.where(mask, value, column)
 

@@ -16,6 +16,7 @@ from qsession_sim.scenario.sources import TraceColumns
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.units import LONGEST_US, UNITS_US
 from qsession_sim.workload.columns import (
+    BoolArray,
     Int64Array,
     JobColumns,
     ListedNames,
@@ -30,7 +31,6 @@ from qsession_sim.workload.context import filled, source_error
 if TYPE_CHECKING:
     import polars as pl
 
-BooleanArray = npt.NDArray[np.bool_]
 
 FROM_SOURCE: Final = -2
 """As the limit of a row: the row does not say, so the source does."""
@@ -244,13 +244,13 @@ def numbers_of(column: pl.Series, factor: int = 1) -> Numbers:
 
 
 class BadRows:
-    """The malformed rows of a file, each with the first reason that was found."""
+    """The malformed rows of a file, each with the first reason."""
 
     def __init__(self, rows: int) -> None:
-        self.mask: BooleanArray = np.zeros(rows, dtype=np.bool_)
-        self._found: list[tuple[Int64Array, Callable[[int], str]]] = []
+        self.mask: BoolArray = np.zeros(rows, dtype=np.bool_)
+        self._reasons: list[tuple[Int64Array, Callable[[int], str]]] = []
 
-    def add(self, mask: BooleanArray, reason: Callable[[int], str]) -> None:
+    def add(self, mask: BoolArray, reason: Callable[[int], str]) -> None:
         """Take rows as malformed.
 
         Args:
@@ -260,15 +260,16 @@ class BadRows:
         fresh = np.flatnonzero(mask & ~self.mask)
         if len(fresh):
             self.mask[fresh] = True
-            self._found.append((fresh, reason))
+            self._reasons.append((fresh, reason))
 
     def first(self, most: int) -> Iterator[tuple[int, str]]:
         """The first rows in the order of the file, and what is wrong with each."""
         each = [
-            [(row, number) for row in fresh[:most].tolist()] for number, (fresh, _) in enumerate(self._found)
+            [(row, number) for row in fresh[:most].tolist()]
+            for number, (fresh, _) in enumerate(self._reasons)
         ]
         for row, number in islice(merge(*each), most):
-            yield row, self._found[number][1](row)
+            yield row, self._reasons[number][1](row)
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +282,7 @@ class TraceRows:
     place: str  # what a row is called in messages: line or row
     lines: Int64Array  # the number of each row in the file
     bad: BadRows
-    unrun: BooleanArray  # whether the file says that the job never ran
+    unrun: BoolArray  # whether the file says that the job never ran
     jobs: Mapping[str, Int64Array]  # columns of JobColumns, as far as the file has them; see COLUMNS
     after: Int64Array
     user: Int64Array  # index into `users`
@@ -453,9 +454,10 @@ def rows_of(
     early = (session != NEVER) & (at_us != NEVER) & (at_us < created_us)
     bad.add(early, lambda _: f"{names[submitted.name]}: before the creation of its session")
     jobs = {"at_us": at_us, **{column.of_job: table.numbers(column) for column in others}}
-    # after nothing there is nothing to think about, and an empty field is no time
-    thinks = (after != NEVER) & (jobs["think_us"] != NEVER)
-    jobs["think_us"] = np.where(thinks, jobs["think_us"], 0) if thinks.any() else constant(frame.height, 0)
+    # a job that follows none has no think time, and an empty field is a think time of 0
+    has_think = (after != NEVER) & (jobs["think_us"] != NEVER)
+    think_us = np.where(has_think, jobs["think_us"], 0) if has_think.any() else constant(frame.height, 0)
+    jobs["think_us"] = think_us
     return TraceRows(
         place=place,
         lines=lines,
@@ -515,12 +517,12 @@ def _after(table: _Table, ids: pl.Series | None) -> Int64Array:
     known = (
         pl.DataFrame({"id": ids}).with_row_index("row").filter(ids.is_first_distinct() & ids.is_not_null())
     )
-    found = pl.DataFrame({"id": asked}).join(known, on="id", how="left", maintain_order="left")["row"]
-    lost = asked.is_not_null() & found.is_null()
+    preceding = pl.DataFrame({"id": asked}).join(known, on="id", how="left", maintain_order="left")["row"]
+    lost = asked.is_not_null() & preceding.is_null()
     table.bad.add(
         lost.to_numpy(), lambda row: f"{table.names['after']}: no job {asked[row]!r} is in the file"
     )
-    return found.cast(pl.Int64).fill_null(NEVER).to_numpy()
+    return preceding.cast(pl.Int64).fill_null(NEVER).to_numpy()
 
 
 def _users(table: _Table) -> tuple[tuple[str, ...], Int64Array]:
@@ -579,7 +581,7 @@ def _modes(table: _Table, session: Int64Array) -> Int64Array:
     mode = np.where(words.is_null().to_numpy(), default, NEVER)
     for word, number in numbers.items():
         mode[(words == word).fill_null(value=False).to_numpy()] = number
-    wrong: BooleanArray = mode == NEVER
+    wrong: BoolArray = mode == NEVER
     name = table.names["mode"]
     table.bad.add(wrong, lambda row: f"{name}: must be job, session or batch (got {words[row]!r})")
     unmatched = (mode == Mode.JOB) != (session == NEVER)

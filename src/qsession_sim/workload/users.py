@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from qsession_sim.queueing.statistics import Float64Array
 from qsession_sim.scenario.accounts import HumanAccount, ResolvedPlan
 from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.scenario.sources import Activity, ResolvedExplicit, ResolvedSource, ResolvedTrace, Zipf
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array, constant
 from qsession_sim.workload.context import Purpose, SourceContext, source_error
-from qsession_sim.workload.distributions import Float64Array, chosen_places, sample
+from qsession_sim.workload.distributions import chosen_places, sample
 from qsession_sim.workload.qpu_times import DrawnSource
 
 
