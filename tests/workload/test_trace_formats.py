@@ -15,6 +15,7 @@ from qsession_sim.scenario.translation import json_schema
 from qsession_sim.workload.columns import JobColumns, SessionColumns
 from qsession_sim.workload.context import Purpose
 from qsession_sim.workload.formats import FORMATS
+from qsession_sim.workload.qpu_times import JobProperties
 from qsession_sim.workload.trace_table import COLUMNS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -88,8 +89,8 @@ def test_every_number_that_a_scenario_says_of_a_job_is_drawn_by_its_name():
     assert {*ResolvedJob.model_fields} - columns == {"id", *for_qpu_times}
 
 
-def test_every_distribution_of_durations_has_random_numbers_of_its_own():
-    """S7: the QPU time, preparation and post-processing of jobs."""
+def test_every_distribution_of_a_job_has_random_numbers_of_its_own():
+    """S7: QPU times, preparation and post-processing, and what service-time models need."""
     drawn = {
         column.name.removesuffix("_us")
         for column in fields(JobColumns)
@@ -97,5 +98,7 @@ def test_every_distribution_of_durations_has_random_numbers_of_its_own():
         if key == column.name.removesuffix("_us") and "Distribution" in str(key_field.annotation)
     }
 
+    of_models = {key.name for key in fields(JobProperties)}
+
     assert drawn == {"qpu_time", "preparation", "post_processing"}
-    assert [key for key in sorted(drawn) if key.upper() not in Purpose.__members__] == []
+    assert [key for key in sorted(drawn | of_models) if key.upper() not in Purpose.__members__] == []

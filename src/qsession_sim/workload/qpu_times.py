@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TypeAlias, assert_never
 
 import numpy as np
@@ -50,6 +50,59 @@ from qsession_sim.workload.distributions import (
     sampled_durations_us,
 )
 
+DrawnSource: TypeAlias = ResolvedArrivals | ResolvedIterative | ResolvedBatches
+
+
+@dataclass(frozen=True)
+class JobProperties:
+    """What QPU times follow from; each of shape (jobs,), 1 where a job does not say."""
+
+    circuits: Int64Array
+    shots: Int64Array
+    layers: Int64Array
+    qubits: Int64Array
+    depth: Int64Array
+
+    @classmethod
+    def of(cls, numbers: Callable[[str], Int64Array]) -> JobProperties:
+        """All of them, each by its name, which is that of its key."""
+        return cls(*(numbers(key.name) for key in fields(cls)))
+
+
+def drawn_times_us(
+    source: DrawnSource, context: SourceContext, rows: int, iteration: Int64Array | None = None
+) -> Int64Array:
+    """QPU times of a source of drawn jobs: `qpu_time` as drawn, or by the model; shape (rows,).
+
+    Args:
+        source: in resolved form.
+        context: of the source.
+        rows: how many jobs there are.
+        iteration: number of each job within its client, from 1, where shots change by it.
+
+    Raises:
+        ScenarioError: if a time is longer than 2**62 us, or nothing determines it.
+    """
+    name = source.name
+    if source.qpu_time is not None:
+        generator = context.generator(Purpose.QPU_TIME)
+        return sampled_durations_us(source.qpu_time, generator, rows, f"{name}.qpu_time", least_us=1)
+    if source.circuits is None or source.shots is None:
+        raise source_error(name, "needs qpu_time, or circuits and shots")
+    refuse_missing(source, context, name)
+
+    def drawn(key: str) -> Int64Array:
+        distribution: AnyDistribution | None = getattr(source, key)
+        if distribution is None:
+            return constant(rows, 1)
+        generator, path = context.generator(Purpose[key.upper()]), f"{name}.{key}"
+        change = source.shots_by_iteration if isinstance(source, ResolvedIterative) else None
+        if key == "shots" and change is not None and iteration is not None:
+            return counts(changed_shots(change, sample(distribution, generator, rows), iteration), path)
+        return sampled_counts(distribution, generator, rows, path)
+
+    return modelled_times_us(JobProperties.of(drawn), context)
+
 
 def changed_shots(change: ShotsByIteration, shots: Float64Array, iteration: Int64Array) -> Float64Array:
     """Shots of every iteration, not yet rounded.
@@ -84,61 +137,6 @@ def _within(change: LinearShots | GeometricShots, shots: Float64Array) -> Float6
     high = np.inf if change.at_most is None else change.at_most
     clipped: Float64Array = np.clip(shots, low, high)
     return clipped
-
-
-DrawnSource: TypeAlias = ResolvedArrivals | ResolvedIterative | ResolvedBatches
-
-
-@dataclass(frozen=True)
-class JobProperties:
-    """What QPU times follow from; each of shape (jobs,), 1 where a job does not say."""
-
-    circuits: Int64Array
-    shots: Int64Array
-    layers: Int64Array
-    qubits: Int64Array
-    depth: Int64Array
-
-
-def drawn_times_us(
-    source: DrawnSource, context: SourceContext, rows: int, iteration: Int64Array | None = None
-) -> Int64Array:
-    """QPU times of a source of drawn jobs: `qpu_time` as drawn, or by the model; shape (rows,).
-
-    Args:
-        source: in resolved form.
-        context: of the source.
-        rows: how many jobs there are.
-        iteration: number of each job within its client, from 1, where shots change by it.
-
-    Raises:
-        ScenarioError: if a time is longer than 2**62 us, or nothing determines it.
-    """
-    name = source.name
-    if source.qpu_time is not None:
-        generator = context.generator(Purpose.QPU_TIME)
-        return sampled_durations_us(source.qpu_time, generator, rows, f"{name}.qpu_time", least_us=1)
-    if source.circuits is None or source.shots is None:
-        raise source_error(name, "needs qpu_time, or circuits and shots")
-    refuse_missing(source, context, name)
-
-    def drawn(distribution: AnyDistribution | None, purpose: Purpose) -> Int64Array:
-        if distribution is None:
-            return constant(rows, 1)
-        generator, path = context.generator(purpose), f"{name}.{purpose.name.lower()}"
-        change = source.shots_by_iteration if isinstance(source, ResolvedIterative) else None
-        if purpose is Purpose.SHOTS and change is not None and iteration is not None:
-            return counts(changed_shots(change, sample(distribution, generator, rows), iteration), path)
-        return sampled_counts(distribution, generator, rows, path)
-
-    properties = JobProperties(
-        circuits=drawn(source.circuits, Purpose.CIRCUITS),
-        shots=drawn(source.shots, Purpose.SHOTS),
-        layers=drawn(source.layers, Purpose.LAYERS),
-        qubits=drawn(source.qubits, Purpose.QUBITS),
-        depth=drawn(source.depth, Purpose.DEPTH),
-    )
-    return modelled_times_us(properties, context)
 
 
 def refuse_missing(jobs: DrawnSource | ResolvedJob, context: SourceContext, path: str) -> None:

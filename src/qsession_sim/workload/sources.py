@@ -1,7 +1,7 @@
 """Sources whose jobs are listed or drawn: explicit ones, arrivals, iterative clients and batches.
 
-Each gives the rows of one stream. What a scenario says of jobs or sessions in so many words becomes their
-column of the same name; only what follows from something else has code of its own.
+Each gives the rows of one stream. The value of a key of jobs or sessions becomes their column of the same
+name; only what follows from something else has code of its own.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ from qsession_sim.workload.users import drawn_accounts
 
 _LARGEST_ROUTE: Final = 2**62
 
-_FOUND: Final = {"after", "session", "client", "account", "stream", "qpu", "route", "qpu_time_us", "mode"}
-"""Columns of jobs and sessions that are not simply what a scenario says under their name."""
+_DERIVED: Final = {"after", "session", "client", "account", "stream", "qpu", "route", "qpu_time_us", "mode"}
+"""Columns of jobs and sessions that are not simply the value of a key."""
 
 
 def _said(columns: type[JobColumns | SessionColumns]) -> dict[str, str]:
-    """The other columns, with the key of a scenario that has their value: that of `close_us` is `close`."""
-    names = [column.name for column in fields(columns) if column.name not in _FOUND]
+    """The other columns, with the key of a scenario that gives their value: `close_us` is that of `close`."""
+    names = [column.name for column in fields(columns) if column.name not in _DERIVED]
     return {name: name.removesuffix("_us") for name in names}
 
 
@@ -191,24 +191,14 @@ def _qpu_times_us(jobs: tuple[ResolvedJob, ...], context: SourceContext) -> Int6
     given_us = _column(job.qpu_time for job in jobs)
     if isinstance(context.service_time, GivenModel):
         return given_us
-    circuits = _numbers((job.circuits for job in jobs), context, "circuits")
-    shots = _numbers((job.shots for job in jobs), context, "shots")
-    modelled_us = modelled_times_us(
-        JobProperties(
-            circuits,
-            shots,
-            layers=_numbers((job.layers for job in jobs), context, "layers"),
-            qubits=_numbers((job.qubits for job in jobs), context, "qubits"),
-            depth=_numbers((job.depth for job in jobs), context, "depth"),
-        ),
-        context,
-    )
+
+    def numbers(key: str) -> Int64Array:
+        values = (getattr(job, key) for job in jobs)
+        given = np.fromiter((1.0 if value is None else value for value in values), dtype=np.float64)
+        return counts(given, f"{context.name}.{key}")
+
+    modelled_us = modelled_times_us(JobProperties.of(numbers), context)
     return np.where(given_us == NEVER, modelled_us, given_us)
-
-
-def _numbers(values: Iterable[float | None], context: SourceContext, what: str) -> Int64Array:
-    given = np.fromiter((1.0 if value is None else value for value in values), dtype=np.float64)
-    return counts(given, f"{context.name}.{what}")
 
 
 def _column(values: Iterable[int | None], missing: int = NEVER) -> Int64Array:

@@ -122,9 +122,8 @@ def _times_before(
 # -- Poisson processes whose rate changes with time, by inversion of their cumulative rate.
 #
 # If L(t) is the integral of the rate up to t, the instants are those at which L reaches the sums of
-# independent
-# exponentials with mean 1 (Cinlar, Introduction to Stochastic Processes, 1975, section 4.7). L is piecewise
-# linear here, so nothing is thrown away and nothing approximated.
+# independent exponentials with mean 1 (Cinlar, Introduction to Stochastic Processes, 1975, section 4.7). L is
+# piecewise linear here, so nothing is rejected and nothing approximated.
 
 _POISSON_CHUNK: Final = 1 << 14
 _WEEK_US: Final = 168 * HOUR
