@@ -12,6 +12,7 @@ import pytest
 import qsession_sim as qs
 from qsession_sim.queueing.recursions import lindley
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
+from qsession_sim.workload.trace_table import numbers_of
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -334,3 +335,82 @@ def test_a_job_without_submit_time_whose_preceding_job_never_ran_is_malformed(tm
     assert problems(tmp_path, "a.swf", swf(1, 0, 0) + swf(2, -1, 5, preceding=1))[0] == (
         "workload.trace: a.swf, line 2: has no time of submission, and no preceding job that ran"
     )
+
+
+INTEGERS = [
+    name for sign in ("", "U") for bits in (8, 16, 32, 64, 128) if hasattr(pl, name := f"{sign}Int{bits}")
+]
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_every_type_of_integers_is_read_exactly(name):
+    """Here without a file: not every polars can write all of them."""
+    numbers = numbers_of(pl.Series([0, None, 100], dtype=getattr(pl, name)), 1_000_000)
+
+    assert numbers.values.tolist() == [0, 0, 100_000_000]
+    assert (numbers.missing.tolist(), numbers.wrong.any()) == ([False, True, False], False)
+
+
+def test_integers_beyond_the_largest_time_are_wrong_and_not_nearly_right():
+    column = pl.Series([2**62, 2**62 + 1], dtype=pl.UInt64)
+
+    assert numbers_of(column).wrong.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("scale", [2, 7, 20])
+def test_decimals_of_parquet_keep_their_fractions(tmp_path, scale):
+    """10.5 s is 10,500,000 us, 0.75 s 750,000 us; half a unit below 0 is below 0."""
+    kind = pl.Decimal(38, scale)
+    pl.DataFrame({"at": ["0.00", "1.25", "-0.50"], "long": ["10.50", "0.75", "1.00"]}).with_columns(
+        pl.all().cast(kind)
+    ).write_parquet(tmp_path / "a.parquet")
+    columns = {"submitted": "at", "qpu_time": "long", "unit": "s"}
+
+    workload = draw(tmp_path, "a.parquet", columns=columns, skip_bad_lines=True)
+
+    assert workload.jobs.at_us.tolist() == [0, 1_250_000]
+    assert workload.jobs.qpu_time_us.tolist() == [10_500_000, 750_000]
+    assert problems(tmp_path, "a.parquet", None, columns=columns)[0] == (
+        f"workload.trace: a.parquet, row 3: at: too small (got -0.{'5':0<{scale}})"
+    )
+
+
+def test_numbers_are_rounded_once_and_half_to_even_as_they_are_written(tmp_path):
+    """In float64, 1700000000.0000025 s and 9007199254740993.5 us have no such half any more."""
+    seconds = ["0.0000005", "0.0000015", "0.0000025", "1700000000.0000025", "1700000000.0000035"]
+    text = "at,qpu_time_us\n" + "".join(f"{at},1\n" for at in seconds)
+
+    workload = draw(tmp_path, "a.csv", text, columns={"submitted": "at", "unit": "s"})
+    large = draw(tmp_path, "b.csv", "submitted_us,qpu_time_us\n9007199254740993.5,1\n9007199254740994.5,1\n")
+
+    assert workload.jobs.at_us.tolist() == [0, 2, 2, 1_700_000_000_000_002, 1_700_000_000_000_004]
+    assert large.jobs.at_us.tolist() == [9_007_199_254_740_994, 9_007_199_254_740_994]
+
+
+@pytest.mark.parametrize("column", ["submitted_us", "qpu_time_us", "priority"])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (pl.Duration("us"), "Duration(time_unit='us')"),
+        (pl.Datetime("us"), "Datetime(time_unit='us', time_zone=None)"),
+        (pl.Boolean, "Boolean"),
+    ],
+)
+def test_columns_of_another_type_are_refused_by_name(tmp_path, column, kind, name):
+    frame = pl.DataFrame({"submitted_us": [0], "qpu_time_us": [1], "priority": [1]})
+    frame.with_columns(pl.col(column).cast(kind)).write_parquet(tmp_path / "a.parquet")
+
+    assert problems(tmp_path, "a.parquet", None) == [
+        f"workload.trace: a.parquet: column {column!r} holds {name}, not numbers; convert it to numbers or texts"
+    ]
+
+
+def test_categories_are_read_as_the_texts_that_they_stand_for(tmp_path):
+    frame = pl.DataFrame({"submitted_us": ["0", "5"], "qpu_time_us": [1, 1], "account": ["a", "b"]})
+    frame.with_columns(pl.col("submitted_us", "account").cast(pl.Categorical)).write_parquet(
+        tmp_path / "a.parquet"
+    )
+
+    workload = draw(tmp_path, "a.parquet")
+
+    assert (workload.jobs.at_us.tolist(), workload.accounts) == ([0, 5], ("a", "b"))

@@ -190,13 +190,13 @@ def _read_parquet(source: ResolvedTrace, file: Path) -> TraceRows:
 
 
 def _parquet_column(file: Path, name: str) -> pl.Series:
-    """One column, as numbers or texts; one without a value, as exports have many, takes no memory."""
+    """One column; one without a value, as exports have many, takes no memory."""
     import polars as pl
 
     column = pl.read_parquet(file, columns=[name]).to_series()
     if column.null_count() == len(column):
         return pl.repeat(None, len(column), dtype=pl.Null, eager=True).alias(name)
-    return column if column.dtype.is_numeric() or column.dtype == pl.String else column.cast(pl.String)
+    return column.cast(pl.String) if column.dtype in (pl.Categorical, pl.Enum) else column
 
 
 def _write_parquet(workload: Workload, file: Path) -> list[str]:

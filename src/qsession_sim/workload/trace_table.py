@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from heapq import merge
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -193,25 +195,30 @@ class Numbers:
         )
 
 
-def numbers_of(column: pl.Series, factor: int = 1) -> Numbers:
+def numbers_of(column: pl.Series, factor: int = 1, *, whole: bool = False) -> Numbers:
     """Multiply a column of numbers or of texts by a factor, and round half to even, once (S1).
 
-    Whole numbers are exact. A fraction is rounded on its own, so that a large time keeps its microseconds.
+    Every number counts as it is written: what floats would round elsewhere is computed exactly.
 
     Args:
-        column: integers, floats or texts, shape (rows,); empty texts count as missing.
+        column: integers, floats, decimals or texts, shape (rows,); empty texts count as missing.
         factor: such as the microseconds of the column's unit.
+        whole: whether a fraction is wrong, instead of being rounded.
 
     Example:
         >>> import polars as pl
         >>> numbers_of(pl.Series(["2", " 0.5", "", "x"]), 1_000_000).values.tolist()
         [2000000, 500000, 0, 0]
+        >>> numbers_of(pl.Series(["2.0", "0.5"]), whole=True).wrong.tolist()
+        [False, True]
     """
     import polars as pl
 
     if column.dtype == pl.String:
         column = column.str.strip_chars()
         column = column.set(column.is_in([""]), None)
+    if column.dtype.is_decimal():
+        column = column.cast(pl.String)  # digit by digit; a cast to integers would drop the fraction
     if column.dtype == pl.Int64 and not column.null_count():
         values = column.to_numpy()
         most = _LARGEST // factor
@@ -219,25 +226,44 @@ def numbers_of(column: pl.Series, factor: int = 1) -> Numbers:
             flags = np.zeros(len(column), dtype=np.bool_)
             return Numbers(values if factor == 1 else values * factor, flags, flags)
     missing = column.is_null().to_numpy()
-    whole = None if column.dtype.is_float() else column.cast(pl.Int64, strict=False)
-    floating = column.cast(pl.Float64, strict=False)
     exact = np.zeros(len(column), dtype=np.int64)
     is_exact = np.zeros(len(column), dtype=np.bool_)
-    if whole is not None:
-        is_exact = whole.is_not_null().to_numpy()
-        exact = whole.fill_null(0).to_numpy()
+    if not column.dtype.is_float():
+        integers = column.cast(pl.Int64, strict=False)
+        is_exact = integers.is_not_null().to_numpy()
+        exact = integers.fill_null(0).to_numpy()
         is_exact &= (exact <= _LARGEST // factor) & (exact >= -(_LARGEST // factor))
     values = np.where(is_exact, exact, 0) * factor
-    rest = np.flatnonzero(~is_exact & ~missing)
-    near = floating.gather(rest).fill_null(np.nan).to_numpy()
-    # integers that are too large to be exact are too large
-    possible = np.isfinite(near) & (np.abs(near) * factor <= _LARGEST)
-    floor = np.floor(near[possible])
-    fraction = np.rint((near[possible] - floor) * factor).astype(np.int64)
-    values[rest[possible]] = floor.astype(np.int64) * factor + fraction
     wrong = np.zeros(len(column), dtype=np.bool_)
+    rest = np.flatnonzero(~is_exact & ~missing)
+    near = column.gather(rest).cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+    possible = np.isfinite(near) & (np.abs(near) * factor <= 2.0 * _LARGEST)
     wrong[rest[~possible]] = True
+    rest, near = rest[possible], near[possible]
+    floor = np.floor(near)
+    fraction = (near - floor) * factor
+    # where a float may stand on the wrong side of a half or of the limit, the number itself decides
+    error = np.spacing(np.abs(near)) * factor + np.spacing(fraction)
+    doubtful = np.abs(fraction - np.floor(fraction) - 0.5) <= error
+    doubtful |= whole | (np.abs(near) * factor > _LARGEST / 2)
+    clear = ~doubtful
+    values[rest[clear]] = floor[clear].astype(np.int64) * factor + np.rint(fraction[clear]).astype(np.int64)
+    for row in rest[doubtful].tolist():
+        number = _exactly(column[row], factor, whole=whole)
+        if number is None:
+            wrong[row] = True
+        else:
+            values[row] = number
     return Numbers(values, missing, wrong)
+
+
+def _exactly(number: Any, factor: int, *, whole: bool) -> int | None:
+    """A number times a factor, rounded half to even; None if too large, or with a fraction where `whole`."""
+    decimal = Decimal(number)
+    if whole and decimal != decimal.to_integral_value():
+        return None
+    product = round(Fraction(decimal) * factor)
+    return product if abs(product) <= _LARGEST else None
 
 
 # -- TraceRows of a file in any format, what is wrong with them, and what follows from that.
@@ -364,7 +390,7 @@ _MODES: Final = {mode.name.lower(): mode for mode in Mode}
 
 
 class ColumnError(ValueError):
-    """A file lacks a column that it must have, or has it twice."""
+    """A file lacks a column that it must have, has it twice, or holds something else in it."""
 
 
 def names_in_file(columns: TraceColumns | None) -> dict[str, str]:
@@ -385,15 +411,27 @@ class _Table:
     bad: BadRows
 
     def numbers(self, column: TraceColumn) -> Int64Array:
-        """A column of numbers, as the table of columns says."""
+        """A column of numbers, as the table of columns says.
+
+        Raises:
+            ColumnError: if it holds neither numbers nor texts.
+        """
+        import polars as pl
+
         name, missing = self.names[column.name], column.missing
         if not column.required and (
             name not in self.frame.columns or self.frame[name].null_count() == self.frame.height
         ):
             return constant(self.frame.height, missing)
         read = self.frame[name]
+        if not (read.dtype.is_numeric() or read.dtype in (pl.String, pl.Null)):
+            raise ColumnError(
+                f"column {name!r} holds {read.dtype}, not numbers; convert it to numbers or texts"
+            )
         numbers = numbers_of(read, self.factors.get(column.name, 1))
-        self.bad.add(numbers.wrong, lambda row: f"{name}: not a number that can be used (got {read[row]!r})")
+        self.bad.add(
+            numbers.wrong, lambda row: f"{name}: not a number that can be used (got {_shown(read[row])})"
+        )
         too_small = ~numbers.missing & (numbers.values < column.least)
         self.bad.add(too_small, lambda row: f"{name}: too small (got {read[row]})")
         if column.required:
@@ -415,6 +453,10 @@ class _Table:
         return column.set(empty, None) if empty.any() else column
 
 
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else str(value)
+
+
 def rows_of(
     frame: pl.DataFrame,
     lines: Int64Array,
@@ -432,7 +474,7 @@ def rows_of(
         shapes: by row, why it is malformed whatever is in it.
 
     Raises:
-        ColumnError: if a column is not there.
+        ColumnError: if a column is not there, or holds neither numbers nor texts where numbers are needed.
     """
     names = names_in_file(columns)
     _check_columns(frame, names, columns)
