@@ -54,6 +54,10 @@ STREAM: Final = "explicit"
 """What is said to be the source of that for which a live user names none."""
 
 
+class RunIsOverError(SchedulerUsageError):
+    """A command came after the end of the run."""
+
+
 class LiveService:
     """Commands and questions of live users to one scheduler, with a workload known before or without.
 
@@ -268,7 +272,7 @@ class LiveService:
 
     def _refuse_if_over(self) -> None:
         if self.is_over:
-            raise SchedulerUsageError("the run is over; nothing can be submitted or opened")
+            raise RunIsOverError("the run is over; nothing can be submitted or opened")
 
     def _check_names(self, kind: str, name: str, account: str, stream: str) -> None:
         check_name(f"the name of a {kind}", name)

@@ -19,7 +19,7 @@ from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Rank
 from qsession_sim.service.arguments import JobOptions
-from qsession_sim.service.live import STREAM, LiveService
+from qsession_sim.service.live import STREAM, LiveService, RunIsOverError
 from qsession_sim.service.observed import JobEnded
 from qsession_sim.service.programs import ProgramJob, ProgramSession
 from qsession_sim.units import LONGEST_US
@@ -98,8 +98,8 @@ class Service:
     """One QPU with its scheduler, and a SimPy environment in which live programs take part.
 
     Time in `env` is in integer microseconds. A program is a SimPy process that opens sessions and submits
-    jobs; what it does equals what a scenario with the same entities in the same order does (S4). After the
-    end of the run closing and cancelling do nothing, so that a program which was cut off can clean up.
+    jobs; what it does equals what a scenario with the same entities in the same order does (S4). A program
+    that still waits at the end of the run, or at an error, is closed, and what it commands then does nothing.
 
     Args:
         workload: everything known before the run.
@@ -143,7 +143,7 @@ class Service:
         horizon_us: int | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
-        self.env = simpy.Environment(initial_time=0)
+        self.env = _Environment()
         if qpu is not None:
             workload = replace(workload, qpus=(qpu, *workload.qpus[1:]))
         self._live = LiveService(
@@ -295,8 +295,11 @@ class Service:
     def run(self) -> Record:
         """Run to the horizon, or until there is nothing left to do, and return what happened.
 
+        Programs that still wait then are closed: their `finally` and `with` blocks run, and what they command
+        there changes nothing.
+
         Raises:
-            SchedulerUsageError: if it ran before.
+            SchedulerUsageError: if it ran before, or a program that is closed waits for ever.
             PolicyError: if the queue policy does not keep its contract; it names the job.
         """
         if self._started:
@@ -304,8 +307,15 @@ class Service:
         self._started = True
         try:
             self.env.run(until=self._horizon_us)
-        finally:
-            self._live.stop(self._horizon_us)  # S6: clean-up of programs that were cut off changes nothing
+            self._live.stop(self._horizon_us)
+        except BaseException as error:
+            self._live.stop()
+            for another in self.env.close():
+                error.add_note(f"and a program that was closed raised {another!r}")
+            raise
+        self._wake_programs()
+        for fault in self.env.close():
+            raise fault
         return self._live.record()
 
     def _arm(self, delay_us: int) -> None:
@@ -390,3 +400,52 @@ class _Timer(simpy.Event):
         self._ok = True
         self._value = None
         env.schedule(self, priority, delay_us)
+
+
+_MOST_WAITS_IN_A_CLEAN_UP: Final = 100
+
+
+class _Environment(simpy.Environment):
+    """Knows the processes that have not ended, so that they can be closed with the run."""
+
+    def __init__(self) -> None:
+        super().__init__(initial_time=0)
+        self._waiting: dict[simpy.Event, Program] = {}
+
+    def process(self, generator: Program) -> simpy.Process:
+        """Start a process, of a program or of its own."""
+        process = simpy.Process(self, generator)
+        self._waiting[process] = generator
+        process.callbacks.append(self._forget)
+        return process
+
+    def _forget(self, process: simpy.Event) -> None:
+        del self._waiting[process]
+
+    def close(self) -> list[Exception]:
+        """Let the `finally` and `with` blocks of processes run that still wait, the last one started first.
+
+        Returns:
+            The errors that they raised, except that a command came too late.
+        """
+        waiting, self._waiting = [*self._waiting.values()], {}
+        errors = [_closed(generator) for generator in reversed(waiting)]
+        return [error for error in errors if error is not None and not isinstance(error, RunIsOverError)]
+
+
+def _closed(generator: Program) -> Exception | None:
+    """Close a program; None, or the error that it raised. What it waits for meanwhile never comes."""
+    for _ in range(_MOST_WAITS_IN_A_CLEAN_UP):
+        try:
+            generator.close()
+        except Exception as error:  # noqa: BLE001 - whatever a program raises
+            if getattr(generator, "gi_frame", None) is None:
+                return error
+            # it yielded again, which Python says by a RuntimeError: it is closed where it waits now
+        else:
+            return None
+    name = getattr(generator, "__name__", repr(generator))
+    return SchedulerUsageError(
+        f"program {name!r} cannot be closed at the end of the run, since it always waits again; "
+        f"let GeneratorExit pass"
+    )
