@@ -64,7 +64,7 @@ def _check_modes(facts: Facts, spec: AccountSpec, jobs: Int64Array) -> Iterator[
     yield from earliest(
         submitted_us,
         is_accepted(record)[jobs] & (too_old | not_in_plan),
-        lambda index: f"{facts.job(jobs[index])} is accepted, although its account cannot use that mode then",
+        lambda i: f"{facts.job(jobs[i])} is accepted, although its account cannot use that mode then",
     )
 
 
@@ -80,7 +80,7 @@ def _check_pending(facts: Facts, account: int, spec: AccountSpec, jobs: Int64Arr
         yield from earliest(
             pending.times_us,
             pending.values > limit,
-            lambda index: f"account {whose!r} has {pending.values[index]} pending jobs, its limit is {limit}",
+            lambda i: f"account {whose!r} has {pending.values[i]} pending jobs, its limit is {limit}",
         )
     rejected_us = record.submitted_us[jobs]
     # what ended in that very instant may have been pending still
@@ -102,7 +102,7 @@ def _check_rate(facts: Facts, spec: AccountSpec, jobs: Int64Array) -> Iterator[V
         yield from earliest(
             accepted_us,
             count > limit.amount,
-            lambda index: f"the limit of submissions is {limit.amount}, and {count[index]} are accepted",
+            lambda i: f"the limit of submissions is {limit.amount}, and {count[i]} are accepted",
         )
         reached = _in_window(accepted_us, submitted_us, limit) >= limit.amount
     yield from _check_rejections(facts, jobs, (Reason.RATE_LIMITED,), reached)
@@ -129,8 +129,8 @@ def _check_quota(facts: Facts, account: int, spec: AccountSpec, jobs: Int64Array
         yield from earliest(
             record.submitted_us[jobs],
             is_accepted(record)[jobs] & beyond,
-            lambda index: (
-                f"{facts.job(jobs[index])} is accepted, although its account has used {least[index]} us "
+            lambda i: (
+                f"{facts.job(jobs[i])} is accepted, although its account has used {least[i]} us "
                 f"of its quota of {quota.amount} us"
             ),
         )
@@ -144,9 +144,8 @@ def _check_rejections(
     yield from earliest(
         facts.record.submitted_us[jobs],
         np.isin(reason, [int(one) for one in reasons]) & ~justified,
-        lambda index: (
-            f"{facts.job(jobs[index])} is rejected with {Reason(reason[index]).name}, "
-            "which its plan does not say"
+        lambda i: (
+            f"{facts.job(jobs[i])} is rejected with {Reason(reason[i]).name}, which its plan does not say"
         ),
     )
 

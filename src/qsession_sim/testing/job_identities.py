@@ -57,7 +57,7 @@ def check_simulators(facts: Facts) -> Iterator[Violation]:
     yield from earliest(
         submitted_us,
         ~at_once | (record.job_session[job] >= 0),
-        lambda index: f"{facts.job(job[index])} waits for a simulator, or is of a session",
+        lambda i: f"{facts.job(job[i])} waits for a simulator, or is of a session",
     )
 
 
@@ -68,26 +68,24 @@ def check_routing(facts: Facts) -> Iterator[Violation]:
     submitted_us = record.submitted_us[job]
     qpu, session, named = job_qpu(record, job), record.job_session[job], record.workload.jobs.qpu[job]
     yield from earliest(
-        submitted_us,
-        (qpu < 0) | (qpu >= len(record.qpus)),
-        lambda index: f"{facts.job(job[index])} is on no QPU",
+        submitted_us, (qpu < 0) | (qpu >= len(record.qpus)), lambda i: f"{facts.job(job[i])} is on no QPU"
     )
     yield from earliest(
         submitted_us,
         (session < 0) & (named >= 0) & (named != qpu),
-        lambda index: f"{facts.job(job[index])} is not on QPU {record.qpus[named[index]]!r}, which it names",
+        lambda i: f"{facts.job(job[i])} is not on QPU {record.qpus[named[i]]!r}, which it names",
     )
     if record.session_qpu is not None:
         yield from earliest(
             submitted_us,
             (session >= 0) & (qpu != look_up(record.session_qpu, session)),
-            lambda index: f"{facts.job(job[index])} is not on the QPU of {facts.session(session[index])}",
+            lambda i: f"{facts.job(job[i])} is not on the QPU of {facts.session(session[i])}",
         )
     lost = record.lost_runs
     yield from earliest(
         lost[:, STARTED],
         lost[:, QPU] != job_qpu(record, lost[:, JOB]),
-        lambda index: f"{facts.job(lost[index, JOB])} was on a QPU that is not its own",
+        lambda i: f"{facts.job(lost[i, JOB])} was on a QPU that is not its own",
     )
 
 
@@ -105,9 +103,9 @@ def check_outcomes(facts: Facts) -> Iterator[Violation]:
     yield from earliest(
         submitted_us.clip(0, record.end_us),
         ~fits,
-        lambda index: (
-            f"{facts.job(index)} has status {record.stage[index]}, reason {record.reason[index]}, "
-            f"started {record.started_us[index]} us, ended {record.ended_us[index]} us: not one outcome"
+        lambda i: (
+            f"{facts.job(i)} has status {record.stage[i]}, reason {record.reason[i]}, "
+            f"started {record.started_us[i]} us, ended {record.ended_us[i]} us: not one outcome"
         ),
     )
 
@@ -133,8 +131,8 @@ def check_failures_after_close(facts: Facts) -> Iterator[Violation]:
     yield from earliest(
         ended_us,
         ~justified,
-        lambda index: (
-            f"{facts.job(job[index])} was queued and failed with {Reason(reason[index]).name}, "
+        lambda i: (
+            f"{facts.job(job[i])} was queued and failed with {Reason(reason[i]).name}, "
             "which did not happen then"
         ),
     )
@@ -201,9 +199,7 @@ def check_lindley(facts: Facts) -> Iterator[Violation]:
     yield from earliest(
         submitted_us + np.minimum(expected_us, waited_us),
         expected_us != waited_us,
-        lambda index: (
-            f"{facts.job(job[index])} waits {waited_us[index]} us instead of {expected_us[index]} us"
-        ),
+        lambda i: f"{facts.job(job[i])} waits {waited_us[i]} us instead of {expected_us[i]} us",
     )
 
 

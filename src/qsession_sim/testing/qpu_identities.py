@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -37,6 +37,9 @@ from qsession_sim.scheduler.vocabulary import NEVER, Reason, WindowKind
 from qsession_sim.testing.facts import Facts, GroupedTimes, QpuFacts, Violation, earliest, on_each_qpu
 from qsession_sim.workload.columns import Int64Array
 
+if TYPE_CHECKING:
+    import polars as pl
+
 
 @on_each_qpu
 def check_one_job_at_a_time(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
@@ -46,9 +49,7 @@ def check_one_job_at_a_time(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     yield from earliest(
         start_us[1:],
         start_us[1:] < end_us[:-1],
-        lambda index: (
-            f"{facts.job(job[index + 1])} starts while {facts.job(job[index])} is on QPU {qpu.name!r}"
-        ),
+        lambda i: f"{facts.job(job[i + 1])} starts while {facts.job(job[i])} is on QPU {qpu.name!r}",
     )
 
 
@@ -77,7 +78,7 @@ def check_foreign_starts(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     yield from earliest(
         start_us,
         (session != holder) & ((session >= 0) | ~may_run),
-        lambda index: f"{facts.job(job[index])} starts while {facts.session(holder[index])} is active",
+        lambda i: f"{facts.job(job[i])} starts while {facts.session(holder[i])} is active",
     )
 
 
@@ -103,10 +104,15 @@ def check_no_idling(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     yield from _check_nobody_ready(facts, qpu, open_to_all, ready, job_mode, words)
 
 
+def _intervals(qpu: QpuFacts, *kinds: str) -> tuple[pl.DataFrame, Int64Array, Int64Array]:
+    """The intervals of some kinds, and when they begin and end."""
+    rows = qpu.intervals.filter(qpu.intervals["kind"].is_in(kinds))
+    return rows, rows["start_us"].to_numpy(), rows["end_us"].to_numpy()
+
+
 def _idle(qpu: QpuFacts, kind: str) -> Periods:
     """The intervals of a kind, all of group 0."""
-    rows = qpu.intervals.filter(qpu.intervals["kind"] == kind)
-    start_us, end_us = rows["start_us"].to_numpy(), rows["end_us"].to_numpy()
+    _, start_us, end_us = _intervals(qpu, kind)
     return Periods(np.zeros(len(start_us), dtype=np.int64), start_us, end_us)
 
 
@@ -161,9 +167,8 @@ def _check_edges(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     yield from earliest(
         np.minimum(expected_us, next_us),
         expected_us != next_us,
-        lambda index: (
-            f"an interval of QPU {qpu.name!r} ends at {expected_us[index]} us, "
-            f"the next begins at {next_us[index]} us"
+        lambda i: (
+            f"an interval of QPU {qpu.name!r} ends at {expected_us[i]} us, the next begins at {next_us[i]} us"
         ),
     )
     yield from earliest(
@@ -182,8 +187,7 @@ def _check_edges(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
 
 def _check_busy(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     """The busy intervals are the jobs' stays on the QPU."""
-    rows = qpu.intervals.filter(qpu.intervals["kind"] == "busy")
-    start_us, end_us = rows["start_us"].to_numpy(), rows["end_us"].to_numpy()
+    rows, start_us, end_us = _intervals(qpu, "busy")
     busy = qpu.busy
     shared = min(len(start_us), len(busy.owner))
     if len(start_us) != len(busy.owner):
@@ -203,33 +207,28 @@ def _check_busy(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     yield from earliest(
         differ_us,
         begins_apart | (end_us[:shared] != busy.end_us[:shared]) | other_job,
-        lambda index: f"the busy interval is not the time of {facts.job(busy.owner[index])} on the QPU",
+        lambda i: f"the busy interval is not the time of {facts.job(busy.owner[i])} on the QPU",
     )
 
 
 def _check_down(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     """A QPU is down in its windows, and neither held nor free there (S52)."""
-    rows = qpu.intervals.filter(qpu.intervals["kind"] == "down")
-    start_us, end_us = rows["start_us"].to_numpy(), rows["end_us"].to_numpy()
+    rows, start_us, end_us = _intervals(qpu, "down")
     until_us = look_up(qpu.down.end_us, find_period(qpu.down, start_us))
     outside = f"QPU {qpu.name!r} is down outside its windows"
     yield from earliest(start_us, until_us < end_us, lambda _: outside)
-    rows = qpu.intervals.filter(qpu.intervals["kind"].is_in(["held", "free"]))
-    start_us, end_us = rows["start_us"].to_numpy(), rows["end_us"].to_numpy()
+    rows, start_us, end_us = _intervals(qpu, "held", "free")
     following = np.searchsorted(qpu.down.end_us, start_us, side="right")
     down_us = np.maximum(np.append(qpu.down.start_us, facts.record.end_us)[following], start_us)
     yield from earliest(
-        down_us,
-        down_us < end_us,
-        lambda index: f"QPU {qpu.name!r} is {rows['kind'][index]} while it is down",
+        down_us, down_us < end_us, lambda i: f"QPU {qpu.name!r} is {rows['kind'][i]} while it is down"
     )
 
 
 def _check_idle(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     """A held interval lies in an active period of its session, a free one in none."""
     active = qpu.active
-    rows = qpu.intervals.filter(qpu.intervals["kind"] == "held")
-    start_us, end_us = rows["start_us"].to_numpy(), rows["end_us"].to_numpy()
+    rows, start_us, end_us = _intervals(qpu, "held")
     period = find_period(active, start_us)
     names = name_series(facts.record.workload.session_names).gather(look_up(active.owner, period).clip(0))
     theirs = rows["session"].eq_missing(names).to_numpy() & (period >= 0)
@@ -237,7 +236,7 @@ def _check_idle(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     yield from earliest(
         until_us,
         until_us < end_us,
-        lambda index: f"the QPU is held by {rows['session'][index]!r}, which is not active",
+        lambda i: f"the QPU is held by {rows['session'][i]!r}, which is not active",
     )
     free = _idle(qpu, "free")
     following = np.searchsorted(active.end_us, free.start_us, side="right")
@@ -245,7 +244,7 @@ def _check_idle(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     yield from earliest(
         np.maximum(free.start_us, holder_start_us),
         holder_start_us < free.end_us,
-        lambda index: f"the QPU is free while {facts.session(active.owner[following[index]])} is active",
+        lambda i: f"the QPU is free while {facts.session(active.owner[following[i]])} is active",
     )
 
 
@@ -286,7 +285,7 @@ def _check_window(facts: Facts, number: int, spec: WindowSpec) -> Iterator[Viola
     yield from earliest(
         rows[:, WINDOW_START],
         length_us != spec.duration_us,
-        lambda index: f"{window} takes {length_us[index]} us instead of {spec.duration_us} us",
+        lambda i: f"{window} takes {length_us[i]} us instead of {spec.duration_us} us",
     )
 
 
@@ -307,7 +306,7 @@ def _check_starts(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     yield from earliest(
         start_us,
         find_period(qpu.down, start_us) >= 0,
-        lambda index: f"{facts.job(job[index])} starts while QPU {qpu.name!r} is down",
+        lambda i: f"{facts.job(job[i])} starts while QPU {qpu.name!r} is down",
     )
     reserved = facts.reservations(qpu.number)
     account = look_up(reserved.owner, find_period(reserved, start_us))
@@ -315,9 +314,7 @@ def _check_starts(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     yield from earliest(
         start_us,
         (account >= 0) & (account != facts.record.workload.jobs.account[job]),
-        lambda index: (
-            f"{facts.job(job[index])} starts while QPU {qpu.name!r} is reserved for {names[account[index]]!r}"
-        ),
+        lambda i: f"{facts.job(job[i])} starts while QPU {qpu.name!r} is reserved for {names[account[i]]!r}",
     )
 
 
@@ -332,7 +329,7 @@ def _check_nothing_runs(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
     yield from earliest(
         both_us,
         both_us < qpu.busy.end_us,
-        lambda index: f"{facts.job(qpu.busy.owner[index])} is on QPU {qpu.name!r} while that does not work",
+        lambda i: f"{facts.job(qpu.busy.owner[i])} is on QPU {qpu.name!r} while that does not work",
     )
 
 
@@ -352,8 +349,8 @@ def _check_reservation(
     yield from earliest(
         since_us,
         is_foreign & (since_us < np.minimum(active.end_us, end_us)),
-        lambda index: (
-            f"{facts.session(active.owner[index])} is active while QPU {qpu.name!r} is reserved for {whose!r}"
+        lambda i: (
+            f"{facts.session(active.owner[i])} is active while QPU {qpu.name!r} is reserved for {whose!r}"
         ),
     )
 
@@ -371,9 +368,7 @@ def _check_failures(facts: Facts) -> Iterator[Violation]:
         begins_us = outages[outages[:, WINDOW_QPU] == qpu, WINDOW_START]
         justified |= (qpus == qpu) & np.isin(left_us, begins_us)
     yield from earliest(
-        left_us,
-        ~justified,
-        lambda index: f"{facts.job(job[index])} is thrown off its QPU, which does not fail then",
+        left_us, ~justified, lambda i: f"{facts.job(job[i])} is thrown off its QPU, which does not fail then"
     )
 
 
@@ -408,5 +403,5 @@ def _check_at_most(
     yield from earliest(
         inside.times_us,
         inside.values > lanes,
-        lambda index: f"{inside.values[index]} jobs {words} on QPU {qpu.name!r}, which has {lanes} lanes",
+        lambda i: f"{inside.values[i]} jobs {words} on QPU {qpu.name!r}, which has {lanes} lanes",
     )

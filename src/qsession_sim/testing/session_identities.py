@@ -41,9 +41,9 @@ def check_idle_stretches(facts: Facts) -> Iterator[Violation]:
     yield from earliest(
         emptied_us + ittl_us,
         (period >= 0) & (end_us - emptied_us > ittl_us),
-        lambda index: (
-            f"{facts.session(session[index])} has been without jobs since {emptied_us[index]} us "
-            f"and is still active after its ITTL of {ittl_us[index]} us"
+        lambda i: (
+            f"{facts.session(session[i])} has been without jobs since {emptied_us[i]} us "
+            f"and is still active after its ITTL of {ittl_us[i]} us"
         ),
     )
 
@@ -66,9 +66,9 @@ def _check_starts(facts: Facts) -> Iterator[Violation]:
     yield from earliest(
         start_us,
         too_late | outside,
-        lambda index: (
-            f"{facts.job(job[index])} starts when {facts.session(session[index])} is "
-            f"{'closed' if too_late[index] else 'not active'}"
+        lambda i: (
+            f"{facts.job(job[i])} starts when {facts.session(session[i])} is "
+            f"{'closed' if too_late[i] else 'not active'}"
         ),
     )
 
@@ -96,9 +96,9 @@ def _check_chain(facts: Facts) -> Iterator[Violation]:
     yield from earliest(
         rows[:, TIME],
         ~fits,
-        lambda index: (
-            f"{facts.session(rows[index, SESSION])} cannot go from {SessionPhase(rows[index, FROM]).name} "
-            f"to {SessionPhase(rows[index, TO]).name} there"
+        lambda i: (
+            f"{facts.session(rows[i, SESSION])} cannot go from {SessionPhase(rows[i, FROM]).name} "
+            f"to {SessionPhase(rows[i, TO]).name} there"
         ),
     )
 
