@@ -16,7 +16,7 @@ import pytest
 import qsession_sim
 from qsession_sim.workload import draw
 from qsession_sim.workload.context import Purpose, stream_generator
-from qsession_sim.workload.starts import renewal_times_us
+from qsession_sim.workload.starts import Extent, renewal_times_us
 
 REFERENCES = {"after", "session", "client", "account", "stream", "first_job"}
 
@@ -233,9 +233,8 @@ def test_the_size_of_chunks_changes_nothing(scenario, arrivals, interarrival, co
 
     def times(chunk):
         generator = stream_generator(7, "everyday", Purpose.INTERARRIVAL)
-        return renewal_times_us(
-            source.interarrival, generator, "everyday", count=count, before_us=12 * 3_600_000_000, chunk=chunk
-        ).tolist()
+        extent = Extent("everyday", count, before_us=12 * 3_600_000_000)
+        return renewal_times_us(source.interarrival, generator, extent, chunk).tolist()
 
     expected = times(1 << 16)
     assert len(expected) > 50

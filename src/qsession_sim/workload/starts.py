@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -24,45 +25,87 @@ from qsession_sim.workload.columns import Int64Array
 from qsession_sim.workload.context import Purpose, SourceContext, source_error
 from qsession_sim.workload.distributions import durations_us, sample, sampled_durations_us
 
+Instants = TypeVar("Instants", Int64Array, Float64Array)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far the instants of a source go.
+
+    Attributes:
+        stream: name of the source, for errors.
+        count: no more instants than that; None: only `before_us` bounds them.
+        before_us: only instants before that; None: only `count` bounds them.
+    """
+
+    stream: str
+    count: int | None
+    before_us: int | None
+
+    def of(self, pieces: Iterable[Instants]) -> Instants:
+        """The instants of some pieces, which do not decrease, as far as they go.
+
+        Raises:
+            ScenarioError: if there are more than 100 million.
+        """
+        kept: list[Instants] = []
+        rows = 0
+        for piece in pieces:
+            past = np.zeros(0) if self.before_us is None else piece >= self.before_us
+            kept.append(piece[: int(np.argmax(past))] if past.any() else piece)
+            rows += len(kept[-1])
+            check_rows(rows, self.stream)
+            if past.any() or (self.count is not None and rows >= self.count):
+                break
+        return np.concatenate(kept)[: self.count]
+
+
+def check_rows(rows: float, stream: str) -> None:
+    """Refuse a source that would fill the memory."""
+    if rows > MOST_ROWS:
+        raise source_error(
+            stream,
+            f"draws more than {MOST_ROWS:,} jobs, sessions or clients; "
+            "ask for fewer, an earlier until or horizon, or a longer interarrival time",
+        )
+
+
 # -- Renewal processes: instants with independent gaps between them.
 
 _RENEWAL_CHUNK: Final = 1 << 16
 
 
 def renewal_times_us(
-    interarrival: AnyDistribution,
-    generator: np.random.Generator,
-    stream: str,
-    *,
-    count: int | None,
-    before_us: int | None,
-    chunk: int = _RENEWAL_CHUNK,
+    interarrival: AnyDistribution, generator: np.random.Generator, extent: Extent, chunk: int = _RENEWAL_CHUNK
 ) -> Int64Array:
     """Instants of a renewal process; the first comes one gap after 0.
 
     Args:
         interarrival: of the gaps, in microseconds; every gap is rounded for itself.
         generator: where the random numbers come from.
-        stream: name of the source, for errors.
-        count: no more instants than that; None: only `before_us` bounds them.
-        before_us: only instants before that; None: only `count` bounds them.
-        chunk: how many gaps are drawn at a time without a `count`; it changes no result.
+        extent: how far they go.
+        chunk: the most gaps that are drawn at a time where `extent` has an end; it changes no result.
 
     Returns:
         Microseconds, not decreasing, shape (instants,).
 
     Raises:
         ScenarioError: if nothing bounds the process, if it has more than 100 million instants, or if an
-            instant that is not cut off by `before_us` lies beyond 2**62 us.
+            instant that is not cut off by `extent.before_us` lies beyond 2**62 us.
 
     Example:
         >>> from qsession_sim.scenario.distributions import Constant
         >>> every = Constant[int](kind="constant", value=30)
-        >>> renewal_times_us(every, np.random.default_rng(7), "everyday", count=None, before_us=90).tolist()
+        >>> extent = Extent("everyday", count=None, before_us=90)
+        >>> renewal_times_us(every, np.random.default_rng(7), extent).tolist()
         [30, 60]
     """
-    if before_us is not None:
-        return _times_before(interarrival, generator, stream, count=count, before_us=before_us, chunk=chunk)
+    stream, count = extent.stream, extent.count
+    if extent.before_us is not None:
+        # a renewal process has at least this many instants on average, less one
+        if count is None and extent.before_us > 2 * MOST_ROWS * mean(interarrival):
+            check_rows(float("inf"), stream)
+        return extent.of(_sums_of_gaps(interarrival, generator, stream, min(chunk, count or chunk)))
     if count is None:
         raise source_error(stream, "nothing bounds it; give count, until or a horizon")
     check_rows(count, stream)
@@ -77,46 +120,17 @@ def renewal_times_us(
     return times_us
 
 
-def check_rows(rows: float, stream: str) -> None:
-    """Refuse a source that would fill the memory."""
-    if rows > MOST_ROWS:
-        raise source_error(
-            stream,
-            f"draws more than {MOST_ROWS:,} jobs, sessions or clients; "
-            "ask for fewer, an earlier until or horizon, or a longer interarrival time",
-        )
-
-
-def _times_before(
-    interarrival: AnyDistribution,
-    generator: np.random.Generator,
-    stream: str,
-    *,
-    count: int | None,
-    before_us: int,
-    chunk: int,
-) -> Int64Array:
-    # a renewal process has at least this many instants on average, less one
-    if count is None and before_us > 2 * MOST_ROWS * mean(interarrival):
-        check_rows(float("inf"), stream)
-    chunks: list[Int64Array] = []
-    rows, now_us = 0, 0
-    while count is None or rows < count:
-        size = chunk if count is None else min(chunk, count - rows)
+def _sums_of_gaps(
+    interarrival: AnyDistribution, generator: np.random.Generator, stream: str, chunk: int
+) -> Iterator[Int64Array]:
+    """Instants without end; none overflows before the first one that is past every bound."""
+    now_us = 0
+    while True:
         # a gap that leads past the bound may be of any length
-        values = np.minimum(sample(interarrival, generator, size), float(LONGEST_US))
-        times_us = now_us + np.cumsum(durations_us(values, f"{stream}.interarrival"))
-        # no sum overflows before the first one that is past the bound
-        past = times_us >= before_us
-        if past.any():
-            chunks.append(times_us[: int(np.argmax(past))])
-            rows += len(chunks[-1])
-            check_rows(rows, stream)
-            break
-        chunks.append(times_us)
-        rows, now_us = rows + size, int(times_us[-1])
-        check_rows(rows, stream)
-    return np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.int64)
+        gaps = np.minimum(sample(interarrival, generator, chunk), float(LONGEST_US))
+        times_us = now_us + np.cumsum(durations_us(gaps, f"{stream}.interarrival"))
+        now_us = int(times_us[-1])
+        yield times_us
 
 
 # -- Poisson processes whose rate changes with time, by inversion of their cumulative rate.
@@ -130,13 +144,7 @@ _WEEK_US: Final = 168 * HOUR
 
 
 def weekly_times_us(
-    rates: tuple[Rate, ...],
-    start: datetime,
-    generator: np.random.Generator,
-    stream: str,
-    *,
-    count: int | None,
-    before_us: int | None,
+    rates: tuple[Rate, ...], start: datetime, generator: np.random.Generator, extent: Extent
 ) -> Int64Array:
     """Instants of a Poisson process with a rate for each hour of the week.
 
@@ -144,9 +152,7 @@ def weekly_times_us(
         rates: at least one above 0.
         start: calendar instant of time 0.
         generator: where the random numbers come from.
-        stream: name of the source, for errors.
-        count: no more instants than that.
-        before_us: only instants before that; without it `count` is given.
+        extent: how far they go; it has an end.
 
     Returns:
         Microseconds, not decreasing, shape (instants,).
@@ -165,30 +171,13 @@ def weekly_times_us(
         weeks, rest = np.divmod(origin + reached, levels[-1])
         return weeks * _WEEK_US + np.interp(rest, levels, edges_us) - offset_us
 
-    if before_us is not None and count is None:
-        check_rows(levels[-1] * (before_us / _WEEK_US - 1), stream)
-    pieces: list[Float64Array] = []
-    rows = 0
-    for reached in _levels(generator):
-        chunk = times_us(reached)
-        if before_us is not None:
-            chunk = chunk[chunk < before_us]
-        pieces.append(chunk)
-        rows += len(chunk)
-        check_rows(rows, stream)
-        if len(chunk) < len(reached) or (count is not None and rows >= count):
-            break
-    return _rounded(pieces, stream, count)
+    if extent.before_us is not None and extent.count is None:
+        check_rows(levels[-1] * (extent.before_us / _WEEK_US - 1), extent.stream)
+    return _rounded(extent.of(map(times_us, _levels(generator))), extent)
 
 
 def bursty_times_us(
-    bursts: Bursts,
-    phases: np.random.Generator,
-    generator: np.random.Generator,
-    stream: str,
-    *,
-    count: int | None,
-    before_us: int | None,
+    bursts: Bursts, phases: np.random.Generator, generator: np.random.Generator, extent: Extent
 ) -> Int64Array:
     """Instants of a Markov-modulated Poisson process with two phases, stationary from time 0 on.
 
@@ -196,9 +185,7 @@ def bursty_times_us(
         bursts: the phases; at least one rate is above 0.
         phases: where the random numbers of the phases come from.
         generator: where those of the instants come from.
-        stream: name of the source, for errors.
-        count: no more instants than that.
-        before_us: only instants before that; without it `count` is given.
+        extent: how far they go; it has an end.
 
     Returns:
         Microseconds, not decreasing, shape (instants,).
@@ -206,44 +193,47 @@ def bursty_times_us(
     Raises:
         ScenarioError: if there are more than 100 million instants or phases, or an instant beyond 2**62 us.
     """
-    _check_phases(bursts, stream, count, before_us)
-    drawn = _levels(generator)
+    _check_phases(bursts, extent)
+    return _rounded(extent.of(_in_phases(_phases(bursts, phases), _levels(generator), extent)), extent)
+
+
+def _in_phases(
+    phases: Iterator[tuple[Float64Array, Float64Array]], drawn: Iterator[Float64Array], extent: Extent
+) -> Iterator[Float64Array]:
+    """The instants in each piece of the phases; no more levels are drawn than may be needed."""
+    count, before_us = extent.count, extent.before_us
     waiting = next(drawn)
-    pieces: list[Float64Array] = []
     rows = 0
-    for edges_us, levels in _phases(bursts, phases):
+    for edges_us, levels in phases:
         end = levels[-1] if before_us is None else min(levels[-1], np.interp(before_us, edges_us, levels))
         chunks, ready = [waiting], len(waiting)
         while chunks[-1][-1] <= end and (count is None or rows + ready < count):
             chunks.append(next(drawn))
             ready += _POISSON_CHUNK
-            check_rows(rows + ready - _POISSON_CHUNK, stream)
+            check_rows(rows + ready - _POISSON_CHUNK, extent.stream)
         waiting = np.concatenate(chunks)
         here = waiting <= end
-        chunk = np.interp(waiting[here], levels, edges_us)
-        if before_us is not None:
-            chunk = chunk[chunk < before_us]
-        pieces.append(chunk)
-        rows += len(chunk)
-        if (before_us is not None and edges_us[-1] >= before_us) or (count is not None and rows >= count):
-            break
+        rows += int(here.sum())
+        yield np.interp(waiting[here], levels, edges_us)
+        if before_us is not None and edges_us[-1] >= before_us:
+            return
         waiting = waiting[~here]
         if not len(waiting):
             waiting = next(drawn)
-    return _rounded(pieces, stream, count)
 
 
-def _check_phases(bursts: Bursts, stream: str, count: int | None, before_us: int | None) -> None:
+def _check_phases(bursts: Bursts, extent: Extent) -> None:
     cycle_us = bursts.quiet.lasts + bursts.burst.lasts
     in_cycle = (
         bursts.quiet.per_hour * bursts.quiet.lasts + bursts.burst.per_hour * bursts.burst.lasts
     ) / HOUR
-    cycles = [] if before_us is None else [before_us / cycle_us]
-    cycles += [] if count is None else [count / in_cycle]
+    cycles = [] if extent.before_us is None else [extent.before_us / cycle_us]
+    cycles += [] if extent.count is None else [extent.count / in_cycle]
     if 2 * min(cycles) > MOST_ROWS:
-        raise source_error(f"{stream}.bursts", f"has more than {MOST_ROWS:,} phases; let them last longer")
-    if count is None:
-        check_rows(in_cycle * (min(cycles) - 1) / 2, stream)
+        what = f"has more than {MOST_ROWS:,} phases; let them last longer"
+        raise source_error(f"{extent.stream}.bursts", what)
+    if extent.count is None:
+        check_rows(in_cycle * (min(cycles) - 1) / 2, extent.stream)
 
 
 def _phases(bursts: Bursts, generator: np.random.Generator) -> Iterator[tuple[Float64Array, Float64Array]]:
@@ -274,11 +264,12 @@ def _levels(generator: np.random.Generator) -> Iterator[Float64Array]:
         yield levels
 
 
-def _rounded(pieces: list[Float64Array], stream: str, count: int | None) -> Int64Array:
+def _rounded(times_us: Float64Array, extent: Extent) -> Int64Array:
     # rounding down keeps instants before the bound
-    times_us = np.floor(np.concatenate(pieces)[:count])
-    return durations_us(times_us, stream)
+    return durations_us(np.floor(times_us), extent.stream)
 
+
+# -- Any of these, as a source says.
 
 Starts = ResolvedArrivals | ResolvedBatches | HumanStart
 
@@ -286,10 +277,10 @@ Starts = ResolvedArrivals | ResolvedBatches | HumanStart
 def start_times_us(
     starts: Starts, context: SourceContext, *, count: int | None, before_us: int | None
 ) -> Int64Array:
-    """Instants by the way that is given.
+    """Instants at which jobs, batches or clients start, in the way that a source gives.
 
     Args:
-        starts: the ways.
+        starts: the source, or the way of its clients.
         context: of the source.
         count: no more instants than that; groups say themselves how many there are.
         before_us: only instants before that; not for groups.
@@ -305,16 +296,15 @@ def start_times_us(
         sizes = [group.size for group in starts.groups]
         check_rows(sum(sizes), name)
         return np.sort(np.repeat(np.array([group.at for group in starts.groups], dtype=np.int64), sizes))
-    generator = context.generator(Purpose.INTERARRIVAL)
+    generator, extent = context.generator(Purpose.INTERARRIVAL), Extent(name, count, before_us)
     if starts.interarrival is not None:
-        return renewal_times_us(starts.interarrival, generator, name, count=count, before_us=before_us)
+        return renewal_times_us(starts.interarrival, generator, extent)
     if count is None and before_us is None:
         raise source_error(name, "nothing bounds it; give count, until or a horizon")
     if count is not None:
         check_rows(count, name)
     if starts.rates is not None:
-        return weekly_times_us(starts.rates, context.start, generator, name, count=count, before_us=before_us)
+        return weekly_times_us(starts.rates, context.start, generator, extent)
     if starts.bursts is not None:
-        phases = context.generator(Purpose.PHASES)
-        return bursty_times_us(starts.bursts, phases, generator, name, count=count, before_us=before_us)
+        return bursty_times_us(starts.bursts, context.generator(Purpose.PHASES), generator, extent)
     raise source_error(name, "needs interarrival, rates, bursts or groups")
