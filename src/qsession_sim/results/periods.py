@@ -1,4 +1,8 @@
-"""Stretches of time that a record is made of: jobs on the QPU, and sessions that are active."""
+"""When what was the case in a record: jobs in the queue and on a QPU, sessions active, QPUs down.
+
+Columns have a row a job; stretches of time with an owner are `Periods`. What a run did not need costs
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -28,18 +32,116 @@ from qsession_sim.scheduler.vocabulary import (
     NEVER,
     PUBLIC_STATUS,
     JobStatus,
+    Mode,
     Reason,
     SessionState,
     WindowKind,
 )
 from qsession_sim.workload.columns import Int64Array, constant
 
-# -- Where jobs were when: in the queue and on a QPU. What a run did not need costs nothing.
-
 BoolArray = npt.NDArray[np.bool_]
 Rows = Int64Array | slice
 
 _PUBLIC_STATUS: Final = np.array(PUBLIC_STATUS, dtype=np.int8)
+
+PUBLIC_STATE: Final = np.array(
+    [NEVER if (state := STATE_OF[phase]) is None else state for phase in SessionPhase], dtype=np.int64
+)
+"""The public state of each phase, NEVER for a session that does not exist."""
+
+
+# -- Stretches of time.
+
+
+@dataclass(frozen=True)
+class Periods:
+    """Stretches [start, end) with the job or session they belong to; each column has shape (n,)."""
+
+    owner: Int64Array
+    start_us: Int64Array
+    end_us: Int64Array
+
+
+def chosen(periods: Periods, mask: npt.NDArray[np.bool_]) -> Periods:
+    """The periods for which a mask of shape (n,) holds."""
+    return Periods(periods.owner[mask], periods.start_us[mask], periods.end_us[mask])
+
+
+def clip(periods: Periods, since_us: int) -> Periods:
+    """The periods without what comes before a time; those that end before it have length 0."""
+    if since_us == 0:
+        return periods
+    return Periods(
+        periods.owner, np.maximum(periods.start_us, since_us), np.maximum(periods.end_us, since_us)
+    )
+
+
+def cut_at(periods: Periods, at_us: Int64Array) -> Periods:
+    """The periods in pieces: each is cut at the instants that lie inside it.
+
+    Example:
+        >>> periods = Periods(np.array([7, 8]), np.array([0, 5]), np.array([4, 9]))
+        >>> pieces = cut_at(periods, np.array([4, 6, 2]))
+        >>> pieces.owner.tolist(), pieces.start_us.tolist(), pieces.end_us.tolist()
+        ([7, 7, 8, 8], [0, 2, 5, 6], [2, 4, 6, 9])
+    """
+    at_us = np.unique(at_us)
+    behind = np.searchsorted(at_us, periods.start_us, side="right")
+    cuts = np.searchsorted(at_us, periods.end_us, side="left") - behind
+    pieces = np.maximum(cuts, 0) + 1
+    row = np.repeat(np.arange(len(pieces)), pieces)
+    number = np.arange(len(row)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    cut_us = np.append(at_us, NEVER)[np.minimum(behind[row] + number, len(at_us))]
+    end_us = np.where(number == pieces[row] - 1, periods.end_us[row], cut_us)
+    start_us = np.where(number == 0, periods.start_us[row], np.roll(cut_us, 1))
+    return Periods(periods.owner[row], start_us, end_us)
+
+
+def union(start_us: Int64Array, end_us: Int64Array) -> Periods:
+    """The stretches that are covered by at least one of those given, which are of nobody.
+
+    Example:
+        >>> covered = union(np.array([5, 0, 8, 3]), np.array([7, 2, 8, 6]))
+        >>> covered.start_us.tolist(), covered.end_us.tolist()
+        ([0, 3], [2, 7])
+    """
+    order = np.argsort(start_us, kind="stable")
+    order = order[end_us[order] > start_us[order]]
+    start_us, reach_us = start_us[order], np.maximum.accumulate(end_us[order])
+    begins = np.append(True, start_us[1:] > reach_us[:-1])[: len(start_us)]
+    ends = np.append(begins[1:], True)[: len(start_us)]
+    return Periods(np.full(int(begins.sum()), NEVER, dtype=np.int64), start_us[begins], reach_us[ends])
+
+
+def find_period(periods: Periods, at_us: Int64Array) -> Int64Array:
+    """The index of the period with `start <= at < end`, or NEVER; the periods must not overlap."""
+    if len(periods.owner) == 0:
+        return np.full(len(at_us), NEVER, dtype=np.int64)
+    index = np.searchsorted(periods.start_us, at_us, side="right") - 1
+    inside = index >= 0
+    inside[inside] = at_us[inside] < periods.end_us[index[inside]]
+    index[~inside] = NEVER
+    return index
+
+
+def look_up(column: Int64Array, index: Int64Array) -> Int64Array:
+    """`column[index]`, and NEVER where the index is NEVER."""
+    values = np.full(len(index), NEVER, dtype=np.int64)
+    known = index >= 0
+    values[known] = column[index[known]]
+    return values
+
+
+def _covered_before(periods: Periods, at_us: Int64Array) -> Int64Array:
+    """How much of the time up to each instant is in periods that do not overlap."""
+    index = np.searchsorted(periods.start_us, at_us, side="right")
+    total_us = np.zeros(len(periods.owner) + 1, dtype=np.int64)
+    np.cumsum(periods.end_us - periods.start_us, out=total_us[1:])
+    running_us = np.maximum(np.append(NEVER, periods.end_us)[index] - at_us, 0)
+    return total_us[index] - np.where(index > 0, running_us, 0)
+
+
+# -- Jobs.
 
 
 def rows_where(mask: BoolArray) -> Rows:
@@ -58,6 +160,17 @@ def job_qpu(record: Record, rows: Rows) -> npt.NDArray[np.signedinteger]:
     if record.job_qpu is None:
         return constant(len(record.stage[rows]), 0)
     return record.job_qpu[rows]
+
+
+def job_modes(record: Record, rows: Int64Array | slice) -> npt.NDArray[np.int8]:
+    """`vocabulary.Mode` by the session that each job was submitted to, shape (rows,)."""
+    session = record.job_session[rows]
+    modes = np.full(len(session), Mode.JOB, dtype=np.int8)
+    if not len(record.workload.sessions):
+        return modes
+    of_session = session >= 0
+    modes[of_session] = record.workload.sessions.mode[session[of_session]]
+    return modes
 
 
 def is_of_qpu(record: Record, mask: BoolArray, qpu: int) -> BoolArray:
@@ -176,27 +289,7 @@ def ready_stays(record: Record, qpu: int) -> tuple[Int64Array, Int64Array, Int64
     return job[took_time], since_us[took_time], until_us[took_time]
 
 
-PUBLIC_STATE: Final = np.array(
-    [NEVER if (state := STATE_OF[phase]) is None else state for phase in SessionPhase], dtype=np.int64
-)
-"""The public state of each phase, NEVER for a session that does not exist."""
-
-
-@dataclass(frozen=True)
-class Periods:
-    """Stretches [start, end) with the job or session they belong to; each column has shape (n,)."""
-
-    owner: Int64Array
-    start_us: Int64Array
-    end_us: Int64Array
-
-
-def look_up(column: Int64Array, index: Int64Array) -> Int64Array:
-    """`column[index]`, and NEVER where the index is NEVER."""
-    values = np.full(len(index), NEVER, dtype=np.int64)
-    known = index >= 0
-    values[known] = column[index[known]]
-    return values
+# -- QPUs and sessions.
 
 
 def stays_on_qpu(record: Record, qpu: int = 0) -> Periods:
@@ -239,22 +332,6 @@ def occupied_periods(busy: Periods, down: Periods) -> Periods:
     if len(down.owner) == 0:
         return busy
     return union(np.append(busy.start_us, down.start_us), np.append(busy.end_us, down.end_us))
-
-
-def union(start_us: Int64Array, end_us: Int64Array) -> Periods:
-    """The stretches that are covered by at least one of those given, which are of nobody.
-
-    Example:
-        >>> covered = union(np.array([5, 0, 8, 3]), np.array([7, 2, 8, 6]))
-        >>> covered.start_us.tolist(), covered.end_us.tolist()
-        ([0, 3], [2, 7])
-    """
-    order = np.argsort(start_us, kind="stable")
-    order = order[end_us[order] > start_us[order]]
-    start_us, reach_us = start_us[order], np.maximum.accumulate(end_us[order])
-    begins = np.append(True, start_us[1:] > reach_us[:-1])[: len(start_us)]
-    ends = np.append(begins[1:], True)[: len(start_us)]
-    return Periods(np.full(int(begins.sum()), NEVER, dtype=np.int64), start_us[begins], reach_us[ends])
 
 
 def active_periods(record: Record, qpu: int | None = None) -> Periods:
@@ -301,56 +378,40 @@ def held_us(occupied: Periods, active: Periods) -> Int64Array:
     )
 
 
-def clip(periods: Periods, since_us: int) -> Periods:
-    """The periods without what comes before a time; those that end before it have length 0."""
-    if since_us == 0:
-        return periods
-    return Periods(
-        periods.owner, np.maximum(periods.start_us, since_us), np.maximum(periods.end_us, since_us)
-    )
+def delays(record: Record, qpu: int, busy: Periods, active: Periods) -> tuple[Int64Array, Int64Array]:
+    """The stretches in which a session is active and has a ready job while a foreign one is on the QPU.
 
-
-def _covered_before(periods: Periods, at_us: Int64Array) -> Int64Array:
-    """How much of the time up to each instant is in periods that do not overlap."""
-    index = np.searchsorted(periods.start_us, at_us, side="right")
-    total_us = np.zeros(len(periods.owner) + 1, dtype=np.int64)
-    np.cumsum(periods.end_us - periods.start_us, out=total_us[1:])
-    running_us = np.maximum(np.append(NEVER, periods.end_us)[index] - at_us, 0)
-    return total_us[index] - np.where(index > 0, running_us, 0)
-
-
-def chosen(periods: Periods, mask: npt.NDArray[np.bool_]) -> Periods:
-    """The periods for which a mask of shape (n,) holds."""
-    return Periods(periods.owner[mask], periods.start_us[mask], periods.end_us[mask])
-
-
-def cut_at(periods: Periods, at_us: Int64Array) -> Periods:
-    """The periods in pieces: each is cut at the instants that lie inside it.
-
-    Example:
-        >>> periods = Periods(np.array([7, 8]), np.array([0, 5]), np.array([4, 9]))
-        >>> pieces = cut_at(periods, np.array([4, 6, 2]))
-        >>> pieces.owner.tolist(), pieces.start_us.tolist(), pieces.end_us.tolist()
-        ([7, 7, 8, 8], [0, 2, 5, 6], [2, 4, 6, 9])
+    Returns:
+        The session and the length of each stretch, both of shape (stretches,). A session that lets no
+        foreign job in has none.
     """
-    at_us = np.unique(at_us)
-    behind = np.searchsorted(at_us, periods.start_us, side="right")
-    cuts = np.searchsorted(at_us, periods.end_us, side="left") - behind
-    pieces = np.maximum(cuts, 0) + 1
-    row = np.repeat(np.arange(len(pieces)), pieces)
-    number = np.arange(len(row)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    cut_us = np.append(at_us, NEVER)[np.minimum(behind[row] + number, len(at_us))]
-    end_us = np.where(number == pieces[row] - 1, periods.end_us[row], cut_us)
-    start_us = np.where(number == 0, periods.start_us[row], np.roll(cut_us, 1))
-    return Periods(periods.owner[row], start_us, end_us)
+    foreign = _foreign_stays(record, busy, active)
+    if len(foreign.owner) == 0:
+        return foreign.owner, foreign.start_us
+    job, ready_us, left_us = ready_stays(record, qpu)
+    session = record.job_session[job]
+    theirs = np.isin(session, foreign.owner)
+    return _time_of_both(foreign, Periods(session[theirs], ready_us[theirs], left_us[theirs]))
 
 
-def find_period(periods: Periods, at_us: Int64Array) -> Int64Array:
-    """The index of the period with `start <= at < end`, or NEVER; the periods must not overlap."""
-    if len(periods.owner) == 0:
-        return np.full(len(at_us), NEVER, dtype=np.int64)
-    index = np.searchsorted(periods.start_us, at_us, side="right") - 1
-    inside = index >= 0
-    inside[inside] = at_us[inside] < periods.end_us[index[inside]]
-    index[~inside] = NEVER
-    return index
+def _foreign_stays(record: Record, busy: Periods, active: Periods) -> Periods:
+    """The part of each stay of a foreign job that lies in the active period in which it began."""
+    period = np.searchsorted(active.start_us, busy.start_us, side="right") - 1
+    session = active.owner[period]
+    end_us = np.minimum(busy.end_us, active.end_us[period])
+    foreign = (period >= 0) & (busy.start_us < end_us) & (record.job_session[busy.owner] != session)
+    return Periods(session[foreign], busy.start_us[foreign], end_us[foreign])
+
+
+def _time_of_both(first: Periods, second: Periods) -> tuple[Int64Array, Int64Array]:
+    """The stretches of time in which an owner has periods of both kinds: the owner, and how long."""
+    sizes = (len(first.owner), len(second.owner))
+    owner = np.concatenate((first.owner, first.owner, second.owner, second.owner))
+    time_us = np.concatenate((first.start_us, first.end_us, second.start_us, second.end_us))
+    in_first = np.repeat(np.array([1, -1, 0, 0]), np.repeat(sizes, 2))
+    in_second = np.repeat(np.array([0, 0, 1, -1]), np.repeat(sizes, 2))
+    order = np.lexsort((time_us, owner))
+    owner, time_us = owner[order], time_us[order]
+    # every owner ends with 0, so that the sums of one do not carry over to the next
+    both = np.flatnonzero((np.cumsum(in_first[order]) > 0) & (np.cumsum(in_second[order]) > 0))
+    return owner[both], time_us[both + 1] - time_us[both]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -34,8 +35,46 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class Run:
-    """A finished simulation. Tables are made when first read; their columns are described in the guide.
+class HasTables(ABC):
+    """The six tables of a run, each made when first read and then kept. The guide describes their columns."""
+
+    @abstractmethod
+    def _make(self, table: str) -> pl.DataFrame:
+        """Make or read a table, by its name."""
+
+    @cached_property
+    def jobs(self) -> pl.DataFrame:
+        """One row a submission, rejected ones included, by job number."""
+        return self._make("jobs")
+
+    @cached_property
+    def sessions(self) -> pl.DataFrame:
+        """One row a session or batch that came to exist, by session number."""
+        return self._make("sessions")
+
+    @cached_property
+    def intervals(self) -> pl.DataFrame:
+        """What each QPU did when: busy, held, down or free (S72)."""
+        return self._make("intervals")
+
+    @cached_property
+    def transitions(self) -> pl.DataFrame:
+        """Every change of a session's state or of `accepting_jobs`, in order."""
+        return self._make("transitions")
+
+    @cached_property
+    def queue_length(self) -> pl.DataFrame:
+        """The number of queued jobs of each QPU from each time on."""
+        return self._make("queue_length")
+
+    @cached_property
+    def accounts(self) -> pl.DataFrame:
+        """What each account used and is charged for, by account number (S62)."""
+        return self._make("accounts")
+
+
+class Run(HasTables):
+    """A finished simulation.
 
     Args:
         record: what happened.
@@ -50,34 +89,10 @@ class Run:
         self._tables = Tables(record)
         self._summary: dict[str, Any] | None = None
 
-    @property
-    def jobs(self) -> pl.DataFrame:
-        """One row a submission, rejected ones included, by job number."""
-        return self._tables.jobs
+    def _make(self, table: str) -> pl.DataFrame:
+        return self._account_frame() if table == "accounts" else self._tables.build(table)
 
-    @property
-    def sessions(self) -> pl.DataFrame:
-        """One row a session or batch that came to exist, by session number."""
-        return self._tables.sessions
-
-    @property
-    def intervals(self) -> pl.DataFrame:
-        """What each QPU did when: busy, held, down or free (S72)."""
-        return self._tables.intervals
-
-    @property
-    def transitions(self) -> pl.DataFrame:
-        """Every change of a session's state or of `accepting_jobs`, in order."""
-        return self._tables.transitions
-
-    @property
-    def queue_length(self) -> pl.DataFrame:
-        """The number of queued jobs of each QPU from each time on."""
-        return self._tables.queue_length
-
-    @cached_property
-    def accounts(self) -> pl.DataFrame:
-        """What each account used and is charged for, by account number (S62)."""
+    def _account_frame(self) -> pl.DataFrame:
         return account_frame(self.record, terms_of(self.scenario.resolved))
 
     @cached_property
@@ -108,11 +123,11 @@ class Run:
         queued = queue_lengths(self.record)
 
         def frame(table: str) -> pl.DataFrame:
-            kept: pl.DataFrame | None = vars(self._tables).get(table)
+            kept: pl.DataFrame | None = vars(self).get(table)
             if kept is not None:
                 return kept
             if table == "accounts":
-                return account_frame(self.record, terms_of(self.scenario.resolved))
+                return self._account_frame()
             if table == "queue_length":
                 return made.frame(table, queue_length_columns(queued))
             return made.build(table)
@@ -126,7 +141,7 @@ class Run:
         return write_bundle(directory, TABLES, frame, texts)
 
 
-class SavedRun:
+class SavedRun(HasTables):
     """A run read back from disk, with the same tables and summary; files are read when first needed.
 
     It has no record, so it can neither be checked by `testing.check_invariants` nor saved; its directory can
@@ -147,35 +162,8 @@ class SavedRun:
                 f"give the directory that a run was saved to"
             )
 
-    @cached_property
-    def jobs(self) -> pl.DataFrame:
-        """See `Run.jobs`."""
-        return read_frame(self.directory, "jobs")
-
-    @cached_property
-    def sessions(self) -> pl.DataFrame:
-        """See `Run.sessions`."""
-        return read_frame(self.directory, "sessions")
-
-    @cached_property
-    def intervals(self) -> pl.DataFrame:
-        """See `Run.intervals`."""
-        return read_frame(self.directory, "intervals")
-
-    @cached_property
-    def transitions(self) -> pl.DataFrame:
-        """See `Run.transitions`."""
-        return read_frame(self.directory, "transitions")
-
-    @cached_property
-    def queue_length(self) -> pl.DataFrame:
-        """See `Run.queue_length`."""
-        return read_frame(self.directory, "queue_length")
-
-    @cached_property
-    def accounts(self) -> pl.DataFrame:
-        """See `Run.accounts`."""
-        return read_frame(self.directory, "accounts")
+    def _make(self, table: str) -> pl.DataFrame:
+        return read_frame(self.directory, table)
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def column_names(table: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of a run that its record is enough for, each built when first read."""
+    """Makes the tables that the record of a run is enough for."""
 
     record: Record
 
@@ -75,31 +75,6 @@ class Tables:
     def session_names(self) -> pl.Series:
         """The name of every session of the workload, by session number."""
         return name_series(self.record.workload.session_names)
-
-    @cached_property
-    def jobs(self) -> pl.DataFrame:
-        """One row a submission, by job number."""
-        return self.build("jobs")
-
-    @cached_property
-    def sessions(self) -> pl.DataFrame:
-        """One row a session that came to exist, by session number."""
-        return self.build("sessions")
-
-    @cached_property
-    def intervals(self) -> pl.DataFrame:
-        """What each QPU did when; the rows of one tile its time (S72)."""
-        return self.build("intervals")
-
-    @cached_property
-    def transitions(self) -> pl.DataFrame:
-        """Every change of a session's state or of `accepting_jobs`, in order."""
-        return self.build("transitions")
-
-    @cached_property
-    def queue_length(self) -> pl.DataFrame:
-        """The number of queued jobs of each QPU from each time on."""
-        return self.build("queue_length")
 
     def build(self, table: str) -> pl.DataFrame:
         """Make a table, by its name, without keeping it."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.results.columns import job_modes
 from qsession_sim.results.periods import (
     Periods,
     active_periods,
@@ -17,6 +16,7 @@ from qsession_sim.results.periods import (
     clip,
     closings,
     has_stay,
+    job_modes,
     left_qpu_us,
 )
 from qsession_sim.results.record import SESSION, TIME, Record
@@ -58,8 +58,8 @@ def account_usage(record: Record, terms: Mapping[str, Terms], since_us: int = 0)
     - `quota_share`: the largest usage in a window of the quota (S60) that ends at `since_us` or later, by the
       quota; None without a quota.
     """
-    periods = charged_periods(record)
-    used_us = _by_account(clip(periods, since_us), len(record.workload.accounts))
+    periods = _charged_to_accounts(record)
+    used_us = _by_owner(clip(periods, since_us), len(record.workload.accounts))
     shares = _quota_shares(record, periods, since_us)
     usage: dict[str, dict[str, Any]] = {}
     for number, name in enumerate(record.workload.accounts):
@@ -84,25 +84,41 @@ def account_frame(record: Record, terms: Mapping[str, Terms]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict(zip(COLUMNS, kinds, strict=True)), orient="row")
 
 
-def charged_periods(record: Record) -> Periods:
-    """The stretches of time that are charged, owned by accounts; they may overlap on several QPUs (S62).
+@dataclass(frozen=True)
+class Charged:
+    """The stretches of time that are charged (S62), owned by sessions, and by jobs of batches or in job mode.
 
-    Sessions: from each activation to its end, and on to the end of the job that is then on the QPU, which
-    happens only at the close. Batches and jobs: their stays on a QPU, but for those that an outage ended.
+    Of a session: each activation, and from its close to the end of its job that is then on the QPU. Of a job:
+    its stay on a QPU, unless an outage ended it.
     """
+
+    sessions: Periods
+    jobs: Periods
+
+
+def charged(record: Record) -> Charged:
+    """What is charged in a run, up to its end."""
     mode = job_modes(record, slice(None))
-    parts = (_activations(record), _overruns(record, mode), _stays(record, mode))
-    return Periods(
-        np.concatenate([part.owner for part in parts]),
-        np.concatenate([part.start_us for part in parts]),
-        np.concatenate([part.end_us for part in parts]),
+    active = active_periods(record)
+    active = chosen(active, record.workload.sessions.mode[active.owner] == Mode.SESSION)
+    return Charged(sessions=_joined(active, _overruns(record, mode)), jobs=_stays(record, mode))
+
+
+def session_usage_us(record: Record) -> Int64Array:
+    """What each session and batch costs (S62), up to the end of the run if unfinished; shape (sessions,)."""
+    parts = charged(record)
+    session = record.job_session[parts.jobs.owner]
+    of_batch = chosen(Periods(session, parts.jobs.start_us, parts.jobs.end_us), session >= 0)
+    return _by_owner(_joined(parts.sessions, of_batch), len(record.workload.sessions))
+
+
+def _charged_to_accounts(record: Record) -> Periods:
+    """All that is charged, owned by accounts; the stretches of one may overlap, as on several QPUs."""
+    parts, workload = charged(record), record.workload
+    return _joined(
+        replace(parts.sessions, owner=workload.sessions.account[parts.sessions.owner]),
+        replace(parts.jobs, owner=workload.jobs.account[parts.jobs.owner]),
     )
-
-
-def _activations(record: Record) -> Periods:
-    sessions, active = record.workload.sessions, active_periods(record)
-    active = chosen(active, sessions.mode[active.owner] == Mode.SESSION)
-    return Periods(sessions.account[active.owner], active.start_us, active.end_us)
 
 
 def _overruns(record: Record, mode: Modes) -> Periods:
@@ -111,18 +127,26 @@ def _overruns(record: Record, mode: Modes) -> Periods:
     closed_us = np.full(len(record.workload.sessions), NEVER, dtype=np.int64)
     closed_us[closing[:, SESSION]] = closing[:, TIME]
     job = np.flatnonzero((mode == Mode.SESSION) & has_stay(record))
-    since_us, left_us = closed_us[record.job_session[job]], left_qpu_us(record, job)
-    over = (since_us >= 0) & (left_us > since_us)
-    return Periods(record.workload.jobs.account[job[over]], since_us[over], left_us[over])
+    session, left_us = record.job_session[job], left_qpu_us(record, job)
+    since_us = closed_us[session]
+    return chosen(Periods(session, since_us, left_us), (since_us >= 0) & (left_us > since_us))
 
 
 def _stays(record: Record, mode: Modes) -> Periods:
     job = np.flatnonzero((mode != Mode.SESSION) & (record.reason != Reason.QPU_FAILED) & has_stay(record))
-    return Periods(record.workload.jobs.account[job], record.started_us[job], left_qpu_us(record, job))
+    return Periods(job, record.started_us[job], left_qpu_us(record, job))
 
 
-def _by_account(periods: Periods, accounts: int) -> Int64Array:
-    used_us = np.zeros(accounts, dtype=np.int64)
+def _joined(*parts: Periods) -> Periods:
+    return Periods(
+        np.concatenate([part.owner for part in parts]),
+        np.concatenate([part.start_us for part in parts]),
+        np.concatenate([part.end_us for part in parts]),
+    )
+
+
+def _by_owner(periods: Periods, owners: int) -> Int64Array:
+    used_us = np.zeros(owners, dtype=np.int64)
     np.add.at(used_us, periods.owner, periods.end_us - periods.start_us)
     return used_us
 

@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 
 from qsession_sim.queueing.step_functions import count_inside
-from qsession_sim.results.columns import job_modes
 from qsession_sim.results.periods import (
     PUBLIC_STATE,
     is_accepted,
     is_of_qpu,
+    job_modes,
     stays_on_qpu,
     thrown_off,
 )
