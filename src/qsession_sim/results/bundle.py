@@ -34,7 +34,7 @@ _WHERE_NEEDED: Final = (
     *("job_qpu", "session_qpu", "preparing_us", "ready_us", "left_us"),
     *("lost_runs", "windows"),
 )
-_CALLED_IN_DIGESTS: Final = {"stage": "status"}  # by its first name, so that digests are the same for ever
+_CALLED_IN_DIGESTS: Final = {"stage": "status"}  # so that digests stay the same
 
 
 class ScenarioLike(Protocol):
@@ -121,7 +121,7 @@ def write_bundle(
     frame: Callable[[str], pl.DataFrame],
     texts: Mapping[str, str],
 ) -> Path:
-    """Write all files of a bundle beside the directory, then rename; an interruption leaves what was there.
+    """Write all files of a bundle next to its place, then rename it; an interruption leaves what was there.
 
     A bundle that is there is replaced; nothing else ever is.
 
@@ -166,7 +166,7 @@ def _write_frame(path: Path, frame: pl.DataFrame) -> None:
 
 
 def check_target(directory: str | os.PathLike[str]) -> Path:
-    """Tell whether a bundle can be written to a directory; nothing is changed.
+    """Check that a bundle can be written to a directory; nothing is changed.
 
     Args:
         directory: where the bundle shall be.

@@ -337,8 +337,8 @@ def occupied_periods(busy: Periods, down: Periods) -> Periods:
 def active_periods(record: Record, qpu: int | None = None) -> Periods:
     """From each activation of a session to its deactivation or close (S62), in order of activation.
 
-    Of the sessions of one QPU, or of all. Those still active at the end are cut there. One that is closed
-    as it starts is active for no time (S11).
+    Those of one QPU, or of all. Sessions that are still active at the end of the run are cut there. One that
+    is closed as it starts is active for no time (S11).
     """
     rows = record.transitions
     if qpu is not None and record.session_qpu is not None:

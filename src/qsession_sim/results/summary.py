@@ -68,7 +68,7 @@ def summarize(
     are clipped to what comes after it. (Nothing is submitted at a horizon; without one, the instant of the
     last event belongs to the run.) A distribution over nothing has `count` 0 and None for the rest.
 
-    `queued` is what `queue_lengths` says of the record, for a caller who needs it for more than this.
+    `queued` is the result of `queue_lengths`, for a caller who has it already.
 
     - `waiting_us`: of jobs that started. `turnaround_us`: of accepted jobs that ended, however.
     - `slowdown`, `bounded_slowdown`: of jobs that left the QPU; see `queueing.statistics`, service being the
@@ -331,10 +331,10 @@ def starvation_of(wait_us: Int64Array, account: Int64Array, names: Sequence[str]
 
     Example:
         >>> waits = np.array([1] * 19 + [41])
-        >>> found = starvation_of(waits, np.array([0] * 19 + [1]), ["often", "rare"])
-        >>> found["mean_wait_us"], found["longest_wait_us"], found["share"]
+        >>> result = starvation_of(waits, np.array([0] * 19 + [1]), ["often", "rare"])
+        >>> result["mean_wait_us"], result["longest_wait_us"], result["share"]
         (3.0, 41, 0.05)
-        >>> found["by_account"]["rare"]
+        >>> result["by_account"]["rare"]
         {'jobs': 1, 'longest_wait_us': 41, 'starved': 1, 'share': 1.0}
     """
     jobs = len(wait_us)

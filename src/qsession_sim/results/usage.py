@@ -86,10 +86,10 @@ def account_frame(record: Record, terms: Mapping[str, Terms]) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Charged:
-    """The stretches of time that are charged (S62), owned by sessions, and by jobs of batches or in job mode.
+    """The stretches of time that are charged (S62): of sessions, and of jobs in batches or job mode.
 
-    Of a session: each activation, and from its close to the end of its job that is then on the QPU. Of a job:
-    its stay on a QPU, unless an outage ended it.
+    A session is charged for each activation, and for the time from its close to the end of its job that is on
+    the QPU then; a job for its stay on a QPU, unless an outage ended it.
     """
 
     sessions: Periods
@@ -152,7 +152,7 @@ def _by_owner(periods: Periods, owners: int) -> Int64Array:
 
 
 def _quota_shares(record: Record, periods: Periods, since_us: int) -> dict[int, float]:
-    """Of each account with a quota, by number, how much of it the fullest window had."""
+    """For each account with a quota, by number, the share of it that the fullest window used."""
     quotas = {number: spec.quota for number, spec in record.account_specs.items() if spec.quota is not None}
     if not quotas:
         return {}
@@ -168,9 +168,9 @@ def _quota_shares(record: Record, periods: Periods, since_us: int) -> dict[int, 
 
 
 def most_in_window(periods: Periods, window_us: int, since_us: int, until_us: int) -> int:
-    """The most that any (t - window, t] with t from `since_us` to `until_us` has of the periods.
+    """The longest time that any (t - window, t] with t from `since_us` to `until_us` shares with the periods.
 
-    What a window has grows and shrinks in straight lines, so the most is at one of their ends.
+    As a window moves, this grows and shrinks in straight lines, so the most is at one of their ends.
 
     Example:
         >>> periods = Periods(np.zeros(2, dtype=np.int64), np.array([0, 12]), np.array([10, 15]))

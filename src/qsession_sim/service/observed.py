@@ -171,7 +171,7 @@ class Observed:
         self._scheduler: Scheduler
 
     def watch(self, scheduler: Scheduler) -> None:
-        """Say whose journal is read; it calls `note_start` and `note_end`."""
+        """Set the scheduler whose journal is read; it calls `note_start` and `note_end`."""
         self._scheduler = scheduler
 
     def add_session(self, session: LiveSession) -> None:
@@ -286,7 +286,7 @@ class Observed:
     # ---------------------------------------------------------------- usage so far (S62)
 
     def _session_usage_us(self, now_us: int, session: LiveSession, stays: Sequence[Stay]) -> int:
-        """Of a batch what its jobs use; of a session its activations, and what its job takes longer."""
+        """A batch uses what its jobs use, a session its activations and the rest of a job after its close."""
         life = self._lives[session.number]
         if session.spec.mode is Mode.BATCH:
             return sum(self._job_usage_us(now_us, job.number) for job in life.jobs)

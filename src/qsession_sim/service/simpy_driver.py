@@ -371,7 +371,7 @@ class Service:
             self._report()
 
     def _report(self, at_least: int = 0) -> None:
-        """Tell how far the run has come, if at least so many events were applied since the last time."""
+        """Report how far the run has come, if at least so many events were applied since the last report."""
         events = self._live.events_applied
         if self._progress is not None and events - self._events_reported >= at_least:
             self._events_reported = events
@@ -441,7 +441,7 @@ def _closed(generator: Program) -> Exception | None:
         except Exception as error:  # noqa: BLE001 - whatever a program raises
             if getattr(generator, "gi_frame", None) is None:
                 return error
-            # it yielded again, which Python says by a RuntimeError: it is closed where it waits now
+            # Python raises a RuntimeError because it yielded again: it is closed where it waits now
         else:
             return None
     name = getattr(generator, "__name__", repr(generator))
