@@ -9,7 +9,7 @@ import pytest
 from qsession_sim.errors import ScenarioError
 from qsession_sim.scenario.accounts import PROFILE_PLANS, is_older
 from qsession_sim.scenario.load import load_scenario
-from qsession_sim.scenario.service_checks import client_warnings
+from qsession_sim.scenario.references import client_warnings
 from qsession_sim.units import HOUR, MINUTE, SECOND
 
 CLIENT_OF_2023 = {"qiskit-ibm-runtime": "0.19.1", "qiskit": "0.44.3"}

@@ -7,7 +7,7 @@ import pytest
 from qsession_sim.scheduler.plan import SHARED, JobSpec, QpuSpec, Rules, SessionSpec, WindowSpec
 from qsession_sim.scheduler.vocabulary import Mode, WindowKind
 
-MAINTENANCE, RESERVATION, OUTAGE, CALIBRATION = WindowKind
+MAINTENANCE, CALIBRATION, OUTAGE, RESERVATION = WindowKind
 REQUEUE = Rules(requeues_after_outage=True)
 BEFORE = Rules(calibrates_before_sessions=True)
 STARTED_AT_0 = ["0 s0 ABSENT CREATE OPEN", "0 s0 OPEN START RUNNING"]

@@ -1,106 +1,346 @@
-"""What is wrong between the values of a scenario, though each may be right on its own."""
+"""What is wrong between the keys of one part of a scenario, though each may be right on its own.
+
+Checks run on the data as written, so that they find what they can even where another value is wrong.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import gcd
+from typing import Any, Final
 
-from qsession_sim.scenario.distributions import AnyDistribution, count_mean, variance
-from qsession_sim.scenario.document import Part, Path, duration, given, part, parts, text
-from qsession_sim.scenario.policies import parameter_problems
-from qsession_sim.scenario.problems import Problem, unknown_name
-from qsession_sim.scenario.resolve import mean_time_between_us
-from qsession_sim.scenario.service_checks import (
-    plan_contradictions,
-    qpu_contradictions,
-    reservation_contradictions,
-    service_contradictions,
-    window_contradictions,
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from qsession_sim.scenario.distributions import (
+    AnyDistribution,
+    DurationSpelling,
+    count_mean,
+    mean,
+    variance,
 )
+from qsession_sim.scenario.document import Part, Path, duration, given, part, parts, text
+from qsession_sim.scenario.models import WINDOW_KINDS, HumanScenario
+from qsession_sim.scenario.problems import Problem, either
+from qsession_sim.scenario.references import Located, Outline, reference_problems
+from qsession_sim.scenario.resolve import mean_time_between_us
+from qsession_sim.scenario.service import DEFAULT_MODEL, SERVICE_TIME_KINDS
+from qsession_sim.scenario.sources import DRAWN_KINDS, ESTIMATE_METHODS, HumanBatches, HumanIterative
 from qsession_sim.scenario.values import MOST_ROWS
 
-if TYPE_CHECKING:
-    from qsession_sim.scenario.models import HumanScenario
-    from qsession_sim.scenario.sources import HumanBatches, HumanIterative
+# -- Which keys belong to which kinds.
 
 
-# -- What is wrong between the keys that say how iterative clients go on.
+@dataclass(frozen=True)
+class Keys:
+    """Keys that only some kinds of a part have, or that some kinds need.
+
+    A part may be of several kinds at once, such as "outage" and "at random times"; `{kind}` in what is said
+    is the first of them.
+    """
+
+    keys: tuple[str, ...]
+    kinds: Collection[str]
+    what: str
+    needed: bool = False  # else they belong to these kinds only
+    at_key: bool = True
+
+    def problems(self, path: Path, written: Part, kinds: Sequence[str]) -> Iterator[Problem]:
+        """What is wrong with a part that is of some kinds."""
+        if self.needed is any(kind in self.kinds for kind in kinds):
+            for key in self.keys:
+                if self.needed is not bool(given(written, key)):
+                    yield Problem((*path, key), self.what.replace("{kind}", kinds[0]), at_key=self.at_key)
 
 
-def client_habits(path: Path, source: Part) -> Iterator[Problem]:
-    """Check the shots by iteration of an iterative source."""
-    change = part(source, "shots_by_iteration")
-    if not change:
+def _belong(keys: str, kinds: Collection[str], what: str, *, at_key: bool = True) -> Keys:
+    return Keys(tuple(keys.split()), kinds, what, at_key=at_key)
+
+
+def _needed(keys: str, kinds: Collection[str], what: str) -> Keys:
+    return Keys(tuple(keys.split()), kinds, what, needed=True, at_key=False)
+
+
+_AT_RANDOM: Final = "time_between_failures and repair_time"
+
+KEYS: Final[Mapping[str, Sequence[Keys]]] = {
+    "window": (
+        _belong("account", ["reservation"], "belongs to reservations only; remove it"),
+        _needed("account", ["reservation"], "missing; give the account for which the QPU is kept"),
+        _belong("time_between_failures repair_time", ["outage"], "belongs to outages only; remove it"),
+        _needed("time_between_failures repair_time", ["drawn"], "missing; outages at random times need both"),
+        _belong("until", ["drawn", "mixed"], f"belongs to outages with {_AT_RANDOM}; remove it"),
+        _belong(
+            "at every duration",
+            ["fixed", "mixed"],
+            f"does not belong to outages with {_AT_RANDOM}; remove it",
+        ),
+        _needed("duration", ["fixed"], "missing; give how long it lasts"),
+    ),
+    "service_time": (
+        *(
+            _belong(
+                key,
+                [name for name, kind in SERVICE_TIME_KINDS.items() if key in kind.keys],
+                "does not belong to model {kind}; remove it",
+            )
+            for key in dict.fromkeys(key for kind in SERVICE_TIME_KINDS.values() for key in kind.keys)
+        ),
+        _needed("clops", ["clops"], "missing; give the circuit layers per second"),
+        _needed("intercept coefficients", ["kept fit"], "missing; a fit needs the line that was fitted"),
+        _needed("file", ["new fit"], "missing; give the CSV file of measurements"),
+        _needed("columns", ["new fit"], "missing; say which columns to fit, such as {time: seconds, ...}"),
+    ),
+    "estimate": (
+        _belong("factor", ["factor"], "does not belong to method {kind}; remove it"),
+        _belong("time", ["given"], "does not belong to method {kind}; remove it"),
+        _needed("factor", ["factor"], "missing; method {kind} needs it"),
+        _needed("time", ["given"], "missing; method {kind} needs it"),
+    ),
+    "source": (
+        _belong(
+            "max_time interactive_timeout",
+            ["in sessions"],
+            "mode job has no session to which this applies; remove it",
+            at_key=False,
+        ),
+        _belong("count until", ["one by one"], "groups say what starts and when; remove it", at_key=False),
+    ),
+    "job": (
+        _belong("think", ["after"], "needs after; a job with at does not wait for another", at_key=False),
+        _needed("account", ["alone"], "missing; a job without session needs an account"),
+    ),
+}
+"""By part: the keys that belong to some of its kinds, or that these need."""
+
+
+def _key_problems(part_name: str, path: Path, written: Part, kinds: Sequence[str]) -> Iterator[Problem]:
+    for keys in KEYS[part_name]:
+        yield from keys.problems(path, written, kinds)
+
+
+def _not_both(path: Path, written: Part, one: str, other: str) -> Iterator[Problem]:
+    if given(written, one) and given(written, other):
+        yield Problem((*path, other), f"give {one} or {other}, not both")
+
+
+# -- A whole scenario.
+
+
+def contradictions(
+    data: Any,
+    queue_policies: Collection[str],
+    hold_policies: Collection[str],
+    routing_policies: Collection[str],
+) -> Iterator[Problem]:
+    """Find every contradiction in a scenario's plain data.
+
+    Args:
+        data: the scenario as written; parts that cannot be read are passed over.
+        queue_policies: names of the queue policies that exist.
+        hold_policies: names of the hold policies that exist.
+        routing_policies: names of the routing policies that exist.
+    """
+    yield from _nulls(data, ())
+    if not isinstance(data, Mapping):
         return
-    here = (*path, "shots_by_iteration")
-    if not given(source, "shots"):
-        yield Problem(here, "changes shots, which are not given; give shots, or remove it")
-    low, high = change.get("at_least"), change.get("at_most")
-    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:
-        yield Problem((*here, "at_most"), f"must not be below at_least, {low}", high)
-    before = None
-    for step_path, step in parts(change, "steps", here):
-        number = step.get("from_iteration")
-        if type(number) is not int:
-            continue
-        if before is not None and number <= before:
-            what = f"must be after that of the step before, {before}"
-            yield Problem((*step_path, "from_iteration"), what, number)
-        before = number
-
-
-# -- What is wrong between the keys of an estimate, or between it and the jobs that it is for.
-
-_KEYS: Final = {"perfect": (), "formula": (), "factor": ("factor",), "given": ("time",)}
-
-
-def estimate_contradictions(data: Part) -> Iterator[Problem]:
-    """Find every contradiction that concerns estimates in a scenario's plain data."""
-    for path, source in parts(data, "workload"):
-        place = (*path, "estimate")
-        estimate = part(source, "estimate")
-        keys = given(estimate, "factor", "time")
-        method = text(estimate, "method")
-        if method is None and len(keys) != 1 and isinstance(source.get("estimate"), dict):
-            yield Problem(place, f"give factor or time{', and not both' if keys else ''}")
-        for key in _KEYS.get(method or "", ()):
-            if key not in keys:
-                yield Problem((*place, key), f"missing; method {method} needs it")
-        for key in keys:
-            if method in _KEYS and key not in _KEYS[method]:
-                yield Problem((*place, key), f"does not belong to method {method}; remove it", at_key=True)
-        formula = source.get("estimate") == "formula" or method == "formula"
-        if formula and (given(source, "qpu_time") or source.get("kind") == "trace"):
-            what = "formula needs shots and circuits; give perfect, {factor: ...} or a time"
-            yield Problem(place, what)
-
-
-# -- What is wrong between the jobs and sessions of explicit sources.
-
-_ENDS: Final = (("close", "close_after"), ("cancel", "cancel_after"))
-
-
-def explicit_contradictions(data: Part) -> Iterator[Problem]:
-    """Find every contradiction within and between the explicit sources of a scenario's plain data."""
-    sources = [(p, source) for p, source in parts(data, "workload") if source.get("kind") == "explicit"]
-    sessions = [item for path, source in sources for item in parts(source, "sessions", path)]
-    jobs = [item for path, source in sources for item in parts(source, "jobs", path)]
-    yield from _twice(sessions, "session")
-    yield from _twice(jobs, "job")
-    session_of = {item["id"]: item for _, item in reversed(sessions) if text(item, "id") is not None}
-    job_ids = dict.fromkeys(name for _, item in jobs if (name := text(item, "id")) is not None)
-    for path, session in sessions:
+    outline = Outline.of(data)
+    policies = {"queue": queue_policies, "hold": hold_policies, "routing": routing_policies}
+    yield from reference_problems(outline, policies)
+    yield from _warm_up(data)
+    visitors = list(_visitors(outline))
+    for path, qpu in outline.qpus:
+        yield from _windows(path, qpu, data)
+        yield from _service_time((*path, "service_time"), qpu, visitors)
+    for path, account in outline.accounts:
+        yield from _client((*path, "client"), part(account, "client"))
+    for path, source in outline.sources:
+        yield from _estimate((*path, "estimate"), source)
+        if source.get("kind") in DRAWN_KINDS:
+            yield from _requested_time(path, source)
+            yield from _drawn_source(path, source, data)
+    for path, session in outline.sessions:
         yield from _session(path, session)
+    for path, job in outline.jobs:
+        yield from _requested_time(path, job)
+        yield from _job(path, job)
+
+
+def _nulls(value: Any, path: Path) -> Iterator[Problem]:
+    if value is None:
+        yield Problem(path, "has no value; give one or remove the key", at_key=True)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _nulls(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _nulls(item, (*path, index))
+
+
+def _warm_up(data: Part) -> Iterator[Problem]:
+    warm_up, horizon = duration(data.get("warm_up")), duration(data.get("horizon"))
+    if warm_up is not None and horizon is not None and warm_up >= horizon > 0:
+        yield Problem(("warm_up",), f"must end before the horizon, {data['horizon']}", data["warm_up"])
+
+
+def _client(path: Path, client: Part) -> Iterator[Problem]:
+    one, other = "qiskit-ibm-runtime", "qiskit-ibm-provider"
+    if given(client, one) and given(client, other):  # S23
+        what = f"give {one} or {other}: the one that the session calls come from"
+        yield Problem((*path, other), what)
+
+
+# -- Windows of availability (S52).
+
+Span = tuple[int, int, int | None]
+"""First start, duration, and time from one start to the next; microseconds."""
+
+
+def _windows(path: Path, qpu: Part, data: Part) -> Iterator[Problem]:
+    windows = list(parts(qpu, "windows", path))
+    if windows and qpu.get("simulator") is True:
+        what = "a simulator backend is always there (S22); remove them"
+        yield Problem((*path, "windows"), what, at_key=True)
+    for place, window in windows:
+        if window.get("kind") in WINDOW_KINDS:
+            yield from _window(place, window, data)
+    spans = [
+        (place, span)
+        for place, window in windows
+        if window.get("kind") == "reservation" and (span := _span(window)) is not None
+    ]
+    for (_, first), (place, second) in combinations(spans, 2):
+        if overlaps(first, second):
+            yield Problem(place, "overlaps another reservation of this QPU; only one account can have it")
+
+
+def _window(path: Path, window: Part, data: Part) -> Iterator[Problem]:
+    kind = window["kind"]
+    at_random = given(window, "time_between_failures", "repair_time")
+    times = "fixed" if not at_random else "drawn" if kind == "outage" else "mixed"
+    yield from _key_problems("window", path, window, (kind, times))
+    if times == "drawn" and not given(window, "until") and not given(data, "horizon"):
+        yield Problem(path, "would never end; give until, or the scenario a horizon")
+    if times == "fixed":
+        if not given(window, "at", "every"):
+            yield Problem(path, "give at (a time), every (a period) or both")
+        every, lasts = duration(window.get("every")), duration(window.get("duration"))
+        if every is not None and lasts is not None and lasts > every > 0:
+            what = f"must not be longer than the time to the next one, {window['every']}"
+            yield Problem((*path, "duration"), what, window["duration"])
+
+
+def _span(window: Part) -> Span | None:
+    every = duration(window.get("every"))
+    at, lasts = duration(window.get("at")), duration(window.get("duration"))
+    at = every if at is None and not given(window, "at") else at
+    if (
+        at is None
+        or lasts is None
+        or at < 0
+        or lasts < 1
+        or (given(window, "every") and not (every or 0) > 0)
+    ):
+        return None
+    return at, lasts, every
+
+
+def overlaps(one: Span, other: Span) -> bool:
+    """Whether two windows are ever open at the same time.
+
+    Two periodic ones meet if a start of one, taken modulo the common divisor of the periods, falls close
+    enough to a start of the other: all such differences occur sooner or later.
+
+    Example:
+        >>> overlaps((0, 10, None), (10, 10, None)), overlaps((0, 2, 6), (3, 2, 4))
+        (False, True)
+    """
+    (at, lasts, every), (other_at, other_lasts, other_every) = one, other
+    if every is None and other_every is None:
+        return at < other_at + other_lasts and other_at < at + lasts
+    if every is None:
+        return overlaps(other, one)
+    if other_every is None:
+        # the first occurrence that is not over when the other begins
+        skipped = max(0, (other_at - lasts - at) // every + 1)
+        return at + skipped * every < other_at + other_lasts
+    ahead = (other_at - at) % (step := gcd(every, other_every))
+    return ahead < lasts or step - ahead < other_lasts
+
+
+# -- Service times, and the jobs that need them.
+
+
+def _visitors(outline: Outline) -> Iterator[tuple[Path, Part, str | None]]:
+    """Jobs and sources of jobs, and the QPU that each names."""
+    for path, job in outline.jobs:
+        session = outline.session_of.get(text(job, "session") or "", {})
+        yield path, job, text(job, "qpu") or text(session, "qpu")
+    for path, source in outline.sources:
+        if source.get("kind") in DRAWN_KINDS:
+            yield path, source, text(source, "qpu")
+
+
+def _service_time(
+    path: Path, qpu: Part, visitors: Iterable[tuple[Path, Part, str | None]]
+) -> Iterator[Problem]:
+    service_time = part(qpu, "service_time")
+    model = service_time.get("model", DEFAULT_MODEL)
+    if not isinstance(model, str) or model not in SERVICE_TIME_KINDS:
+        return
+    fits = "kept fit" if given(service_time, "fit") else "new fit"
+    yield from _key_problems(
+        "service_time", path, service_time, (model, fits) if model == "fitted" else (model,)
+    )
+    yield from _model(path, service_time, model)
+    # S54: jobs that name no QPU are routed, but never to a simulator backend (S22)
+    routed = qpu.get("simulator") is not True
+    jobs = [
+        (place, job) for place, job, name in visitors if (routed if name is None else name == qpu.get("name"))
+    ]
+    yield from _needs(jobs, service_time, model)
+
+
+def _model(path: Path, service_time: Part, model: str) -> Iterator[Problem]:
+    residuals = part(service_time, "noise").get("kind") == "residuals"
+    if model == "executions" and given(service_time, "per_execution"):
+        for key in given(service_time, "rep_delay", "circuit_length"):
+            what = "per_execution covers both; give it, or rep_delay and circuit_length"
+            yield Problem((*path, key), what)
+    if model == "linear" and not given(part(service_time, "coefficients"), "executions", "qubits", "depth"):
+        yield Problem((*path, "coefficients"), "missing; give one for executions, qubits or depth")
+    if model == "fitted" and given(service_time, "fit"):
+        if residuals:
+            yield Problem((*path, "noise"), "needs the file of measurements, of which only the fit is left")
+    elif model == "fitted":
+        columns = part(service_time, "columns")
+        if given(columns, "circuits") and not given(columns, "shots"):
+            yield Problem((*path, "columns", "shots"), "missing; circuits need a column of shots")
+        elif columns and not given(columns, "shots", "qubits", "depth"):
+            yield Problem((*path, "columns"), "give a column for shots, qubits or depth, too")
+    elif residuals and model != "given":
+        yield Problem((*path, "noise"), "only model fitted has residuals; give none, lognormal or empirical")
+
+
+def _needs(jobs: Iterable[Located], service_time: Part, model: str) -> Iterator[Problem]:
+    """A job must say what the model multiplies."""
+    if model == "given":
+        for path, job in jobs:
+            if not given(job, "qpu_time"):
+                yield Problem((*path, "qpu_time"), "missing; service-time model given needs it of every job")
+        return
+    needed = ["layers"] if model == "clops" else []
+    if model in {"linear", "fitted"}:
+        needed = given(part(service_time, "coefficients"), "qubits", "depth")
     for path, job in jobs:
-        yield from service(path, job)
-        yield from _submission(path, job, job_ids)
-        yield from _membership(path, job, session_of)
-        yield from _both(path, job, "cancel", "cancel_after")
-    yield from _circles(jobs)
+        for key in needed if given(job, "shots") else ():
+            if not given(job, key):
+                yield Problem((*path, key), f"missing; service-time model {model} needs it")
 
 
-def service(path: Path, jobs: Part) -> Iterator[Problem]:
+def _requested_time(path: Path, jobs: Part) -> Iterator[Problem]:
     """The QPU time of jobs is given, or follows from circuits and shots."""
     counts = given(jobs, "circuits", "shots", "layers", "qubits", "depth")
     if given(jobs, "qpu_time"):
@@ -113,117 +353,107 @@ def service(path: Path, jobs: Part) -> Iterator[Problem]:
         yield Problem((*path, "shots"), f"missing; {' and '.join(counts)} {need} a number of shots")
 
 
-def _both(path: Path, item: Part, one: str, other: str) -> Iterator[Problem]:
-    if given(item, one) and given(item, other):
-        yield Problem((*path, other), f"give {one} or {other}, not both")
+def _estimate(path: Path, source: Part) -> Iterator[Problem]:
+    estimate = part(source, "estimate")
+    method = text(estimate, "method")
+    if method is not None and method in ESTIMATE_METHODS:
+        yield from _key_problems("estimate", path, estimate, (method,))
+    keys = given(estimate, "factor", "time")
+    if method is None and len(keys) != 1 and isinstance(source.get("estimate"), dict):
+        yield Problem(path, f"give factor or time{', and not both' if keys else ''}")
+    formula = source.get("estimate") == "formula" or method == "formula"
+    if formula and (given(source, "qpu_time") or source.get("kind") == "trace"):
+        yield Problem(path, "formula needs shots and circuits; give perfect, {factor: ...} or a time")
 
 
-def _twice(items: list[tuple[Path, Part]], what: str) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for path, item in items:
-        name = text(item, "id")
-        if name in seen:
-            yield Problem((*path, "id"), f"two {what}s have this id; give each its own", name)
-        if name is not None:
-            seen.add(name)
+# -- Jobs and sessions of explicit sources.
 
 
 def _session(path: Path, session: Part) -> Iterator[Problem]:
     created = duration(session.get("created"))
-    for at, after in _ENDS:
-        yield from _both(path, session, at, after)
+    for at, after in (("close", "close_after"), ("cancel", "cancel_after")):
+        yield from _not_both(path, session, at, after)
         end = duration(session.get(at))
         if created is not None and end is not None and 0 <= end < created:  # S9
             what = f"must not be before the session is created, {session['created']}"
             yield Problem((*path, at), what, session[at])
 
 
-def _submission(path: Path, job: Part, job_ids: Collection[str]) -> Iterator[Problem]:
-    if not given(job, "at", "after"):
+def _job(path: Path, job: Part) -> Iterator[Problem]:
+    starts = given(job, "at", "after")
+    if not starts:
         yield Problem(path, "give at (a time) or after (the id of a job)")
-    yield from _both(path, job, "at", "after")
-    if given(job, "think") and not given(job, "after"):
-        yield Problem((*path, "think"), "needs after; a job with at does not wait for another")
-    after = text(job, "after")
-    if after is not None and after not in job_ids:
-        yield unknown_name((*path, "after"), "no job has this id", after, job_ids)
+    alone = () if given(job, "session") else ("alone",)
+    yield from _key_problems("job", path, job, ("job", *starts, *alone))
+    yield from _not_both(path, job, "at", "after")
+    yield from _not_both(path, job, "cancel", "cancel_after")
 
 
-def _membership(path: Path, job: Part, session_of: Mapping[str, Part]) -> Iterator[Problem]:
-    name = text(job, "session")
-    if name is None:
-        if not given(job, "session", "account"):
-            yield Problem((*path, "account"), "missing; a job without session needs an account")
-        return
-    session = session_of.get(name)
-    if session is None:
-        yield unknown_name((*path, "session"), "no session has this id", name, session_of)
-        return
-    owner, account = text(session, "account"), text(job, "account")
-    if owner is not None and account is not None and owner != account:
-        what = f"a session's jobs take its account, {owner}; remove this one"
-        yield Problem((*path, "account"), what, account)
-    created, at = duration(session.get("created")), duration(job.get("at"))
-    if created is not None and at is not None and 0 <= at < created:  # S9
-        what = f"must not be before its session is created, {session['created']}"
-        yield Problem((*path, "at"), what, job["at"])
-
-
-def _circles(jobs: list[tuple[Path, Part]]) -> Iterator[Problem]:
-    """Jobs that wait for each other; each circle is told once, at its first job."""
-    path_of: dict[str, Path] = {}
-    after_of: dict[str, str] = {}
-    for path, job in jobs:
-        job_id, after = text(job, "id"), text(job, "after")
-        if job_id is not None and job_id not in path_of:
-            path_of[job_id] = path
-            if after is not None and not given(job, "at"):
-                after_of[job_id] = after
-    done: set[str] = set()
-    for start in path_of:
-        chain: dict[str, None] = {}
-        name: str | None = start
-        while name is not None and name not in done and name not in chain:
-            chain[name] = None
-            name = after_of.get(name)
-        if name is not None and name in chain:
-            circle = [*chain][[*chain].index(name) :]
-            shown = " after ".join([*circle, circle[0]])
-            yield Problem((*path_of[name], "after"), f"no job of this circle can be the first: {shown}")
-        done.update(chain)
-
-
-# -- What is wrong between the keys that say when jobs, batches and clients start.
+# -- Sources that draw their jobs: when jobs, batches and clients start, and how clients go on.
 
 _WAYS: Final = ("interarrival", "rates", "bursts", "groups")
+_INTERARRIVAL: Final[TypeAdapter[AnyDistribution]] = TypeAdapter(
+    DurationSpelling, config=ConfigDict(defer_build=True)
+)
 
 
-def starts(path: Path, source: Part) -> Iterator[Problem]:
+def _drawn_source(path: Path, source: Part, data: Part) -> Iterator[Problem]:
+    kind, groups = source["kind"], given(source, "groups")
+    is_alone = kind == "iterative" and source.get("mode") == "job"
+    facts = ("alone" if is_alone else "in sessions", "in groups" if groups else "one by one")
+    yield from _key_problems("source", path, source, (kind, *facts))
+    if kind == "iterative":
+        yield from _client_starts(path, source)
+        yield from _changing_shots((*path, "shots_by_iteration"), source)
+        return
+    yield from _starts(path, source, [*_WAYS, "load"] if kind == "arrivals" else _WAYS)
+    if groups or given(source, "count"):
+        return
+    if not given(source, "until") and not given(data, "horizon"):
+        yield Problem(path, "would never end; give count or until, or the scenario a horizon")
+    elif given(source, "interarrival") and _always_zero(source["interarrival"]):
+        what = "would never get beyond time 0; give count, or an interarrival above 0"
+        yield Problem((*path, "interarrival"), what)
+
+
+def _always_zero(interarrival: Any) -> bool:
+    try:
+        return mean(_INTERARRIVAL.validate_python(interarrival)) == 0
+    except ValidationError:
+        return False
+
+
+def _starts(path: Path, source: Part, ways: Sequence[str]) -> Iterator[Problem]:
     """Check the ways to start of a source of arrivals or batches, or of the start of clients."""
-    ways = [*_WAYS, "load"] if source.get("kind") == "arrivals" else [*_WAYS]
     if not any(key in source for key in ways):
-        yield Problem(path, f"give {', '.join(ways[:-1])} or {ways[-1]}")
+        yield Problem(path, f"give {either(ways)}")
     one, *others = given(source, *_WAYS) or [""]
     for other in others:
         yield Problem((*path, other), f"give {one} or {other}, not both")
     if "load" in ways and given(source, "load"):
         for key in given(source, "interarrival", "groups"):
             yield Problem((*path, "load"), f"give {key} or load, not both")
-    if given(source, "groups"):
-        for key in given(source, "count", "until"):
-            yield Problem((*path, key), "groups say what starts and when; remove it")
-    yield from _rates(path, source)
+    rates = list(parts(source, "rates", path))
+    for place, rate in rates:
+        first, last = rate.get("from_hour", 0), rate.get("to_hour", 24)
+        if type(first) is int and type(last) is int and last <= first:
+            yield Problem((*place, "to_hour"), f"must be after from_hour, {first}", rate.get("to_hour"))
     bursts = part(source, "bursts")
-    if _all_zero([part(bursts, "quiet").get("per_hour"), part(bursts, "burst").get("per_hour")]):
-        yield Problem((*path, "bursts"), "nothing ever arrives; give a per_hour above 0")
+    phases = [part(bursts, "quiet"), part(bursts, "burst")]
+    for key, pieces in (("rates", [rate for _, rate in rates]), ("bursts", phases)):
+        if _all_zero([piece.get("per_hour") for piece in pieces]):
+            yield Problem((*path, key), "nothing ever arrives; give a per_hour above 0")
 
 
-def client_starts(path: Path, source: Part) -> Iterator[Problem]:
-    """Check the start of the clients of an iterative source."""
+def _all_zero(rates: list[Any]) -> bool:
+    return bool(rates) and all(isinstance(rate, (int, float)) and rate == 0 for rate in rates)
+
+
+def _client_starts(path: Path, source: Part) -> Iterator[Problem]:
     if not isinstance(source.get("start"), dict):
         return
     start = source["start"]
-    yield from starts((*path, "start"), start)
+    yield from _starts((*path, "start"), start, _WAYS)
     groups = list(parts(start, "groups"))
     sizes = [size for _, group in groups if type(size := group.get("size")) is int]
     clients = source.get("clients")
@@ -231,23 +461,31 @@ def client_starts(path: Path, source: Part) -> Iterator[Problem]:
         yield Problem((*path, "clients"), f"start.groups have {sum(sizes)} clients; remove this", clients)
 
 
-def _rates(path: Path, source: Part) -> Iterator[Problem]:
-    pieces = list(parts(source, "rates", path))
-    for piece_path, piece in pieces:
-        first, last = piece.get("from_hour", 0), piece.get("to_hour", 24)
-        if type(first) is int and type(last) is int and last <= first:
-            yield Problem((*piece_path, "to_hour"), f"must be after from_hour, {first}", piece.get("to_hour"))
-    if _all_zero([piece.get("per_hour") for _, piece in pieces]):
-        yield Problem((*path, "rates"), "nothing ever arrives; give a per_hour above 0")
+def _changing_shots(path: Path, source: Part) -> Iterator[Problem]:
+    change = part(source, "shots_by_iteration")
+    if not change:
+        return
+    if not given(source, "shots"):
+        yield Problem(path, "changes shots, which are not given; give shots, or remove it")
+    low, high = change.get("at_least"), change.get("at_most")
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:
+        yield Problem((*path, "at_most"), f"must not be below at_least, {low}", high)
+    before = None
+    for place, step in parts(change, "steps", path):
+        number = step.get("from_iteration")
+        if type(number) is not int:
+            continue
+        if before is not None and number <= before:
+            what = f"must be after that of the step before, {before}"
+            yield Problem((*place, "from_iteration"), what, number)
+        before = number
 
 
-def _all_zero(rates: list[Any]) -> bool:
-    return bool(rates) and all(isinstance(rate, (int, float)) and rate == 0 for rate in rates)
-
-
-# -- Loads that no rate offers.
+# -- What is known only of scenarios that are right otherwise: loads that no rate offers, too many jobs.
 
 _LONGEST_US: Final = 2**62
+_DEVIATIONS: Final = 10
+"""Standard deviations below the mean; by Cantelli's inequality at most 1 sum in 101 lies lower."""
 
 
 def uncalibrated(scenario: HumanScenario) -> Iterator[Problem]:
@@ -271,12 +509,6 @@ def uncalibrated(scenario: HumanScenario) -> Iterator[Problem]:
         else:
             continue
         yield Problem(("workload", index, "load"), problem, source.load)
-
-
-# -- Sources that would draw too many jobs, as far as their numbers show it before anything is drawn.
-
-_DEVIATIONS: Final = 10
-"""Standard deviations below the mean; by Cantelli's inequality at most 1 sum in 101 lies lower."""
 
 
 def too_many_rows(scenario: HumanScenario) -> Iterator[Problem]:
@@ -322,156 +554,3 @@ def _batches(source: HumanBatches) -> int | None:
         return sum(group.size for group in source.groups)
     # with `until` there may be fewer
     return source.count if source.until is None else None
-
-
-_DRAWN: Final = ("arrivals", "iterative", "batches")
-_LARGEST: Final = {
-    "constant": "value",
-    "uniform": "high",
-    "exponential": "mean",
-    "lognormal": "median",
-    "gamma": "scale",
-    "weibull": "scale",
-    "pareto": "scale",
-    "erlang": "mean",
-}
-"""The parameter with which every value of a distribution is 0."""
-
-
-def contradictions(
-    data: Any,
-    queue_policies: Sequence[str],
-    hold_policies: Sequence[str],
-    routing_policies: Sequence[str],
-) -> Iterator[Problem]:
-    """Find every contradiction in a scenario's plain data.
-
-    Args:
-        data: the scenario as written; parts that cannot be read are passed over.
-        queue_policies: names of the queue policies that exist.
-        hold_policies: names of the hold policies that exist.
-        routing_policies: names of the routing policies that exist.
-    """
-    yield from _nulls(data, ())
-    if not isinstance(data, Mapping):
-        return
-    yield from qpu_contradictions(data)
-    yield from window_contradictions(data)
-    yield from reservation_contradictions(data)
-    yield from estimate_contradictions(data)
-    yield from _policies(data, "queue", queue_policies)
-    yield from parameter_problems(data)
-    yield from _policies(data, "hold", hold_policies)
-    yield from _policies(data, "routing", routing_policies)
-    yield from _warm_up(data)
-    yield from _accounts(data)
-    yield from plan_contradictions(data)
-    yield from _names(data)
-    for path, source in parts(data, "workload"):
-        if source.get("kind") in _DRAWN:
-            yield from service(path, source)
-            yield from _drawn_source(path, source, data)
-    yield from explicit_contradictions(data)
-    yield from service_contradictions(data)
-
-
-def _nulls(value: Any, path: Path) -> Iterator[Problem]:
-    if value is None:
-        yield Problem(path, "has no value; give one or remove the key", at_key=True)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _nulls(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _nulls(item, (*path, index))
-
-
-def _policies(data: Part, role: str, known: Sequence[str]) -> Iterator[Problem]:
-    policies = part(data, "policies")
-    path: Path = ("policies", role)
-    name = policies.get(role)
-    if isinstance(name, Mapping):
-        path, name = (*path, "name"), name.get("name")
-    if not isinstance(name, str) or name in known:
-        return
-    if role == "queue" and ".py:" in name:
-        what = "a function in a file is not for scenarios; give it as --policy, or register it"
-        yield Problem(path, what, name)
-    else:
-        yield unknown_name(path, f"no {role} policy has this name", name, known)
-
-
-def _warm_up(data: Part) -> Iterator[Problem]:
-    warm_up, horizon = duration(data.get("warm_up")), duration(data.get("horizon"))
-    if warm_up is not None and horizon is not None and warm_up >= horizon > 0:
-        yield Problem(("warm_up",), f"must end before the horizon, {data['horizon']}", data["warm_up"])
-
-
-def _accounts(data: Part) -> Iterator[Problem]:
-    if not isinstance(data.get("accounts"), list):
-        return
-    names: dict[str, None] = {}
-    for path, account in parts(data, "accounts"):
-        name = text(account, "name")
-        if name in names:
-            yield Problem((*path, "name"), "two accounts have this name; give each its own", name)
-        if name is not None:
-            names[name] = None
-    for path, user in _account_users(data):
-        name = text(user, "account")
-        if name is not None and name not in names:
-            yield unknown_name((*path, "account"), "no account has this name", name, names)
-
-
-def _account_users(data: Part) -> Iterator[tuple[Path, Part]]:
-    for path, source in parts(data, "workload"):
-        yield path, source
-        if source.get("kind") == "explicit":
-            yield from parts(source, "sessions", path)
-            yield from parts(source, "jobs", path)
-
-
-def _names(data: Part) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for path, source in parts(data, "workload"):
-        name = text(source, "name") if "name" in source else text(source, "kind")
-        if name is not None and name in seen:
-            yield Problem((*path, "name"), "two sources have this name; give each its own", name)
-        if name is not None:
-            seen.add(name)
-
-
-def _drawn_source(path: Path, source: Part, data: Part) -> Iterator[Problem]:
-    if source["kind"] == "iterative":
-        if source.get("mode") == "job":
-            for key in given(source, "max_time", "interactive_timeout"):
-                yield Problem((*path, key), "mode job has no session to which this applies; remove it")
-        yield from client_starts(path, source)
-        yield from client_habits(path, source)
-        return
-    yield from starts(path, source)
-    if given(source, "count", "groups"):
-        return
-    if not given(source, "until") and not given(data, "horizon"):
-        yield Problem(path, "would never end; give count or until, or the scenario a horizon")
-    elif given(source, "interarrival") and _always_zero(source["interarrival"]):
-        what = "would never get beyond time 0; give count, or an interarrival above 0"
-        yield Problem((*path, "interarrival"), what)
-
-
-def _always_zero(distribution: Any) -> bool:
-    if not isinstance(distribution, Mapping):
-        return duration(distribution) == 0
-    if duration(distribution.get("at_most")) == 0:
-        return True
-    if duration(distribution.get("at_least")) not in {None, 0}:
-        return False
-    kind = distribution.get("kind")
-    if kind in _LARGEST:
-        return duration(distribution.get(_LARGEST[kind])) == 0
-    values = distribution.get("means" if kind == "hyperexponential" else "values")
-    values = values if isinstance(values, list) else []
-    weights = distribution.get("weights")
-    weights = weights if isinstance(weights, list) else [1] * len(values)
-    likely = [value for value, weight in zip(values, weights, strict=False) if weight != 0]
-    return bool(likely) and all(duration(value) == 0 for value in likely)

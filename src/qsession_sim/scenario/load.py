@@ -33,8 +33,8 @@ from qsession_sim.scenario.problems import (
     scenario_error,
     show_value,
 )
+from qsession_sim.scenario.references import client_warnings, idle_plans
 from qsession_sim.scenario.resolve import resolve, write_resolved
-from qsession_sim.scenario.service_checks import client_warnings, idle_plans
 from qsession_sim.scenario.translation import problems_of
 from qsession_sim.scenario.yaml_source import read_value, read_yaml
 

@@ -21,6 +21,7 @@ from qsession_sim.scenario.accounts import (
 )
 from qsession_sim.scenario.distributions import DurationSpelling, PositiveDurationSpelling
 from qsession_sim.scenario.policies import HumanPolicies, ResolvedPolicies
+from qsession_sim.scenario.problems import either
 from qsession_sim.scenario.service import HumanServiceTime, ServiceTimeModel
 from qsession_sim.scenario.sources import HumanSource, ResolvedSource
 from qsession_sim.scenario.values import (
@@ -29,21 +30,23 @@ from qsession_sim.scenario.values import (
     Limit,
     Model,
     Name,
+    OneOf,
     PositiveDuration,
     SchemaVersion,
     Seed,
     WholeNumber,
 )
+from qsession_sim.scheduler.vocabulary import WindowKind
 
 DEFAULT_QPU: Final = "qpu"
+WINDOW_KINDS: Final = tuple(kind.name.lower() for kind in WindowKind)
 
 
 class HumanWindow(Model):
     """When a QPU does not serve everybody (S52)."""
 
     kind: Annotated[
-        Literal["maintenance", "calibration", "outage", "reservation"],
-        Field(description="the kind of window: maintenance, calibration, outage or reservation"),
+        str, OneOf(WINDOW_KINDS), Field(description=f"the kind of window: {either(WINDOW_KINDS)}")
     ]
     at: Annotated[
         Duration | None, Field(description="the time of the (first) start; default: one period in")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
@@ -10,8 +10,6 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from qsession_sim.scenario.document import Path, part
-from qsession_sim.scenario.problems import Problem, unknown_name
 from qsession_sim.scenario.values import Model, PositiveDuration, ShortForm
 from qsession_sim.scheduler.plan import ADAPTIVE, EXCLUSIVE, GAP_FILL, NONE, SHARED, HoldPolicy, Routing
 from qsession_sim.units import DAY, HOUR, MINUTE
@@ -79,18 +77,6 @@ def with_defaults(policy: QueuePolicySettings) -> QueuePolicySettings:
     defaults = PARAMETERS.get(policy.name, {})
     missing = {name: value for name, value in defaults.items() if getattr(policy, name) is None}
     return policy.model_copy(update=missing)
-
-
-def parameter_problems(data: Any) -> Iterator[Problem]:
-    """Parameters that a policy does not have."""
-    policy = part(part(data, "policies"), "queue")
-    name = policy.get("name")
-    if not isinstance(name, str):
-        return
-    own = PARAMETERS.get(name, {})
-    for key in QueuePolicySettings.model_fields.keys() - {"name", *own} & policy.keys():
-        path: Path = ("policies", "queue", key)
-        yield unknown_name(path, "unknown key", key, ("name", *own), at_key=True)
 
 
 # -- Hold and routing policies.

@@ -80,6 +80,17 @@ def nearest(name: str, known: Sequence[str]) -> str | None:
     return matches[0] if matches else None
 
 
+def either(words: Sequence[str]) -> str:
+    """Words to choose from.
+
+    Example:
+        >>> either(["factor", "time"]), either(["us", "ms", "s"]), either(["1"])
+        ('factor or time', 'us, ms or s', '1')
+    """
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def show_value(value: Any) -> str:
     r"""A found value, short and on one line, as YAML would have it.
 

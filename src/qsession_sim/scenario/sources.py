@@ -21,6 +21,7 @@ from qsession_sim.scenario.distributions import (
     check_possible,
     spell_out_distribution,
 )
+from qsession_sim.scenario.problems import either
 from qsession_sim.scenario.values import (
     MOST_ROWS,
     Count,
@@ -46,7 +47,7 @@ HOURS_OF_WEEK: Final = 168
 
 def _read_day(value: Any) -> str:
     if not isinstance(value, str) or value not in DAYS:
-        raise ValueError(f"must be {', '.join(DAYS[:-1])} or {DAYS[-1]}")
+        raise ValueError(f"must be {either(DAYS)}")
     return value
 
 
@@ -285,6 +286,11 @@ class ResolvedUsers(HumanUsers):
 # -- What a source says of all its jobs, in addition to their QPU times.
 
 
+EstimateMethod = Literal["perfect", "formula", "factor", "given"]
+
+ESTIMATE_METHODS: Final = get_args(EstimateMethod)
+
+
 def _spell_out_estimate(value: Any) -> Any:
     if value in ("perfect", "formula"):
         return {"method": value}
@@ -301,8 +307,7 @@ class HumanEstimate(Model):
     """How users estimate the QPU time of their jobs."""
 
     method: Annotated[
-        Literal["perfect", "formula", "factor", "given"] | None,
-        Field(description="how users estimate: perfect, formula, factor or given"),
+        EstimateMethod | None, Field(description=f"how users estimate: {either(ESTIMATE_METHODS)}")
     ] = None
     factor: Annotated[
         CountSpelling | None, Field(description="the factor by which users miss the QPU time")
@@ -435,6 +440,9 @@ class ResolvedExplicit(HumanExplicit):
 
 
 # -- Sources that draw their jobs.
+
+
+DRAWN_KINDS: Final = ("arrivals", "iterative", "batches")
 
 
 class _DrawnJobs(Model):

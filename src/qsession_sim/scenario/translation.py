@@ -17,8 +17,9 @@ from qsession_sim.errors import DurationError, LongDurationError
 from qsession_sim.scenario.distributions import Empirical, ImpossibleDistributionError
 from qsession_sim.scenario.document import Path, child
 from qsession_sim.scenario.models import HumanScenario
-from qsession_sim.scenario.problems import Problem, nearest, show_value, unknown_name
+from qsession_sim.scenario.problems import Problem, either, nearest, show_value, unknown_name
 from qsession_sim.scenario.service import EmpiricalNoise
+from qsession_sim.scenario.values import OneOf
 from qsession_sim.units import HOUR, MINUTE, SECOND, format_duration
 
 _WANTED: Final = {
@@ -159,7 +160,10 @@ def _choose(models: tuple[type[BaseModel], ...], data: Any) -> type[BaseModel] |
 
 def _literals(model: type[BaseModel] | None, key: int | str) -> tuple[Any, ...]:
     field = model.model_fields.get(str(key)) if model else None
-    return _literal_values(field.annotation) if field else ()
+    if field is None:
+        return ()
+    listed = next((item for item in field.metadata if isinstance(item, OneOf)), None)
+    return _literal_values(field.annotation) if listed is None else listed.words
 
 
 def _literal_values(annotation: Any) -> tuple[Any, ...]:
@@ -189,15 +193,16 @@ def _not_a_text(got: Any) -> str:
 
 def _outside(path: Path, got: Any, known: tuple[Any, ...]) -> Problem:
     names = [str(value) for value in known]
-    wanted = f"must be {' or '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)}"
-    return Problem(path, wanted, got, meant=nearest(got, names) if isinstance(got, str) else None)
+    return Problem(
+        path, f"must be {either(names)}", got, meant=nearest(got, names) if isinstance(got, str) else None
+    )
 
 
 def _wrong_kind(path: Path, got: Any, models: tuple[type[BaseModel], ...]) -> Problem:
     known = [str(value) for model in models for value in _literals(model, "kind")]
     kind = child(got, "kind")
     if kind is None:
-        return Problem((*path, "kind"), f"missing; give {', '.join(known[:-1])} or {known[-1]}")
+        return Problem((*path, "kind"), f"missing; give {either(known)}")
     return _outside((*path, "kind"), kind, tuple(known))
 
 

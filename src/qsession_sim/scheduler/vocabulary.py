@@ -119,12 +119,12 @@ class Entity(IntEnum):
 
 
 class WindowKind(IntEnum):
-    """Why a QPU does not serve everybody for a time (S52)."""
+    """Why a QPU does not serve everybody for a time (S52), in the order in which people read of them."""
 
     MAINTENANCE = 0
-    RESERVATION = 1
-    OUTAGE = 2
     CALIBRATION = 3
+    OUTAGE = 2
+    RESERVATION = 1
 
 
 class OnFinish(IntEnum):

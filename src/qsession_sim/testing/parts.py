@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from qsession_sim.scenario.models import WINDOW_KINDS
 from qsession_sim.scenario.policies import HOLD_POLICIES, PARAMETERS, ROUTING_POLICIES
 
 # -- Small strategies for the parts of scenarios. Each gives some keys of a mapping, in the human form.
@@ -245,9 +246,8 @@ def places(qpus: Sequence[Part], *, simulators: bool = False) -> list[str]:
 
 def windows(times: Times) -> SearchStrategy[list[Part]]:
     """One window or two; reservations of one QPU may not meet, so at most one of them."""
-    any_window = st.one_of(
-        _fixed_window(times, st.sampled_from(["maintenance", "outage", "calibration"])), _failures(times)
-    )
+    kinds = [kind for kind in WINDOW_KINDS if kind != "reservation"]
+    any_window = st.one_of(_fixed_window(times, st.sampled_from(kinds)), _failures(times))
     reservation = _fixed_window(times, st.just("reservation"), account=st.sampled_from(ACCOUNTS))
     return st.one_of(
         any_window.map(lambda window: [window]),

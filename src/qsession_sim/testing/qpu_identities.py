@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -250,12 +250,10 @@ def _check_idle(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
 
 # -- S52: windows of availability come when they should, and nothing runs that may not run in them.
 
-_WORDS: Final = {
-    WindowKind.MAINTENANCE: "a maintenance",
-    WindowKind.RESERVATION: "a reservation",
-    WindowKind.OUTAGE: "an outage",
-    WindowKind.CALIBRATION: "a calibration",
-}
+
+def _word(kind: WindowKind) -> str:
+    name = kind.name.lower()
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def check_windows(facts: Facts) -> Iterator[Violation]:
@@ -272,7 +270,7 @@ def check_windows(facts: Facts) -> Iterator[Violation]:
 
 
 def _check_window(facts: Facts, number: int, spec: WindowSpec) -> Iterator[Violation]:
-    record, window = facts.record, _WORDS[spec.kind]
+    record, window = facts.record, _word(spec.kind)
     rows = record.windows[record.windows[:, WINDOW_NUMBER] == number]
     begins_us = np.sort(rows[:, WINDOW_START])
     apart = begins_us != _expected_starts_us(spec, begins_us, record.end_us)
