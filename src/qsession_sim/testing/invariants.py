@@ -12,10 +12,12 @@ from qsession_sim.testing.account_identities import check_fair_share, check_limi
 from qsession_sim.testing.facts import CheckedRun, Facts, Violation
 from qsession_sim.testing.job_identities import (
     check_failures_after_close,
+    check_idle_stretches,
     check_lindley,
     check_little,
     check_outcomes,
     check_routing,
+    check_session_life,
     check_simulators,
 )
 from qsession_sim.testing.qpu_identities import (
@@ -26,7 +28,6 @@ from qsession_sim.testing.qpu_identities import (
     check_tiling,
     check_windows,
 )
-from qsession_sim.testing.session_identities import check_idle_stretches, check_session_life
 
 CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
     "S22": check_simulators,

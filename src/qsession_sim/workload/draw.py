@@ -160,13 +160,7 @@ def _drawn(source: ResolvedSource, context: SourceContext, trace: Trace | None) 
 def _accounts(scenario: ResolvedScenario, traces: Mapping[int, Trace]) -> tuple[str, ...]:
     used: dict[str, str] = {}  # each name, with what to say if it is not listed
     for stream, source in enumerate(scenario.workload):
-        if isinstance(source, ResolvedExplicit):
-            names = [session.account for session in source.sessions]
-            names += [job.account for job in source.jobs]
-        elif isinstance(source, ResolvedTrace):
-            names = list(traces[stream].accounts(source))
-        else:
-            names = list(accounts_of(source))
+        names = traces[stream].accounts(source) if stream in traces else accounts_of(source)
         for name in names:
             written = source.account if isinstance(source, DrawnSource) else name
             used.setdefault(name, f"workload.{source.name}: account {written!r} is not in accounts")

@@ -32,19 +32,21 @@ from qsession_sim.workload.columns import (
     constant,
 )
 from qsession_sim.workload.context import filled
-from qsession_sim.workload.trace_table import (
-    COLUMNS,
+from qsession_sim.workload.trace_rows import (
     FROM_SOURCE,
     UNKNOWN_USER,
     BadRows,
-    ColumnError,
     Numbers,
     TraceRows,
     check_chains,
+    numbers_of,
+)
+from qsession_sim.workload.trace_table import (
+    COLUMNS,
+    ColumnError,
     job_table,
     names_in_file,
     not_in_table,
-    numbers_of,
     rows_of,
 )
 
@@ -340,7 +342,7 @@ def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str
 
 
 def _repeated(keys: Int64Array, counts: BoolArray) -> BoolArray:
-    """TraceRows whose key an earlier row has; only rows that count."""
+    """Rows whose key an earlier row has; only rows that count."""
     rows = np.flatnonzero(counts)
     _, first = np.unique(keys[rows], return_index=True)
     repeated = counts.copy()

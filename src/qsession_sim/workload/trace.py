@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from qsession_sim.scenario.accounts import ResolvedClock
-from qsession_sim.scenario.sources import InferredSessions, ResolvedTrace
+from qsession_sim.scenario.sources import InferredSessions, ResolvedSource, ResolvedTrace
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.units import LONGEST_US, format_duration
 from qsession_sim.workload.columns import (
@@ -28,15 +28,9 @@ from qsession_sim.workload.context import SourceContext, SourceRows, filled, sou
 from qsession_sim.workload.formats import read_rows
 from qsession_sim.workload.qpu_times import drawn_estimates_us
 from qsession_sim.workload.sources import job_columns, said_of_all, session_columns
-from qsession_sim.workload.trace_table import (
-    FROM_SOURCE,
-    ColumnError,
-    TraceRows,
-    check_chains,
-    check_times,
-    refuse,
-    unreadable,
-)
+from qsession_sim.workload.trace_rows import FROM_SOURCE, TraceRows, check_chains, refuse, unreadable
+from qsession_sim.workload.trace_table import ColumnError, check_times
+from qsession_sim.workload.users import accounts_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +41,10 @@ class Trace:
     used: Int64Array
     after: Int64Array
 
-    def accounts(self, source: ResolvedTrace) -> tuple[str, ...]:
-        """The accounts of its jobs, in order of first use."""
-        if source.account is not None:
-            return (source.account,)
+    def accounts(self, source: ResolvedSource) -> tuple[str, ...]:
+        """The account that the source names, else those of its jobs, in order of first use."""
+        if accounts_of(source):
+            return accounts_of(source)
         users, first = np.unique(self.rows.user[self.used], return_index=True)
         return tuple(self.rows.users[user] for user in users[np.argsort(first)].tolist())
 

@@ -1,20 +1,15 @@
-"""Jobs as a table: the columns that a file of jobs has, and the way from its rows to a workload and back."""
+"""Jobs as a table: the columns that a file of jobs has, and the way from columns to rows and back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
-from heapq import merge
-from itertools import islice
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-from qsession_sim.errors import ScenarioError
 from qsession_sim.scenario.sources import TraceColumns
+from qsession_sim.scheduler.plan import JobSpec
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.units import LONGEST_US, UNITS_US
 from qsession_sim.workload.columns import (
@@ -28,21 +23,18 @@ from qsession_sim.workload.columns import (
     WrittenNames,
     constant,
 )
-from qsession_sim.workload.context import filled, source_error
+from qsession_sim.workload.context import filled
+from qsession_sim.workload.trace_rows import (
+    FROM_SOURCE,
+    LARGEST,
+    UNKNOWN_USER,
+    BadRows,
+    TraceRows,
+    numbers_of,
+)
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-FROM_SOURCE: Final = -2
-"""As the limit of a row: the row does not say, so the source does."""
-
-UNKNOWN_USER: Final = "user-unknown"
-"""The account of jobs whose user the file does not give."""
-
-MOST_SHOWN: Final = 20
-
-_LARGEST: Final = 2**62
 
 
 @dataclass(frozen=True)
@@ -83,14 +75,22 @@ class TraceColumn:
 
     def is_asked_for(self, jobs: JobColumns) -> bool:
         """Whether any job has a number that asks for something."""
-        numbers = getattr(jobs, str(self.of_job))
+        numbers = getattr(jobs, self.of_job)
         return bool(np.isin(numbers, self.silent or (self.missing,), invert=True).any())
 
 
-def _of_session(name: str, meaning: str) -> TraceColumn:
+def _of_jobs(name: str, meaning: str, column: str = "", **more: Any) -> TraceColumn:
+    """A column of numbers of jobs; as with jobs themselves, what is empty has the default of `JobSpec`."""
+    default = {"missing": _DEFAULTS[column or name]} if "required" not in more else {}
+    return TraceColumn(name, meaning, of_job=column or name, **{**default, **more})
+
+
+def _of_sessions(name: str, meaning: str) -> TraceColumn:
     return TraceColumn(f"session_{name}", f"the session's {meaning}", of_session=name)
 
 
+_DEFAULTS: Final = {field.name: field.default for field in fields(JobSpec)}
+_LIMITS: Final = "limits of execution times are not held"
 _PHASES: Final = "preparation, post-processing and estimates are not held"
 _CANCELS: Final = "cancels of jobs are not held"
 
@@ -100,288 +100,51 @@ COLUMNS: Final = (
     TraceColumn("stream", "the source that drew the job; not read: all jobs of a trace are of its stream"),
     TraceColumn("session", "id of its session"),
     TraceColumn("mode", "`job`, `session` or `batch`; default: `session` for jobs with a session"),
-    TraceColumn("submitted_us", "time of submission", of_job="at_us", takes_time=True),
+    _of_jobs("submitted_us", "time of submission", "at_us", takes_time=True),
     TraceColumn("after", "id of the job that must have ended first; the submission follows from it"),
-    TraceColumn("think_us", "time from that end to the submission", of_job="think_us", takes_time=True),
-    TraceColumn(
-        "qpu_time_us",
-        "QPU time, at least 1 us",
-        of_job="qpu_time_us",
-        required=True,
-        least=1,
-        takes_time=True,
-    ),
-    TraceColumn(
+    _of_jobs("think_us", "time from that end to the submission", takes_time=True),
+    _of_jobs("qpu_time_us", "QPU time, at least 1 us", required=True, least=1, takes_time=True),
+    _of_jobs(
         "max_execution_time_us",
         "limit; 0: none; -1: that of the rules; empty: that of the source",
-        of_job="max_execution_time_us",
         missing=FROM_SOURCE,
         least=NEVER,
         silent=(NEVER, NO_LIMIT),
-        lost="limits of execution times are not held",
+        lost=_LIMITS,
     ),
-    TraceColumn(
-        "priority",
-        "a whole number",
-        of_job="priority",
-        missing=0,
-        least=-_LARGEST,
-        writes_missing=True,
-        lost="priorities are not held",
+    _of_jobs(
+        "priority", "a whole number", least=-LARGEST, writes_missing=True, lost="priorities are not held"
     ),
-    TraceColumn("cancel_us", "time of the user's cancel (S25)", of_job="cancel_us", lost=_CANCELS),
-    TraceColumn(
-        "cancel_after_us",
-        "time from the submission to the user's cancel (S25)",
-        of_job="cancel_after_us",
-        lost=_CANCELS,
-    ),
-    TraceColumn(
+    _of_jobs("cancel_us", "time of the user's cancel (S25)", lost=_CANCELS),
+    _of_jobs("cancel_after_us", "time from the submission to the user's cancel (S25)", lost=_CANCELS),
+    _of_jobs(
         "preparation_us",
         "classical time before the QPU time (S40); 0 if empty",
-        of_job="preparation_us",
-        missing=0,
         takes_time=True,
         lost=_PHASES,
     ),
-    TraceColumn(
+    _of_jobs(
         "post_processing_us",
         "classical time after the QPU time (S40); 0 if empty",
-        of_job="post_processing_us",
-        missing=0,
         takes_time=True,
         lost=_PHASES,
     ),
-    TraceColumn(
+    _of_jobs(
         "estimate_us",
         "the user's estimate of the QPU time, at least 1 us; empty: the QPU time itself",
-        of_job="estimate_us",
         least=1,
         takes_time=True,
         lost=_PHASES,
     ),
-    _of_session("created_us", "time of creation"),
-    _of_session("max_time_us", "maximum timeout"),
-    _of_session("interactive_timeout_us", "interactive timeout"),
-    _of_session("close_us", "time of close"),
-    _of_session("cancel_us", "time of cancel"),
-    _of_session("close_after_us", "time from creation to close"),
-    _of_session("cancel_after_us", "time from creation to cancel"),
+    _of_sessions("created_us", "time of creation"),
+    _of_sessions("max_time_us", "maximum timeout"),
+    _of_sessions("interactive_timeout_us", "interactive timeout"),
+    _of_sessions("close_us", "time of close"),
+    _of_sessions("cancel_us", "time of cancel"),
+    _of_sessions("close_after_us", "time from creation to close"),
+    _of_sessions("cancel_after_us", "time from creation to cancel"),
 )
 """All columns, in the order of an export."""
-
-_COLUMN: Final = {column.name: column for column in COLUMNS}
-
-
-# -- Columns of numbers as files have them, converted to integers without losing a digit.
-
-
-@dataclass(frozen=True, eq=False)
-class Numbers:
-    """A column of integers; each array has shape (rows,). `values` is 0 where missing or wrong."""
-
-    values: Int64Array
-    missing: npt.NDArray[np.bool_]
-    wrong: npt.NDArray[np.bool_]
-
-    @staticmethod
-    def joined(parts: Sequence[Numbers]) -> Numbers:
-        """Columns after one another."""
-        no_flags = np.zeros(0, dtype=np.bool_)
-        return Numbers(
-            np.concatenate([np.zeros(0, dtype=np.int64), *(part.values for part in parts)]),
-            np.concatenate([no_flags, *(part.missing for part in parts)]),
-            np.concatenate([no_flags, *(part.wrong for part in parts)]),
-        )
-
-
-def numbers_of(column: pl.Series, factor: int = 1, *, whole: bool = False) -> Numbers:
-    """Multiply a column of numbers or of texts by a factor, and round half to even, once (S1).
-
-    Every number counts as it is written: what floats would round elsewhere is computed exactly.
-
-    Args:
-        column: integers, floats, decimals or texts, shape (rows,); empty texts count as missing.
-        factor: such as the microseconds of the column's unit.
-        whole: whether a fraction is wrong, instead of being rounded.
-
-    Example:
-        >>> import polars as pl
-        >>> numbers_of(pl.Series(["2", " 0.5", "", "x"]), 1_000_000).values.tolist()
-        [2000000, 500000, 0, 0]
-        >>> numbers_of(pl.Series(["2.0", "0.5"]), whole=True).wrong.tolist()
-        [False, True]
-    """
-    import polars as pl
-
-    if column.dtype == pl.String:
-        column = column.str.strip_chars()
-        column = column.set(column.is_in([""]), None)
-    if column.dtype.is_decimal():
-        column = column.cast(pl.String)  # digit by digit; a cast to integers would drop the fraction
-    if column.dtype == pl.Int64 and not column.null_count():
-        values = column.to_numpy()
-        most = _LARGEST // factor
-        if values.max(initial=0) <= most and values.min(initial=0) >= -most:  # as usual: nothing to convert
-            flags = np.zeros(len(column), dtype=np.bool_)
-            return Numbers(values if factor == 1 else values * factor, flags, flags)
-    missing = column.is_null().to_numpy()
-    exact = np.zeros(len(column), dtype=np.int64)
-    is_exact = np.zeros(len(column), dtype=np.bool_)
-    if not column.dtype.is_float():
-        integers = column.cast(pl.Int64, strict=False)
-        is_exact = integers.is_not_null().to_numpy()
-        exact = integers.fill_null(0).to_numpy()
-        is_exact &= (exact <= _LARGEST // factor) & (exact >= -(_LARGEST // factor))
-    values = np.where(is_exact, exact, 0) * factor
-    wrong = np.zeros(len(column), dtype=np.bool_)
-    rest = np.flatnonzero(~is_exact & ~missing)
-    near = column.gather(rest).cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
-    possible = np.isfinite(near) & (np.abs(near) * factor <= 2.0 * _LARGEST)
-    wrong[rest[~possible]] = True
-    rest, near = rest[possible], near[possible]
-    floor = np.floor(near)
-    fraction = (near - floor) * factor
-    # where a float may stand on the wrong side of a half or of the limit, the number itself decides
-    error = np.spacing(np.abs(near)) * factor + np.spacing(fraction)
-    doubtful = np.abs(fraction - np.floor(fraction) - 0.5) <= error
-    doubtful |= whole | (np.abs(near) * factor > _LARGEST / 2)
-    clear = ~doubtful
-    values[rest[clear]] = floor[clear].astype(np.int64) * factor + np.rint(fraction[clear]).astype(np.int64)
-    for row in rest[doubtful].tolist():
-        number = _exactly(column[row], factor, whole=whole)
-        if number is None:
-            wrong[row] = True
-        else:
-            values[row] = number
-    return Numbers(values, missing, wrong)
-
-
-def _exactly(number: Any, factor: int, *, whole: bool) -> int | None:
-    """A number times a factor, rounded half to even; None if too large, or with a fraction where `whole`."""
-    decimal = Decimal(number)
-    if whole and decimal != decimal.to_integral_value():
-        return None
-    product = round(Fraction(decimal) * factor)
-    return product if abs(product) <= _LARGEST else None
-
-
-# -- TraceRows of a file in any format, what is wrong with them, and what follows from that.
-
-
-class BadRows:
-    """The malformed rows of a file, each with the first reason."""
-
-    def __init__(self, rows: int) -> None:
-        self.mask: BoolArray = np.zeros(rows, dtype=np.bool_)
-        self._reasons: list[tuple[Int64Array, Callable[[int], str]]] = []
-
-    def add(self, mask: BoolArray, reason: Callable[[int], str]) -> None:
-        """Take rows as malformed.
-
-        Args:
-            mask: shape (rows,).
-            reason: from a row to what is wrong with it; called only for those that are shown.
-        """
-        fresh = np.flatnonzero(mask & ~self.mask)
-        if len(fresh):
-            self.mask[fresh] = True
-            self._reasons.append((fresh, reason))
-
-    def first(self, most: int) -> Iterator[tuple[int, str]]:
-        """The first rows in the order of the file, and what is wrong with each."""
-        each = [
-            [(row, number) for row in fresh[:most].tolist()]
-            for number, (fresh, _) in enumerate(self._reasons)
-        ]
-        for row, number in islice(merge(*each), most):
-            yield row, self._reasons[number][1](row)
-
-
-@dataclass(frozen=True, eq=False)
-class TraceRows:
-    """The rows of a trace; arrays have shape (rows,). Values of malformed rows are anything.
-
-    `after` and `session` are rows of this trace and of `sessions`.
-    """
-
-    place: str  # what a row is called in messages: line or row
-    lines: Int64Array  # the number of each row in the file
-    bad: BadRows
-    unrun: BoolArray  # whether the file says that the job never ran
-    jobs: Mapping[str, Int64Array]  # columns of JobColumns, as far as the file has them; see COLUMNS
-    after: Int64Array
-    user: Int64Array  # index into `users`
-    users: tuple[str, ...]
-    session: Int64Array
-    sessions: SessionColumns  # clocks are NEVER where the file does not say
-    names_of: Callable[[Int64Array], NameBlock | None]  # from the rows that are used to their ids, if any
-    session_names: NameBlock
-
-    @property
-    def at_us(self) -> Int64Array:
-        """When jobs are submitted, also follow-ups where the file says it; else NEVER."""
-        return self.jobs["at_us"]
-
-
-def check_chains(rows: TraceRows) -> Int64Array:
-    """Reject rows whose chain of preceding jobs has no beginning, and let go of those that never ran.
-
-    Returns:
-        The preceding row of each row, NEVER without one; rows not to be used are in `rows.bad` or `unrun`.
-    """
-    count = len(rows.lines)
-    # a job that never ran did not end either: what followed it was submitted when the file says
-    gone = rows.unrun & ~rows.bad.mask
-    after = np.where((rows.after != NEVER) & gone[rows.after], NEVER, rows.after)
-    rows.bad.add(
-        (after == NEVER) & (rows.at_us == NEVER) & ~gone,
-        lambda _: "has no time of submission, and no preceding job that ran",
-    )
-    if not (after != NEVER).any():
-        return constant(count, NEVER)  # malformed rows break nobody's chain
-    beyond = count  # one more row, which follows itself and is neither good nor bad
-    pointer = np.append(np.where(after == NEVER, beyond, after), beyond)
-    broken = np.append(rows.bad.mask, False)
-    for _ in range(max(count, 1).bit_length() + 1):
-        broken |= broken[pointer]
-        pointer = pointer[pointer]
-    rows.bad.add(broken[:count], lambda _: "follows a line that cannot be used, directly or through others")
-    rows.bad.add(pointer[:count] != beyond, lambda _: "waits for itself, directly or through other jobs")
-    return after
-
-
-def check_times(rows: TraceRows) -> None:
-    """Reject rows with times that no run could reach."""
-    for column in COLUMNS:
-        if column.takes_time and column.of_job in rows.jobs:
-            late = rows.jobs[column.of_job] > LONGEST_US // 2
-            rows.bad.add(late, lambda _: "has a time beyond 73,000 years")
-
-
-def refuse(rows: TraceRows, stream: str, file: str) -> None:
-    """Raise an error with the first malformed rows and their number, if there are any.
-
-    Raises:
-        ScenarioError: with at most `MOST_SHOWN` lines, and one with the total.
-    """
-    total = int(rows.bad.mask.sum())
-    if total == 0:
-        return
-    problems = [
-        f"workload.{stream}: {file}, {rows.place} {rows.lines[row]}: {reason}"
-        for row, reason in rows.bad.first(MOST_SHOWN)
-    ]
-    what = f"1 malformed {rows.place}" if total == 1 else f"{total} malformed {rows.place}s"
-    shown = f", the first {MOST_SHOWN} of which are shown" if total > MOST_SHOWN else ""
-    remedy = "; correct the file, or leave them out with --skip-bad-lines (skip_bad_lines: true)"
-    raise ScenarioError((*problems, f"workload.{stream}: {file}: {what}{shown}{remedy}"))
-
-
-def unreadable(stream: str, file: str, error: Exception) -> ScenarioError:
-    """The error of a file that cannot be read at all."""
-    lines = str(getattr(error, "strerror", None) or error).splitlines()
-    return source_error(stream, f"{file}: cannot be read: {lines[0] if lines else type(error).__name__}")
 
 
 # -- From the columns of a CSV or Parquet file to rows.
@@ -496,10 +259,8 @@ def rows_of(
     early = (session != NEVER) & (at_us != NEVER) & (at_us < created_us)
     bad.add(early, lambda _: f"{names[submitted.name]}: before the creation of its session")
     jobs = {"at_us": at_us, **{column.of_job: table.numbers(column) for column in others}}
-    # a job that follows none has no think time, and an empty field is a think time of 0
-    has_think = (after != NEVER) & (jobs["think_us"] != NEVER)
-    think_us = np.where(has_think, jobs["think_us"], 0) if has_think.any() else constant(frame.height, 0)
-    jobs["think_us"] = think_us
+    follows = after != NEVER
+    jobs["think_us"] = np.where(follows, jobs["think_us"], 0) if follows.any() else constant(frame.height, 0)
     return TraceRows(
         place=place,
         lines=lines,
@@ -642,6 +403,14 @@ def _of_the_first(
     differs[rows] = values[rows] != chosen[session[rows]]
     table.bad.add(differs, lambda _: f"{name}: not that of the session's first job")
     return chosen
+
+
+def check_times(rows: TraceRows) -> None:
+    """Reject rows with times that no run could reach."""
+    for column in COLUMNS:
+        if column.takes_time and column.of_job in rows.jobs:
+            late = rows.jobs[column.of_job] > LONGEST_US // 2
+            rows.bad.add(late, lambda _: "has a time beyond 73,000 years")
 
 
 # -- From a workload to a table of its jobs.

@@ -17,8 +17,15 @@ from qsession_sim.workload.distributions import chosen_places, sample
 from qsession_sim.workload.qpu_times import DrawnSource
 
 
-def accounts_of(source: DrawnSource) -> tuple[str, ...]:
-    """The accounts that submit jobs of a source: its own, or those of its users in order."""
+def accounts_of(source: ResolvedSource) -> tuple[str, ...]:
+    """The accounts that submit jobs or open sessions of a source, as it names them, or of its users in order.
+
+    Those of a trace without an account are in its file.
+    """
+    if isinstance(source, ResolvedExplicit):
+        return (*(session.account for session in source.sessions), *(job.account for job in source.jobs))
+    if isinstance(source, ResolvedTrace):
+        return () if source.account is None else (source.account,)
     if source.users is None:
         return (source.account,)
     return tuple(f"{source.account}-{number}" for number in range(1, source.users.count + 1))
@@ -29,21 +36,16 @@ def with_users(listed: Sequence[str], sources: Sequence[ResolvedSource]) -> tupl
 
     An account that also submits jobs itself stays, before its users.
     """
-    drawn = [source for source in sources if isinstance(source, DrawnSource)]
-    populated = {source.account for source in drawn if source.users is not None}
-    alone = {source.account for source in drawn if source.users is None}
-    for source in sources:
-        if isinstance(source, ResolvedExplicit):
-            alone |= {session.account for session in source.sessions} | {job.account for job in source.jobs}
-        elif isinstance(source, ResolvedTrace) and source.account is not None:
-            alone.add(source.account)
+    shared = [source for source in sources if isinstance(source, DrawnSource) and source.users is not None]
+    populated = {source.account for source in shared}
+    alone = {name for source in sources if source not in shared for name in accounts_of(source)}
 
     def expanded() -> Iterator[str]:
         for name in listed:
             if name not in populated or name in alone:
                 yield name
-            for source in drawn:
-                if source.users is not None and source.account == name:
+            for source in shared:
+                if source.account == name:
                     yield from accounts_of(source)
 
     return tuple(dict.fromkeys(expanded()))

@@ -1,0 +1,229 @@
+"""Rows of a trace in any format: their numbers, what is wrong with them, and what follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from heapq import merge
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from qsession_sim.errors import ScenarioError
+from qsession_sim.scheduler.vocabulary import NEVER
+from qsession_sim.workload.columns import BoolArray, Int64Array, NameBlock, SessionColumns, constant
+from qsession_sim.workload.context import source_error
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FROM_SOURCE: Final = -2
+"""As the limit of a row: the row does not say, so the source does."""
+
+UNKNOWN_USER: Final = "user-unknown"
+"""The account of jobs whose user the file does not give."""
+
+LARGEST: Final = 2**62
+"""No number of a file is larger."""
+
+MOST_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """A column of integers; each array has shape (rows,). `values` is 0 where missing or wrong."""
+
+    values: Int64Array
+    missing: BoolArray
+    wrong: BoolArray
+
+    @staticmethod
+    def joined(parts: Sequence[Numbers]) -> Numbers:
+        """Columns after one another."""
+        no_flags = np.zeros(0, dtype=np.bool_)
+        return Numbers(
+            np.concatenate([np.zeros(0, dtype=np.int64), *(part.values for part in parts)]),
+            np.concatenate([no_flags, *(part.missing for part in parts)]),
+            np.concatenate([no_flags, *(part.wrong for part in parts)]),
+        )
+
+
+def numbers_of(column: pl.Series, factor: int = 1, *, whole: bool = False) -> Numbers:
+    """Multiply a column of numbers or of texts by a factor, and round half to even, once (S1).
+
+    Every number counts as it is written: what floats would round elsewhere is computed exactly.
+
+    Args:
+        column: integers, floats, decimals or texts, shape (rows,); empty texts count as missing.
+        factor: such as the microseconds of the column's unit.
+        whole: whether a fraction is wrong, instead of being rounded.
+
+    Example:
+        >>> import polars as pl
+        >>> numbers_of(pl.Series(["2", " 0.5", "", "x"]), 1_000_000).values.tolist()
+        [2000000, 500000, 0, 0]
+        >>> numbers_of(pl.Series(["2.0", "0.5"]), whole=True).wrong.tolist()
+        [False, True]
+    """
+    import polars as pl
+
+    if column.dtype == pl.String:
+        column = column.str.strip_chars()
+        column = column.set(column.is_in([""]), None)
+    if column.dtype.is_decimal():
+        column = column.cast(pl.String)  # digit by digit; a cast to integers would drop the fraction
+    if column.dtype == pl.Int64 and not column.null_count():
+        values = column.to_numpy()
+        most = LARGEST // factor
+        if values.max(initial=0) <= most and values.min(initial=0) >= -most:  # as usual: nothing to convert
+            flags = np.zeros(len(column), dtype=np.bool_)
+            return Numbers(values if factor == 1 else values * factor, flags, flags)
+    missing = column.is_null().to_numpy()
+    exact = np.zeros(len(column), dtype=np.int64)
+    is_exact = np.zeros(len(column), dtype=np.bool_)
+    if not column.dtype.is_float():
+        integers = column.cast(pl.Int64, strict=False)
+        is_exact = integers.is_not_null().to_numpy()
+        exact = integers.fill_null(0).to_numpy()
+        is_exact &= (exact <= LARGEST // factor) & (exact >= -(LARGEST // factor))
+    values = np.where(is_exact, exact, 0) * factor
+    wrong = np.zeros(len(column), dtype=np.bool_)
+    rest = np.flatnonzero(~is_exact & ~missing)
+    near = column.gather(rest).cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+    possible = np.isfinite(near) & (np.abs(near) * factor <= 2.0 * LARGEST)
+    wrong[rest[~possible]] = True
+    rest, near = rest[possible], near[possible]
+    floor = np.floor(near)
+    fraction = (near - floor) * factor
+    # where a float may stand on the wrong side of a half or of the limit, the number itself decides
+    error = np.spacing(np.abs(near)) * factor + np.spacing(fraction)
+    doubtful = np.abs(fraction - np.floor(fraction) - 0.5) <= error
+    doubtful |= whole | (np.abs(near) * factor > LARGEST / 2)
+    clear = ~doubtful
+    values[rest[clear]] = floor[clear].astype(np.int64) * factor + np.rint(fraction[clear]).astype(np.int64)
+    for row in rest[doubtful].tolist():
+        number = _exactly(column[row], factor, whole=whole)
+        if number is None:
+            wrong[row] = True
+        else:
+            values[row] = number
+    return Numbers(values, missing, wrong)
+
+
+def _exactly(number: Any, factor: int, *, whole: bool) -> int | None:
+    """A number times a factor, rounded half to even; None if too large, or with a fraction where `whole`."""
+    decimal = Decimal(number)
+    if whole and decimal != decimal.to_integral_value():
+        return None
+    product = round(Fraction(decimal) * factor)
+    return product if abs(product) <= LARGEST else None
+
+
+class BadRows:
+    """The malformed rows of a file, each with the first reason."""
+
+    def __init__(self, rows: int) -> None:
+        self.mask: BoolArray = np.zeros(rows, dtype=np.bool_)
+        self._reasons: list[tuple[Int64Array, Callable[[int], str]]] = []
+
+    def add(self, mask: BoolArray, reason: Callable[[int], str]) -> None:
+        """Take rows as malformed.
+
+        Args:
+            mask: shape (rows,).
+            reason: from a row to what is wrong with it; called only for those that are shown.
+        """
+        fresh = np.flatnonzero(mask & ~self.mask)
+        if len(fresh):
+            self.mask[fresh] = True
+            self._reasons.append((fresh, reason))
+
+    def first(self, most: int) -> Iterator[tuple[int, str]]:
+        """The first rows in the order of the file, and what is wrong with each."""
+        each = [
+            [(row, number) for row in fresh[:most].tolist()]
+            for number, (fresh, _) in enumerate(self._reasons)
+        ]
+        for row, number in islice(merge(*each), most):
+            yield row, self._reasons[number][1](row)
+
+
+@dataclass(frozen=True, eq=False)
+class TraceRows:
+    """The rows of a trace; arrays have shape (rows,). Values of malformed rows are anything.
+
+    `after` and `session` are rows of this trace and of `sessions`.
+    """
+
+    place: str  # what a row is called in messages: line or row
+    lines: Int64Array  # the number of each row in the file
+    bad: BadRows
+    unrun: BoolArray  # whether the file says that the job never ran
+    jobs: Mapping[str, Int64Array]  # columns of JobColumns, as far as the file has them; see COLUMNS
+    after: Int64Array
+    user: Int64Array  # index into `users`
+    users: tuple[str, ...]
+    session: Int64Array
+    sessions: SessionColumns  # clocks are NEVER where the file does not say
+    names_of: Callable[[Int64Array], NameBlock | None]  # from the rows that are used to their ids, if any
+    session_names: NameBlock
+
+    @property
+    def at_us(self) -> Int64Array:
+        """When jobs are submitted, also follow-ups where the file says it; else NEVER."""
+        return self.jobs["at_us"]
+
+
+def check_chains(rows: TraceRows) -> Int64Array:
+    """Reject rows whose chain of preceding jobs has no beginning, and let go of those that never ran.
+
+    Returns:
+        The preceding row of each row, NEVER without one; rows not to be used are in `rows.bad` or `unrun`.
+    """
+    count = len(rows.lines)
+    # a job that never ran did not end either: what followed it was submitted when the file says
+    gone = rows.unrun & ~rows.bad.mask
+    after = np.where((rows.after != NEVER) & gone[rows.after], NEVER, rows.after)
+    rows.bad.add(
+        (after == NEVER) & (rows.at_us == NEVER) & ~gone,
+        lambda _: "has no time of submission, and no preceding job that ran",
+    )
+    if not (after != NEVER).any():
+        return constant(count, NEVER)  # malformed rows break nobody's chain
+    beyond = count  # one more row, which follows itself and is neither good nor bad
+    pointer = np.append(np.where(after == NEVER, beyond, after), beyond)
+    broken = np.append(rows.bad.mask, False)
+    for _ in range(max(count, 1).bit_length() + 1):
+        broken |= broken[pointer]
+        pointer = pointer[pointer]
+    rows.bad.add(broken[:count], lambda _: "follows a line that cannot be used, directly or through others")
+    rows.bad.add(pointer[:count] != beyond, lambda _: "waits for itself, directly or through other jobs")
+    return after
+
+
+def refuse(rows: TraceRows, stream: str, file: str) -> None:
+    """Raise an error with the first malformed rows and their number, if there are any.
+
+    Raises:
+        ScenarioError: with at most `MOST_SHOWN` lines, and one with the total.
+    """
+    total = int(rows.bad.mask.sum())
+    if total == 0:
+        return
+    problems = [
+        f"workload.{stream}: {file}, {rows.place} {rows.lines[row]}: {reason}"
+        for row, reason in rows.bad.first(MOST_SHOWN)
+    ]
+    what = f"1 malformed {rows.place}" if total == 1 else f"{total} malformed {rows.place}s"
+    shown = f", the first {MOST_SHOWN} of which are shown" if total > MOST_SHOWN else ""
+    remedy = "; correct the file, or leave them out with --skip-bad-lines (skip_bad_lines: true)"
+    raise ScenarioError((*problems, f"workload.{stream}: {file}: {what}{shown}{remedy}"))
+
+
+def unreadable(stream: str, file: str, error: Exception) -> ScenarioError:
+    """The error of a file that cannot be read at all."""
+    lines = str(getattr(error, "strerror", None) or error).splitlines()
+    return source_error(stream, f"{file}: cannot be read: {lines[0] if lines else type(error).__name__}")
