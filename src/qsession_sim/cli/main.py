@@ -67,7 +67,6 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
     from typer import TyperException
 
     from qsession_sim.errors import PolicyError, QSessionError, ScenarioError, StudyError, TaskError
-    from qsession_sim.report.text import one_line
 
     match error:
         case ScenarioError():
@@ -75,18 +74,18 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
         case TyperException():
             context = getattr(error, "ctx", None)
             command = "qsession-sim" if context is None else context.command_path
-            message = one_line(error.format_message()).rstrip(".")
+            message = error.format_message().rstrip(".")
             return error.exit_code, [f"{command}: {message} (see {command} --help)"]
         case QSessionError():
             mistaken = isinstance(error, StudyError) and not isinstance(error, TaskError)
             # what a system call refused, such as a full disk, is nobody's mistake but that of a policy
             mistaken = mistaken and not isinstance(error.__cause__, OSError)
             status = BAD_INPUT if mistaken or isinstance(error, PolicyError) else FAILED
-            return status, [f"qsession-sim: {one_line(str(error))}"]
+            return status, [f"qsession-sim: {error}"]
         case OSError():
             # every file that is written is named, so that an error without a name is of standard output
             where = "standard output" if error.filename is None else error.filename
-            return FAILED, [f"qsession-sim: {one_line(f'{where}: {error.strerror or error}')}"]
+            return FAILED, [f"qsession-sim: {where}: {error.strerror or error}"]
         case MemoryError():
             return FAILED, ["qsession-sim: out of memory; simulate fewer jobs at a time"]
     return None

@@ -21,7 +21,6 @@ from qsession_sim.cli.options import (
 )
 from qsession_sim.cli.terminal import Shown, note, note_warnings, run_progress, show
 from qsession_sim.interrupts import interrupts_afterwards
-from qsession_sim.report.text import one_line, readable_duration
 
 if TYPE_CHECKING:
     from qsession_sim.results.run import Run
@@ -81,7 +80,7 @@ def run(
             _note(finished, output)
     except BaseException as error:
         if saved:
-            error.add_note(one_line(f"after saving in {output}"))  # `main` reports the notes of an interrupt
+            error.add_note(f"after saving in {output}")  # `main` reports the notes of an interrupt
         raise
 
 
@@ -94,6 +93,7 @@ def _show(finished: Run, form: str) -> None:
 
 def _note(finished: Run, output: str | None) -> None:
     from qsession_sim.report.run_rows import left_out
+    from qsession_sim.report.text import readable_duration
 
     summary = finished.summary()
     if summary["warm_up_us"] > summary["end_us"]:

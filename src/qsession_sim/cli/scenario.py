@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from qsession_sim.cli.options import ScenarioFile, Seed, Settings, settings_of
 from qsession_sim.cli.terminal import note_warnings, say, show_document, show_json
-from qsession_sim.report.rows import Listing, Section
-from qsession_sim.report.text import one_line
 
 if TYPE_CHECKING:
     from qsession_sim.scenario.load import Scenario
@@ -17,6 +15,8 @@ if TYPE_CHECKING:
 def validate(scenario: ScenarioFile, seed: Seed = None, settings: Settings = None) -> None:
     """Check a scenario; one line for every problem."""
     note_warnings(_loaded(scenario, seed, settings))
+    from qsession_sim.report.text import one_line
+
     say(f"{one_line(scenario)}: ok")
 
 
@@ -45,6 +45,7 @@ def schema() -> None:
 def policies() -> None:
     """List the policies, with one line each."""
     from qsession_sim.policies.registry import QUEUE_POLICIES, user_policies
+    from qsession_sim.report.rows import Listing, Section
     from qsession_sim.scenario.policies import HOLD_POLICIES, ROUTING_POLICIES
 
     listed = {

@@ -23,8 +23,6 @@ from qsession_sim.cli.options import (
 from qsession_sim.cli.terminal import Shown, StudyBar, note, show, study_progress
 from qsession_sim.experiment.options import CompareOptions, ReplicateOptions, SweepOptions, TuneOptions
 from qsession_sim.interrupts import interrupts_afterwards
-from qsession_sim.report.rows import counted
-from qsession_sim.report.text import one_line
 
 if TYPE_CHECKING:
     from qsession_sim.experiment.tasks import Configuration
@@ -247,10 +245,12 @@ def _progress(given: dict[str, Any]) -> Iterator[StudyBar]:
         try:
             yield progress
         except KeyboardInterrupt as error:
+            from qsession_sim.report.rows import counted
+
             done, total = progress.done, progress.total
             runs = counted(done, "run") if total is None else f"{done:,} of {counted(total, 'run')}"
             if directory is None:
                 error.add_note(f"after {runs}; with -o DIR they would be kept")
             else:
-                error.add_note(one_line(f"after {runs}, kept in {directory}; the same command goes on"))
+                error.add_note(f"after {runs}, kept in {directory}; the same command goes on")
             raise

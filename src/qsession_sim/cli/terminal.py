@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from qsession_sim.cli.interrupts import raise_lost_interrupt
-from qsession_sim.report.rows import Document, Emphasis
-from qsession_sim.report.text import Line, Page, lines_of, one_line, readable_duration
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
     from qsession_sim.experiment.store import StudyProgress
+    from qsession_sim.report.rows import Document
+    from qsession_sim.report.text import Line
     from qsession_sim.scenario.load import Scenario
     from qsession_sim.service.simpy_driver import Progress
 
@@ -30,7 +30,8 @@ PIPE_WIDTH: Final = 100
 """Characters in a line where there is no terminal and COLUMNS does not say."""
 
 _NARROWEST: Final = 24
-_STYLES: Final = {Emphasis.NONE: "", Emphasis.STRONG: "bold", Emphasis.WARNING: "yellow"}
+_STYLES: Final = {"": "", "strong": "bold", "warning": "yellow"}
+"""By the emphasis of a line."""
 
 
 # results
@@ -72,6 +73,8 @@ FORMATS: Final[Mapping[str, Callable[[Shown], None]]] = {"table": _show_tables, 
 
 def show_document(document: Document, *, wide: bool = False) -> None:
     """Print rows as text."""
+    from qsession_sim.report.text import Page, lines_of
+
     if wide:
         for line in lines_of(document, Page()):
             say(line.text)
@@ -106,6 +109,8 @@ def say(text: str) -> None:
 
 def note(text: str) -> None:
     """Print a line on standard error, if there is one."""
+    from qsession_sim.report.text import one_line
+
     if sys.stderr is not None:
         print(one_line(text), file=sys.stderr)
 
@@ -196,9 +201,9 @@ class RunProgress:
         if self._first is None:
             self._first = now_seconds, share
         left_seconds = seconds_left(*self._first, now_seconds, share)
-        text = f"simulated {readable_duration(progress.now_us)}"
+        text = f"simulated {_readable(progress.now_us)}"
         if left_seconds is not None:
-            text += f", about {_readable_seconds(left_seconds)} left"
+            text += f", about {_readable(1_000_000 * max(round(left_seconds), 1))} left"
         self._show(text, share)
 
     def announce(self, text: str) -> None:
@@ -296,7 +301,8 @@ def study_progress_text(progress: StudyProgress, passed_seconds: float) -> str:
     new, left = progress.done - progress.kept, progress.total - progress.done
     if new == 0 or left <= 0:
         return text
-    return f"{text}, about {_readable_seconds(passed_seconds / new * left)} left"
+    left_seconds = max(round(passed_seconds / new * left), 1)
+    return f"{text}, about {_readable(1_000_000 * left_seconds)} left"
 
 
 @contextmanager
@@ -320,5 +326,7 @@ def status(doing: str) -> Iterator[Callable[[str], None] | None]:
         yield lambda name: shown.update(f"{doing} {name}")
 
 
-def _readable_seconds(seconds: float) -> str:
-    return readable_duration(1_000_000 * max(round(seconds), 1))
+def _readable(duration_us: int) -> str:
+    from qsession_sim.report.text import readable_duration
+
+    return readable_duration(duration_us)
