@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -65,7 +65,7 @@ class WorkloadFileError(QSessionError):
     """A workload cannot be written to a file."""
 
 
-# -- What to say about a name that does not exist.
+# names that do not exist, or exist twice
 
 
 def hint(name: str, known: Iterable[str]) -> str:
@@ -80,3 +80,13 @@ def hint(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"there are {', '.join(names)}" if names else "there is none"
+
+
+def repeated(names: Sequence[str]) -> str | None:
+    """The first name that is there more than once; None without one.
+
+    Example:
+        >>> repeated(["fifo", "lifo", "fifo"]), repeated(["fifo"])
+        ('fifo', None)
+    """
+    return next((name for name in names if names.count(name) > 1), None)

@@ -147,7 +147,9 @@ def test_ids_tell_everything_apart_that_changes_a_result() -> None:
         task_of(warm_up="1m").id,
         task_of(batches=5).id,
         task_of(batches=6).id,
-        replace(task_of(warm_up="mser5"), beside=task_of(Configuration("lifo", "lifo"), warm_up="mser5")).id,
+        replace(
+            task_of(warm_up="mser5"), warm_up_of=task_of(Configuration("lifo", "lifo"), warm_up="mser5")
+        ).id,
     }
     assert len(ids) == 12
 

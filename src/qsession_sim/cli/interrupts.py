@@ -16,7 +16,7 @@ _DEFAULTS: Final[dict[signal.Signals, Any]] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,
 }
-"""The signals that end a command, and how each is handled in a process that nobody has told otherwise."""
+"""The signals that end a command, and how each is handled by default."""
 
 
 class Interrupt(KeyboardInterrupt):
@@ -54,11 +54,11 @@ class Interrupts:
         except ValueError:  # not in the main thread, which alone is interrupted
             yield
             return
-        tell, sys.unraisablehook = sys.unraisablehook, _all_but_interrupts(sys.unraisablehook)
+        hook, sys.unraisablehook = sys.unraisablehook, _all_but_interrupts(sys.unraisablehook)
         try:
             yield
         finally:
-            sys.unraisablehook = tell
+            sys.unraisablehook = hook
             for number in numbers:
                 signal.signal(number, signal.SIG_IGN if whole_process else _DEFAULTS[number])
 
@@ -78,11 +78,11 @@ def raise_lost_interrupt() -> None:
             raise Interrupt
 
 
-def _all_but_interrupts(tell: Callable[[Any], Any]) -> Callable[[Any], None]:
+def _all_but_interrupts(report: Callable[[Any], Any]) -> Callable[[Any], None]:
     """A hook for errors that Python drops: those of interrupts are raised again later."""
 
     def hook(dropped: Any) -> None:
         if not isinstance(dropped.exc_value, Interrupt):
-            tell(dropped)
+            report(dropped)
 
     return hook

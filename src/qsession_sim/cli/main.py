@@ -1,6 +1,6 @@
 """Entry point: runs a command and turns every way it can end into an exit status and one line.
 
-Little is imported before the interrupt handler stands, so that Ctrl-C is one line from the start.
+Little is imported before interrupts are handled, so that Ctrl-C is one line from the start.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
-    """Exit status and lines for an error that somebody other than the program is to blame for."""
+    """Exit status and lines for an error that is not the fault of the program; None for one that is."""
     from typer import TyperException
 
     from qsession_sim.errors import PolicyError, QSessionError, ScenarioError, StudyError, TaskError
@@ -78,7 +78,7 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
             return error.exit_code, [f"{command}: {message} (see {command} --help)"]
         case QSessionError():
             mistaken = isinstance(error, StudyError) and not isinstance(error, TaskError)
-            # what a system call refused, such as a full disk, is nobody's mistake but that of a policy
+            # what a system call refused, such as a full disk, is no mistake, except in a policy
             mistaken = mistaken and not isinstance(error.__cause__, OSError)
             status = BAD_INPUT if mistaken or isinstance(error, PolicyError) else FAILED
             return status, [f"qsession-sim: {error}"]

@@ -11,7 +11,7 @@ import typer
 
 from qsession_sim.cli.terminal import FORMATS
 from qsession_sim.errors import BundleError, WorkloadFileError
-from qsession_sim.experiment.options import ReplicateOptions, options_of
+from qsession_sim.experiment.options import OPTIONS, options_of
 
 if TYPE_CHECKING:
     from qsession_sim.experiment.executors import Executor
@@ -79,7 +79,6 @@ def read_level(text: str | float) -> float:
 
 # options
 
-_OF_STUDIES: Final = options_of(ReplicateOptions)
 _TYPES: Final[dict[str, Any]] = {
     "text": str | None,
     "texts": list[str] | None,
@@ -92,7 +91,7 @@ _TYPES: Final[dict[str, Any]] = {
 
 def option(name: str) -> Any:
     """An option of studies, for the annotation of a parameter."""
-    declared = _OF_STUDIES[name]
+    declared = OPTIONS[name]
     parts = declared.flags.split()
     flags = [part for part in parts if part.startswith("-")]
     parsers: dict[str, Any] = {"whole number": at_least(declared.least), "level": read_level}
@@ -171,8 +170,8 @@ def _parameters(name: str) -> Iterator[inspect.Parameter]:
     if name == "executor":
         yield _parameter("workers", int | None, _WORKERS)
         yield _parameter("dask_address", str | None, _DASK)
-    elif _OF_STUDIES[name].flags:
-        declared = _OF_STUDIES[name]
+    elif OPTIONS[name].flags:
+        declared = OPTIONS[name]
         given = declared.default if declared.reads in {"level", "nothing"} else None
         yield _parameter(name, _TYPES[declared.reads], option(name), given)
 

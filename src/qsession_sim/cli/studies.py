@@ -208,7 +208,7 @@ def tune(
         raise typer.Exit(1)
 
 
-# carrying out, and what is said of it
+# carrying a study out, and what is printed of it
 
 
 def _study(kind: str, arguments: tuple[Any, ...], given: dict[str, Any]) -> None:

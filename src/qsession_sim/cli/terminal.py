@@ -104,7 +104,7 @@ def say(text: str) -> None:
     print(text)
 
 
-# what is said besides
+# warnings, notes and errors
 
 
 def note(text: str) -> None:

@@ -1,4 +1,4 @@
-"""When a study has enough replications."""
+"""Means, differences of pairs and their significance; and when a study has enough replications."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from qsession_sim.experiment.metrics import Value
 from qsession_sim.experiment.tasks import whole_number
 from qsession_sim.queueing.statistics import Interval, mean_and_spread, mean_interval
 from qsession_sim.units import parse_duration
-
-# -- What replications say: means, differences of pairs, and which of many differences are significant.
 
 _ROUNDING: Final = 1e-13
 """So far apart, as a share, sums of a million numbers in different orders are not."""
@@ -52,7 +50,7 @@ class Estimate:
 def estimate(values: Sequence[Value], baseline: Sequence[Value] | None, level: float) -> Estimate:
     """Estimate a mean and, if there is a baseline, the mean of the differences of pairs.
 
-    Intervals: `queueing.confidence.mean_interval`. Observations that do not exist (None) are left out, and of
+    Intervals: `queueing.statistics.mean_interval`. Observations that do not exist (None) are left out, and of
     pairs both.
 
     Args:
@@ -61,8 +59,8 @@ def estimate(values: Sequence[Value], baseline: Sequence[Value] | None, level: f
         level: of the intervals, above 0 and below 1.
 
     Example:
-        >>> found = estimate([3, 5, 7], [1, 2, 3], 0.95)
-        >>> found.mean, found.difference, found.relative_change, round(found.p_value, 4)
+        >>> one = estimate([3, 5, 7], [1, 2, 3], 0.95)
+        >>> one.mean, one.difference, one.relative_change, round(one.p_value, 4)
         (5.0, 3.0, 1.5, 0.0351)
     """
     present = np.array([value for value in values if value is not None], dtype=np.float64)
@@ -76,13 +74,13 @@ def estimate(values: Sequence[Value], baseline: Sequence[Value] | None, level: f
     ]
     differences = np.array([_difference(value, other) for value, other in both], dtype=np.float64)
     difference = _mean(differences)
-    beside = _mean(np.array([other for _, other in both], dtype=np.float64))
+    scale = _mean(np.array([other for _, other in both], dtype=np.float64))
     return replace(
         alone,
         pairs=len(both),
         difference=difference,
         difference_interval=_interval(differences, level),
-        relative_change=difference / abs(beside) if difference is not None and beside else None,
+        relative_change=difference / abs(scale) if difference is not None and scale else None,
         p_value=paired_p_value(differences) if len(both) > 1 else None,
     )
 
@@ -131,9 +129,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def with_holm(estimates: Mapping[tuple[str, str], Estimate]) -> dict[tuple[str, str], Estimate]:
     """All estimates of a study, with adjusted p-values where there is a comparison."""
-    compared = {key: found.p_value for key, found in estimates.items() if found.p_value is not None}
+    compared = {key: one.p_value for key, one in estimates.items() if one.p_value is not None}
     adjusted = dict(zip(compared, holm(list(compared.values())), strict=True))
-    return {key: replace(found, adjusted_p_value=adjusted.get(key)) for key, found in estimates.items()}
+    return {key: replace(one, adjusted_p_value=adjusted.get(key)) for key, one in estimates.items()}
 
 
 def _difference(value: float, other: float) -> float:
@@ -155,7 +153,7 @@ def _interval(values: np.typing.NDArray[np.float64], level: float) -> Interval |
 
 DEFAULT_REPLICATIONS: Final = 30
 FIRST_LOOK: Final = 10
-"""Replications before a sequential rule is asked first."""
+"""Replications before a sequential rule is first checked."""
 
 DEFAULT_BOUND: Final = 1000
 """Replications at which a sequential rule gives up, unless the caller says otherwise."""
@@ -231,9 +229,9 @@ def read_precision(text: str) -> Precision:
 
 
 def next_look(replications: int, bound: int) -> int:
-    """How many replications there are when the rule is asked again: a quarter more.
+    """How many replications there are when the rule is checked again: a quarter more.
 
-    Fewer looks stop later but deceive less: each look is one more chance that an interval is narrow by luck.
+    Fewer checks stop later but deceive less: each is one more chance that an interval is narrow by luck.
 
     Example:
         >>> next_look(0, 100), next_look(10, 100), next_look(90, 100)

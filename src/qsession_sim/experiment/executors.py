@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
-# -- Tasks in other processes: what travels to them, what is refused there, and errors that name the task.
+# tasks in other processes: what travels to them, what is refused there, and errors that name the task
 
 
-def carry_out(task: Task) -> TaskResult:
+def carry_out_task(task: Task) -> TaskResult:
     """Carry out a task; whatever goes wrong is a `QSessionError` that names the task."""
     try:
         return run_task(task)
@@ -51,13 +51,13 @@ def carry_out(task: Task) -> TaskResult:
 
 
 def run_packed(content: bytes, task_id: str) -> TaskResult:
-    """As `carry_out`, in a worker. What a task refers to is looked for here, not by the pool, to which a
-    policy that cannot be found is a dead worker."""
+    """As `carry_out_task`, in a worker. What a task refers to is looked for here, not by the pool, for which
+    a policy that cannot be found is a dead worker."""
     _thread.works = True
     try:
         task: Task = pickle.loads(content)  # noqa: S301 - from the process that this one works for
         _refuse_other_versions(task, task_id)
-        return carry_out(task)
+        return carry_out_task(task)
     finally:
         _thread.works = False
 
@@ -93,11 +93,10 @@ def describe_task(task: Task) -> str:
     return f"configuration {task.configuration!r}, replication {task.replication} (seed {task.seed})"
 
 
-# -- Worker processes on this machine: spawned, deaf to Ctrl-C, and never longer-lived than their parent.
+# worker processes on this machine: spawned, deaf to Ctrl-C, and never longer-lived than their parent
 #
 # They do not import the script that started them, as those of the standard library do: that fails for a
-# program
-# from standard input, and begins a script without `if __name__ == "__main__":` once more in each worker.
+# program from standard input, and begins a script without `if __name__ == "__main__":` anew in each worker.
 
 Result = TypeVar("Result")
 
@@ -112,7 +111,7 @@ class Pool:
     held: Connection
 
     def submit(self, function: Callable[..., Result], *arguments: object) -> Future[Result]:
-        """Let a worker call a function, also if workers have died: the future says so."""
+        """Let a worker call a function; if workers have died, the future says so."""
         try:
             with _interrupts_blocked():  # a worker may be started here, and Ctrl-C is for its parent alone
                 return self.executor.submit(function, *arguments)
@@ -210,7 +209,7 @@ _MOST_ON_WINDOWS: Final = 61
 """`ProcessPoolExecutor` refuses more there: the system waits for 63 objects at once at most."""
 
 _CLUSTER_SIZE_SECONDS: Final = 1.0
-"""A cluster is asked for its size no more often."""
+"""The workers of a cluster are counted no more often."""
 
 
 class Executor(Protocol):
@@ -233,7 +232,7 @@ class InProcess:
 
     def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
         """The results in the order of the tasks."""
-        return map(carry_out, tasks)
+        return map(carry_out_task, tasks)
 
 
 class Processes:
@@ -326,7 +325,7 @@ class Dask:
 
 
 def as_executor(executor: Executor | None) -> Executor:
-    """What was asked for; None is this process.
+    """The executor that was given; None is this process.
 
     Raises:
         StudyError: if it carries out nothing.
@@ -480,13 +479,13 @@ def _silent(name: str) -> Iterator[None]:
 
 def _cluster_ahead(client: Client) -> Callable[[], int]:
     """How many tasks a cluster is given; it may grow and shrink."""
-    asked_seconds, ahead = -_CLUSTER_SIZE_SECONDS, 0
+    counted_seconds, ahead = -_CLUSTER_SIZE_SECONDS, 0
 
     def current() -> int:
-        nonlocal asked_seconds, ahead
-        if time.monotonic() - asked_seconds >= _CLUSTER_SIZE_SECONDS:
+        nonlocal counted_seconds, ahead
+        if time.monotonic() - counted_seconds >= _CLUSTER_SIZE_SECONDS:
             threads: dict[str, Any] = client.nthreads()
-            asked_seconds = time.monotonic()
+            counted_seconds = time.monotonic()
             ahead = max(_AHEAD_PER_WORKER * sum(threads.values()), _AHEAD_ON_CLUSTER)
         return ahead
 

@@ -208,7 +208,7 @@ def _intervals(study: StudyFindings) -> Iterator[str]:
 
 
 def _equal(study: StudyFindings) -> Iterator[str]:
-    """Replications of listed jobs, or of a trace, repeat one workload: no spread, whatever is asked."""
+    """Replications of listed jobs, or of a trace, repeat one workload: no metric has any spread."""
     if study.plan.batches or study.replications == 1:
         return
     observed = [set(study.observations(*key)) for key in study.estimates]

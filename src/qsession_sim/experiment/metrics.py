@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.errors import StudyError, hint
+from qsession_sim.errors import StudyError, hint, repeated
 from qsession_sim.experiment.references import Reference, named_reference, reference_to
 from qsession_sim.queueing.statistics import batch_means, mser5
 from qsession_sim.results.run import Run
@@ -116,9 +116,8 @@ def as_metrics(metrics: Iterable[str | Callable[[Run], Value]] | None) -> tuple[
         raise StudyError(f"metrics must be a list such as ['mean_waiting'], not {metrics!r}")
     chosen = tuple(map(_as_metric, metrics))
     names = [metric_name(metric) for metric in chosen]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise StudyError(f"two metrics are called {twice[0]!r}; give each name once")
+    if twice := repeated(names):
+        raise StudyError(f"two metrics are called {twice!r}; give each name once")
     if not chosen:
         raise StudyError("a study needs at least one metric, such as 'mean_waiting'")
     return chosen
@@ -167,10 +166,10 @@ def _as_metric(metric: str | Callable[[Run], Value]) -> Metric:
 
 
 def _unknown(name: str, known: Sequence[str]) -> StudyError:
-    said = hint(name, known)
-    if said.startswith("there are") and len(known) > len(DEFAULT_METRICS):
-        said = f"there are {', '.join(DEFAULT_METRICS)} and every path into the summary of a run"
-    return StudyError(f"no metric is called {name!r}; {said}")
+    suggestion = hint(name, known)
+    if suggestion.startswith("there are") and len(known) > len(DEFAULT_METRICS):
+        suggestion = f"there are {', '.join(DEFAULT_METRICS)} and every path into the summary of a run"
+    return StudyError(f"no metric is called {name!r}; {suggestion}")
 
 
 def measure(run: Run, metrics: Sequence[Metric]) -> dict[str, Value]:
@@ -181,7 +180,7 @@ def measure(run: Run, metrics: Sequence[Metric]) -> dict[str, Value]:
     """
     summary = run.summary() if any(isinstance(metric, str) for metric in metrics) else {}
     return {
-        metric_name(metric): _asked(metric, run)
+        metric_name(metric): _computed(metric, run)
         if isinstance(metric, Reference)
         else look_up(summary, metric)
         for metric in metrics
@@ -206,24 +205,24 @@ def look_up(summary: Mapping[str, Any], name: str) -> Value:
     """
     if name in _OF_QPU:
         return _over_qpus(summary["qpus"].values(), name)
-    found: Any = summary
+    part: Any = summary
     rest = ALIASES.get(name, name)
     while rest:
-        if not isinstance(found, Mapping):
-            raise StudyError(f"no metric is called {name!r}: there is nothing below {found!r}")
+        if not isinstance(part, Mapping):
+            raise StudyError(f"no metric is called {name!r}: there is nothing below {part!r}")
         # the longest name first: names of accounts may contain dots
-        key = max((key for key in found if rest == key or rest.startswith(f"{key}.")), key=len, default=None)
-        if key is None and rest in _aliases_of(found):
-            rest = _aliases_of(found)[rest]
+        key = max((key for key in part if rest == key or rest.startswith(f"{key}.")), key=len, default=None)
+        if key is None and rest in _aliases_of(part):
+            rest = _aliases_of(part)[rest]
             continue
         if key is None:
             if rest in Reason.__members__ and name.rpartition(".")[0].endswith("reason"):
                 return 0
-            raise _unknown(name, _near(name, rest, found))
-        found, rest = found[key], rest[len(key) + 1 :]
-    if isinstance(found, Mapping):
-        raise StudyError(f"{name!r} is a part of the summary, not a number; it has {', '.join(found)}")
-    return _number(found, name)
+            raise _unknown(name, _near(name, rest, part))
+        part, rest = part[key], rest[len(key) + 1 :]
+    if isinstance(part, Mapping):
+        raise StudyError(f"{name!r} is a part of the summary, not a number; it has {', '.join(part)}")
+    return _number(part, name)
 
 
 def _aliases_of(group: Mapping[str, Any]) -> Mapping[str, str]:
@@ -233,11 +232,11 @@ def _aliases_of(group: Mapping[str, Any]) -> Mapping[str, str]:
     return _SESSION_ALIASES if "makespan_us" in group else {}
 
 
-def _near(name: str, rest: str, found: Mapping[str, Any]) -> list[str]:
+def _near(name: str, rest: str, part: Mapping[str, Any]) -> list[str]:
     """What could have stood where a path leads nowhere, as whole paths."""
     before = name.removesuffix(rest)
     after = rest.partition(".")[2]
-    return [f"{before}{key}.{after}" if after else f"{before}{key}" for key in found]
+    return [f"{before}{key}.{after}" if after else f"{before}{key}" for key in part]
 
 
 def _over_qpus(qpus: Iterable[Mapping[str, Any]], name: str) -> Value:
@@ -250,7 +249,7 @@ def _over_qpus(qpus: Iterable[Mapping[str, Any]], name: str) -> Value:
     return total if name == "throughput_per_hour" else total / len(values)
 
 
-def _asked(metric: Reference, run: Run) -> Value:
+def _computed(metric: Reference, run: Run) -> Value:
     try:
         answer = metric.function(run)
     except Exception as error:
@@ -271,7 +270,7 @@ def _number(answer: Any, name: str) -> Value:
     return int(value) if isinstance(value, bool) else value
 
 
-# -- One long run: where its beginning ends, and the means of its batches.
+# one long run: where its beginning ends, and the means of its batches
 
 _FEWEST_FOR_MSER5: Final = 50
 
@@ -281,14 +280,15 @@ def settled_warm_up(run: Run) -> tuple[int, bool]:
 
     Returns:
         The submission of the first job that is kept, in microseconds; and whether the run is long enough to
-        tell: see `queueing.series.mser5`. A run with fewer than 50 jobs that started is not, and none of it
+        tell: see `statistics.mser5`. A run with fewer than 50 jobs that started is not, and none of it
         is left out.
     """
     started = _started(run)
     if started.height < _FEWEST_FOR_MSER5:
         return 0, False
-    found = mser5(started["waiting_us"].to_numpy())
-    return (int(started["submitted_us"][found.drop]) if found.drop else 0), found.settled
+    beginning = mser5(started["waiting_us"].to_numpy())
+    warm_up_us = int(started["submitted_us"][beginning.drop]) if beginning.drop else 0
+    return warm_up_us, beginning.settled
 
 
 def check_batched(metrics: Sequence[Metric]) -> None:

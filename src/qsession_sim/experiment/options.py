@@ -1,9 +1,10 @@
 """The options of studies, each declared once: for type checkers and `help()`, and for the command line.
 
 A function of the library takes them as `**options: Unpack[...]`; `with_options` gives it their names, their
-defaults and their documentation. Commands are made from the same declarations. The order of the bases of a
-class is the order of `--help`.
+defaults and their documentation. Commands are made from the same declarations.
 """
+
+from __future__ import annotations
 
 import inspect
 import textwrap
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from os import PathLike
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, ParamSpec, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypedDict, TypeVar
 
 if TYPE_CHECKING:
     from qsession_sim.experiment.executors import Executor
@@ -50,194 +51,139 @@ class Option:
     least: int | None = None
 
 
-class Amount(TypedDict, total=False):
-    """How much is simulated, and what is measured."""
-
-    replications: Annotated[
-        int | None,
-        Option(
-            "how many; by default 30.",
-            "--replications N",
-            "Independent workloads on which each configuration is simulated.",
-            reads="whole number",
-            least=1,
-        ),
-    ]
-    until: Annotated[
-        str | None,
-        Option(
-            "instead of a number: `half_width(METRIC) < BOUND`, asked again and again until it holds in each "
-            "configuration.",
-            "--until RULE",
-            'Replicate until this holds, such as "half_width(mean_waiting) < 2%".',
-        ),
-    ]
-    max_replications: Annotated[
-        int | None,
-        Option(
-            "where `until` gives up; by default 1000.",
-            "--max-replications N",
-            "Where --until gives up.",
-            reads="whole number",
-            least=2,
-        ),
-    ]
-    metrics: Annotated[
-        "Iterable[str | Callable[[Run], Value]] | None",
-        Option(
-            "names of metrics, paths into the summary of a run, or functions of a `Run`; see "
-            "`metrics.as_metrics`.",
-            "--metric NAME",
-            "A number to report, such as mean_waiting, job.p95_waiting, by_account.lab.waiting_us.p90 or "
-            "FILE.py:FUNCTION; may be repeated.",
-            reads="texts",
-        ),
-    ]
-
-
-class QueuePolicy(TypedDict, total=False):
-    """The queue policy of the only configuration."""
-
-    policy: Annotated[
-        "Policy | None",
-        Option(
-            "queue policy, as for `simulate`; by default the scenario's.",
-            "--policy NAME",
-            "Queue policy, instead of the scenario's: a name, or FILE.py:FUNCTION.",
-        ),
-    ]
-
-
-class Setup(TypedDict, total=False):
-    """What all configurations share."""
-
-    hold: Annotated[
-        str | None,
-        Option(
-            "name of the hold policy; by default the scenario's.",
-            "--hold NAME",
-            "Hold policy, instead of the scenario's.",
-        ),
-    ]
-    routing: Annotated[
-        str | None,
-        Option(
-            "name of the routing policy; by default the scenario's.",
-            "--routing NAME",
-            "Routing policy, instead of the scenario's.",
-        ),
-    ]
-    seed: Annotated[
-        int | None,
-        Option(
-            "of the study; by default the scenario's.",
-            "--seed N",
-            "Seed of all random numbers, instead of the scenario's.",
-            reads="whole number",
-        ),
-    ]
-    overrides: Annotated[
-        Sequence[str],
-        Option(
-            "`PATH=VALUE` settings, as for `--set`; what is varied comes after them.",
-            "--set PATH=VALUE",
-            "Set a value of the scenario, such as workload.vqe.clients=40; may be repeated.",
-            default=(),
-            reads="texts",
-        ),
-    ]
-    skip_bad_lines: Annotated[
-        bool,
-        Option(
-            "as for `load_scenario`.",
-            "--skip-bad-lines",
-            "Leave malformed lines of traces out, and say how many there are.",
-            default=False,
-            reads="nothing",
-        ),
-    ]
+OPTIONS: Final = {
+    "replications": Option(
+        "how many; by default 30.",
+        "--replications N",
+        "Independent workloads on which each configuration is simulated.",
+        reads="whole number",
+        least=1,
+    ),
+    "until": Option(
+        "instead of a number: `half_width(METRIC) < BOUND`, asked again and again until it holds in each "
+        "configuration.",
+        "--until RULE",
+        'Replicate until this holds, such as "half_width(mean_waiting) < 2%".',
+    ),
+    "max_replications": Option(
+        "where `until` gives up; by default 1000.",
+        "--max-replications N",
+        "Where --until gives up.",
+        reads="whole number",
+        least=2,
+    ),
+    "metrics": Option(
+        "names of metrics, paths into the summary of a run, or functions of a `Run`; see "
+        "`metrics.as_metrics`.",
+        "--metric NAME",
+        "A number to report, such as mean_waiting, job.p95_waiting, by_account.lab.waiting_us.p90 or "
+        "FILE.py:FUNCTION; may be repeated.",
+        reads="texts",
+    ),
+    "policy": Option(
+        "queue policy, as for `simulate`; by default the scenario's.",
+        "--policy NAME",
+        "Queue policy, instead of the scenario's: a name, or FILE.py:FUNCTION.",
+    ),
+    "hold": Option(
+        "name of the hold policy; by default the scenario's.",
+        "--hold NAME",
+        "Hold policy, instead of the scenario's.",
+    ),
+    "routing": Option(
+        "name of the routing policy; by default the scenario's.",
+        "--routing NAME",
+        "Routing policy, instead of the scenario's.",
+    ),
+    "seed": Option(
+        "of the study; by default the scenario's.",
+        "--seed N",
+        "Seed of all random numbers, instead of the scenario's.",
+        reads="whole number",
+    ),
+    "overrides": Option(
+        "`PATH=VALUE` settings, as for `--set`; what is varied comes after them.",
+        "--set PATH=VALUE",
+        "Set a value of the scenario, such as workload.vqe.clients=40; may be repeated.",
+        default=(),
+        reads="texts",
+    ),
+    "skip_bad_lines": Option(
+        "as for `load_scenario`.",
+        "--skip-bad-lines",
+        "Leave malformed lines of traces out, and say how many there are.",
+        default=False,
+        reads="nothing",
+    ),
+    "warm_up": Option(
+        "a duration, or `mser5`: found in each run, or where there is a baseline in the runs of that, "
+        "for all; by default the scenario's.",
+        "--warm-up TIME",
+        "Left out at the beginning of each run: a duration, or mser5 to find it in the waiting times; "
+        "by default the scenario's.",
+    ),
+    "batches": Option(
+        "instead of replications: cut one long run into so many batches; for means over jobs. "
+        "Differences are then those of batches.",
+        "--batches N",
+        "Instead of replications: intervals from N batches of one long run, for means over jobs.",
+        default=0,
+        reads="whole number",
+        least=2,
+    ),
+    "level": Option(
+        "of the intervals; where configurations are compared, one less it is the error of the family of "
+        "tests.",
+        "--level P",
+        "Of the confidence intervals; 1 - P is the error of all comparisons together.  [default: 0.95]",
+        default=DEFAULT_LEVEL,
+        reads="level",
+    ),
+    "executor": Option("where runs are carried out; by default in this process. It changes no result."),
+    "directory": Option(
+        "of the study: finished runs are kept there and not run again, and the results are saved.",
+        "-o --output DIR",
+        "Keep every finished run in DIR, and write the results there; the same command goes on with it.",
+    ),
+    "progress": Option("called after each run."),
+}
+"""By name, in the order of `--help`."""
 
 
-class WarmUp(TypedDict, total=False):
-    """What is left out of each run."""
+class TuneOptions(TypedDict, total=False):
+    """What `tune` takes besides its question, and every study."""
 
-    warm_up: Annotated[
-        str | None,
-        Option(
-            "a duration, or `mser5`: found in each run, or where there is a baseline in the runs of that, "
-            "for all; by default the scenario's.",
-            "--warm-up TIME",
-            "Left out at the beginning of each run: a duration, or mser5 to find it in the waiting times; "
-            "by default the scenario's.",
-        ),
-    ]
+    hold: str | None
+    routing: str | None
+    seed: int | None
+    overrides: Sequence[str]
+    skip_bad_lines: bool
+    executor: Executor | None
+    directory: str | PathLike[str] | None
+    progress: Callable[[StudyProgress], None] | None
 
 
-class Batches(TypedDict, total=False):
-    """One long run instead of replications."""
-
-    batches: Annotated[
-        int,
-        Option(
-            "instead of replications: cut one long run into so many batches; for means over jobs. "
-            "Differences are then those of batches.",
-            "--batches N",
-            "Instead of replications: intervals from N batches of one long run, for means over jobs.",
-            default=0,
-            reads="whole number",
-            least=2,
-        ),
-    ]
-
-
-class Level(TypedDict, total=False):
-    """How sure the intervals are."""
-
-    level: Annotated[
-        float,
-        Option(
-            "of the intervals; where configurations are compared, one less it is the error of the family of "
-            "tests.",
-            "--level P",
-            "Of the confidence intervals; 1 - P is the error of all comparisons together.  [default: 0.95]",
-            default=DEFAULT_LEVEL,
-            reads="level",
-        ),
-    ]
-
-
-class Place(TypedDict, total=False):
-    """Where runs are carried out and kept."""
-
-    executor: Annotated[
-        "Executor | None",
-        Option("where runs are carried out; by default in this process. It changes no result."),
-    ]
-    directory: Annotated[
-        str | PathLike[str] | None,
-        Option(
-            "of the study: finished runs are kept there and not run again, and the results are saved.",
-            "-o --output DIR",
-            "Keep every finished run in DIR, and write the results there; the same command goes on with it.",
-        ),
-    ]
-    progress: Annotated["Callable[[StudyProgress], None] | None", Option("called after each run.")]
-
-
-class TuneOptions(Setup, Place, total=False):
-    """What `tune` takes besides its question."""
-
-
-class SweepOptions(Amount, Setup, WarmUp, Level, Place, total=False):
+class SweepOptions(TuneOptions, total=False):
     """What `sweep` takes besides what is varied."""
 
+    replications: int | None
+    until: str | None
+    max_replications: int | None
+    metrics: Iterable[str | Callable[[Run], Value]] | None
+    warm_up: str | None
+    level: float
 
-class CompareOptions(Amount, Setup, WarmUp, Batches, Level, Place, total=False):
+
+class CompareOptions(SweepOptions, total=False):
     """What `compare` takes besides the policies."""
 
+    batches: int
 
-class ReplicateOptions(Amount, QueuePolicy, Setup, WarmUp, Batches, Level, Place, total=False):
+
+class ReplicateOptions(CompareOptions, total=False):
     """What `replicate` takes."""
+
+    policy: Policy | None
 
 
 def options_of(declared: type) -> dict[str, Option]:
@@ -247,7 +193,8 @@ def options_of(declared: type) -> dict[str, Option]:
         >>> [name for name, option in options_of(TuneOptions).items() if not option.flags]
         ['executor', 'progress']
     """
-    return {name: written.__metadata__[0] for name, written in declared.__annotations__.items()}
+    assert declared.__annotations__.keys() <= OPTIONS.keys()
+    return {name: option for name, option in OPTIONS.items() if name in declared.__annotations__}
 
 
 def with_options(
@@ -284,20 +231,19 @@ def with_options(
             return function(*arguments, **chosen)
 
         parameters += [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for (name, default), annotation in zip(defaults.items(), _types_of(declared), strict=True)
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=option.default,
+                annotation=declared.__annotations__[name].__forward_arg__,
+            )
+            for name, option in options.items()
         ]
         vars(completed)["__signature__"] = own.replace(parameters=parameters)
         completed.__doc__ = _documented(function.__doc__, options)
         return completed
 
     return complete
-
-
-def _types_of(declared: type) -> list[Any]:
-    """As they are written; what is imported for type checkers only stays a text."""
-    types = [written.__origin__ for written in declared.__annotations__.values()]
-    return [getattr(one, "__forward_arg__", one) for one in types]
 
 
 def _documented(text: str | None, options: dict[str, Option]) -> str | None:

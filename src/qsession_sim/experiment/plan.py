@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from qsession_sim.errors import DurationError, PolicyError, StudyError, hint
+from qsession_sim.errors import DurationError, PolicyError, StudyError, hint, repeated
 from qsession_sim.experiment.metrics import Metric, Value, as_metrics, check_batched, metric_name
 from qsession_sim.experiment.references import Reference, named_reference, reference_to
 from qsession_sim.experiment.tasks import Configuration, Task, inputs_digest, replication_seed
@@ -122,7 +122,7 @@ class StudyPlan:
             metrics=self.metrics,
             warm_up=self.warm_up,
             batches=self.batches,
-            beside=None if first is None or first == configuration else self.task(first, replication),
+            warm_up_of=None if first is None or first == configuration else self.task(first, replication),
         )
 
     def check_portable(self, configurations: Iterable[Configuration]) -> None:
@@ -302,8 +302,7 @@ def configurations_of(
             name = _name_of(policy, functions)
             made.append(Configuration(name, name, hold, routing))
     names = [configuration.name for configuration in made]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    if twice := repeated(names):
         raise StudyError(f"two policies are called {twice!r}; give each one once, or another name")
     if not made:
         raise StudyError("a study needs at least one policy, such as 'fifo'")

@@ -14,12 +14,12 @@ from functools import cache, lru_cache, reduce
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from qsession_sim.errors import StudyError
 from qsession_sim.policies.user import find_user_policy, load_function
 
-# -- Digests of code: what a user's function is made of, as far as results can depend on it.
+# digests of code: what a user's function is made of, as far as results can depend on it
 
 _INSTALLED: Final = {"site-packages", "dist-packages"}
 _NOT_OWN: Final = {"qsession_sim", "__main__", *sys.stdlib_module_names}
@@ -48,7 +48,7 @@ def digest_of_module(module: str, name: str) -> str:
 
 
 def digest_of_function(function: Callable[..., Any]) -> str:
-    """The same of a function that has no name elsewhere; of its byte code if it stands in no file."""
+    """The same of a function that has no name elsewhere; of its byte code if it is in no file."""
     name = getattr(function, "__qualname__", type(function).__qualname__)
     try:
         file = inspect.getsourcefile(function)
@@ -71,15 +71,15 @@ def _digest_of_contents(contents: dict[str, bytes], name: str) -> str:
 def _with_imports(start: str, file: Path) -> dict[str, bytes]:
     """Contents by module: a file, and what it imports of the user's own."""
     contents: dict[str, bytes] = {}
-    found = {start: file}
-    while found:
-        module, path = found.popitem()
+    pending = {start: file}
+    while pending:
+        module, path = pending.popitem()
         contents[module] = path.read_bytes()
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
         for imported in _imports(contents[module], package) if path.suffix == ".py" else ():
             source = None if imported in contents else _own_file(imported, start)
             if source is not None:
-                found[imported] = source
+                pending[imported] = source
     return contents
 
 
@@ -133,8 +133,8 @@ def find_module(module: str, path: Sequence[str] | None = None) -> ModuleSpec | 
         module: its whole name.
         path: that of its package; None: it is in none.
     """
-    found = (finder.find_spec(module, path) for finder in sys.meta_path)
-    return next((spec for spec in found if spec is not None), None)
+    specs = (finder.find_spec(module, path) for finder in sys.meta_path)
+    return next((spec for spec in specs if spec is not None), None)
 
 
 def _spec(module: str) -> ModuleSpec | None:
@@ -167,7 +167,7 @@ class Reference:
         name: in tables and messages.
         spelling: `file.py:function` with an absolute path, `module:function`, or the name of a policy that an
             installed package offers; None: the function can be found in this process only.
-        digest: of its code; see `code_digests`.
+        digest: of its code; see `digest_of_file`.
         function: the function itself.
     """
 
@@ -231,8 +231,8 @@ def named_reference(spelling: str, name: str | None = None) -> Reference:
 
 
 def _digest(spelling: str | None, function: Callable[..., Any]) -> str:
-    """What is found by a spelling has the digest of where it is found, whatever kind of object it is;
-    a policy that has but a name has that of where its function is found."""
+    """A spelling with a place has the digest of that place, whatever kind of object is there; a policy known
+    by name only has the digest of the place of its function."""
     where = spelling if spelling is not None and ":" in spelling else _spelling(function)
     if where is None:
         return digest_of_function(function)
@@ -268,19 +268,19 @@ def _is_importable(module: str, file: str | None) -> bool:
         return True
     parent = module.rpartition(".")[0]
     path = getattr(sys.modules.get(parent), "__path__", None)
-    found = find_module(module, path)
-    return found is not None and found.origin == file
+    spec = find_module(module, path)
+    return spec is not None and spec.origin == file
 
 
 @cache
 def _find_again(name: str, spelling: str, digest: str) -> Reference:
-    found = named_reference(spelling, name)
-    if found.digest != digest:
+    reference = named_reference(spelling, name)
+    if reference.digest != digest:
         raise StudyError(
             f"{spelling}: this file, or one that it imports, was changed while the study ran, or is another "
             f"one on {platform.node()}; start the study again, with the same files everywhere"
         )
-    return found
+    return reference
 
 
 def _function_of(spelling: str) -> Callable[..., Any]:
@@ -290,15 +290,14 @@ def _function_of(spelling: str) -> Callable[..., Any]:
         if offered is None:
             raise StudyError(f"no policy is called {spelling!r} in this process")
         return offered.function
-    found: Any
+    function: Any
     try:
         if place.endswith(".py"):
-            found = load_function(Path(place), name)
+            function = load_function(Path(place), name)
         else:
-            found = reduce(getattr, name.split("."), importlib.import_module(place))
+            function = reduce(getattr, name.split("."), importlib.import_module(place))
     except (ImportError, AttributeError) as error:
         raise StudyError(f"{spelling} cannot be found: {error}; give it as file.py:function") from None
-    if not callable(found):
-        raise StudyError(f"{spelling}: must be a function, not {found!r}")
-    function: Callable[..., Any] = found
-    return function
+    if not callable(function):
+        raise StudyError(f"{spelling}: must be a function, not {function!r}")
+    return cast("Callable[..., Any]", function)

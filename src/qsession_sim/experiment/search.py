@@ -8,7 +8,7 @@ Evolutionary Computation, 2002): what satisfies them always beats what does not.
 
 The best value of a single setting is then refined between its neighbours by Brent's method, golden sections
 with parabolas (`scipy.optimize.minimize_scalar`, `bounded`): it often lies at the edge of what a constraint
-allows, beside a stretch in which nothing changes any more, and there a population stops contracting.
+allows, next to a stretch in which nothing changes any more, and there a population stops contracting.
 """
 
 from __future__ import annotations
@@ -251,11 +251,11 @@ def search(
 
     Example:
         >>> from qsession_sim.experiment.variations import read_range
-        >>> found = search(
+        >>> merits = search(
         ...     [read_range("x=0..9")], lambda points: [Merit(-x, (x - 6,)) for (x,) in points],
         ...     evaluations=40, seed=1,
         ... )
-        >>> best(found)
+        >>> best(merits)
         (6,)
     """
     fewest = fewest_evaluations(len(ranges))
@@ -286,7 +286,7 @@ def search(
     )
     if refinements:
         _refine(points, ranges[0])
-    return points.found
+    return points.by_values
 
 
 def fewest_evaluations(settings: int) -> int:
@@ -294,9 +294,9 @@ def fewest_evaluations(settings: int) -> int:
     return 2 * MEMBERS[settings] + (REFINEMENTS if settings == 1 else 0)
 
 
-def best(found: dict[Values, Merit]) -> Values | None:
+def best(merits: dict[Values, Merit]) -> Values | None:
     """The feasible point with the smallest merit, of equal ones that with the smallest values."""
-    feasible = [(merit.value, values) for values, merit in found.items() if merit.feasible]
+    feasible = [(merit.value, values) for values, merit in merits.items() if merit.feasible]
     return min(feasible)[1] if feasible else None
 
 
@@ -322,7 +322,7 @@ class _Points:
     """What the optimiser asks for, by shares of the ranges; points that round to the same values are one."""
 
     def __init__(self, ranges: Sequence[Range], evaluate: Evaluate) -> None:
-        self.found: dict[Values, Merit] = {}
+        self.by_values: dict[Values, Merit] = {}
         self._ranges = ranges
         self._evaluate = evaluate
 
@@ -340,25 +340,25 @@ class _Points:
             tuple(one.value_at(float(share)) for one, share in zip(self._ranges, column, strict=True))
             for column in np.atleast_2d(shares.T)
         ]
-        new = [values for values in dict.fromkeys(asked) if values not in self.found]
+        new = [values for values in dict.fromkeys(asked) if values not in self.by_values]
         if new:
-            self.found.update(zip(new, self._evaluate(new), strict=True))
-        return [self.found[values] for values in asked]
+            self.by_values.update(zip(new, self._evaluate(new), strict=True))
+        return [self.by_values[values] for values in asked]
 
 
 def _refine(points: _Points, one: Range) -> None:
     """Look closer between the neighbours of the best value."""
     from scipy.optimize import minimize_scalar
 
-    chosen = best(points.found)
+    chosen = best(points.by_values)
     if chosen is None:
         return
-    tried = sorted(points.found)
+    tried = sorted(points.by_values)
     place = tried.index(chosen)
     low, high = (
         one.share_of(tried[index][0]) for index in (max(place - 1, 0), min(place + 1, len(tried) - 1))
     )
-    finite = [merit.value for merit in points.found.values() if math.isfinite(merit.value)]
+    finite = [merit.value for merit in points.by_values.values() if math.isfinite(merit.value)]
     worst, spread = max(finite), max(finite) - min(finite) or 1.0
 
     def penalised(share: float) -> float:

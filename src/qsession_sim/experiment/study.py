@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
 
 from qsession_sim.errors import StudyError, hint
 from qsession_sim.experiment.commands import command_of_means, command_of_run, command_of_study
-from qsession_sim.experiment.estimates import Estimate, Precision, estimate, next_look, replications_of
+from qsession_sim.experiment.estimates import Precision, estimate, next_look, replications_of
 from qsession_sim.experiment.executors import InProcess, as_executor
 from qsession_sim.experiment.findings import StudyFindings
-from qsession_sim.experiment.metrics import metric_name, metric_unit
+from qsession_sim.experiment.metrics import Metric, metric_name, metric_unit
 from qsession_sim.experiment.options import CompareOptions, ReplicateOptions, SweepOptions, with_options
 from qsession_sim.experiment.plan import (
     AS_IT_STANDS,
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _KINDS: Final = {"policy": "queue", "hold": "hold", "routing": "routing"}
+_NUMBERS: Final = (
+    *("mean", "low", "high", "difference", "difference_low", "difference_high"),
+    *("relative_change", "p_value", "adjusted_p_value"),
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +69,19 @@ class Study(StudyFindings):
         """
         import polars as pl
 
-        return pl.DataFrame(self._rows(), schema=self._schema(), orient="row")
+        whole = command_of_study(self)
+        rows = []
+        for configuration in self.configurations:
+            # alone, it would find another warm-up
+            alone = self.plan.warm_up_of in {None, configuration}
+            command = whole or (command_of_means(self, configuration) if alone else None)
+            rows += [{**self._row(configuration, one), "command": command} for one in self.plan.metrics]
+        kinds = {
+            **dict.fromkeys(("count", "pairs"), pl.Int64),
+            **dict.fromkeys(_NUMBERS, pl.Float64),
+            "significant": pl.Boolean,
+        }
+        return pl.DataFrame(rows, schema={name: kinds.get(name, pl.String) for name in rows[0]})
 
     def runs(self) -> pl.DataFrame:
         """One row for each run: `configuration`, `replication`, `seed`, the metrics, `warm_up_us`, `settled`
@@ -136,54 +152,29 @@ class Study(StudyFindings):
         """
         return write_study(directory, {"table": self.table(), "runs": self.runs()}, self.to_dict())
 
-    def _schema(self) -> dict[str, Any]:
-        import polars as pl
-
-        text = ("configuration", *_KINDS, *self.paths, "metric", "unit")
-        numbers = ("difference", "difference_low", "difference_high", "relative_change")
-        return {
-            **dict.fromkeys(text, pl.String),
-            "count": pl.Int64,
-            **dict.fromkeys(("mean", "low", "high"), pl.Float64),
-            "pairs": pl.Int64,
-            **dict.fromkeys((*numbers, "p_value", "adjusted_p_value"), pl.Float64),
-            "significant": pl.Boolean,
-            "command": pl.String,
-        }
-
-    def _rows(self) -> list[tuple[Any, ...]]:
-        rows = []
-        whole = command_of_study(self)
-        for configuration in self.configurations:
-            about = (
-                configuration.name,
-                *(self._policy(configuration, kind) for kind in _KINDS),
-                *self.settings_of(configuration),
-            )
-            # alone, it would find another warm-up
-            alone = self.plan.warm_up_of in {None, configuration}
-            command = whole or (command_of_means(self, configuration) if alone else None)
-            for metric in self.plan.metrics:
-                numbers = self._numbers(self.estimates[configuration.name, metric_name(metric)])
-                rows.append((*about, metric_name(metric), metric_unit(metric), *numbers, command))
-        return rows
-
-    def _numbers(self, one: Estimate) -> tuple[Any, ...]:
+    def _row(self, configuration: Configuration, metric: Metric) -> dict[str, Any]:
+        """What the table says of a metric of a configuration."""
+        one = self.estimates[configuration.name, metric_name(metric)]
         interval, difference = one.interval, one.difference_interval
-        return (
-            one.count,
-            one.mean,
-            interval and interval.low,
-            interval and interval.high,
-            one.pairs or None,
-            one.difference,
-            difference and difference.low,
-            difference and difference.high,
-            one.relative_change,
-            one.p_value,
-            one.adjusted_p_value,
-            self.is_significant(one),
-        )
+        return {
+            "configuration": configuration.name,
+            **{kind: self._policy(configuration, kind) for kind in _KINDS},
+            **dict(zip(self.paths, self.settings_of(configuration), strict=True)),
+            "metric": metric_name(metric),
+            "unit": metric_unit(metric),
+            "count": one.count,
+            "mean": one.mean,
+            "low": interval and interval.low,
+            "high": interval and interval.high,
+            "pairs": one.pairs or None,
+            "difference": one.difference,
+            "difference_low": difference and difference.low,
+            "difference_high": difference and difference.high,
+            "relative_change": one.relative_change,
+            "p_value": one.p_value,
+            "adjusted_p_value": one.adjusted_p_value,
+            "significant": self.is_significant(one),
+        }
 
     def _policy(self, configuration: Configuration, kind: str) -> str:
         """The name of a policy: of the configuration, of its settings, or of the scenario."""
@@ -363,23 +354,8 @@ def _study(
     variations: Sequence[Variation] = (),
     sampling: str = "",
 ) -> Study:
-    """Simulate until there are enough replications, and save the study where it is kept.
-
-    Args:
-        kind: the function that was called.
-        plan: makes the tasks.
-        configurations: all.
-        options: how many replications, and where.
-        asked: what is compared, as JSON values, for the plan of the study directory.
-        baseline: the name of the configuration that the others are compared with.
-        variations: what is varied.
-        sampling: how points were chosen.
-
-    Raises:
-        ScenarioError: if the scenario cannot be used with the settings of a configuration.
-        PolicyError: if there is no such policy, or it breaks its contract.
-        StudyError: if the options contradict each other, a task fails, or the directory is another study's.
-    """
+    """Simulate until there are enough replications, and save the study where it is kept; `asked` is what is
+    compared, for the plan of the study directory."""
     if baseline is not None and plan.warm_up == MSER5:
         named = {configuration.name: configuration for configuration in configurations}
         plan = replace(plan, warm_up_of=named[baseline])

@@ -28,8 +28,6 @@ from qsession_sim.scenario.sources import ResolvedTrace
 from qsession_sim.workload.columns import Workload
 from qsession_sim.workload.draw import draw
 
-# -- Seeds of replications.
-
 _BITS: Final = 53  # whole numbers that every reader of JSON keeps
 
 
@@ -51,9 +49,6 @@ def replication_seed(seed: int, replication: int) -> int:
     """
     state = np.random.SeedSequence(seed, spawn_key=(replication,)).generate_state(1, np.uint64)
     return int(state[0]) >> (64 - _BITS)
-
-
-# -- Whole numbers that callers give.
 
 
 def whole_number(number: Any, name: str, least: int) -> int:
@@ -97,7 +92,7 @@ class Task:
     Attributes:
         scenario: the resolved form as JSON, without seed and policies: the same text for all policies.
         policies: those of the resolved form as JSON.
-        policy: the queue policy, if it is a function of the user; the one in `policies` is not asked then.
+        policy: the queue policy, if it is a function of the user; the one in `policies` does not count then.
         directory: absolute, where relative names of traces start.
         inputs: digest of the traces; empty without one.
         seed: of this run.
@@ -106,7 +101,7 @@ class Task:
         metrics: what is measured.
         warm_up: `scenario`: what the scenario says; `mser5`: found in the waiting times of the run.
         batches: into how many parts the run is cut for batch means; 0: it is not.
-        beside: with `mser5`, the run whose warm-up is left out here, too; None: its own.
+        warm_up_of: with `mser5`, the run whose warm-up is left out here, too; None: its own.
     """
 
     scenario: str
@@ -120,7 +115,7 @@ class Task:
     metrics: tuple[Metric, ...]
     warm_up: Literal["scenario", "mser5"] = "scenario"
     batches: int = 0
-    beside: Task | None = None
+    warm_up_of: Task | None = None
 
     @cached_property
     def id(self) -> str:
@@ -138,7 +133,7 @@ class Task:
             list(map(_identity, self.metrics)),
             self.warm_up,
             self.batches,
-            None if self.beside is None else self.beside.id,
+            None if self.warm_up_of is None else self.warm_up_of.id,
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
@@ -200,7 +195,9 @@ def run_task(task: Task) -> TaskResult:
     scenario = _set_up(task)
     run, settled = _simulated(task, scenario), True
     if task.warm_up == "mser5":
-        warm_up_us, settled = _found_warm_up(task, run) if task.beside is None else _found_beside(task.beside)
+        warm_up_us, settled = (
+            _own_warm_up(task, run) if task.warm_up_of is None else _warm_up(task.warm_up_of)
+        )
         resolved = scenario.resolved.model_copy(update={"warm_up": warm_up_us})
         run = Run(run.record, replace(scenario, resolved=resolved), {})
     return TaskResult(
@@ -223,8 +220,8 @@ def _set_up(task: Task) -> Scenario:
 
 def _simulated(task: Task, scenario: Scenario) -> Run:
     workload = _workload(task.scenario, task.directory, task.inputs, task.seed)
-    asked = scenario.resolved.policies.queue if task.policy is None else task.policy.function
-    return simulate_workload(scenario, workload, queue_policy(asked, seed=task.seed))
+    policy = scenario.resolved.policies.queue if task.policy is None else task.policy.function
+    return simulate_workload(scenario, workload, queue_policy(policy, seed=task.seed))
 
 
 def inputs_digest(scenario: Scenario) -> str:
@@ -257,18 +254,18 @@ def _file_digest(path: str, _changed_ns: int, _size: int) -> bytes:
 # through the replications of few scenarios.
 
 _WARM_UPS: Final[dict[str, tuple[int, bool]]] = {}
-"""What MSER-5 found last, by the id of the task: the others of its replication come next."""
+"""The last result of MSER-5, by the id of its task: the other tasks of the replication come next."""
 
 
-def _found_warm_up(task: Task, run: Run) -> tuple[int, bool]:
-    found = settled_warm_up(run)
+def _own_warm_up(task: Task, run: Run) -> tuple[int, bool]:
+    warm_up = settled_warm_up(run)
     _WARM_UPS.clear()
-    _WARM_UPS[task.id] = found
-    return found
+    _WARM_UPS[task.id] = warm_up
+    return warm_up
 
 
-def _found_beside(task: Task) -> tuple[int, bool]:
-    return _WARM_UPS.get(task.id) or _found_warm_up(task, _simulated(task, _set_up(task)))
+def _warm_up(task: Task) -> tuple[int, bool]:
+    return _WARM_UPS.get(task.id) or _own_warm_up(task, _simulated(task, _set_up(task)))
 
 
 @lru_cache(maxsize=16)
@@ -283,7 +280,7 @@ def _workload(written: str, directory: str, inputs: str, seed: int) -> Workload:
     base = _scenario(written, directory)
     with base.placing_problems():
         workload = draw(base.resolved.model_copy(update={"seed": seed}), base.directory)
-    if inputs_digest(base) != inputs:  # asked afterwards, when they are known to be readable
+    if inputs_digest(base) != inputs:  # afterwards, when they are known to be readable
         raise StudyError(
             f"a trace in {directory} was changed while the study ran, or is another one on "
             f"{platform.node()}; start the study again, with the same files everywhere"

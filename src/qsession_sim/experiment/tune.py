@@ -238,7 +238,7 @@ def tune(
 
 @dataclass(frozen=True)
 class _Question:
-    """What is asked, read and checked."""
+    """What the search is for, read and checked."""
 
     ranges: tuple[Range, ...]
     objective: Objective
@@ -257,7 +257,7 @@ class _Question:
         return replace(self.baseline, name=" ".join(settings), overrides=settings)
 
     def describe(self) -> dict[str, Any]:
-        """What is asked in addition to the plan, as JSON values."""
+        """What is searched for, in addition to the plan, as JSON values."""
         policies = {name: getattr(self.baseline, name) for name in ("policy", "hold", "routing")}
         return {
             "tune": list(map(written_range, self.ranges)),

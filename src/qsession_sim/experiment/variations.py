@@ -1,4 +1,4 @@
-"""Variations of settings: a grid, random points, or a Latin hypercube."""
+"""What is varied: ranges for `tune`, and for sweeps a grid, random points or a Latin hypercube."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
-from qsession_sim.errors import DurationError, StudyError
+from qsession_sim.errors import DurationError, StudyError, repeated
 from qsession_sim.experiment.tasks import Configuration
 from qsession_sim.scenario.yaml_source import read_value
 from qsession_sim.units import format_duration, parse_duration
-
-# -- Ranges of settings in which `tune` looks for the best value.
 
 DIGITS: Final = 3
 """Significant digits of the values that are tried: enough to tell settings apart, few enough to be read. In a
@@ -81,7 +79,7 @@ class Range:
         return (value - self.low) / (self.high - self.low)
 
     def written(self, value: float) -> str:
-        """A value as it stands in a scenario.
+        """A value as a scenario has it.
 
         Example:
             >>> read_range("a.interactive_timeout=1s..100s").written(27_300_000)
@@ -241,9 +239,8 @@ def read_variations(vary: Mapping[str, Any] | Sequence[str], sampling: str) -> t
     if not read:
         raise StudyError("a sweep needs something to vary, such as 'policies.hold=exclusive,shared'")
     paths = [variation.path for variation in read]
-    twice = [path for path in paths if paths.count(path) > 1]
-    if twice:
-        raise StudyError(f"--vary: {twice[0]} is named twice")
+    if twice := repeated(paths):
+        raise StudyError(f"--vary: {twice} is named twice")
     if "seed" in paths:
         raise StudyError("--vary seed: every replication has a seed of its own; vary anything else")
     ranges = [variation.path for variation in read if not variation.values]
@@ -270,8 +267,8 @@ def read_variation(text: str) -> Variation:
     if not (equals and path and values.strip()):
         raise StudyError(f"--vary {text}: must be PATH=V1,V2,…, such as policies.hold=exclusive,shared")
     if ".." in values and not any(mark in values for mark in ",[{("):
-        found = read_range(text)
-        return Variation(path, (), found.low, found.high, found.kind)
+        ends = read_range(text)
+        return Variation(path, (), ends.low, ends.high, ends.kind)
     parts = tuple(part.strip() for part in _split(values))
     if "" in parts:
         raise StudyError(f"--vary {text}: a value is empty")
@@ -413,9 +410,8 @@ def _checked(path: str, values: tuple[str, ...]) -> Variation:
             read_value(value)
         except ValueError as error:
             raise StudyError(f"--vary {path}={value}: {error}") from None
-    twice = [value for value in values if values.count(value) > 1]
-    if twice:
-        raise StudyError(f"--vary {path}: {twice[0]} is given twice")
+    if twice := repeated(values):
+        raise StudyError(f"--vary {path}: {twice} is given twice")
     return Variation(path, values)
 
 
