@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from qsession_sim.errors import DurationError, LongDurationError
@@ -53,25 +54,38 @@ def parse_duration(text: str) -> int:
         >>> parse_duration("0.5us"), parse_duration("1.5us")
         (0, 2)
     """
+    return round(parse_exact_duration(text))
+
+
+def parse_exact_duration(text: str) -> Fraction:
+    """Convert the same to microseconds without rounding, for times that are multiplied before they are used.
+
+    Raises:
+        DurationError: as `parse_duration`.
+
+    Example:
+        >>> parse_exact_duration("1ms0.5us")
+        Fraction(2001, 2)
+    """
     if not isinstance(text, str):
         raise DurationError(_message(text))
     body = text.strip()
     sign = 1
     if body.startswith("-"):
         sign, body = -1, body[1:]
-    total = Decimal(0)
+    total = Fraction(0)
     position = 0
     while position < len(body):
         part = _PART.match(body, position)
         if part is None or part[2] not in UNITS_US:
             raise DurationError(_message(text))
-        total += Decimal(part[1]) * UNITS_US[part[2]]
+        total += Fraction(Decimal(part[1])) * UNITS_US[part[2]]
         position = part.end()
     if position == 0:
         raise DurationError(_message(text))
     if total >= LONGEST_US:
         raise LongDurationError(f"{text!r} is too long; a duration must be shorter than about 146,000 years")
-    return sign * int(total.to_integral_value(rounding=ROUND_HALF_EVEN))
+    return sign * total
 
 
 def format_duration(duration_us: int) -> str:

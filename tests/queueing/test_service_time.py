@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -174,3 +175,19 @@ def test_resampled_noise_comes_one_after_the_other():
         *resampled_noise(generator, np.arange(1.0, 9.0), 3),
     ]
     assert together.tolist() == apart
+
+
+def test_fractions_of_an_execution_are_exact_beyond_int64():
+    """(2**40 + 1) executions of 1/3 us and 10**-15 us together: 2**40 + 1 = 3 x 366503875925 + 2."""
+    rate = Fraction(1, 3) + Fraction(1, 10**15)
+    executions = 2**40 + 1
+
+    times = execution_times_us(column(1), column(executions), 0, rate)
+
+    assert times.tolist() == [366_503_875_926]
+    assert abs(times[0] - rate * executions) < Fraction(1, 2)
+
+
+def test_a_fraction_is_rounded_after_the_noise():
+    """3 x 0.5 us are 1.5 us; with a factor of 3 they are 4.5 us."""
+    assert execution_times_us(column(1), column(3), 0, Fraction(1, 2), np.array([3.0])).tolist() == [4]

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from qsession_sim.errors import ScenarioError
+from qsession_sim.scenario.load import load_scenario
 from qsession_sim.workload import draw
 
 NONE = {"kind": "none"}
@@ -159,3 +160,80 @@ def test_a_machine_without_model_takes_given_times(scenario, arrivals, explicit)
     workload = draw(scenario(arrivals(count=1), explicit(jobs, []), qpus=machine))
 
     assert workload.jobs.qpu_time_us.tolist() == [10_000_000, 5_000_000]
+
+
+def times_of(service_time, *jobs):
+    """QPU times of jobs, each given by its properties, and the service time as it is resolved."""
+    explicit = [{"id": f"j{n}", "at": "0s", "account": "a", **job} for n, job in enumerate(jobs)]
+    scenario = load_scenario(
+        {
+            "qpus": [{"name": "q", "service_time": service_time}],
+            "workload": [{"kind": "explicit", "jobs": explicit}],
+        }
+    )
+    again = load_scenario(scenario.dump())
+    assert again.dump() == scenario.dump()
+    assert draw(again.resolved).jobs.qpu_time_us.tolist() == draw(scenario.resolved).jobs.qpu_time_us.tolist()
+    return draw(scenario.resolved).jobs.qpu_time_us.tolist(), scenario.dump()["qpus"][0]["service_time"]
+
+
+@pytest.mark.parametrize(
+    ("written", "shots", "expected"),
+    [
+        ("350.5us", 1000, 350_500),
+        ("0.4us", 1_000_000, 400_000),
+        ("0.5us", 3, 2),  # 1.5
+        ("0.5us", 5, 2),  # 2.5
+        ("0.0000004us", 1_000_000_000, 400),
+        ("0.333333333333333333us", 999_999_999, 333_333_333),
+    ],
+)
+def test_the_time_of_an_execution_is_not_rounded_before_it_is_multiplied(written, shots, expected):
+    """S1: rounded half to even, once."""
+    times, resolved = times_of({"overhead": "0s", "per_execution": written}, {"shots": shots, "circuits": 1})
+
+    assert (times, resolved["per_execution"]) == ([expected], written)
+
+
+def test_both_parts_of_an_execution_keep_their_fractions():
+    """2 us + 1001 x 0.5 us = 502.5 us, between two sub-jobs 2 us more."""
+    parts = {"overhead": "2us", "rep_delay": "0.25us", "circuit_length": "0.25us"}
+    job = {"shots": 1001, "circuits": 1}
+
+    assert times_of(parts, job)[0] == [502]
+    assert times_of({**parts, "executions_per_subjob": 1000}, job)[0] == [504]
+
+
+@pytest.mark.parametrize(
+    ("coefficient", "executions", "expected"),
+    [("1.005us", 100, 100), ("1.015us", 100, 102), ("-0.5us", 3, 8)],
+)
+def test_coefficients_are_decimal_fractions_and_not_the_nearest_floats(coefficient, executions, expected):
+    """100.5 and 101.5 are halves; float64 has 100.49999999999999 and 101.49999999999999. 10 - 1.5 is 8.5."""
+    intercept = "10us" if coefficient.startswith("-") else "0us"
+    line = {"model": "linear", "intercept": intercept, "coefficients": {"executions": coefficient}}
+
+    times, resolved = times_of(line, {"shots": executions, "circuits": 1})
+
+    assert (times, resolved["coefficients"]["executions"]) == ([expected], coefficient)
+
+
+def test_an_execution_without_a_fraction_is_written_as_any_duration():
+    _, resolved = times_of({"per_execution": "1500.0us"}, {"shots": 1, "circuits": 1})
+
+    assert resolved["per_execution"] == "1ms500us"
+
+
+@pytest.mark.parametrize("key", ["per_execution", "rep_delay", "circuit_length"])
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("-1us", "a time cannot be negative"),
+        (350, "a duration needs a unit"),
+        (f"0.{'0' * 400}1us", "more than 400 digits after the point"),
+        (f"{'9' * 5000}us", "too long"),
+    ],
+)
+def test_times_of_executions_that_cannot_be_are_refused(key, written, message):
+    with pytest.raises(ScenarioError, match=message):
+        times_of({key: written}, {"shots": 1, "circuits": 1})

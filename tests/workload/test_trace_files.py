@@ -376,15 +376,15 @@ def test_decimals_of_parquet_keep_their_fractions(tmp_path, scale):
 
 
 def test_numbers_are_rounded_once_and_half_to_even_as_they_are_written(tmp_path):
-    """In float64, 1700000000.0000025 s and 9007199254740993.5 us have no such half any more."""
-    seconds = ["0.0000005", "0.0000015", "0.0000025", "1700000000.0000025", "1700000000.0000035"]
+    """The nearest float64 of 1700000000.0000015 s rounds to 1 us, that of 9007199254740993.4 us is 994."""
+    seconds = ["0.0000005", "0.0000015", "0.0000025", "1700000000.0000015", "1700000000.0000025"]
     text = "at,qpu_time_us\n" + "".join(f"{at},1\n" for at in seconds)
 
     workload = draw(tmp_path, "a.csv", text, columns={"submitted": "at", "unit": "s"})
-    large = draw(tmp_path, "b.csv", "submitted_us,qpu_time_us\n9007199254740993.5,1\n9007199254740994.5,1\n")
+    large = draw(tmp_path, "b.csv", "submitted_us,qpu_time_us\n9007199254740993.4,1\n9007199254740994.5,1\n")
 
-    assert workload.jobs.at_us.tolist() == [0, 2, 2, 1_700_000_000_000_002, 1_700_000_000_000_004]
-    assert large.jobs.at_us.tolist() == [9_007_199_254_740_994, 9_007_199_254_740_994]
+    assert workload.jobs.at_us.tolist() == [0, 2, 2, 1_700_000_000_000_002, 1_700_000_000_000_002]
+    assert large.jobs.at_us.tolist() == [9_007_199_254_740_993, 9_007_199_254_740_994]
 
 
 @pytest.mark.parametrize("column", ["submitted_us", "qpu_time_us", "priority"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
 from typing import Final
 
 import numpy as np
@@ -18,7 +20,7 @@ def execution_times_us(
     circuits: Int64Array,
     shots: Int64Array,
     overhead_us: int,
-    per_execution_us: int,
+    per_execution_us: int | Fraction,
     noise: Float64Array | None = None,
     *,
     executions_per_subjob: int | None = None,
@@ -36,7 +38,8 @@ def execution_times_us(
         circuits: number of circuits of each job, at least 1; shape (jobs,).
         shots: number of shots of each circuit, at least 1; shape (jobs,).
         overhead_us: microseconds that a sub-job takes in addition to its executions.
-        per_execution_us: microseconds that an execution takes.
+        per_execution_us: microseconds that an execution takes; a fraction counts in full, since only the
+            whole time is rounded.
         noise: factor on the whole time of each job; shape (jobs,). Without it only integers are used.
         executions_per_subjob: a job is cut into as few sub-jobs of at most that many executions as there
             can be; without it every job is one.
@@ -54,18 +57,31 @@ def execution_times_us(
         [4]
         >>> execution_times_us(np.array([3]), np.array([100]), 2_000, 1, executions_per_subjob=200).tolist()
         [4300]
+        >>> execution_times_us(np.array([1]), np.array([1000]), 0, Fraction("350.5")).tolist()
+        [350500]
+    """
+    all_executions = executions(circuits, shots)
+    rough = all_executions.astype(np.float64)
+    if executions_per_subjob is None:
+        subjobs, rough_subjobs = np.ones_like(circuits), np.ones(len(circuits))
+    else:
+        subjobs = -(-all_executions // executions_per_subjob)
+        rough_subjobs = rough / executions_per_subjob + 1
+    _check_longest(overhead_us * rough_subjobs + float(per_execution_us) * rough)
+    exact = _Sums.of(((overhead_us, subjobs), (per_execution_us, all_executions)), len(circuits))
+    return exact.rounded_us(noise)
+
+
+def executions(circuits: Int64Array, shots: Int64Array) -> Int64Array:
+    """Circuits times shots of each job, shape (jobs,); Python's integers where int64 cannot hold them.
+
+    Example:
+        >>> executions(np.array([2**40]), np.array([2**40])).tolist() == [2**80]
+        True
     """
     # float64 has room for every product of two int64, so what is too large shows before it overflows
-    rough_executions = circuits.astype(np.float64) * shots
-    rough_subjobs = 1.0 if executions_per_subjob is None else rough_executions / executions_per_subjob + 1
-    _check_longest(overhead_us * rough_subjobs + per_execution_us * rough_executions)
-    if executions_per_subjob is None:
-        exact_us: Int64Array = overhead_us + per_execution_us * circuits * shots
-    else:
-        _check_longest(rough_executions)
-        subjobs = -(-circuits * shots // executions_per_subjob)
-        exact_us = overhead_us * subjobs + per_execution_us * circuits * shots
-    return np.maximum(exact_us, 1) if noise is None else _rounded_us(exact_us * noise)
+    rough = circuits.astype(np.float64) * shots
+    return circuits * shots if np.all(rough <= _LONGEST_US) else circuits.astype(object) * shots
 
 
 def layer_times_us(
@@ -106,8 +122,8 @@ def layer_times_us(
 
 
 def linear_times_us(
-    intercept_us: float,
-    terms: Sequence[tuple[float, Int64Array | Float64Array]],
+    intercept_us: float | Fraction,
+    terms: Sequence[tuple[float | Fraction, Int64Array]],
     jobs: int,
     least_us: int = 1,
     noise: Float64Array | None = None,
@@ -131,11 +147,50 @@ def linear_times_us(
         >>> linear_times_us(-50.0, [(0.5, np.array([10, 200])), (2.5, np.array([4, 4]))], 2, 7).tolist()
         [7, 60]
     """
-    exact_us = np.full(jobs, intercept_us)
+    rough_us = np.full(jobs, float(intercept_us))
     for coefficient_us, values in terms:
-        exact_us += coefficient_us * values
-    exact_us = np.maximum(exact_us, float(least_us))
-    return _rounded_us(exact_us if noise is None else exact_us * noise)
+        rough_us += float(coefficient_us) * values.astype(np.float64)
+    _check_longest(rough_us)
+    exact = _Sums.of(((intercept_us, np.ones(jobs, dtype=np.int64)), *terms), jobs)
+    return exact.at_least(least_us).rounded_us(noise)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Exact microseconds of jobs, as integers over one denominator; Python's where int64 is too small."""
+
+    numerators: Int64Array
+    denominator: int
+
+    @staticmethod
+    def of(terms: Sequence[tuple[float | Fraction, Int64Array]], jobs: int) -> _Sums:
+        """Sums of coefficient x property of each job."""
+        coefficients = [Fraction(coefficient) for coefficient, _ in terms]
+        denominator = lcm(*(coefficient.denominator for coefficient in coefficients))
+        factors = [int(coefficient * denominator) for coefficient in coefficients]
+        most = sum(
+            abs(factor) * int(np.abs(values).max(initial=0))
+            for factor, (_, values) in zip(factors, terms, strict=True)
+        )
+        kind = np.int64 if max(most, denominator) <= _LONGEST_US / 4 else object
+        numerators = np.zeros(jobs, dtype=kind)
+        for factor, (_, values) in zip(factors, terms, strict=True):
+            numerators += factor * values.astype(kind)
+        return _Sums(numerators, denominator)
+
+    def at_least(self, least_us: int) -> _Sums:
+        """The same, nothing shorter than some time."""
+        return _Sums(np.maximum(self.numerators, least_us * self.denominator), self.denominator)
+
+    def rounded_us(self, noise: Float64Array | None) -> Int64Array:
+        """Times the noise, rounded half to even once, at least 1."""
+        if noise is not None:
+            return _rounded_us(self.numerators.astype(np.float64) / float(self.denominator) * noise)
+        whole_us = self.numerators // self.denominator
+        twice = 2 * (self.numerators - whole_us * self.denominator)
+        upwards = (twice > self.denominator) | ((twice == self.denominator) & (whole_us % 2 == 1))
+        rounded_us: Int64Array = np.maximum(whole_us + upwards, 1).astype(np.int64)
+        return rounded_us
 
 
 def resampled_noise(generator: np.random.Generator, factors: Float64Array, jobs: int) -> Float64Array:

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -303,7 +304,7 @@ def _fit(table: Mapping[str, Float64Array]) -> tuple[LinearFit, Float64Array]:
 
 
 def _written(seconds: float) -> str:
-    return format_coefficient(_rounded(seconds * SECOND, _DIGITS))
+    return format_coefficient(Fraction(repr(_rounded(seconds * SECOND, _DIGITS))))
 
 
 def _rounded(value: float, digits: int) -> float:

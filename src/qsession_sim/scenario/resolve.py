@@ -200,7 +200,7 @@ def resolve_service_time(service_time: HumanServiceTime) -> ServiceTimeModel:
 
     Example:
         >>> resolve_service_time(HumanServiceTime()).per_execution
-        350
+        Fraction(350, 1)
     """
     kind = SERVICE_TIME_KINDS[service_time.model]
     changes = {key: _default(getattr(service_time, key), default) for key, default in kind.defaults.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Final, Literal
@@ -19,6 +20,7 @@ from qsession_sim.scenario.values import (
     NonNegativeFloat,
     PositiveDuration,
     PositiveFloat,
+    Rate,
     ShortForm,
     WholeNumber,
 )
@@ -119,11 +121,9 @@ class HumanServiceTime(Model):
         Field(description="the service-time model"),
     ] = "executions"
     overhead: Annotated[Duration | None, Field(description="the time that every sub-job takes")] = None
-    per_execution: Annotated[Duration | None, Field(description="the time of one shot of one circuit")] = None
-    rep_delay: Annotated[Duration | None, Field(description="the delay between executions")] = None
-    circuit_length: Annotated[Duration | None, Field(description="the time that a circuit itself runs")] = (
-        None
-    )
+    per_execution: Annotated[Rate | None, Field(description="the time of one shot of one circuit")] = None
+    rep_delay: Annotated[Rate | None, Field(description="the delay between executions")] = None
+    circuit_length: Annotated[Rate | None, Field(description="the time that a circuit itself runs")] = None
     executions_per_subjob: Annotated[
         WholeNumber | None, Field(description="the most executions of a sub-job; default: no limit")
     ] = None
@@ -201,9 +201,9 @@ ServiceTimeModel = ExecutionsModel | ClopsModel | LinearModel | FittedModel | Gi
 
 DEFAULT_MODEL: Final = "executions"
 DEFAULT_OVERHEAD_US: Final = 2 * SECOND
-DEFAULT_PER_EXECUTION_US: Final = 350 * MICROSECOND
-DEFAULT_REP_DELAY_US: Final = 250 * MICROSECOND
-DEFAULT_CIRCUIT_LENGTH_US: Final = 100 * MICROSECOND
+DEFAULT_PER_EXECUTION_US: Final = Fraction(350 * MICROSECOND)
+DEFAULT_REP_DELAY_US: Final = Fraction(250 * MICROSECOND)
+DEFAULT_CIRCUIT_LENGTH_US: Final = Fraction(100 * MICROSECOND)
 """Of the service's guide to estimating the run time of a job: about 2 s for each sub-job, a default
 repetition delay of 250 us, circuits of 50 to 100 us, and 350 us for both together in the short form."""
 
@@ -226,7 +226,7 @@ SERVICE_TIME_KINDS: Final[Mapping[str, ServiceTimeKind]] = {
         {"overhead": DEFAULT_OVERHEAD_US},
     ),
     "clops": ServiceTimeKind(ClopsModel, ("overhead", "clops", "noise"), {"overhead": DEFAULT_OVERHEAD_US}),
-    "linear": ServiceTimeKind(LinearModel, (*_LINE, "noise"), {"intercept": 0.0, "least": 1}),
+    "linear": ServiceTimeKind(LinearModel, (*_LINE, "noise"), {"intercept": Fraction(0), "least": 1}),
     "fitted": ServiceTimeKind(FittedModel, ("file", "columns", *_LINE, "fit", "noise"), {"least": 1}),
     "given": ServiceTimeKind(GivenModel, ()),
 }

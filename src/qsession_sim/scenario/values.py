@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from decimal import Context, Decimal
+from fractions import Fraction
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from pydantic import (
@@ -18,13 +19,14 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
+    PlainValidator,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from qsession_sim.units import UNITS_US, format_duration, parse_duration
+from qsession_sim.units import UNITS_US, format_duration, parse_exact_duration
 
 T = TypeVar("T")
 
@@ -117,10 +119,14 @@ SchemaVersion = Annotated[Literal[1], BeforeValidator(_read_schema_version)]
 
 
 def _read_duration(value: Any) -> int:
+    return round(_read_exact_duration(value))
+
+
+def _read_exact_duration(value: Any) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, str):
         message = "a duration needs a unit, such as 90s, 2h30m or 250us"
         raise ValueError(message)
-    duration_us = parse_duration(value)
+    duration_us = parse_exact_duration(value)
     if duration_us < 0:
         raise ValueError("a time cannot be negative")
     return duration_us
@@ -155,32 +161,70 @@ PositiveDuration = Annotated[
 ]
 """A time of at least 1 microsecond (S2)."""
 
+_MOST_DIGITS: Final = 400
+"""After the point of a time that is not rounded; the shortest spelling of a float has no more."""
+
+_ALL_DIGITS: Final = Context(prec=2 * _MOST_DIGITS)
+
+
+def _checked_digits(time_us: Fraction) -> Fraction:
+    if (10**_MOST_DIGITS) % time_us.denominator:
+        message = f"has more than {_MOST_DIGITS} digits after the point"
+        raise ValueError(message)
+    return time_us
+
+
+def _read_rate(value: Any) -> Fraction:
+    return _checked_digits(_read_exact_duration(value))
+
+
+def format_rate(rate_us: Fraction) -> str:
+    """Write a time that is not rounded; without a fraction it is written as any duration.
+
+    Example:
+        >>> format_rate(Fraction(1500)), format_rate(Fraction(701, 2))
+        ('1ms500us', '350.5us')
+    """
+    return format_duration(int(rate_us)) if rate_us.denominator == 1 else format_coefficient(rate_us)
+
+
+Rate = Annotated[
+    Fraction,
+    PlainValidator(_read_rate),
+    PlainSerializer(format_rate, return_type=str),
+    WithJsonSchema(DURATION_SCHEMA),
+]
+"""A time of at least 0 that is multiplied by a count; exact microseconds in memory, since only the product is
+rounded (S1)."""
+
 _COEFFICIENT: Final = re.compile(r"\s*(-?(?:\d+(?:\.\d*)?|\.\d+))\s*([a-z]+)\s*", re.ASCII)
 
 
-def _read_coefficient(value: Any) -> float:
+def _read_coefficient(value: Any) -> Fraction:
     match = _COEFFICIENT.fullmatch(value) if isinstance(value, str) else None
     if match is None or match[2] not in UNITS_US:
         raise ValueError("must be a number with a unit, such as 431.83us or -17.9s")
-    coefficient_us = Decimal(match[1]) * UNITS_US[match[2]]
+    coefficient_us = Fraction(Decimal(match[1])) * UNITS_US[match[2]]
     if abs(coefficient_us) > _LARGEST_COEFFICIENT_US:
         raise ValueError("must be shorter than about 146,000 years")
-    return float(coefficient_us)
+    return _checked_digits(coefficient_us)
 
 
-def format_coefficient(coefficient_us: float) -> str:
+def format_coefficient(coefficient_us: Fraction) -> str:
     """Write a coefficient so that reading it gives the same number.
 
     Example:
-        >>> format_coefficient(431.83), format_coefficient(1e-7), format_coefficient(-5.0)
-        ('431.83us', '0.0000001us', '-5us')
+        >>> format_coefficient(Fraction(43183, 100)), format_coefficient(Fraction(-5))
+        ('431.83us', '-5us')
     """
-    return f"{format(Decimal(repr(coefficient_us)), 'f').removesuffix('.0')}us"
+    numerator, denominator = coefficient_us.as_integer_ratio()
+    digits = next(digits for digits in range(_MOST_DIGITS + 1) if 10**digits % denominator == 0)
+    return f"{Decimal(numerator * (10**digits // denominator)).scaleb(-digits, _ALL_DIGITS):f}us"
 
 
 Coefficient = Annotated[
-    float,
-    BeforeValidator(_read_coefficient),
+    Fraction,
+    PlainValidator(_read_coefficient),
     PlainSerializer(format_coefficient, return_type=str),
     WithJsonSchema(
         {
@@ -190,7 +234,7 @@ Coefficient = Annotated[
         }
     ),
 ]
-"""A number with a unit of time, which may be negative and is not rounded; microseconds in memory."""
+"""A number with a unit of time, which may be negative and is not rounded; exact microseconds in memory."""
 
 
 def _read_instant(value: Any) -> datetime:

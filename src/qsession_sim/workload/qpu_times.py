@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from fractions import Fraction
 from typing import TypeAlias, assert_never
 
 import numpy as np
 
 from qsession_sim.queueing.service_time import (
     execution_times_us,
+    executions,
     layer_times_us,
     linear_times_us,
     lognormal_noise,
@@ -181,9 +183,8 @@ def _times_us(jobs: JobProperties, context: SourceContext) -> Int64Array:
             noise = _noise(model.noise, context, rows)
             return layer_times_us(jobs.circuits, jobs.shots, jobs.layers, model.clops, model.overhead, noise)
         case LinearModel() | FittedModel():
-            executions = jobs.circuits.astype(np.float64) * jobs.shots
             terms = (
-                (model.coefficients.executions, executions),
+                (model.coefficients.executions, executions(jobs.circuits, jobs.shots)),
                 (model.coefficients.qubits, jobs.qubits),
                 (model.coefficients.depth, jobs.depth),
             )
@@ -200,10 +201,10 @@ def _times_us(jobs: JobProperties, context: SourceContext) -> Int64Array:
             assert_never(model)
 
 
-def _execution_us(model: ExecutionsModel) -> int:
+def _execution_us(model: ExecutionsModel) -> Fraction:
     if model.per_execution is not None:
         return model.per_execution
-    return (model.rep_delay or 0) + (model.circuit_length or 0)
+    return (model.rep_delay or Fraction(0)) + (model.circuit_length or Fraction(0))
 
 
 def _needed(model: ServiceTimeModel) -> tuple[str, ...]:
