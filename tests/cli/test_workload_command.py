@@ -69,10 +69,7 @@ def test_malformed_lines_are_bad_input(tmp_path, capsys):
 
     assert capsys.readouterr().err.splitlines() == [
         f"{place}: workload.trace: a.swf, line 1: has 1 fields, not 18",
-        (
-            f"{place}: workload.trace: a.swf: 1 malformed line; "
-            "correct the file, or leave them out with --skip-bad-lines (skip_bad_lines: true)"
-        ),
+        (f"{place}: workload.trace: a.swf: 1 malformed line, and no job that ran besides; correct the file"),
     ]
 
 

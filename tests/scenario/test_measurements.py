@@ -154,3 +154,26 @@ def test_residuals_are_gone_with_the_file(tmp_path):
     assert caught.value.problems == (
         "scenario: qpus.q.service_time.noise: needs the file of measurements, of which only the fit is left",
     )
+
+
+def test_measurements_that_are_not_utf_8_are_refused_with_line_and_column(tmp_path):
+    (tmp_path / "a.csv").write_bytes("who,seconds,shots\nAda,1,2\nMüller,2,3\n".encode("cp1252"))
+
+    with pytest.raises(
+        ValueError, match=r"line 3, column 'who': is not UTF-8 text .got 'M.xfcller'.; convert"
+    ):
+        fit_measurements("a.csv", tmp_path, {"time": "seconds", "shots": "shots"})
+
+
+def test_a_file_of_values_that_is_not_utf_8_is_refused_with_its_line(tmp_path):
+    (tmp_path / "a.txt").write_bytes("1s\n2s # für\n".encode("cp1252"))
+    source = {
+        "kind": "arrivals",
+        "account": "a",
+        "count": 1,
+        "interarrival": {"kind": "empirical", "file": str(tmp_path / "a.txt")},
+        "qpu_time": "1s",
+    }
+
+    with pytest.raises(ScenarioError, match=r"line 2: is not UTF-8 text \(byte 0xfc\); convert the file"):
+        load_scenario({"workload": [source]})

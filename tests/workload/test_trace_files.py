@@ -109,7 +109,7 @@ def test_malformed_swf_lines_are_told_with_number_and_reason(tmp_path):
 
 
 def test_at_most_twenty_malformed_lines_are_shown(tmp_path):
-    found = problems(tmp_path, "a.swf", "oops\n" * 30)
+    found = problems(tmp_path, "a.swf", "oops\n" * 30 + swf(1, 0, 5))
 
     assert len(found) == 21
     assert found[19] == "workload.trace: a.swf, line 20: has 1 fields, not 18"
@@ -184,8 +184,8 @@ def test_malformed_csv_lines_are_told_with_number_and_reason(tmp_path):
         "\n"
         "b,0,5\n"
         "c,zero,5,,,\n"
-        "d,0,0,,,\n"
-        "e,0,,,,\n"
+        "d,0,-1,,,\n"
+        "e,0,x,,,\n"
         "f,,5,g,,\n"
         "a,0,5,,,\n"
         "h,-3,5,,,\n"
@@ -197,8 +197,8 @@ def test_malformed_csv_lines_are_told_with_number_and_reason(tmp_path):
     assert problems(tmp_path, "a.csv", text)[:-1] == [
         "workload.trace: a.csv, line 4: has 3 fields, the heading 6",
         "workload.trace: a.csv, line 5: submitted_us: not a number that can be used (got 'zero')",
-        "workload.trace: a.csv, line 6: qpu_time_us: too small (got 0)",
-        "workload.trace: a.csv, line 7: qpu_time_us: missing",
+        "workload.trace: a.csv, line 6: qpu_time_us: too small (got -1)",
+        "workload.trace: a.csv, line 7: qpu_time_us: not a number that can be used (got 'x')",
         "workload.trace: a.csv, line 8: after: no job 'g' is in the file",
         "workload.trace: a.csv, line 9: job: 'a' was there before",
         "workload.trace: a.csv, line 10: submitted_us: too small (got -3)",
@@ -414,3 +414,150 @@ def test_categories_are_read_as_the_texts_that_they_stand_for(tmp_path):
     workload = draw(tmp_path, "a.parquet")
 
     assert (workload.jobs.at_us.tolist(), workload.accounts) == ([0, 5], ("a", "b"))
+
+
+def test_fractions_of_whole_numbers_are_malformed_in_swf(tmp_path):
+    text = (
+        swf(1, 0.5, 1.5, think=0.5, user="4.0")
+        + swf(2, 0, 5, user=3.7)
+        + swf(3, 0, 5, status=2.6)
+        + swf(4.5, 0, 5)
+        + swf(5, 0, 5, preceding=1.5)
+    )
+
+    assert problems(tmp_path, "a.swf", text)[:-1] == [
+        "workload.trace: a.swf, line 2: field 12, user: not a whole number that can be used (got '3.7')",
+        "workload.trace: a.swf, line 3: field 11, status: not a whole number that can be used (got '2.6')",
+        "workload.trace: a.swf, line 4: field 1, job number: not a whole number that can be used (got '4.5')",
+        "workload.trace: a.swf, line 5: field 17, preceding job: not a whole number that can be used (got '1.5')",
+    ]
+    assert draw(tmp_path, "a.swf", text, skip_bad_lines=True).accounts == ("user-4",)
+
+
+@pytest.mark.parametrize("file", ["a.csv", "a.parquet"])
+def test_a_fraction_is_no_priority(tmp_path, file):
+    frame = pl.DataFrame({"submitted_us": [0, 0], "qpu_time_us": [5, 5], "priority": [2.0, 0.5]})
+    (frame.write_csv if file == "a.csv" else frame.write_parquet)(tmp_path / file)
+
+    place, got = ("line 3", "'0.5'") if file == "a.csv" else ("row 2", "0.5")
+    assert problems(tmp_path, file, None)[0] == (
+        f"workload.trace: {file}, {place}: priority: not a whole number that can be used (got {got})"
+    )
+    assert draw(tmp_path, file, skip_bad_lines=True).jobs.priority.tolist() == [2]
+
+
+NEVER_RAN = {
+    "a.swf": swf(1, 0, 0) + swf(2, 1, -1) + swf(3, 2, 5, preceding=1) + swf(4, 3, 5, preceding=3),
+    "a.csv": "job,submitted_us,qpu_time_us,after\n1,0,0,\n2,1000000,,\n3,2000000,5000000,1\n4,3000000,5000000,3\n",
+}
+
+
+@pytest.mark.parametrize("file", [*NEVER_RAN, "a.parquet"])
+def test_jobs_that_never_ran_are_left_out_of_every_format(tmp_path, file):
+    """What follows them is submitted when the file says; what follows another waits for it."""
+    if file == "a.parquet":
+        pl.read_csv(NEVER_RAN["a.csv"].encode()).write_parquet(tmp_path / file)
+
+    workload = draw(tmp_path, file, NEVER_RAN.get(file))
+
+    assert [name.rpartition("/")[2] for name in names(workload.job_names)] == ["3", "4"]
+    assert workload.jobs.at_us.tolist() == [2_000_000, NEVER]
+    assert workload.jobs.after.tolist() == [NEVER, 0]
+    assert [(left.bad_lines, left.unrun_jobs) for left in workload.left_out] == [(0, 2)]
+
+
+@pytest.mark.parametrize(("file", "text"), [("a.swf", swf(2, 0, -2)), ("a.csv", "2,0,-2\n")])
+def test_a_time_below_0_is_malformed_in_every_format(tmp_path, file, text):
+    good = {"a.swf": swf(1, 0, 5), "a.csv": "job,submitted_us,qpu_time_us\n1,0,5\n"}[file]
+
+    found = problems(tmp_path, file, good + text)
+
+    assert len(found) == 2
+    assert "run time: is negative" in found[0] or "qpu_time_us: too small (got -2)" in found[0]
+
+
+HEADING = "submitted_us,qpu_time_us\n"
+
+
+@pytest.mark.parametrize("skip_bad_lines", [False, True])
+@pytest.mark.parametrize(
+    ("file", "text", "found"),
+    [
+        ("a.csv", HEADING, ["a.csv: holds no job; there is nothing to simulate"]),
+        ("a.swf", "; nothing\n", ["a.swf: holds no job; there is nothing to simulate"]),
+        (
+            "a.csv",
+            HEADING + "0,0\n1,\n",
+            ["a.csv: none of its 2 lines is a job that ran; there is nothing to simulate"],
+        ),
+        (
+            "a.csv",
+            HEADING + "x,5\ny,5\n",
+            [
+                (
+                    "a.csv: all 2 lines are malformed for the same reason; line 2: submitted_us: "
+                    "not a number that can be used (got 'x')"
+                )
+            ],
+        ),
+        (
+            "a.swf",
+            "1;2\n3;4\n5;6;7 8\n",
+            ["a.swf: all 3 lines are malformed for the same reason; line 1: has 1 fields, not 18"],
+        ),
+        (
+            "a.csv",
+            HEADING + "x,5\n1,y\n2,0\n",
+            [
+                "a.csv, line 2: submitted_us: not a number that can be used (got 'x')",
+                "a.csv, line 3: qpu_time_us: not a number that can be used (got 'y')",
+                "a.csv: 2 malformed lines, and no job that ran besides; correct the file",
+            ],
+        ),
+    ],
+)
+def test_a_trace_without_a_usable_job_is_an_error(tmp_path, file, text, found, skip_bad_lines):
+    assert problems(tmp_path, file, text, skip_bad_lines=skip_bad_lines) == [
+        f"workload.trace: {line}" for line in found
+    ]
+
+
+@pytest.mark.parametrize("skip_bad_lines", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+def test_text_that_is_not_utf_8_is_refused_with_its_place(tmp_path, packed, skip_bad_lines):
+    text = "account,submitted_us,qpu_time_us\nAda,0,5\nMüller,0,5\nMöller,0,5\nMäller,0,5\n"
+    file = "a.csv.gz" if packed else "a.csv"
+    content = text.encode("cp1252")
+    (tmp_path / file).write_bytes(gzip.compress(content) if packed else content)
+
+    assert problems(tmp_path, file, None, skip_bad_lines=skip_bad_lines) == [
+        (
+            f"workload.trace: {file}: line 3, column 'account': is not UTF-8 text (got 'M\\xfcller'); "
+            "convert the file, such as with iconv -f WINDOWS-1252 -t UTF-8"
+        )
+    ]
+    assert draw(tmp_path, "b.csv", text).accounts == ("Ada", "Müller", "Möller", "Mäller")
+
+
+def test_a_heading_and_an_uneven_file_that_are_not_utf_8_are_refused(tmp_path):
+    for content, place in (
+        ("gerät,submitted_us,qpu_time_us\n1,0,5\n".encode("cp1252"), "line 1"),
+        (HEADING.encode("utf-16"), "line 1"),
+        (b'account,submitted_us,qpu_time_us\n"a,b",0,5\n\xe4,0,5\n', "line 3, column 'account'"),
+    ):
+        (tmp_path / "a.csv").write_bytes(content)
+
+        assert problems(tmp_path, "a.csv", None)[0].startswith(
+            f"workload.trace: a.csv: {place}: is not UTF-8 text (got '"
+        )
+
+
+def test_a_field_of_swf_that_is_not_utf_8_is_malformed_and_comments_are_not_read(tmp_path):
+    comment = "; Installation: Universität\n".encode("latin-1")
+    (tmp_path / "a.swf").write_bytes(
+        comment + swf(1, 0, 5).encode() + swf(2, 0, 5, user="ü").encode("latin-1")
+    )
+
+    assert problems(tmp_path, "a.swf", None)[0] == (
+        "workload.trace: a.swf, line 3: field 12, user: not a whole number that can be used (got '\\\\xfc')"
+    )

@@ -141,8 +141,39 @@ def decode(content: bytes) -> str:
     """
     try:
         return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError("the file is not UTF-8 text") from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        byte = content[error.start]
+        raise ValueError(f"line {line}: is not UTF-8 text (byte 0x{byte:02x}); {_TO_UTF8}") from None
+
+
+_TO_UTF8: Final = "convert the file, such as with iconv -f WINDOWS-1252 -t UTF-8"
+
+
+def not_utf8(text: Iterable[str]) -> str:
+    r"""Where a CSV file is not UTF-8 text.
+
+    Args:
+        text: its lines, decoded with `errors="surrogateescape"`.
+
+    Example:
+        >>> not_utf8(["who,n\n", b"M\xfcller,1\n".decode(errors="surrogateescape")]).partition(";")[0]
+        "line 2, column 'who': is not UTF-8 text (got 'M\\xfcller')"
+    """
+    reader = csv.reader(text)
+    heading: list[str] | None = None
+    for fields in reader:
+        for place, field in enumerate(fields):
+            content = field.encode("utf-8", "surrogateescape")
+            shown = content.decode("utf-8", "backslashreplace")
+            if shown != field:
+                where = f"line {reader.line_num}"
+                if heading is not None and place < len(heading):
+                    where += f", column {show_value(heading[place])}"
+                got = show_value(shown).replace("\\\\", "\\")
+                return f"{where}: is not UTF-8 text (got {got}); {_TO_UTF8}"
+        heading = heading or fields
+    return f"is not UTF-8 text; {_TO_UTF8}"
 
 
 def _read_values(text: str) -> Iterator[tuple[int, float | str]]:
@@ -199,7 +230,13 @@ def fit_measurements(
         ValueError: that says what is wrong; one text for each thing.
     """
     content = read_bytes(name, directory)
-    table = _table(decode(_unpacked(name, content)), name, columns)
+    unpacked = _unpacked(name, content)
+    try:
+        text = unpacked.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        lines = unpacked.decode("utf-8-sig", "surrogateescape").splitlines(keepends=True)
+        raise ValueError(not_utf8(lines)) from None
+    table = _table(text, name, columns)
     line, fitted_s = _fit(table)
     if least_us is None:
         least_us = max(round(float(table["time"].min()) * SECOND), 1)

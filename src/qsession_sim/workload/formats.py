@@ -18,7 +18,7 @@ import numpy as np
 
 from qsession_sim.errors import WorkloadFileError
 from qsession_sim.files import whole_file
-from qsession_sim.scenario.files import ENDINGS, TraceFormat, trace_format
+from qsession_sim.scenario.files import ENDINGS, TraceFormat, not_utf8, trace_format
 from qsession_sim.scenario.sources import ResolvedTrace
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.units import SECOND
@@ -34,11 +34,13 @@ from qsession_sim.workload.columns import (
 from qsession_sim.workload.context import filled
 from qsession_sim.workload.trace_rows import (
     FROM_SOURCE,
+    NEVER_RAN,
     UNKNOWN_USER,
     BadRows,
     Numbers,
     TraceRows,
     check_chains,
+    not_usable,
     numbers_of,
 )
 from qsession_sim.workload.trace_table import (
@@ -86,6 +88,14 @@ _COMMA: Final = ","
 
 def _read_csv(source: ResolvedTrace, file: Path) -> TraceRows:
     """Quickly if nothing is wrong with the file; otherwise once more, to know the lines."""
+    try:
+        return _read_utf8_csv(source, file)
+    except UnicodeDecodeError:
+        with _open_text(file, errors="surrogateescape") as text:
+            raise ColumnError(not_utf8(text)) from None
+
+
+def _read_utf8_csv(source: ResolvedTrace, file: Path) -> TraceRows:
     from polars.exceptions import PolarsError
 
     wanted = [*names_in_file(source.columns).values()]
@@ -170,8 +180,8 @@ def _read_csv_by_line(file: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, 
     return frame, np.array(lines, dtype=np.int64), shapes
 
 
-def _open_text(file: Path) -> TextIO:
-    return TextIOWrapper(_open(file), encoding="utf-8-sig", newline="", errors="replace")
+def _open_text(file: Path, errors: str = "strict") -> TextIO:
+    return TextIOWrapper(_open(file), encoding="utf-8-sig", newline="", errors=errors)
 
 
 def _write_csv(workload: Workload, file: Path) -> list[str]:
@@ -223,6 +233,7 @@ _WORDS: Final = {
     _PRECEDING: "preceding job",
     _THINK: "think time",
 }
+_WHOLE: Final = (_JOB, _STATUS, _USER_FIELD, _PRECEDING)
 _LINES_AT_ONCE: Final = 131_072
 _PARTIAL: Final = (2, 3, 4)  # statuses of parts of a job, whose line with the whole is there too
 _COMMENT: Final = b";"
@@ -251,7 +262,7 @@ def _frames(source: BinaryIO) -> Iterator[tuple[Int64Array, pl.DataFrame]]:
         stripped = [text.strip() for text in texts]
         kept = [row for row, text in enumerate(stripped) if text and not text.startswith(_COMMENT)]
         series = pl.Series(
-            "text", [stripped[row].decode("utf-8", "replace") for row in kept], dtype=pl.String
+            "text", [stripped[row].decode("utf-8", "backslashreplace") for row in kept], dtype=pl.String
         )
         words = series.str.replace_all(r"\s+", " ").str.split(" ")
         frame = pl.DataFrame(
@@ -272,12 +283,12 @@ def _collect(
     for field in range(FIELDS, 0, -1):
         column = frame[str(field)]
         unit = SECOND if field in (_SUBMITTED, _RUN_TIME, _THINK) else 1
-        values = numbers_of(column, unit)
+        values = numbers_of(column, unit, whole=field in _WHOLE)
         if field in seconds:
             seconds[field].append(values)
         wrong = values.wrong if field in _WORDS else values.wrong & ~_numeric(column)
         for row in np.flatnonzero(wrong).tolist():
-            reasons[read + row] = f"{_called(field)}: not a number that can be used (got {column[row]!r})"
+            reasons[read + row] = f"{_called(field)}: {not_usable(column[row], whole=field in _WHOLE)}"
     count = frame["fields"].to_numpy()
     for row in np.flatnonzero(count != FIELDS).tolist():
         reasons[read + row] = f"has {count[row]} fields, not {FIELDS}"
@@ -305,7 +316,8 @@ def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str
     at_us = np.where(field[_SUBMITTED] < 0, NEVER, field[_SUBMITTED])
     unknown = field[_SUBMITTED] == -SECOND
     partial = np.isin(field[_STATUS], _PARTIAL)
-    unrun = (field[_RUN_TIME] <= 0) | partial
+    unrun = np.isin(field[_RUN_TIME], (NEVER_RAN, -SECOND)) | partial
+    bad.add((field[_RUN_TIME] < 0) & ~unrun, lambda _: f"{_called(_RUN_TIME)}: is negative")
     bad.add((at_us == NEVER) & ~unknown & ~unrun, lambda _: f"{_called(_SUBMITTED)}: is negative")
     bad.add((at_us == NEVER) & ~follows & ~unrun, lambda _: f"{_called(_SUBMITTED)}: is unknown (-1)")
     keys = field[_JOB]

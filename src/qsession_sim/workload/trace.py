@@ -57,7 +57,8 @@ def read_trace(source: ResolvedTrace, directory: Path) -> Trace:
         directory: where a relative name starts.
 
     Raises:
-        ScenarioError: if the file cannot be read or has malformed lines that are not to be skipped.
+        ScenarioError: if the file cannot be read, has malformed lines that are not to be skipped, or no job
+            that ran.
     """
     from polars.exceptions import PolarsError
 
@@ -71,8 +72,7 @@ def read_trace(source: ResolvedTrace, directory: Path) -> Trace:
         raise source_error(source.name, f"{source.file}: {error}") from None
     except (OSError, EOFError, zlib.error, csv.Error, PolarsError, UnicodeError) as error:
         raise unreadable(source.name, source.file, error) from None
-    if not source.skip_bad_lines:
-        refuse(rows, source.name, source.file)
+    refuse(rows, source.name, source.file, skip_bad_lines=source.skip_bad_lines)
     return Trace(rows, np.flatnonzero(~rows.bad.mask & ~rows.unrun), after)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 FROM_SOURCE: Final = -2
 """As the limit of a row: the row does not say, so the source does."""
+
+NEVER_RAN: Final = 0
+"""As the QPU time of a row: the job of the file never ran, so there is nothing to replay."""
 
 UNKNOWN_USER: Final = "user-unknown"
 """The account of jobs whose user the file does not give."""
@@ -113,6 +117,12 @@ def numbers_of(column: pl.Series, factor: int = 1, *, whole: bool = False) -> Nu
     return Numbers(values, missing, wrong)
 
 
+def not_usable(value: Any, *, whole: bool) -> str:
+    """What is wrong with a value of a column of numbers, which may have to be whole."""
+    wanted = "a whole number" if whole else "a number"
+    return f"not {wanted} that can be used (got {repr(value) if isinstance(value, str) else value})"
+
+
 def _exactly(number: Any, factor: int, *, whole: bool) -> int | None:
     """A number times a factor, rounded half to even; None if too large, or with a fraction where `whole`."""
     decimal = Decimal(number)
@@ -120,6 +130,9 @@ def _exactly(number: Any, factor: int, *, whole: bool) -> int | None:
         return None
     product = round(Fraction(decimal) * factor)
     return product if abs(product) <= LARGEST else None
+
+
+_PARTICULARS: Final = re.compile(r"\(got .*\)|'[^']*'|\d+")
 
 
 class BadRows:
@@ -140,6 +153,12 @@ class BadRows:
         if len(fresh):
             self.mask[fresh] = True
             self._reasons.append((fresh, reason))
+
+    def are_alike(self) -> bool:
+        """Whether the reasons differ in nothing but numbers and what was read."""
+        kinds = (_PARTICULARS.sub("", reason) for _, reason in self.first(len(self.mask)))
+        kind = next(kinds)
+        return all(other == kind for other in kinds)
 
     def first(self, most: int) -> Iterator[tuple[int, str]]:
         """The first rows in the order of the file, and what is wrong with each."""
@@ -204,23 +223,33 @@ def check_chains(rows: TraceRows) -> Int64Array:
     return after
 
 
-def refuse(rows: TraceRows, stream: str, file: str) -> None:
-    """Raise an error with the first malformed rows and their number, if there are any.
+def refuse(rows: TraceRows, stream: str, file: str, *, skip_bad_lines: bool) -> None:
+    """Raise an error if rows are malformed that are not to be skipped, or none is left.
 
     Raises:
-        ScenarioError: with at most `MOST_SHOWN` lines, and one with the total.
+        ScenarioError: with at most `MOST_SHOWN` lines, and one with the total; a reason that all rows share
+            is given once.
     """
-    total = int(rows.bad.mask.sum())
-    if total == 0:
+    bad, place = rows.bad, rows.place
+    left = bool(np.any(~bad.mask & ~rows.unrun))
+    total, count = int(bad.mask.sum()), len(rows.lines)
+    if left and (skip_bad_lines or total == 0):
         return
-    problems = [
-        f"workload.{stream}: {file}, {rows.place} {rows.lines[row]}: {reason}"
-        for row, reason in rows.bad.first(MOST_SHOWN)
-    ]
-    what = f"1 malformed {rows.place}" if total == 1 else f"{total} malformed {rows.place}s"
+    start = f"workload.{stream}: {file}"
+    if total == 0:
+        what = f"none of its {count} {place}s is a job that ran" if count else "holds no job"
+        raise ScenarioError((f"{start}: {what}; there is nothing to simulate",))
+    if total == count > 1 and bad.are_alike():
+        row, reason = next(bad.first(1))
+        what = f"all {count} {place}s are malformed for the same reason; {place} {rows.lines[row]}: {reason}"
+        raise ScenarioError((f"{start}: {what}",))
+    problems = [f"{start}, {place} {rows.lines[row]}: {reason}" for row, reason in bad.first(MOST_SHOWN)]
+    what = f"1 malformed {place}" if total == 1 else f"{total} malformed {place}s"
     shown = f", the first {MOST_SHOWN} of which are shown" if total > MOST_SHOWN else ""
-    remedy = "; correct the file, or leave them out with --skip-bad-lines (skip_bad_lines: true)"
-    raise ScenarioError((*problems, f"workload.{stream}: {file}: {what}{shown}{remedy}"))
+    remedy = "correct the file"
+    remedy += ", or leave them out with --skip-bad-lines (skip_bad_lines: true)" if left else ""
+    nothing = "" if left else ", and no job that ran besides"
+    raise ScenarioError((*problems, f"{start}: {what}{shown}{nothing}; {remedy}"))
 
 
 def unreadable(stream: str, file: str, error: Exception) -> ScenarioError:

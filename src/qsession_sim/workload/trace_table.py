@@ -27,9 +27,11 @@ from qsession_sim.workload.context import filled
 from qsession_sim.workload.trace_rows import (
     FROM_SOURCE,
     LARGEST,
+    NEVER_RAN,
     UNKNOWN_USER,
     BadRows,
     TraceRows,
+    not_usable,
     numbers_of,
 )
 
@@ -46,7 +48,6 @@ class TraceColumn:
         meaning: in the words of the documentation.
         of_job: the column of `JobColumns` with these numbers; empty if it is no number of a job.
         of_session: the column of `SessionColumns`, likewise.
-        required: whether a row without it is malformed.
         missing: the number that stands for an empty field.
         least: the smallest number that is accepted.
         writes_missing: whether an export writes `missing` as a number instead of an empty field.
@@ -59,7 +60,6 @@ class TraceColumn:
     meaning: str
     of_job: str = ""
     of_session: str = ""
-    required: bool = False
     missing: int = NEVER
     least: int = 0
     writes_missing: bool = False
@@ -73,6 +73,11 @@ class TraceColumn:
         key = self.name.removesuffix("_us")
         return key if key in TraceColumns.model_fields else None
 
+    @property
+    def whole(self) -> bool:
+        """Whether a fraction is malformed; of times it is rounded to a microsecond."""
+        return not self.name.endswith("_us")
+
     def is_asked_for(self, jobs: JobColumns) -> bool:
         """Whether any job has a number that asks for something."""
         numbers = getattr(jobs, self.of_job)
@@ -81,8 +86,9 @@ class TraceColumn:
 
 def _of_jobs(name: str, meaning: str, column: str = "", **more: Any) -> TraceColumn:
     """A column of numbers of jobs; as with jobs themselves, what is empty has the default of `JobSpec`."""
-    default = {"missing": _DEFAULTS[column or name]} if "required" not in more else {}
-    return TraceColumn(name, meaning, of_job=column or name, **{**default, **more})
+    if "missing" not in more:
+        more["missing"] = _DEFAULTS[column or name]
+    return TraceColumn(name, meaning, of_job=column or name, **more)
 
 
 def _of_sessions(name: str, meaning: str) -> TraceColumn:
@@ -103,7 +109,12 @@ COLUMNS: Final = (
     _of_jobs("submitted_us", "time of submission", "at_us", takes_time=True),
     TraceColumn("after", "id of the job that must have ended first; the submission follows from it"),
     _of_jobs("think_us", "time from that end to the submission", takes_time=True),
-    _of_jobs("qpu_time_us", "QPU time, at least 1 us", required=True, least=1, takes_time=True),
+    _of_jobs(
+        "qpu_time_us",
+        "QPU time; 0 or empty: the job never ran, and is left out",
+        missing=NEVER_RAN,
+        takes_time=True,
+    ),
     _of_jobs(
         "max_execution_time_us",
         "limit; 0: none; -1: that of the rules; empty: that of the source",
@@ -182,23 +193,17 @@ class _Table:
         import polars as pl
 
         name, missing = self.names[column.name], column.missing
-        if not column.required and (
-            name not in self.frame.columns or self.frame[name].null_count() == self.frame.height
-        ):
+        if name not in self.frame.columns or self.frame[name].null_count() == self.frame.height:
             return constant(self.frame.height, missing)
         read = self.frame[name]
         if not (read.dtype.is_numeric() or read.dtype in (pl.String, pl.Null)):
             raise ColumnError(
                 f"column {name!r} holds {read.dtype}, not numbers; convert it to numbers or texts"
             )
-        numbers = numbers_of(read, self.factors.get(column.name, 1))
-        self.bad.add(
-            numbers.wrong, lambda row: f"{name}: not a number that can be used (got {_shown(read[row])})"
-        )
+        numbers = numbers_of(read, self.factors.get(column.name, 1), whole=column.whole)
+        self.bad.add(numbers.wrong, lambda row: f"{name}: {not_usable(read[row], whole=column.whole)}")
         too_small = ~numbers.missing & (numbers.values < column.least)
         self.bad.add(too_small, lambda row: f"{name}: too small (got {read[row]})")
-        if column.required:
-            self.bad.add(numbers.missing, lambda _: f"{name}: missing")
         return np.where(numbers.missing, missing, numbers.values) if numbers.missing.any() else numbers.values
 
     def texts(self, own_name: str) -> pl.Series | None:
@@ -214,10 +219,6 @@ class _Table:
         column = column.cast(pl.String)
         empty = column == ""
         return column.set(empty, None) if empty.any() else column
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, str) else str(value)
 
 
 def rows_of(
@@ -265,7 +266,7 @@ def rows_of(
         place=place,
         lines=lines,
         bad=bad,
-        unrun=np.zeros(frame.height, dtype=np.bool_),
+        unrun=jobs["qpu_time_us"] == NEVER_RAN,
         jobs=jobs,
         after=after,
         user=user,
