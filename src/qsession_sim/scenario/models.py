@@ -63,7 +63,8 @@ class HumanWindow(Model):
         PositiveDurationSpelling | None, Field(description="how long each of these outages lasts")
     ] = None
     until: Annotated[
-        Duration | None, Field(description="the time after which no such outage starts; default: the horizon")
+        Duration | None,
+        Field(description="the time from which on no such outage starts; default: the horizon"),
     ] = None
 
 

@@ -15,12 +15,12 @@ from pydantic import BeforeValidator, Field
 from qsession_sim.scenario.values import (
     Coefficient,
     Duration,
+    ExactDuration,
     Model,
     Name,
     NonNegativeFloat,
     PositiveDuration,
     PositiveFloat,
-    Rate,
     ShortForm,
     WholeNumber,
 )
@@ -121,9 +121,13 @@ class HumanServiceTime(Model):
         Field(description="the service-time model"),
     ] = "executions"
     overhead: Annotated[Duration | None, Field(description="the time that every sub-job takes")] = None
-    per_execution: Annotated[Rate | None, Field(description="the time of one shot of one circuit")] = None
-    rep_delay: Annotated[Rate | None, Field(description="the delay between executions")] = None
-    circuit_length: Annotated[Rate | None, Field(description="the time that a circuit itself runs")] = None
+    per_execution: Annotated[
+        ExactDuration | None, Field(description="the time of one shot of one circuit")
+    ] = None
+    rep_delay: Annotated[ExactDuration | None, Field(description="the delay between executions")] = None
+    circuit_length: Annotated[
+        ExactDuration | None, Field(description="the time that a circuit itself runs")
+    ] = None
     executions_per_subjob: Annotated[
         WholeNumber | None, Field(description="the most executions of a sub-job; default: no limit")
     ] = None

@@ -484,7 +484,7 @@ class HumanArrivals(HumanPhases, TimedStarts, _DrawnJobs):
         PositiveFloat | None, Field(description="the load to offer: the rate times the mean QPU time")
     ] = None
     count: Annotated[RowCount | None, Field(description="the number of jobs")] = None
-    until: Annotated[Duration | None, Field(description="the time after which no job arrives")] = None
+    until: Annotated[Duration | None, Field(description="the time from which on no job arrives")] = None
 
 
 class ResolvedArrivals(_ResolvedDrawnJobs, HumanArrivals):
@@ -556,7 +556,7 @@ class HumanBatches(HumanPhases, TimedStarts, _DrawnJobs):
         DurationSpelling | None, Field(description="the time from one batch to the next")
     ] = None
     count: Annotated[RowCount | None, Field(description="the number of batches")] = None
-    until: Annotated[Duration | None, Field(description="the time after which no batch starts")] = None
+    until: Annotated[Duration | None, Field(description="the time from which on no batch starts")] = None
     jobs: Annotated[CountSpelling, Field(description="the number of jobs of a batch")]
     max_time: Annotated[Duration | None, Field(description="the batches' maximum timeout (S16)")] = None
     interactive_timeout: Annotated[

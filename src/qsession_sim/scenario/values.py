@@ -174,24 +174,25 @@ def _checked_digits(time_us: Fraction) -> Fraction:
     return time_us
 
 
-def _read_rate(value: Any) -> Fraction:
+def _read_unrounded(value: Any) -> Fraction:
     return _checked_digits(_read_exact_duration(value))
 
 
-def format_rate(rate_us: Fraction) -> str:
+def format_exact_duration(duration_us: Fraction) -> str:
     """Write a time that is not rounded; without a fraction it is written as any duration.
 
     Example:
-        >>> format_rate(Fraction(1500)), format_rate(Fraction(701, 2))
+        >>> format_exact_duration(Fraction(1500)), format_exact_duration(Fraction(701, 2))
         ('1ms500us', '350.5us')
     """
-    return format_duration(int(rate_us)) if rate_us.denominator == 1 else format_coefficient(rate_us)
+    is_whole = duration_us.denominator == 1
+    return format_duration(int(duration_us)) if is_whole else format_coefficient(duration_us)
 
 
-Rate = Annotated[
+ExactDuration = Annotated[
     Fraction,
-    PlainValidator(_read_rate),
-    PlainSerializer(format_rate, return_type=str),
+    PlainValidator(_read_unrounded),
+    PlainSerializer(format_exact_duration, return_type=str),
     WithJsonSchema(DURATION_SCHEMA),
 ]
 """A time of at least 0 that is multiplied by a count; exact microseconds in memory, since only the product is
