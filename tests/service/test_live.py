@@ -29,7 +29,7 @@ from qsession_sim.service.observed import (
     SessionChanged,
     SessionDetails,
 )
-from qsession_sim.testing.machine import Commands, commands
+from qsession_sim.testing.machine import LiveProgram, commands
 from qsession_sim.testing.strategies import scenarios
 from qsession_sim.workload.columns import EMPTY_WORKLOAD, Workload
 
@@ -476,7 +476,7 @@ def test_after_an_error_of_a_policy_which_names_the_job_commands_change_nothing(
 class Asking:
     """A program that does what another one does, and asks everything between its steps."""
 
-    def __init__(self, program: Commands, period_us: int) -> None:
+    def __init__(self, program: LiveProgram, period_us: int) -> None:
         self._program = program
         self._period_us = period_us
         self.seen: list[Any] = []
@@ -510,7 +510,7 @@ class Asking:
 @settings(max_examples=60)
 @given(scenarios(most_jobs=4), commands(most=10), st.sampled_from([1, 3, 700]))
 def test_questions_at_any_instant_change_nothing(
-    scenario: dict[str, Any], program: Commands, seconds: int
+    scenario: dict[str, Any], program: LiveProgram, seconds: int
 ) -> None:
     """S4, S6: a run in which everything is asked all the time equals one in which nothing is."""
     quiet = qs.simulate(scenario, programs=[program])
@@ -522,7 +522,7 @@ def test_questions_at_any_instant_change_nothing(
 @settings(max_examples=60)
 @given(scenarios(most_jobs=4), commands(most=12))
 def test_at_the_end_what_is_known_is_what_the_tables_have(
-    scenario: dict[str, Any], program: Commands
+    scenario: dict[str, Any], program: LiveProgram
 ) -> None:
     """S62 and the columns of the tables, where times that did not come are null."""
     prepared, service = prepare(scenario)

@@ -12,7 +12,7 @@ import qsession_sim as qs
 from qsession_sim.scenario.yaml_source import read_yaml, write_yaml
 from qsession_sim.scheduler.vocabulary import Mode
 from qsession_sim.testing.invariants import check_invariants
-from qsession_sim.testing.machine import Command, Commands, Wait, WaitFor, commands
+from qsession_sim.testing.machine import Command, LiveProgram, Wait, WaitFor, commands
 from qsession_sim.testing.strategies import ScenarioExample, WorkloadExample, scenarios, workloads
 
 repeatable = settings(
@@ -158,7 +158,7 @@ def test_a_program_prints_as_python_that_repeats_it():
         Wait(2),
         Command("s1", "close"),
     )
-    text = str(Commands(steps))
+    text = str(LiveProgram(steps))
     assert text == (
         "def program(service):\n"
         "    s1 = service.open_session(name='live-1', account='a', mode=qs.Mode.BATCH)\n"
@@ -169,7 +169,7 @@ def test_a_program_prints_as_python_that_repeats_it():
     )
     known = {"qs": qs}
     exec(text, known)
-    runs = [qs.simulate({"workload": []}, programs=[one]) for one in (known["program"], Commands(steps))]
+    runs = [qs.simulate({"workload": []}, programs=[one]) for one in (known["program"], LiveProgram(steps))]
     assert runs[0].jobs.equals(runs[1].jobs)
     assert runs[0].sessions.equals(runs[1].sessions)
     assert runs[0].sessions["closed_us"].to_list() == [5]

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from qsession_sim.units import SECOND
-from qsession_sim.verification.comparisons import Cycles, Jobs, arrivals_to_empty
+from qsession_sim.verification.comparisons import Cycles, DoneJobs, arrivals_to_empty
 
 
-def jobs(rows: list[tuple[int, int, int]], stream: int = 0) -> Jobs:
+def jobs(rows: list[tuple[int, int, int]], stream: int = 0) -> DoneJobs:
     """Jobs of (submitted, started, ended) in seconds."""
     columns = np.array(rows, dtype=np.int64).reshape(-1, 3).T * SECOND
-    return Jobs(*columns, np.full(len(rows), stream))
+    return DoneJobs(*columns, np.full(len(rows), stream))
 
 
 # three cycles: 0 to 10, 10 to 30, and from 30 on, which is not complete

@@ -101,11 +101,7 @@ def percentiles(values: Observations, percents: Sequence[int]) -> list[float]:
     return results
 
 
-def weighted_percentiles(
-    values: Observations,
-    weights: Observations,
-    percents: Sequence[int],
-) -> list[float]:
+def weighted_percentiles(values: Observations, weights: Observations, percents: Sequence[int]) -> list[float]:
     """Percentiles of values that count with weights, such as the time for which each one held.
 
     The p-th percentile is the smallest value such that it and all smaller ones have at least p / 100 of the

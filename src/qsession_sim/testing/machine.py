@@ -74,12 +74,12 @@ class WaitFor:
 
 
 @dataclass(frozen=True)
-class Commands:
+class LiveProgram:
     """A live program: pass it to `qs.simulate(…, programs=[commands])`.
 
     Example:
         >>> opening = Command("service", "open_session", {"name": "live-1", "account": "a"}, "s1")
-        >>> print(Commands((opening, Wait(3), Command("s1", "close"))))
+        >>> print(LiveProgram((opening, Wait(3), Command("s1", "close"))))
         def program(service):
             s1 = service.open_session(name='live-1', account='a')
             yield service.env.timeout(3)
@@ -107,7 +107,7 @@ class Commands:
 
 
 @st.composite
-def commands(draw: st.DrawFn, *, most: int = 12, unit: str = "s") -> Commands:
+def commands(draw: st.DrawFn, *, most: int = 12, unit: str = "s") -> LiveProgram:
     """A live program, to be simulated alone or together with a scenario of `scenarios()`.
 
     It opens sessions and batches, submits jobs, waits for times and for jobs, and closes and cancels, even
@@ -136,7 +136,7 @@ def commands(draw: st.DrawFn, *, most: int = 12, unit: str = "s") -> Commands:
             sessions[last.result] = last.arguments["account"]
         elif isinstance(last, Command) and last.call == "submit":
             jobs.append(last.result)
-    return Commands(tuple(steps))
+    return LiveProgram(tuple(steps))
 
 
 def _steps(sessions: Mapping[str, str], jobs: list[str], unit_us: int) -> SearchStrategy[Any]:

@@ -55,7 +55,7 @@ def parametrize_policies(
 
 
 @dataclass(frozen=True)
-class Problem:
+class Failure:
     """A property that a policy does not have, and how that shows."""
 
     property: str
@@ -101,22 +101,22 @@ def check_policy(policy: Policy, *, examples: int = 100) -> None:
     """
     name = queue_policy(policy).name
     copy = _pickled(policy)
-    again = {"pure": policy} if isinstance(copy, Problem) else {"pure": policy, "picklable": copy}
-    smallest = _Smallest(lambda scenario: _problem_in(scenario, policy, again))
+    again = {"pure": policy} if isinstance(copy, Failure) else {"pure": policy, "picklable": copy}
+    smallest = _Smallest(lambda scenario: _failure_in(scenario, policy, again))
     for scenario in (NO_JOB, ONE_JOB):
         smallest.is_broken(scenario)
-    if smallest.problem is None:
+    if smallest.failure is None:
         _search(smallest, examples)
-    if smallest.problem is not None:
+    if smallest.failure is not None:
         raise PolicyError(
-            f"{_message(name, smallest.problem)}\nIt shows in this scenario:\n\n{smallest.yaml}"
+            f"{_message(name, smallest.failure)}\nIt shows in this scenario:\n\n{smallest.yaml}"
         )
-    if isinstance(copy, Problem):
+    if isinstance(copy, Failure):
         raise PolicyError(_message(name, copy))
 
 
-def _message(name: str, problem: Problem) -> str:
-    return f"queue policy {name!r} is not {problem.property}: {problem.example}"
+def _message(name: str, failure: Failure) -> str:
+    return f"queue policy {name!r} is not {failure.property}: {failure.example}"
 
 
 class _Enough(BaseException):  # no error; not an Exception, which Hypothesis would look into
@@ -126,24 +126,24 @@ class _Enough(BaseException):  # no error; not an Exception, which Hypothesis wo
 class _Smallest:
     """Remembers the smallest scenario in which a policy fails."""
 
-    def __init__(self, problem_in: Callable[[Mapping[str, Any]], Problem | None]) -> None:
-        self.problem: Problem | None = None
+    def __init__(self, failure_in: Callable[[Mapping[str, Any]], Failure | None]) -> None:
+        self.failure: Failure | None = None
         self.yaml = ""
         self._left = MOST_SHRINKS
-        self._problem_in = problem_in
+        self._failure_in = failure_in
 
     def is_broken(self, scenario: Mapping[str, Any]) -> bool:
         """Whether the policy fails there, by the property by which it failed first."""
-        if self.problem is not None:
+        if self.failure is not None:
             self._left -= 1
             if self._left < 0:
                 raise _Enough
-        problem = self._problem_in(scenario)
-        if problem is None or (self.problem is not None and self.problem.property != problem.property):
+        failure = self._failure_in(scenario)
+        if failure is None or (self.failure is not None and self.failure.property != failure.property):
             return False
         text = write_yaml({**scenario})
-        if self.problem is None or len(text) < len(self.yaml):
-            self.problem, self.yaml = problem, text
+        if self.failure is None or len(text) < len(self.yaml):
+            self.failure, self.yaml = failure, text
         return True
 
 
@@ -156,46 +156,46 @@ def _search(smallest: _Smallest, examples: int) -> None:
     except (NoSuchExample, _Enough):
         return
     except HypothesisException:
-        if smallest.problem is None:  # a policy that answers at random looks flaky to Hypothesis
+        if smallest.failure is None:  # a policy that answers at random looks flaky to Hypothesis
             raise
 
 
-def _pickled(policy: Policy) -> Policy | Problem:
+def _pickled(policy: Policy) -> Policy | Failure:
     """A copy of the policy, as another process gets it."""
     try:
         copy: Policy = pickle.loads(pickle.dumps(policy))  # noqa: S301 - just made here
     except Exception as error:  # noqa: BLE001 - a policy may raise anything
         why = f"{type(error).__name__}: {error}; other processes need it: make it a function of a module"
-        return Problem("picklable", why)
+        return Failure("picklable", why)
     return copy
 
 
 _WHEN: Final = {"pure": "in a second run of the same scenario", "picklable": "its pickled copy"}
 
 
-def _problem_in(scenario: Mapping[str, Any], policy: Policy, again: Mapping[str, Policy]) -> Problem | None:
+def _failure_in(scenario: Mapping[str, Any], policy: Policy, again: Mapping[str, Policy]) -> Failure | None:
     """What is wrong with the policy in one scenario, or None.
 
     `again` has what must do the same, by the property that it shows.
     """
     first = _Questions.of(policy)
     run = first.run(scenario)
-    if isinstance(run, Problem):
+    if isinstance(run, Failure):
         return run
     try:
         check_invariants(run)
     except InvariantError as error:
-        return Problem("sound", str(error))
+        return Failure("sound", str(error))
     for what, other in again.items():
         questions = _Questions.of(other)
         second = questions.run(scenario)
-        if isinstance(second, Problem):
+        if isinstance(second, Failure):
             return second
         difference = first.difference(questions, _WHEN[what])
         if difference is None and not run.jobs.equals(second.jobs):
             difference = f"{_WHEN[what]} the jobs came in another order"
         if difference is not None:
-            return Problem(what, difference)
+            return Failure(what, difference)
     return None
 
 
@@ -205,7 +205,7 @@ class _Questions:
 
     policy: Policy
     user_policy: UserPolicy | None  # None: a built-in policy
-    problem: Problem | None = None
+    failure: Failure | None = None
 
     def __post_init__(self) -> None:
         self.answers: list[tuple[str, tuple[int, ...]]] = []
@@ -218,12 +218,12 @@ class _Questions:
         known = queue_policy(policy)
         return cls(policy, known if isinstance(known, UserPolicy) else None)
 
-    def run(self, scenario: Mapping[str, Any]) -> Run | Problem:
+    def run(self, scenario: Mapping[str, Any]) -> Run | Failure:
         """Simulate; what is wrong with the policy, if anything is, else the run."""
         try:
             return simulate(scenario, policy=self._probe())
         except PolicyError as error:
-            return self.problem or Problem("total", str(error))
+            return self.failure or Failure("total", str(error))
 
     def _probe(self) -> Policy:
         user_policy = self.user_policy
@@ -246,33 +246,33 @@ class _Questions:
     def _ask(self, function: PolicyFunction, job: JobView, *view: ServiceView) -> tuple[int, ...]:
         where = f"for job {job.number}, submitted at {job.submitted_us} us,"
         where += "".join(f" at {one.now_us} us," for one in view)
-        self.problem = next(self._problems(function, where, job, view), None)
-        if self.problem is not None:
-            raise PolicyError(self.problem.example)
+        self.failure = next(self._failures(function, where, job, view), None)
+        if self.failure is not None:
+            raise PolicyError(self.failure.example)
         self._before = where, job
         return self.answers[-1][1]
 
-    def _problems(
+    def _failures(
         self, function: PolicyFunction, where: str, job: JobView, view: tuple[ServiceView, ...]
-    ) -> Iterator[Problem]:
+    ) -> Iterator[Failure]:
         try:
             answer, again = function(job, *view), function(job, *view)
             if self._before is not None:
                 function(self._before[1], *view)
             after_another = function(job, *view)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a policy may raise anything
-            yield Problem("total", f"{where} it raised {type(error).__name__}: {error}")
+            yield Failure("total", f"{where} it raised {type(error).__name__}: {error}")
             return
         if not isinstance(answer, tuple) or not all(isinstance(part, int) for part in answer):
-            yield Problem("a function to tuples of ints", f"{where} it gave {answer!r}")
+            yield Failure("a function to tuples of ints", f"{where} it gave {answer!r}")
             return
         if self._length not in {None, len(answer)}:
             what = f"{where} it gave {answer!r}, before that tuples of length {self._length}"
-            yield Problem("a function to tuples of ints of one length", what)
+            yield Failure("a function to tuples of ints of one length", what)
         if answer != again:
-            yield Problem("deterministic", f"{where} it gave {answer!r} and then {again!r}")
+            yield Failure("deterministic", f"{where} it gave {answer!r} and then {again!r}")
         elif answer != after_another:
             what = f"{where} it gave {answer!r}, and after a question about another job {after_another!r}"
-            yield Problem("pure", what)
+            yield Failure("pure", what)
         self._length = len(answer)
         self.answers.append((where, answer))

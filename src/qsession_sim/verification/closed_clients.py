@@ -18,14 +18,15 @@ from qsession_sim.queueing.statistics import (
 from qsession_sim.queueing.theory import LongRun
 from qsession_sim.results.run import Run
 from qsession_sim.units import SECOND
-from qsession_sim.verification.comparisons import (
-    Comparison,
-    Cycles,
-    Experiment,
-    arrivals_to_empty,
-    jobs_of,
+from qsession_sim.verification.comparisons import Comparison, Cycles, Experiment, arrivals_to_empty, jobs_of
+from qsession_sim.verification.scenarios import (
+    ServiceTimes,
+    clients,
+    constant,
+    exponential,
+    scenario,
+    session,
 )
-from qsession_sim.verification.scenarios import Service, clients, constant, exponential, scenario, session
 from qsession_sim.workload.columns import BoolArray, Int64Array
 
 THINK_SECONDS = 100
@@ -48,7 +49,7 @@ def constant_service(number: int, jobs: int) -> Experiment:
     return _population("clients, constant service", "constant", constant(), number, jobs)
 
 
-def _population(system: str, kind: str, service: Service, number: int, jobs: int) -> Experiment:
+def _population(system: str, kind: str, service: ServiceTimes, number: int, jobs: int) -> Experiment:
     formula = f"{kind}_service"
 
     def compare(seed: int) -> list[Comparison]:

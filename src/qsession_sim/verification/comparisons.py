@@ -129,7 +129,7 @@ def detectable(comparison: Comparison, tests: int) -> float:
 
 
 @dataclass(frozen=True)
-class Jobs:
+class DoneJobs:
     """Jobs that were done, by submission. Columns of shape (jobs,)."""
 
     submitted_us: Int64Array
@@ -152,18 +152,18 @@ class Jobs:
         """From submission to end."""
         return (self.ended_us - self.submitted_us) / SECOND
 
-    def taken(self, rows: Int64Array | BoolArray) -> Jobs:
+    def taken(self, rows: Int64Array | BoolArray) -> DoneJobs:
         """Some of the jobs, by their numbers or by a mask."""
-        return Jobs(*(getattr(self, column.name)[rows] for column in fields(self)))
+        return DoneJobs(*(getattr(self, column.name)[rows] for column in fields(self)))
 
 
-def jobs_of(record: Record) -> Jobs:
+def jobs_of(record: Record) -> DoneJobs:
     """All jobs of a run in which each was done."""
-    jobs = Jobs(record.submitted_us, record.started_us, record.ended_us, record.workload.jobs.stream)
+    jobs = DoneJobs(record.submitted_us, record.started_us, record.ended_us, record.workload.jobs.stream)
     return jobs.taken(np.argsort(record.submitted_us, kind="stable"))
 
 
-def arrivals_to_empty(jobs: Jobs) -> Int64Array:
+def arrivals_to_empty(jobs: DoneJobs) -> Int64Array:
     """The times at which a job was submitted while none was in the system, in increasing order."""
     all_left_us = np.maximum.accumulate(jobs.ended_us)
     finds_empty = np.ones(len(all_left_us), dtype=np.bool_)
@@ -181,12 +181,12 @@ class Cycles:
         seconds: length of each cycle, shape (cycles,).
     """
 
-    jobs: Jobs
+    jobs: DoneJobs
     cycle: Int64Array
     seconds: Float64Array
 
     @classmethod
-    def between(cls, jobs: Jobs, starts_us: Int64Array) -> Cycles:
+    def between(cls, jobs: DoneJobs, starts_us: Int64Array) -> Cycles:
         """Cut at given times, increasing; what comes before the first and after the last is left out."""
         cycle = np.searchsorted(starts_us, jobs.submitted_us, side="right") - 1
         kept = (cycle >= 0) & (cycle < len(starts_us) - 1)
@@ -196,9 +196,9 @@ class Cycles:
     def pooled(cls, parts: Sequence[Cycles]) -> Cycles:
         """The cycles of several independent runs."""
         firsts = np.cumsum([0, *(len(part.seconds) for part in parts[:-1])])
-        names = [column.name for column in fields(Jobs)]
+        names = [column.name for column in fields(DoneJobs)]
         return cls(
-            Jobs(*(np.concatenate([getattr(part.jobs, name) for part in parts]) for name in names)),
+            DoneJobs(*(np.concatenate([getattr(part.jobs, name) for part in parts]) for name in names)),
             np.concatenate([part.cycle + first for part, first in zip(parts, firsts, strict=True)]),
             np.concatenate([part.seconds for part in parts]),
         )

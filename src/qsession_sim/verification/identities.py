@@ -110,10 +110,7 @@ def _timeouts(seed: int) -> list[Identity]:
         ),
         Identity("and holds for the shorter of both", "S13, S14", _held_us(soon), held_us),
         Identity(
-            "timeout 0 deactivates in each gap",
-            "S14",
-            _activations(at_once) - 1,
-            int((thought_us > 0).sum()),
+            "timeout 0 deactivates in each gap", "S14", _activations(at_once) - 1, int((thought_us > 0).sum())
         ),
         Identity("and never holds", "S14", _held_us(at_once), 0),
         *_without_thinking(seed),

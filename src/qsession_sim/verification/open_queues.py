@@ -14,14 +14,14 @@ from qsession_sim.scenario.load import load_scenario
 from qsession_sim.verification.comparisons import (
     Comparison,
     Cycles,
+    DoneJobs,
     Experiment,
-    Jobs,
     arrivals_to_empty,
     jobs_of,
 )
 from qsession_sim.verification.scenarios import (
     SERVICE_SECONDS,
-    Service,
+    ServiceTimes,
     arrivals,
     constant,
     exponential,
@@ -80,7 +80,9 @@ def m_g_1(load: float, jobs: int) -> Experiment:
     return _one_class("M/G/1 lognormal", LOGNORMAL, load, jobs, "m_g_1", LOGNORMAL.mean, LOGNORMAL.variance)
 
 
-def priorities(shares: Sequence[float], services: Sequence[Service], load: float, jobs: int) -> Experiment:
+def priorities(
+    shares: Sequence[float], services: Sequence[ServiceTimes], load: float, jobs: int
+) -> Experiment:
     """Classes of priority, the most urgent first: the waiting of each.
 
     Args:
@@ -176,7 +178,7 @@ def m_m_c(servers: int, load: float, jobs: int) -> Experiment:
         drawn = draw(load_scenario(scenario(seed, stream.source)).resolved).jobs
         waiting_us = kiefer_wolfowitz(drawn.at_us, drawn.qpu_time_us, servers)
         started_us = drawn.at_us + waiting_us
-        observed = Jobs(drawn.at_us, started_us, started_us + drawn.qpu_time_us, drawn.stream)
+        observed = DoneJobs(drawn.at_us, started_us, started_us + drawn.qpu_time_us, drawn.stream)
         cycles = _cycles(observed)
         waiting = cycles.jobs.waiting_seconds
         long_run = theory.m_m_c(stream.rate, service.mean, servers)
@@ -195,7 +197,7 @@ def m_m_c(servers: int, load: float, jobs: int) -> Experiment:
 
 
 def _one_class(
-    system: str, service: Service, load: float, jobs: int, formula: str, *moments: float
+    system: str, service: ServiceTimes, load: float, jobs: int, formula: str, *moments: float
 ) -> Experiment:
     """The waiting of one class, first in first out, by a formula of `theory` for the rate and the moments."""
 
@@ -209,7 +211,7 @@ def _one_class(
 
 
 def _first_in_first_out(
-    name: str, service: Service, load: float, jobs: int, seed: int
+    name: str, service: ServiceTimes, load: float, jobs: int, seed: int
 ) -> tuple[Cycles, float]:
     """Cycles of independent runs, to need less memory at a time, and the rate of arrivals."""
     runs = -(-jobs // _JOBS_OF_A_RUN)
@@ -218,12 +220,12 @@ def _first_in_first_out(
     return Cycles.pooled(parts), streams[-1].rate
 
 
-def _cycles(observed: Jobs) -> Cycles:
+def _cycles(observed: DoneJobs) -> Cycles:
     """Between jobs that find nobody in the system."""
     return Cycles.between(observed, arrivals_to_empty(observed))
 
 
-def _between_vacations(observed: Jobs) -> Cycles:
+def _between_vacations(observed: DoneJobs) -> Cycles:
     """Cycles of the first stream's jobs, between the starts of the second's, while jobs still come."""
     of_holders = observed.stream == 1
     starts_us = np.sort(observed.started_us[of_holders])

@@ -12,10 +12,8 @@ SERVICE_SECONDS: Final = 10
 
 _LIMITLESS: Final = "1000000h"
 
-Scenario = dict[str, Any]
 
-
-class Service(NamedTuple):
+class ServiceTimes(NamedTuple):
     """QPU times as a scenario writes them, with their mean and variance in seconds."""
 
     drawn: dict[str, Any]
@@ -23,21 +21,21 @@ class Service(NamedTuple):
     variance: float
 
 
-def exponential(mean_seconds: float = SERVICE_SECONDS) -> Service:
+def exponential(mean_seconds: float = SERVICE_SECONDS) -> ServiceTimes:
     """Memoryless QPU times."""
-    return Service({"kind": "exponential", "mean": f"{mean_seconds}s"}, mean_seconds, mean_seconds**2)
+    return ServiceTimes({"kind": "exponential", "mean": f"{mean_seconds}s"}, mean_seconds, mean_seconds**2)
 
 
-def constant(seconds: float = SERVICE_SECONDS) -> Service:
+def constant(seconds: float = SERVICE_SECONDS) -> ServiceTimes:
     """QPU times that are all equal."""
-    return Service({"kind": "constant", "value": f"{seconds}s"}, seconds, 0.0)
+    return ServiceTimes({"kind": "constant", "value": f"{seconds}s"}, seconds, 0.0)
 
 
-def lognormal(median_seconds: float, sigma: float) -> Service:
+def lognormal(median_seconds: float, sigma: float) -> ServiceTimes:
     """QPU times whose logarithm is normal."""
     mean = median_seconds * math.exp(sigma * sigma / 2)
     drawn = {"kind": "lognormal", "median": f"{median_seconds}s", "sigma": sigma}
-    return Service(drawn, mean, mean * mean * math.expm1(sigma * sigma))
+    return ServiceTimes(drawn, mean, mean * mean * math.expm1(sigma * sigma))
 
 
 class Stream(NamedTuple):
@@ -47,7 +45,7 @@ class Stream(NamedTuple):
     rate: float
 
 
-def arrivals(name: str, service: Service, load: float, jobs: int, priority: int = 0) -> Stream:
+def arrivals(name: str, service: ServiceTimes, load: float, jobs: int, priority: int = 0) -> Stream:
     """A Poisson process of jobs in job mode, for the time in which about so many of them arrive."""
     interarrival_us = round(service.mean / load * SECOND)
     source = {
@@ -63,7 +61,7 @@ def arrivals(name: str, service: Service, load: float, jobs: int, priority: int 
 
 
 def clients(
-    name: str, number: int, iterations: int, think: dict[str, Any] | str, service: Service
+    name: str, number: int, iterations: int, think: dict[str, Any] | str, service: ServiceTimes
 ) -> dict[str, Any]:
     """Clients in job mode that are there from the start: a closed population."""
     return {
@@ -79,7 +77,7 @@ def clients(
 
 
 def session(
-    name: str, iterations: int, think: dict[str, Any] | str, service: Service, timeout: str
+    name: str, iterations: int, think: dict[str, Any] | str, service: ServiceTimes, timeout: str
 ) -> dict[str, Any]:
     """One client in a session that is left open at its end, and that no clock but the timeout ends."""
     return {
@@ -91,7 +89,7 @@ def session(
     }
 
 
-def scenario(seed: int, *sources: dict[str, Any], queue: str = "fifo") -> Scenario:
+def scenario(seed: int, *sources: dict[str, Any], queue: str = "fifo") -> dict[str, Any]:
     """One QPU whose jobs are never cut."""
     return {
         "seed": seed,

@@ -274,10 +274,7 @@ def _frames(source: BinaryIO) -> Iterator[tuple[Int64Array, pl.DataFrame]]:
 
 
 def _collect(
-    frame: pl.DataFrame,
-    seconds: dict[int, list[Numbers]],
-    reasons: dict[int, str],
-    read: int,
+    frame: pl.DataFrame, seconds: dict[int, list[Numbers]], reasons: dict[int, str], read: int
 ) -> None:
     """Convert a piece; remember what is wrong with its rows, by their position in the whole file."""
     for field in range(FIELDS, 0, -1):

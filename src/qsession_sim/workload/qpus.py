@@ -15,13 +15,7 @@ from qsession_sim.scheduler.plan import WindowSpec
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array
-from qsession_sim.workload.context import (
-    Purpose,
-    SourceRows,
-    qpu_error,
-    source_error,
-    stream_generator,
-)
+from qsession_sim.workload.context import Purpose, SourceRows, qpu_error, source_error, stream_generator
 from qsession_sim.workload.distributions import NoValueError, durations_us, sample
 
 MOST_OUTAGES: Final = 1_000_000

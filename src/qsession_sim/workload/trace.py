@@ -130,10 +130,7 @@ def _looked_up(table: Int64Array, index: Int64Array) -> Int64Array:
 
 
 def _said(
-    source: ResolvedTrace,
-    context: SourceContext,
-    rows: TraceRows,
-    taken: Callable[[Int64Array], Int64Array],
+    source: ResolvedTrace, context: SourceContext, rows: TraceRows, taken: Callable[[Int64Array], Int64Array]
 ) -> dict[str, Int64Array]:
     """What the file says of each job, unless the source says it of all; of limits it is the reverse."""
     columns = {name: taken(column) for name, column in rows.jobs.items()}
