@@ -84,7 +84,11 @@ def test_problem_of_a_dict_names_the_path():
 
 def test_malformed_lines_of_a_trace_stay_in_their_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    lines = ["job,submitted_us,qpu_time_us,account", *(f"j{number},x,5,lab" for number in range(2, 12))]
+    lines = [
+        "job,submitted_us,qpu_time_us,account",
+        *(f"j{number},x,5,lab" for number in range(2, 12)),
+        "j12,0,5,lab",
+    ]
     (tmp_path / "jobs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (tmp_path / "a.yaml").write_text("workload:\n  - {kind: trace, file: jobs.csv}\n", encoding="utf-8")
 

@@ -78,8 +78,15 @@ def _label(item: Any) -> str | None:
     return None
 
 
-def show_path(path: Path, data: Any) -> str:
+def show_path(
+    path: Path, data: Any, labels: Callable[[Sequence[Any]], Sequence[str | None]] = item_labels
+) -> str:
     """Write a path as people do: list items by what they are called, else by position.
+
+    Args:
+        path: from the root of the data.
+        data: a document's.
+        labels: gives what `item_labels` gives, perhaps from memory.
 
     Example:
         >>> show_path(("workload", 0, "shots", "values", 2), {"workload": [{"name": "vqe"}]})
@@ -88,7 +95,7 @@ def show_path(path: Path, data: Any) -> str:
     text = ""
     for step in path:
         if isinstance(step, int):
-            label = item_labels(data)[step] if isinstance(data, list) and step < len(data) else None
+            label = labels(data)[step] if isinstance(data, list) and step < len(data) else None
             text += f"[{step}]" if label is None else f".{label}"
         else:
             text += f".{step if step.isprintable() and step else repr(step)}"

@@ -186,7 +186,8 @@ def _opens_sessions(located: Located) -> bool:
 def _reservations(outline: Outline) -> Iterator[Problem]:
     sources = [source for _, source in outline.sources]
     populated = [source for source in sources if part(source, "users")]
-    listed = [name for _, account in outline.accounts if (name := text(account, "name")) is not None]
+    names = (text(account, "name") for _, account in outline.accounts)
+    listed = dict.fromkeys(name for name in names if name is not None)
     any_name = not isinstance(outline.data.get("accounts"), list)
     for path, window in outline.windows:
         name, where = text(window, "account"), (*path, "account")

@@ -49,7 +49,7 @@ def read_yaml(text: str, origin: str) -> Document:
         raise scenario_error([empty], Document(origin, None))
     problems: list[Problem] = []
     data = _construct(root, (), (), problems)
-    document = Document(origin, data, partial(_locate, root))
+    document = Document(origin, data, partial(_locate, root, {}))
     if problems:
         raise scenario_error(problems, document)
     return document
@@ -207,11 +207,18 @@ def _integer(text: str) -> int:
     return -value if text.startswith("-") else value
 
 
-def _locate(root: Node, path: Path) -> tuple[Position, Position]:
+_Entries = dict[MappingNode, dict[str, tuple[Node, Node]]]
+"""Of each mapping that was searched: the nodes of key and value, by key."""
+
+
+def _locate(root: Node, entries: _Entries, path: Path) -> tuple[Position, Position]:
     node, place = root, (_start(root), _start(root))
     for step in path:
         if isinstance(node, MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == step), None)
+            if node not in entries:
+                # of two equal keys the first counts
+                entries[node] = {key.value: (key, value) for key, value in reversed(node.value)}
+            found = entries[node].get(str(step))
             if found is None:
                 return place[1], place[1]
             key, node = found
