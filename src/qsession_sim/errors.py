@@ -38,11 +38,41 @@ class ScenarioError(QSessionError):
 
 
 class PolicyError(QSessionError):
-    """A policy does not exist, or does not keep its contract; `job_number` says for which job, if any."""
+    """A policy does not exist, or does not keep its contract.
 
-    def __init__(self, message: str, job_number: int | None = None) -> None:
+    `job_number` and `job_name` say for which job, if any. The policy knows only numbers; the run, which
+    knows the names, adds them with `named`.
+    """
+
+    def __init__(self, message: str, job_number: int | None = None, job_name: str | None = None) -> None:
         super().__init__(message)
         self.job_number = job_number
+        self.job_name = job_name
+        self._around: tuple[str, str] | None = None
+
+    @classmethod
+    def about(cls, before: str, job_number: int, after: str) -> PolicyError:
+        """An error whose message has the job in its middle, to be `named`.
+
+        Example:
+            >>> error = PolicyError.about("no answer for", 3, ", submitted at 1m20s")
+            >>> print(error)
+            no answer for job 3, submitted at 1m20s
+            >>> print(error.named("vqe/1/4"))
+            no answer for job 'vqe/1/4' (number 3), submitted at 1m20s
+        """
+        error = cls(f"{before} job {job_number}{after}", job_number)
+        error._around = before, after
+        return error
+
+    def named(self, job_name: str) -> PolicyError:
+        """The same with the name of the job; the error itself if it names one, or is about none."""
+        if self._around is None:
+            return self
+        before, after = self._around
+        return PolicyError(
+            f"{before} job {job_name!r} (number {self.job_number}){after}", self.job_number, job_name
+        )
 
 
 class BundleError(QSessionError):

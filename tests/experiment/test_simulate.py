@@ -201,12 +201,15 @@ def test_every_public_name_is_there() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda _job: None, "must answer with a tuple of ints; for job 0, submitted at 0 us, it gave None"),
+        (
+            lambda _job: None,
+            r"must answer with a tuple of ints; for job 'j0' .number 0., submitted at 0s, it gave None",
+        ),
         (lambda _job: (0.5,), r"must answer with a tuple of ints; .* it gave \(0.5,\)"),
         (lambda _job: ("x",), r"must answer with a tuple of ints; .* it gave \('x',\)"),
         (
             lambda job: (0,) * job.number,
-            r"tuples of one length; for job 1, submitted at 1 us, it gave \(0,\)",
+            r"tuples of one length; for job 'j1' .number 1., submitted at 1us, it gave \(0,\)",
         ),
     ],
 )

@@ -209,40 +209,41 @@ def test_an_entry_point_that_cannot_be_loaded_is_one_line(package, capsys, point
     [
         (
             "fails",
-            (
-                "failed for job 1, submitted at 1000000 us: LookupError: no such place (mine.py:17); job 1 is 'j1'"
-            ),
+            ("failed for job 'j1' (number 1), submitted at 1s: LookupError: no such place (mine.py:17)"),
         ),
         (
             "gives_a_list",
-            "must answer with a tuple of ints; for job 0, submitted at 0 us, it gave [0]; job 0 is 'j0'",
+            "must answer with a tuple of ints; for job 'j0' (number 0), submitted at 0s, it gave [0]",
         ),
-        ("gives_floats", "must answer with a tuple of ints; for job 0 at 0 us it gave (0.0,); job 0 is 'j0'"),
+        (
+            "gives_floats",
+            "must answer with a tuple of ints; for job 'j0' (number 0), submitted at 0s, asked at 0s, it gave (0.0,)",
+        ),
         (
             "changes_length",
             (
-                "must answer with tuples of one length; for job 1, submitted at 1000000 us, it gave (0,), "
-                "after tuples of length 0; job 1 is 'j1'"
+                "must answer with tuples of one length; for job 'j1' (number 1), submitted at 1s, it gave (0,), "
+                "after tuples of length 0"
             ),
         ),
         (
             "reads_a_file",
             (
-                "failed for job 0, submitted at 0 us: FileNotFoundError: [Errno 2] No such file or directory: "
-                "'numbers.txt' (mine.py:38); job 0 is 'j0'"
+                "failed for job 'j0' (number 0), submitted at 0s: FileNotFoundError: [Errno 2] No such file or directory: "
+                "'numbers.txt' (mine.py:38)"
             ),
         ),
-        ("leaves", "failed for job 0, submitted at 0 us: SystemExit: 0 (mine.py:41); job 0 is 'j0'"),
+        ("leaves", "failed for job 'j0' (number 0), submitted at 0s: SystemExit: 0 (mine.py:41)"),
         (
             "counts",
             (
-                "must give the same answer when asked twice; for job 0, submitted at 0 us, it gave (1,) and "
-                "then (2,); job 0 is 'j0'"
+                "must give the same answer when asked twice; for job 'j0' (number 0), submitted at 0s, it gave (1,) and "
+                "then (2,)"
             ),
         ),
         (
             "counts_with_view",
-            "must give the same answer when asked twice; for job 0 at 0 us it gave (1,) and then (2,); job 0 is 'j0'",
+            "must give the same answer when asked twice; for job 'j0' (number 0), submitted at 0s, asked at 0s, it gave (1,) and then (2,)",
         ),
     ],
 )
@@ -271,8 +272,8 @@ def test_a_job_that_was_created_in_the_run_is_named_in_the_error(file):
     }
     with pytest.raises(qs.PolicyError) as caught:
         qs.simulate({"workload": [client], "horizon": "1h"}, policy=f"{file}:refuses_retries")
-    assert str(caught.value).endswith("for job 1, submitted at 1000000 us, it gave 0; job 1 is 'vqe/1/1.2'")
-    assert caught.value.job_number == 1
+    assert str(caught.value).endswith("for job 'vqe/1/1.2' (number 1), submitted at 1s, it gave 0")
+    assert (caught.value.job_number, caught.value.job_name) == (1, "vqe/1/1.2")
 
 
 @pytest.mark.parametrize(

@@ -464,7 +464,9 @@ def test_after_an_error_of_a_policy_which_names_the_job_commands_change_nothing(
 
     live = LiveService(EMPTY_WORKLOAD, queue_policy=queue_policy(fails))
     session = opened(live)
-    with pytest.raises(PolicyError, match="; job 0 is 'j'"):
+    with pytest.raises(
+        PolicyError, match=r"failed for job 'j' \(number 0\), submitted at 0s: ValueError: no key"
+    ):
         live.submit(0, "j", qpu_time_us=10, account="lab")
     assert live.is_over
     assert not live.close(0, session)

@@ -61,3 +61,19 @@ def most_urgent_first(job):
 
 def least_used_first(job, view):
     return (view.recent_usage_us(job.account), -job.priority)
+
+
+def longer_for_important_jobs(job):
+    return (0, 1) if job.priority > 3 else (0,)
+
+
+def gives_up_after_a_minute(job, view):
+    return None if view.now_us - job.submitted_us > 60_000_000 else (job.number,)
+
+
+def by_hash(job):
+    return (hash(job.account),)
+
+
+def has_no_courses(job):
+    return (0,) if job.account != "course" else None

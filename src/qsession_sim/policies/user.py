@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qsession_sim.errors import PolicyError
 from qsession_sim.scheduler.queues import NormalQueue, OrderedByKey, ScannedQueue
-from qsession_sim.scheduler.view import JobView, QueueInputs, ServiceView
+from qsession_sim.scheduler.view import JobView, QueueInputs, ServiceView, asked_when
 from qsession_sim.units import DAY
 
 ENTRY_POINT_GROUP: Final = "qsession_sim.policies"
@@ -92,39 +92,41 @@ class _Checked:
 
     def static_key(self, job: JobView) -> tuple[int, ...]:
         """Asked twice, since a static policy is asked only once for each entry into the queue."""
-        where = f"for job {job.number}, submitted at {job.submitted_us} us,"
-        answer = self._ask(where, job)
-        again = self._ask(where, job)
+        when = asked_when(job)
+        answer = self._ask(when, job)
+        again = self._ask(when, job)
         if answer != again:
-            raise PolicyError(
-                f"queue policy {self._name!r} must give the same answer when asked twice; "
-                f"{where} it gave {answer!r} and then {again!r}",
+            raise PolicyError.about(
+                f"queue policy {self._name!r} must give the same answer when asked twice; for",
                 job.number,
+                f"{when}, it gave {answer!r} and then {again!r}",
             )
         return answer
 
     def dynamic_key(self, job: JobView, view: ServiceView) -> tuple[int, ...]:
         """Asked once here; the queue asks again for the job that it takes."""
-        return self._ask(f"for job {job.number} at {view.now_us} us", job, view)
+        return self._ask(asked_when(job, view.now_us), job, view)
 
-    def _ask(self, where: str, job: JobView, *view: ServiceView) -> tuple[int, ...]:
+    def _ask(self, when: str, job: JobView, *view: ServiceView) -> tuple[int, ...]:
         try:
             answer = self._function(job, *view)
         except (Exception, SystemExit) as error:
-            what = f"queue policy {self._name!r} failed {where.rstrip(',')}: {_explain(error)}"
-            raise PolicyError(what, job.number) from error
+            raise PolicyError.about(
+                f"queue policy {self._name!r} failed for", job.number, f"{when}: {_explain(error)}"
+            ) from error
         if not isinstance(answer, tuple) or not all(isinstance(part, int) for part in answer):
-            raise PolicyError(
-                f"queue policy {self._name!r} must answer with a tuple of ints; {where} it gave {answer!r}",
+            raise PolicyError.about(
+                f"queue policy {self._name!r} must answer with a tuple of ints; for",
                 job.number,
+                f"{when}, it gave {answer!r}",
             )
         if self._length is None:
             self._length = len(answer)
         if len(answer) != self._length:
-            raise PolicyError(
-                f"queue policy {self._name!r} must answer with tuples of one length; "
-                f"{where} it gave {answer!r}, after tuples of length {self._length}",
+            raise PolicyError.about(
+                f"queue policy {self._name!r} must answer with tuples of one length; for",
                 job.number,
+                f"{when}, it gave {answer!r}, after tuples of length {self._length}",
             )
         return answer
 

@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from qsession_sim.errors import PolicyError
-from qsession_sim.scheduler.view import DynamicKey, JobView, QueueInputs, QueueKey, ServiceView
+from qsession_sim.scheduler.view import DynamicKey, JobView, QueueInputs, QueueKey, ServiceView, asked_when
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage
 
 # -- NormalQueue: who waits for a QPU in job mode or in a session that is not active (S10, S15, S50).
@@ -400,8 +400,8 @@ class ScannedQueue:
 
     def _check_same(self, first: tuple[int, ...], second: tuple[int, ...], job: JobView, now_us: int) -> None:
         if first != second:
-            raise PolicyError(
-                f"queue policy {self._name!r} must give the same answer when asked twice; for job "
-                f"{job.number} at {now_us} us it gave {first!r} and then {second!r}",
+            raise PolicyError.about(
+                f"queue policy {self._name!r} must give the same answer when asked twice; for",
                 job.number,
+                f"{asked_when(job, now_us)}, it gave {first!r} and then {second!r}",
             )

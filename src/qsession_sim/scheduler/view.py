@@ -12,6 +12,7 @@ from qsession_sim.scheduler.limits import Usage
 from qsession_sim.scheduler.plan import AccountSpec
 from qsession_sim.scheduler.transitions import SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER
+from qsession_sim.units import format_duration
 
 _NOT_STARTED = frozenset({SessionPhase.ABSENT, SessionPhase.OPEN, SessionPhase.OPEN_CLOSING})
 
@@ -156,3 +157,16 @@ QueueKey = Callable[[JobView], tuple[int, ...]]
 
 DynamicKey = Callable[[JobView, ServiceView], tuple[int, ...]]
 """The same of a policy that is asked anew for every waiting job at every dispatch."""
+
+
+def asked_when(job: JobView, now_us: int | None = None) -> str:
+    """When a job was submitted and, of a policy that is asked at every dispatch, when it was asked.
+
+    Example:
+        >>> class LateJob:
+        ...     submitted_us = 2_500_000
+        >>> asked_when(LateJob()), asked_when(LateJob(), 80_000_000)
+        (', submitted at 2s500ms', ', submitted at 2s500ms, asked at 1m20s')
+    """
+    submitted = f", submitted at {format_duration(job.submitted_us)}"
+    return submitted if now_us is None else f"{submitted}, asked at {format_duration(now_us)}"

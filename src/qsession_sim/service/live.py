@@ -266,7 +266,7 @@ class LiveService:
         if number is None:
             return error
         names = completed(self._workload, self._scheduler.journal, self._live).job_names
-        return PolicyError(f"{error}; job {number} is {name_of(names, number)!r}", number)
+        return error.named(name_of(names, number))
 
     # ---------------------------------------------------------------- checks
 

@@ -22,6 +22,7 @@ Part = dict[str, Any]
 Parts = SearchStrategy[Part]
 
 ACCOUNTS = ("a", "b", "c")
+UNITS = ("s", "us", "ms", "m", "h", "d")
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,11 @@ def joined(*parts: Parts) -> Parts:
 
 @dataclass(frozen=True)
 class Times:
-    """Durations on the grid of one unit."""
+    """Durations on the grid of one unit; with `wide`, explicit jobs are as long as any unit, and priorities
+    are any numbers."""
 
     unit: str
+    wide: bool = False
 
     def upto(self, most: int) -> SearchStrategy[str]:
         """From 0 on."""
@@ -80,6 +83,14 @@ class Times:
     def qpu_times(self) -> SearchStrategy[str]:
         """QPU times: at least 1 (S2)."""
         return self.of(1, 2, 3, 4, 6)
+
+    @property
+    def qpu_times_of_listed(self) -> SearchStrategy[str]:
+        """QPU times of explicit jobs. Only they may be long or short: a client that retries a short job until
+        a late horizon would never end."""
+        if not self.wide:
+            return self.qpu_times
+        return self.qpu_times | st.sampled_from(UNITS).flatmap(lambda unit: Times(unit).qpu_times)
 
     @property
     def limits(self) -> SearchStrategy[str]:
@@ -110,9 +121,10 @@ def accounts() -> SearchStrategy[str]:
     return st.sampled_from(ACCOUNTS)
 
 
-def priorities(mix: Mix) -> Parts:
+def priorities(times: Times, mix: Mix) -> Parts:
     """S50."""
-    return maybe(mix.priorities, priority=st.integers(-1, 1))
+    near = st.integers(-1, 1)
+    return maybe(mix.priorities, priority=near | st.integers(-1_000_000, 1_000_000) if times.wide else near)
 
 
 def limits(times: Times, mix: Mix) -> Parts:
@@ -189,8 +201,8 @@ def session(draw: st.DrawFn, times: Times, mix: Mix, name: str, qpus: Sequence[s
 def job(times: Times, mix: Mix) -> Parts:
     """What a job of an explicit source is, apart from when and where it is submitted."""
     return joined(
-        st.fixed_dictionaries({"qpu_time": times.qpu_times}),
-        priorities(mix),
+        st.fixed_dictionaries({"qpu_time": times.qpu_times_of_listed}),
+        priorities(times, mix),
         limits(times, mix),
         phases(times, mix),
         maybe(mix.estimates, estimate=times.of(1, 2, 5)),
@@ -204,7 +216,7 @@ def drawn_jobs(times: Times, mix: Mix, qpus: Sequence[str]) -> Parts:
     choices = qpu_times.map(lambda values: {"kind": "choice", "values": values})
     return joined(
         st.fixed_dictionaries({"account": accounts(), "qpu_time": st.one_of(times.qpu_times, choices)}),
-        priorities(mix),
+        priorities(times, mix),
         limits(times, mix),
         phases(times, mix),
         maybe(mix.estimates, estimate=estimates(times)),

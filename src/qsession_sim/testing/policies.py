@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import pickle
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, find, settings
 from hypothesis.errors import HypothesisException, NoSuchExample
 
 from qsession_sim.errors import InvariantError, PolicyError
+from qsession_sim.experiment.executors import spawned_pool
+from qsession_sim.experiment.references import Reference, reference_to
 from qsession_sim.experiment.simulate import simulate
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.policies.user import PolicyFunction, UserPolicy
 from qsession_sim.results.run import Run
+from qsession_sim.results.tables import name_series
+from qsession_sim.scenario.load import Scenario
 from qsession_sim.scenario.yaml_source import write_yaml
-from qsession_sim.scheduler.view import JobView, ServiceView
+from qsession_sim.scheduler.view import JobView, ServiceView, asked_when
+from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.testing.invariants import check_invariants
 from qsession_sim.testing.plugin import MARK
 from qsession_sim.testing.strategies import scenarios
@@ -27,11 +36,34 @@ MOST_SHRINKS: Final = 100
 """Smaller scenarios that are tried once a policy has failed in one."""
 
 Policy = str | Mapping[str, Any] | PolicyFunction
+AnyScenario = str | Path | Mapping[str, Any] | Scenario
 
 NO_JOB: Final[Mapping[str, Any]] = {"workload": []}
-ONE_JOB: Final[Mapping[str, Any]] = {
-    "workload": [{"kind": "explicit", "jobs": [{"id": "j1", "at": "0s", "account": "a", "qpu_time": "1s"}]}]
+_JOB: Final[Mapping[str, Any]] = {"id": "j1", "at": "0s", "account": "a", "qpu_time": "1s"}
+ONE_JOB: Final[Mapping[str, Any]] = {"workload": [{"kind": "explicit", "jobs": [_JOB]}]}
+TWO_JOBS: Final[Mapping[str, Any]] = {
+    "workload": [{"kind": "explicit", "jobs": [_JOB, {**_JOB, "id": "j2", "account": "b"}]}]
 }
+_TIMES: Final = ("0s", "1us", "20ms", "1s", "45s", "10m", "3h", "2d")
+_PRIORITIES: Final = (0, 1, -1, 4, -7, 20, 300, -5_000, 1_000_000)
+WIDE: Final[Mapping[str, Any]] = {
+    "workload": [
+        {
+            "kind": "explicit",
+            "jobs": [
+                {
+                    "id": f"j{number}",
+                    "at": _TIMES[number // 6 if number % 2 else 0],
+                    "account": f"lab-{number % 7}",
+                    "qpu_time": _TIMES[1 + number * 3 % 7],
+                    "priority": _PRIORITIES[number % 9],
+                }
+                for number in range(1, 48)
+            ],
+        }
+    ]
+}
+"""A long queue at once and later jobs, among them each of those times and priorities."""
 
 
 def parametrize_policies(
@@ -56,30 +88,42 @@ def parametrize_policies(
 
 @dataclass(frozen=True)
 class Failure:
-    """A property that a policy does not have, and how that shows."""
+    """A property that a policy does not have, and how that shows; `job` is the number of the job, if any."""
 
     property: str
     example: str
+    job: int = NEVER
 
 
-def check_policy(policy: Policy, *, examples: int = 100) -> None:
+def check_policy(
+    policy: Policy,
+    *,
+    examples: int = 100,
+    own_scenarios: Sequence[str | Path | Mapping[str, Any] | Scenario] = (),
+) -> None:
     """Check that a queue policy keeps its contract.
 
     - *total*: it answers for every job.
     - *a function to tuples of ints*, all of one length.
-    - *deterministic*: asked twice, it answers the same.
+    - *deterministic*: asked twice, it answers the same; in another process, too, where Python hashes texts
+      differently.
     - *pure*: what it was asked before makes no difference, neither in this run nor in an earlier one.
     - *picklable*: other processes can use it, and a copy answers the same.
     - *sound*: finished runs pass `check_invariants`, also with no job and with one.
 
-    The answers of built-in policies are not checked one by one; for them the results of runs are compared.
+    It is asked in scenarios that are always the same ones: no job, one job, two, a long queue of jobs whose
+    times go from a microsecond to days and whose priorities go to a million, random ones, and your own. The
+    answers of built-in policies are not checked one by one; for them the results of runs are compared.
 
     Args:
         policy: whatever `simulate` takes as `policy`.
-        examples: how many random scenarios are tried; always the same ones.
+        examples: how many random scenarios are tried.
+        own_scenarios: more scenarios in which it is asked, such as the one for which it is made; whatever
+            `simulate` takes as a scenario.
 
     Raises:
         PolicyError: naming the property that fails, with the smallest example of it and its YAML.
+        ScenarioError: if one of your scenarios cannot be used.
 
     Example:
         >>> check_policy("priority", examples=5)
@@ -87,7 +131,7 @@ def check_policy(policy: Policy, *, examples: int = 100) -> None:
         ...     check_policy(lambda job: (0.5,), examples=5)
         ... except PolicyError as error:
         ...     print(error)
-        queue policy '<lambda>' is not a function to tuples of ints: for job 0, submitted at 0 us, it gave ...
+        queue policy '<lambda>' is not a function to tuples of ints: for job 'j1' (number 0), submitted at ...
         It shows in this scenario:
         <BLANKLINE>
         workload:
@@ -99,24 +143,41 @@ def check_policy(policy: Policy, *, examples: int = 100) -> None:
                 qpu_time: 1s
         <BLANKLINE>
     """
+    if isinstance(own_scenarios, str | Path | Mapping):
+        raise PolicyError(f"own_scenarios must be a list of scenarios, not {own_scenarios!r}")
     name = queue_policy(policy).name
     copy = _pickled(policy)
     again = {"pure": policy} if isinstance(copy, Failure) else {"pure": policy, "picklable": copy}
     smallest = _Smallest(lambda scenario: _failure_in(scenario, policy, again))
-    for scenario in (NO_JOB, ONE_JOB):
-        smallest.is_broken(scenario)
-    if smallest.failure is None:
-        _search(smallest, examples)
+    if not any(smallest.is_broken(scenario) for scenario in (NO_JOB, ONE_JOB, TWO_JOBS)):
+        if smallest.is_broken(WIDE):
+            _leave_jobs_out(smallest)
+        else:
+            _search(smallest, examples)
     if smallest.failure is not None:
-        raise PolicyError(
-            f"{_message(name, smallest.failure)}\nIt shows in this scenario:\n\n{smallest.yaml}"
-        )
+        raise PolicyError(_in_scenario(name, smallest.failure, smallest.yaml))
+    for own in own_scenarios:
+        failure = _failure_in(own, policy, again)
+        if failure is not None:
+            raise PolicyError(_in_scenario(name, failure, _text_of(own)))
     if isinstance(copy, Failure):
         raise PolicyError(_message(name, copy))
+    _check_elsewhere(policy, (ONE_JOB, WIDE, *own_scenarios))
 
 
 def _message(name: str, failure: Failure) -> str:
     return f"queue policy {name!r} is not {failure.property}: {failure.example}"
+
+
+def _in_scenario(name: str, failure: Failure, text: str) -> str:
+    return f"{_message(name, failure)}\nIt shows in this scenario:\n\n{text}"
+
+
+def _text_of(scenario: AnyScenario) -> str:
+    """A scenario as somebody finds it again: its file, else its text."""
+    if isinstance(scenario, Mapping):
+        return write_yaml({**scenario})
+    return f"{scenario.origin if isinstance(scenario, Scenario) else scenario}\n"
 
 
 class _Enough(BaseException):  # no error; not an Exception, which Hypothesis would look into
@@ -152,7 +213,8 @@ def _search(smallest: _Smallest, examples: int) -> None:
         max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     try:
-        find(scenarios(), smallest.is_broken, settings=quiet, random=Random(0))  # noqa: S311 - repeatable
+        any_scenario = scenarios() | scenarios(wide=True)
+        find(any_scenario, smallest.is_broken, settings=quiet, random=Random(0))  # noqa: S311 - repeatable
     except (NoSuchExample, _Enough):
         return
     except HypothesisException:
@@ -160,20 +222,42 @@ def _search(smallest: _Smallest, examples: int) -> None:
             raise
 
 
+def _leave_jobs_out(smallest: _Smallest) -> None:
+    """Make a scenario of explicit jobs smaller: without a half of them, a quarter, and so on."""
+    jobs: list[Any] = WIDE["workload"][0]["jobs"]
+    size = len(jobs) // 2
+    try:
+        while size:
+            start = 0
+            while start < len(jobs):
+                fewer = jobs[:start] + jobs[start + size :]
+                if fewer and smallest.is_broken({"workload": [{"kind": "explicit", "jobs": fewer}]}):
+                    jobs = fewer
+                else:
+                    start += size
+            size //= 2
+    except _Enough:
+        return
+
+
 def _pickled(policy: Policy) -> Policy | Failure:
     """A copy of the policy, as another process gets it."""
     try:
         copy: Policy = pickle.loads(pickle.dumps(policy))  # noqa: S301 - just made here
     except Exception as error:  # noqa: BLE001 - a policy may raise anything
-        why = f"{type(error).__name__}: {error}; other processes need it: make it a function of a module"
-        return Failure("picklable", why)
+        return _not_picklable(error)
     return copy
+
+
+def _not_picklable(error: Exception) -> Failure:
+    why = f"{type(error).__name__}: {error}; other processes need it: make it a function of a module"
+    return Failure("picklable", why)
 
 
 _WHEN: Final = {"pure": "in a second run of the same scenario", "picklable": "its pickled copy"}
 
 
-def _failure_in(scenario: Mapping[str, Any], policy: Policy, again: Mapping[str, Policy]) -> Failure | None:
+def _failure_in(scenario: AnyScenario, policy: Policy, again: Mapping[str, Policy]) -> Failure | None:
     """What is wrong with the policy in one scenario, or None.
 
     `again` has what must do the same, by the property that it shows.
@@ -186,17 +270,124 @@ def _failure_in(scenario: Mapping[str, Any], policy: Policy, again: Mapping[str,
         check_invariants(run)
     except InvariantError as error:
         return Failure("sound", str(error))
+    answers = first.answers_of(run)
     for what, other in again.items():
         questions = _Questions.of(other)
         second = questions.run(scenario)
         if isinstance(second, Failure):
             return second
-        difference = first.difference(questions, _WHEN[what])
-        if difference is None and not run.jobs.equals(second.jobs):
-            difference = f"{_WHEN[what]} the jobs came in another order"
+        difference = answers.difference(questions.answers_of(second), _WHEN[what])
         if difference is not None:
             return Failure(what, difference)
     return None
+
+
+# -- The same questions in another process, where Python hashes texts differently.
+
+
+def _check_elsewhere(policy: Policy, asked: Sequence[AnyScenario]) -> None:
+    """Compare what a policy of a user answers in some scenarios here and in another process."""
+    user_policy = queue_policy(policy)
+    if not isinstance(user_policy, UserPolicy):
+        return
+    name = user_policy.name
+    reference = reference_to(user_policy.function)
+    sent = user_policy.function if reference.spelling is None else reference
+    seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    here = [_answers_in(scenario, user_policy) for scenario in asked]
+    there = _ask_elsewhere(pickle.dumps((sent, name, user_policy.window_us)), asked, seed)
+    if isinstance(there, Failure):
+        raise PolicyError(_message(name, there))
+    for scenario, one, other in zip(asked, here, there, strict=True):
+        failure = _failure_elsewhere(one, other, f"in another process, with PYTHONHASHSEED={seed},")
+        if failure is not None:
+            raise PolicyError(_in_scenario(name, failure, _text_of(scenario)))
+
+
+def _failure_elsewhere(here: Answers | Failure, there: Answers | Failure, where: str) -> Failure | None:
+    if isinstance(here, Failure):
+        return here
+    if isinstance(there, Failure):
+        return replace(there, example=f"{where} {there.example}")
+    difference = here.difference(there, where)
+    if difference is None:
+        return None
+    return Failure("deterministic", f"{difference}; hash() of a text differs from process to process")
+
+
+def _answers_in(scenario: AnyScenario, policy: UserPolicy) -> Answers | Failure:
+    questions = _Questions(policy.function, policy)
+    run = questions.run(scenario)
+    return run if isinstance(run, Failure) else questions.answers_of(run)
+
+
+def _ask_elsewhere(
+    sent: bytes, asked: Sequence[AnyScenario], hash_seed: str
+) -> list[Answers | Failure] | Failure:
+    before = os.environ.get("PYTHONHASHSEED")
+    pool = spawned_pool(1)
+    os.environ["PYTHONHASHSEED"] = hash_seed  # the worker is started when it gets its first task
+    try:
+        answered = pool.submit(_answer_here, sent, [*asked])
+    finally:
+        if before is None:
+            del os.environ["PYTHONHASHSEED"]
+        else:
+            os.environ["PYTHONHASHSEED"] = before
+    try:
+        return answered.result()
+    except BrokenExecutor as error:
+        return Failure("total", f"in another process it ended that process ({error})")
+    finally:
+        pool.close()
+
+
+def _answer_here(sent: bytes, asked: Sequence[AnyScenario]) -> list[Answers | Failure] | Failure:
+    """What the other process does."""
+    try:
+        function, name, window_us = pickle.loads(sent)  # noqa: S301 - from the process that started this one
+    except Exception as error:  # noqa: BLE001 - whatever importing it raises
+        return _not_picklable(error)
+    if isinstance(function, Reference):
+        function = function.function
+    policy = UserPolicy(name, function, window_us)
+    return [_answers_in(scenario, policy) for scenario in asked]
+
+
+# -- Questions and answers.
+
+
+@dataclass(frozen=True)
+class Question:
+    """A job, by its number, and when it was asked about; `when` is in words."""
+
+    job: int
+    when: str
+
+    def about(self, name: str | None) -> str:
+        """In words, the name of the job first."""
+        return f"for job {name!r} (number {self.job}){self.when}"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All that a policy was asked in one run and what it said, in order, and what came of it."""
+
+    given: list[tuple[Question, tuple[int, ...]]]
+    names: list[str]  # of jobs, by number
+    jobs: pl.DataFrame
+
+    def difference(self, other: Answers, when: str) -> str | None:
+        """The first answer that another run gave differently."""
+        for (question, answer), (other_question, other_answer) in zip(self.given, other.given, strict=False):
+            asked = question.about(self.names[question.job])
+            if question != other_question:
+                return f"it was asked {asked}, {when} {other_question.about(other.names[other_question.job])}"
+            if answer != other_answer:
+                return f"{asked}, it gave {answer!r}, {when} {other_answer!r}"
+        if not self.jobs.equals(other.jobs):
+            return f"{when} the jobs came in another order"
+        return None
 
 
 @dataclass
@@ -208,8 +399,8 @@ class _Questions:
     failure: Failure | None = None
 
     def __post_init__(self) -> None:
-        self.answers: list[tuple[str, tuple[int, ...]]] = []
-        self._before: tuple[str, JobView] | None = None
+        self._answers: list[tuple[Question, tuple[int, ...]]] = []
+        self._before: JobView | None = None
         self._length: int | None = None
 
     @classmethod
@@ -218,12 +409,19 @@ class _Questions:
         known = queue_policy(policy)
         return cls(policy, known if isinstance(known, UserPolicy) else None)
 
-    def run(self, scenario: Mapping[str, Any]) -> Run | Failure:
+    def run(self, scenario: AnyScenario) -> Run | Failure:
         """Simulate; what is wrong with the policy, if anything is, else the run."""
         try:
             return simulate(scenario, policy=self._probe())
         except PolicyError as error:
-            return self.failure or Failure("total", str(error))
+            if self.failure is None:
+                return Failure("total", str(error))
+            about = Question(self.failure.job, self.failure.example).about(error.job_name)
+            return replace(self.failure, example=about)
+
+    def answers_of(self, run: Run) -> Answers:
+        """The answers, with what only the finished run knows."""
+        return Answers(self._answers, name_series(run.record.workload.job_names).to_list(), run.jobs)
 
     def _probe(self) -> Policy:
         user_policy = self.user_policy
@@ -234,45 +432,39 @@ class _Questions:
             return lambda job, view: self._ask(function, job, view)
         return lambda job: self._ask(function, job)
 
-    def difference(self, other: _Questions, when: str) -> str | None:
-        """The first answer that another run gave differently."""
-        for (where, answer), (other_where, other_answer) in zip(self.answers, other.answers, strict=False):
-            if where != other_where:
-                return f"it was asked {where} {when} {other_where}"
-            if answer != other_answer:
-                return f"{where} it gave {answer!r}, {when} {other_answer!r}"
-        return None
-
     def _ask(self, function: PolicyFunction, job: JobView, *view: ServiceView) -> tuple[int, ...]:
-        where = f"for job {job.number}, submitted at {job.submitted_us} us,"
-        where += "".join(f" at {one.now_us} us," for one in view)
-        self.failure = next(self._failures(function, where, job, view), None)
+        question = Question(job.number, asked_when(job, *(one.now_us for one in view)))
+        self.failure = next(self._failures(function, question, job, view), None)
         if self.failure is not None:
             raise PolicyError(self.failure.example)
-        self._before = where, job
-        return self.answers[-1][1]
+        self._before = job
+        return self._answers[-1][1]
 
     def _failures(
-        self, function: PolicyFunction, where: str, job: JobView, view: tuple[ServiceView, ...]
+        self, function: PolicyFunction, question: Question, job: JobView, view: tuple[ServiceView, ...]
     ) -> Iterator[Failure]:
+        def failure(kind: str, what: str) -> Failure:
+            return Failure(kind, f"{question.when}, {what}", job.number)
+
         try:
             answer, again = function(job, *view), function(job, *view)
             if self._before is not None:
-                function(self._before[1], *view)
+                function(self._before, *view)
             after_another = function(job, *view)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a policy may raise anything
-            yield Failure("total", f"{where} it raised {type(error).__name__}: {error}")
+            yield failure("total", f"it raised {type(error).__name__}: {error}")
             return
         if not isinstance(answer, tuple) or not all(isinstance(part, int) for part in answer):
-            yield Failure("a function to tuples of ints", f"{where} it gave {answer!r}")
+            yield failure("a function to tuples of ints", f"it gave {answer!r}")
             return
         if self._length not in {None, len(answer)}:
-            what = f"{where} it gave {answer!r}, before that tuples of length {self._length}"
-            yield Failure("a function to tuples of ints of one length", what)
+            what = f"it gave {answer!r}, before that tuples of length {self._length}"
+            yield failure("a function to tuples of ints of one length", what)
         if answer != again:
-            yield Failure("deterministic", f"{where} it gave {answer!r} and then {again!r}")
+            yield failure("deterministic", f"it gave {answer!r} and then {again!r}")
         elif answer != after_another:
-            what = f"{where} it gave {answer!r}, and after a question about another job {after_another!r}"
-            yield Failure("pure", what)
+            yield failure(
+                "pure", f"it gave {answer!r}, and after a question about another job {after_another!r}"
+            )
         self._length = len(answer)
-        self.answers.append((where, answer))
+        self._answers.append((question, answer))

@@ -37,6 +37,7 @@ def scenarios(
     queue: Sequence[str | dict[str, Any]] | None = None,
     most_jobs: int = 10,
     unit: str = "s",
+    wide: bool = False,
 ) -> dict[str, Any]:
     """Small scenarios in the human form, which `qs.load_scenario` and `qs.simulate` take.
 
@@ -48,6 +49,8 @@ def scenarios(
         queue: queue policies to choose from, as `policies.queue` names them; by default the built-in ones.
         most_jobs: of a source of kind `explicit`.
         unit: of all times.
+        wide: let values be far apart: the unit is any from microseconds to days, explicit jobs of one
+            scenario may be a microsecond and a day long, and priorities go to a million.
 
     Example:
         >>> from hypothesis import given
@@ -56,7 +59,8 @@ def scenarios(
         ... def test_no_job_starts_before_its_submission(scenario):
         ...     assert (qs.simulate(scenario).jobs["waiting_us"].fill_null(0) >= 0).all()
     """
-    times, mix = Times(unit), draw(parts.mixes())
+    times = Times(draw(st.sampled_from(parts.UNITS)) if wide else unit, wide)
+    mix = draw(parts.mixes())
     qpus = draw(parts.qpus(times, mix))
     sources = _sources(draw, times, mix, qpus, most_jobs)
     # S65: a client that retries a job that always fails goes on for ever without a horizon; so does a run
