@@ -32,6 +32,7 @@ from qsession_sim.scenario.problems import (
     placed_error,
     scenario_error,
     show_value,
+    unusable_values,
 )
 from qsession_sim.scenario.references import client_warnings, idle_plans
 from qsession_sim.scenario.resolve import resolve, write_resolved
@@ -287,6 +288,9 @@ def _check(
 ) -> tuple[HumanScenario | None, list[Problem]]:
     if not isinstance(data, Mapping):
         return None, [Problem((), "a scenario must be a mapping with keys such as workload", data)]
+    unusable = [*unusable_values(data)]
+    if unusable:
+        return None, unusable
     inlined, service_problems = inline_service_times(data, directory)
     inlined, files, file_problems = inline_value_files(inlined, directory)
     human: HumanScenario | None = None
@@ -327,7 +331,11 @@ def _read(source: str | pathlib.Path | Mapping[str, Any] | Scenario) -> _Source:
         data = plain(source)
     except ValueError as error:
         raise ScenarioError((f"{LIBRARY_ORIGIN}: {error}",)) from None
-    return _Source(Document(LIBRARY_ORIGIN, data), _written(data), pathlib.Path())
+    document = Document(LIBRARY_ORIGIN, data)
+    unusable = [*unusable_values(data)]
+    if unusable:
+        raise scenario_error(unusable, document)
+    return _Source(document, _written(data), pathlib.Path())
 
 
 def _around_trace(name: str) -> _Source:

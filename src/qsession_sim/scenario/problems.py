@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -135,6 +136,38 @@ def scenario_error(
     lines = [*_Report(document, assignments).lines(problems)]
     lines.extend(((1,), line) for line in failed_assignments)
     return ScenarioError(tuple(line for _, line in sorted(dict.fromkeys(lines))))
+
+
+def unusable_values(data: Any, path: Path = ()) -> Iterator[Problem]:
+    """Values that no key of a scenario can take, and that not every check could write into a message.
+
+    Args:
+        data: plain.
+        path: where it stands.
+
+    Example:
+        >>> [problem.path for problem in unusable_values({"a": [1, 2**128], "b": "x"})]
+        [('a', 1)]
+    """
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            if _HALF_OF_A_PAIR.search(key):
+                yield Problem(path, f"a key is not valid text; {_BROKEN}", at_key=True)
+            else:
+                yield from unusable_values(value, (*path, key))
+    elif isinstance(data, list):
+        for index, item in enumerate(data):
+            yield from unusable_values(item, (*path, index))
+    elif isinstance(data, str):
+        if _HALF_OF_A_PAIR.search(data):
+            yield Problem(path, f"not valid text; {_BROKEN}", data)
+    elif isinstance(data, int) and abs(data) >= _TOO_LARGE:
+        yield Problem(path, "larger than any number that a scenario can use, even a seed of 128 bits", data)
+
+
+_TOO_LARGE: Final = 2**128
+_HALF_OF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
+_BROKEN: Final = "it has half of a surrogate pair; write the character itself"
 
 
 def placed_error(

@@ -405,10 +405,11 @@ def _chains(jobs: Sequence[Located]) -> Iterator[Problem]:
 
 def client_warnings(scenario: ResolvedScenario) -> Iterator[Problem]:
     """What the service would warn of: Qiskit that is too old in a run that reaches `REFUSED_FROM` (S23)."""
-    last = scenario.start + timedelta(microseconds=scenario.horizon or 0)
+    # microseconds, since the horizon may lie beyond the last year of a calendar
+    reached = (scenario.horizon or 0) >= (REFUSED_FROM - scenario.start) // timedelta(microseconds=1)
     for index, account in enumerate(scenario.accounts or ()):
         version = None if account.client is None else account.client.qiskit
-        if version is not None and is_older(version, OLDEST_QISKIT) and last >= REFUSED_FROM:
+        if version is not None and is_older(version, OLDEST_QISKIT) and reached:
             what = f"since April 2024 the service asks for Qiskit {OLDEST_QISKIT} or later"
             yield Problem(("accounts", index, "client", "qiskit"), what, version)
 
