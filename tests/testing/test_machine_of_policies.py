@@ -8,8 +8,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from qsession_sim.cli.main import main
 from qsession_sim.errors import InvariantError, PolicyError
 from qsession_sim.scheduler.qpu import Qpu
+from qsession_sim.testing import machine
 from qsession_sim.testing.machine import policy_machine
 
 short = settings(
@@ -28,9 +30,9 @@ def test_live_commands_under_a_policy_obey_the_invariants(policy):
 
 
 def test_a_hold_policy_can_be_given():
-    machine = policy_machine("fifo", hold="gap_fill")
-    assert (machine.__name__, machine.hold) == ("PolicyMachine_fifo", "gap_fill")
-    run_state_machine_as_test(machine, settings=short)
+    made = policy_machine("fifo", hold="gap_fill")
+    assert (made.__name__, made.hold) == ("PolicyMachine_fifo", "gap_fill")
+    run_state_machine_as_test(made, settings=short)
 
 
 def test_an_unknown_policy_is_refused_at_once():
@@ -55,18 +57,57 @@ not_made_smaller = settings(short, max_examples=100, phases=[Phase.generate])
 @pytest.mark.parametrize(
     ("policy", "told"),
     [
-        (fails_for_urgent_jobs, "queue policy 'fails_for_urgent_jobs' failed for job .*: ZeroDivisionError"),
-        (changes_its_mind, "queue policy 'changes_its_mind' must give the same answer when asked twice; "),
+        (
+            fails_for_urgent_jobs,
+            "queue policy 'fails_for_urgent_jobs' is not total: for job 'j.*ZeroDivisionError",
+        ),
+        (changes_its_mind, "queue policy 'changes_its_mind' is not deterministic: for job 'j1' "),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_policy_that_breaks_its_contract_is_found(policy, told):
+def test_a_policy_that_breaks_its_contract_is_told_once(policy, told, monkeypatch):
+    """Before any scenario is drawn, however often Hypothesis begins anew."""
+    monkeypatch.setattr(machine, "prepare", None)
     with pytest.raises(PolicyError, match=told):
-        run_state_machine_as_test(policy_machine(policy), settings=not_made_smaller)
+        run_state_machine_as_test(policy_machine(policy), settings=settings(short, max_examples=100))
+
+
+def by_number(job):
+    return (job.number,)
+
+
+@pytest.mark.parametrize(
+    ("policy", "hold", "options"),
+    [
+        ("lifo", "shared", "--policy lifo --hold shared"),
+        (
+            {"name": "priority", "aging": "1s"},
+            None,
+            """--set 'policies.queue={"name": "priority", "aging": "1s"}'""",
+        ),
+        (by_number, None, f"--policy {__file__}:by_number"),
+    ],
+)
+def test_a_failing_example_says_with_which_policy(policy, hold, options, monkeypatch):
+    def broken(run):
+        raise InvariantError("S70")
+
+    monkeypatch.setattr(machine, "check_invariants", broken)
+    with pytest.raises(InvariantError) as caught:
+        run_state_machine_as_test(policy_machine(policy, hold=hold), settings=not_made_smaller)
+    told = "\n".join(caught.value.__notes__)
+    assert f"\n# save it as example.yaml, then: qsession-sim run example.yaml {options}\n" in told
+
+
+def test_parameters_can_be_set_as_the_example_says(tmp_path, capsys):
+    file = tmp_path / "example.yaml"
+    file.write_text("workload: []\n", encoding="utf-8")
+    assert main(["run", str(file), "--set", 'policies.queue={"name": "priority", "aging": "1s"}']) == 0
+    assert "queue priority" in capsys.readouterr().out
 
 
 def test_a_service_that_breaks_a_rule_is_found(monkeypatch):
     """Here nobody holds a QPU: whatever is first in the normal queue starts, although a session is active."""
     monkeypatch.setattr(Qpu, "next_job", lambda qpu, now_us: qpu.queue.pop(now_us))
-    with pytest.raises(InvariantError, match=r"^S74 at "):  # it is held, and its session waits
+    with pytest.raises(InvariantError, match=r"^S7[34] at "):  # a job of another starts, or waits
         run_state_machine_as_test(policy_machine("fifo"), settings=not_made_smaller)

@@ -5,6 +5,9 @@ A failing example of `commands` prints the program as Python.
 
 from __future__ import annotations
 
+import inspect
+import json
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -14,6 +17,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule
 from hypothesis.strategies import SearchStrategy
 from hypothesis.vendor.pretty import RepresentationPrinter
 
+from qsession_sim.errors import PolicyError
+from qsession_sim.experiment.references import reference_to
 from qsession_sim.experiment.simulate import finish, prepare
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.policies.user import PolicyFunction
@@ -21,7 +26,8 @@ from qsession_sim.scheduler.vocabulary import Mode
 from qsession_sim.service.programs import ProgramJob, ProgramSession
 from qsession_sim.testing.invariants import check_invariants
 from qsession_sim.testing.parts import ACCOUNTS
-from qsession_sim.testing.strategies import scenarios
+from qsession_sim.testing.policies import check_policy
+from qsession_sim.testing.strategies import ScenarioExample, scenarios
 from qsession_sim.units import SECOND, parse_duration
 
 if TYPE_CHECKING:
@@ -223,9 +229,18 @@ class PolicyMachine(RuleBasedStateMachine):
 
     policy: ClassVar[tuple[str | Mapping[str, Any] | PolicyFunction]] = ("fifo",)
     hold: ClassVar[str | None] = None
+    breach: ClassVar[str | None] = None
+    """How the policy breaks its contract; empty if it keeps it, None if that was not checked yet."""
 
     sessions: Bundle[ProgramSession] = Bundle("sessions")
     jobs: Bundle[ProgramJob] = Bundle("jobs")
+
+    def __init__(self) -> None:
+        if self.breach is None:
+            type(self).breach = _breach_of(self.policy[0])
+        if self.breach:
+            raise PolicyError(self.breach)
+        super().__init__()
 
     @initialize(scenario=scenarios(most_jobs=5))
     def begin(self, scenario: dict[str, Any]) -> None:
@@ -288,12 +303,37 @@ class PolicyMachine(RuleBasedStateMachine):
         return result
 
 
+def _breach_of(policy: str | Mapping[str, Any] | PolicyFunction) -> str:
+    """What is wrong with a policy already without commands: it would fail anywhere, each time otherwise."""
+    try:
+        check_policy(policy, examples=0)
+    except PolicyError as error:
+        return str(error)
+    return ""
+
+
+def _options_of(policy: str | Mapping[str, Any] | PolicyFunction, hold: str | None) -> str:
+    """The options by which `qsession-sim run` has the same policies, as far as it can."""
+    given = [] if hold is None else ["--hold", hold]
+    if isinstance(policy, str):
+        given = ["--policy", policy, *given]
+    elif isinstance(policy, Mapping):
+        given = ["--set", f"policies.queue={json.dumps({**policy})}", *given]
+    else:
+        spelling = reference_to(policy).spelling
+        file = inspect.getsourcefile(policy) if spelling is not None else None
+        if file is not None and spelling is not None and "." not in policy.__qualname__:
+            given = ["--policy", f"{file}:{policy.__qualname__}", *given]
+    return "".join(f" {shlex.quote(one)}" for one in given)
+
+
 def policy_machine(
     policy: str | Mapping[str, Any] | PolicyFunction, *, hold: str | None = None
 ) -> type[PolicyMachine]:
     """A state machine of Hypothesis that drives a live service with one queue policy.
 
-    Its `TestCase` is a test for pytest and unittest, with `TestCase.settings` to be set.
+    First the policy must pass `check_policy` in scenarios that are always the same ones. Its `TestCase` is a
+    test for pytest and unittest, with `TestCase.settings` to be set.
 
     Args:
         policy: whatever `simulate` takes as `policy`.
@@ -305,5 +345,17 @@ def policy_machine(
     Example:
         >>> TestPriority = policy_machine("priority").TestCase
     """
+    options = _options_of(policy, hold)
+
+    def with_options(scenario: dict[str, Any]) -> ScenarioExample:
+        example = ScenarioExample(scenario)
+        example.options = options
+        return example
+
+    def begin(self: PolicyMachine, scenario: dict[str, Any]) -> None:
+        PolicyMachine.begin(self, scenario)
+
     name = f"PolicyMachine_{queue_policy(policy).name}"
-    return type(name, (PolicyMachine,), {"policy": (policy,), "hold": hold, "__module__": __name__})
+    made: dict[str, Any] = {"policy": (policy,), "hold": hold, "__module__": __name__}
+    made["begin"] = initialize(scenario=scenarios(most_jobs=5).map(with_options))(begin)
+    return type(name, (PolicyMachine,), made)

@@ -15,11 +15,14 @@ from qsession_sim.testing.parts import Mix, Part, Times, joined, maybe
 
 
 class ScenarioExample(dict[str, Any]):
-    """A scenario that Hypothesis prints as YAML; else a plain dict."""
+    """A scenario that Hypothesis prints as YAML; else a plain dict. `options` are those of `run` with it."""
+
+    options: str = ""
 
     def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:  # noqa: ARG002, FBT001
         printer.text(
-            f"\n# save it as example.yaml, then: qsession-sim run example.yaml\n{write_yaml({**self})}"
+            f"\n# save it as example.yaml, then: qsession-sim run example.yaml{self.options}\n"
+            f"{write_yaml({**self})}"
         )
 
 
