@@ -22,6 +22,7 @@ from qsession_sim.scenario.values import (
     PositiveDuration,
     ShortForm,
     WholeNumber,
+    key,
 )
 from qsession_sim.units import DAY, HOUR, MINUTE, SECOND
 
@@ -55,13 +56,11 @@ class Client(Model):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    qiskit_ibm_runtime: Annotated[
-        Version | None, Field(alias="qiskit-ibm-runtime", description="its version of qiskit-ibm-runtime")
-    ] = None
-    qiskit_ibm_provider: Annotated[
-        Version | None, Field(alias="qiskit-ibm-provider", description="its version of qiskit-ibm-provider")
-    ] = None
-    qiskit: Annotated[Version | None, Field(description="its version of Qiskit")] = None
+    qiskit_ibm_runtime: Version | None = key("its version of qiskit-ibm-runtime", alias="qiskit-ibm-runtime")
+    qiskit_ibm_provider: Version | None = key(
+        "its version of qiskit-ibm-provider", alias="qiskit-ibm-provider"
+    )
+    qiskit: Version | None = key("its version of Qiskit")
 
 
 REFUSED_FROM: Final = datetime(2024, 4, 1, tzinfo=UTC)
@@ -105,10 +104,8 @@ def is_refused(client: Client) -> bool:
 class HumanClock(Model):
     """A clock of sessions; what is not given is the profile's."""
 
-    default: Annotated[Duration | None, Field(description="what a session gets that asks for nothing")] = None
-    limit: Annotated[
-        Limit[Duration] | None, Field(description="the most that a session may ask for, or none")
-    ] = None
+    default: Duration | None = key("what a session gets that asks for nothing")
+    limit: Limit[Duration] | None = key("the most that a session may ask for, or none")
 
 
 class ResolvedClock(HumanClock):
@@ -137,8 +134,8 @@ ClockSpelling = Annotated[HumanClock, BeforeValidator(_spell_out_clock), ShortFo
 class HumanTimeouts(Model):
     """The interactive timeout of each mode."""
 
-    session: Annotated[ClockSpelling | None, Field(description="that of sessions (S13)")] = None
-    batch: Annotated[ClockSpelling | None, Field(description="that of batches (S30)")] = None
+    session: ClockSpelling | None = key("that of sessions (S13)")
+    batch: ClockSpelling | None = key("that of batches (S30)")
 
 
 class ResolvedTimeouts(HumanTimeouts):
@@ -159,15 +156,15 @@ TimeoutsSpelling = Annotated[HumanTimeouts, BeforeValidator(_spell_out_timeouts)
 class SubmissionRate(Model):
     """So many accepted submissions at most in (t - window, t]."""
 
-    count: Annotated[int, Field(strict=True, ge=1, le=10**9, description="the number of submissions")]
-    window: Annotated[PositiveDuration, Field(description="the length of the window")]
+    count: int = Field(strict=True, ge=1, le=10**9, description="the number of submissions")
+    window: PositiveDuration = Field(description="the length of the window")
 
 
 class Quota(Model):
     """So much usage at most in (t - window, t] (S62)."""
 
-    usage: Annotated[PositiveDuration, Field(description="the usage")]
-    window: Annotated[PositiveDuration, Field(description="the length of the window")]
+    usage: PositiveDuration = Field(description="the usage")
+    window: PositiveDuration = Field(description="the length of the window")
 
 
 def _mapping_such_as(example: str) -> BeforeValidator:
@@ -183,26 +180,18 @@ def _mapping_such_as(example: str) -> BeforeValidator:
 class HumanPlan(Model):
     """What an account may do (S60); what is not given is that of the profile's plan with this name."""
 
-    sessions: Annotated[bool | None, Field(strict=True, description="whether sessions are allowed")] = None
-    batches: Annotated[bool | None, Field(strict=True, description="whether batches are allowed")] = None
-    max_time: Annotated[ClockSpelling | None, Field(description="the maximum timeout (S16)")] = None
-    interactive_timeout: Annotated[
-        TimeoutsSpelling | None, Field(description="the interactive timeout of each mode (S13, S30)")
-    ] = None
-    pending_jobs: Annotated[
-        Limit[WholeNumber] | None, Field(description="the most jobs queued and running at a time, or none")
-    ] = None
-    submission_rate: Annotated[
-        Limit[Annotated[SubmissionRate, _mapping_such_as("{count: 5, window: 1m}")]] | None,
-        Field(description="the most submissions in a sliding window, or none"),
-    ] = None
-    quota: Annotated[
-        Limit[Annotated[Quota, _mapping_such_as("{usage: 10m, window: 28d}")]] | None,
-        Field(description="the most usage in a sliding window, or none (S62)"),
-    ] = None
-    price_per_second: Annotated[
-        Limit[NonNegativeFloat] | None, Field(description="the price of a second of usage, or none")
-    ] = None
+    sessions: bool | None = key("whether sessions are allowed", strict=True)
+    batches: bool | None = key("whether batches are allowed", strict=True)
+    max_time: ClockSpelling | None = key("the maximum timeout (S16)")
+    interactive_timeout: TimeoutsSpelling | None = key("the interactive timeout of each mode (S13, S30)")
+    pending_jobs: Limit[WholeNumber] | None = key("the most jobs queued and running at a time, or none")
+    submission_rate: Limit[Annotated[SubmissionRate, _mapping_such_as("{count: 5, window: 1m}")]] | None = (
+        key("the most submissions in a sliding window, or none")
+    )
+    quota: Limit[Annotated[Quota, _mapping_such_as("{usage: 10m, window: 28d}")]] | None = key(
+        "the most usage in a sliding window, or none (S62)"
+    )
+    price_per_second: Limit[NonNegativeFloat] | None = key("the price of a second of usage, or none")
 
 
 class ResolvedPlan(HumanPlan):
@@ -225,12 +214,10 @@ class ResolvedPlan(HumanPlan):
 class HumanAccount(Model):
     """An account that may submit jobs."""
 
-    name: Annotated[Name, Field(description="the name of the account")]
-    plan: Annotated[Name | None, Field(description="the name of its plan; default: no limits")] = None
-    allocation: Annotated[
-        Duration | None, Field(description="its share for the queue policy fair_share (S63)")
-    ] = None
-    client: Annotated[Client | None, Field(description="the versions of its client software (S23)")] = None
+    name: Name = Field(description="the name of the account")
+    plan: Name | None = key("the name of its plan; default: no limits")
+    allocation: Duration | None = key("its share for the queue policy fair_share (S63)")
+    client: Client | None = key("the versions of its client software (S23)")
 
 
 # -- Documented clocks, limits and plans of the service at three points in time, as data.
@@ -329,7 +316,7 @@ def plan_without_limits(profile: ProfileName) -> ResolvedPlan:
 
 
 def fixed_clock(duration_us: int) -> ResolvedClock:
-    """A clock of which a session may ask for less, and not for more."""
+    """A clock of which a session may ask for less but not for more."""
     return ResolvedClock.model_construct(default=duration_us, limit=duration_us)
 
 

@@ -200,8 +200,8 @@ Span = tuple[int, int, int | None]
 
 def _windows(path: Path, qpu: Part, data: Part) -> Iterator[Problem]:
     windows = list(parts(qpu, "windows", path))
-    if windows and qpu.get("simulator") is True:
-        what = "a simulator backend is always there (S22); remove them"
+    if windows and qpu.get("simulator") is True:  # S22
+        what = "a simulator backend is always there; remove them"
         yield Problem((*path, "windows"), what, at_key=True)
     for place, window in windows:
         if window.get("kind") in WINDOW_KINDS:
@@ -514,7 +514,7 @@ def uncalibrated(scenario: HumanScenario) -> Iterator[Problem]:
 def too_many_rows(scenario: HumanScenario) -> Iterator[Problem]:
     """Iterative clients and batches with more than 100 million jobs, at random with a probability above 99 %.
 
-    Where the number of batches follows from the horizon, or clients may stop early, it is found when jobs
+    Where the number of batches follows from the horizon, or clients may stop early, this comes up when jobs
     are drawn.
     """
     for index, source in enumerate(scenario.workload):

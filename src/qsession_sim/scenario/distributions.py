@@ -21,6 +21,7 @@ from qsession_sim.scenario.values import (
     NonNegativeFloat,
     PositiveDuration,
     ShortForm,
+    key,
 )
 
 Shape = Annotated[float, Field(ge=0.05, le=1000, allow_inf_nan=False, strict=True)]
@@ -33,103 +34,100 @@ T = TypeVar("T")
 class Bounded(Model, Generic[T]):
     """Bounds that every distribution may have, and what is done about a value outside of them."""
 
-    at_least: Annotated[T | None, Field(description="the smallest value that is used")] = None
-    at_most: Annotated[T | None, Field(description="the largest value that is used")] = None
-    outside: Annotated[
-        Literal["cap", "redraw"] | None,
-        Field(description="what happens to a value out of bounds: cap (it becomes the bound) or redraw"),
-    ] = None
+    at_least: T | None = key("the smallest value that is used")
+    at_most: T | None = key("the largest value that is used")
+    outside: Literal["cap", "redraw"] | None = key(
+        "what happens to a value out of bounds: cap (it becomes the bound) or redraw"
+    )
 
 
 class Constant(Bounded[T], Generic[T]):
     """Always the same value."""
 
     kind: Literal["constant"]
-    value: Annotated[T, Field(description="the value")]
+    value: T = Field(description="the value")
 
 
 class Uniform(Bounded[T], Generic[T]):
     """Every value between `low` and `high` is equally likely."""
 
     kind: Literal["uniform"]
-    low: Annotated[T, Field(description="the smallest value")]
-    high: Annotated[T, Field(description="the largest value")]
+    low: T = Field(description="the smallest value")
+    high: T = Field(description="the largest value")
 
 
 class Exponential(Bounded[T], Generic[T]):
     """Memoryless, with the given mean."""
 
     kind: Literal["exponential"]
-    mean: Annotated[T, Field(description="the mean")]
+    mean: T = Field(description="the mean")
 
 
 class Lognormal(Bounded[T], Generic[T]):
     """The logarithm is normal: `median` is the median, `sigma` the spread of the logarithm."""
 
     kind: Literal["lognormal"]
-    median: Annotated[T, Field(description="the median")]
-    sigma: Annotated[NonNegativeFloat, Field(description="the spread of the logarithm")]
+    median: T = Field(description="the median")
+    sigma: NonNegativeFloat = Field(description="the spread of the logarithm")
 
 
 class Choice(Bounded[T], Generic[T]):
     """One of `values`, with probabilities in proportion to `weights`."""
 
     kind: Literal["choice"]
-    values: Annotated[tuple[T, ...], Field(min_length=1, description="the values to choose from")]
-    weights: Annotated[
-        tuple[NonNegativeFloat, ...], Field(min_length=1, description="a weight for each value; default 1")
-    ]
+    values: tuple[T, ...] = Field(min_length=1, description="the values to choose from")
+    weights: tuple[NonNegativeFloat, ...] = Field(
+        min_length=1, description="a weight for each value; default 1"
+    )
 
 
 class Empirical(Bounded[T], Generic[T]):
     """One of `values`, all equally likely: measurements, repeated as often as they were seen."""
 
     kind: Literal["empirical"]
-    values: Annotated[
-        tuple[T, ...], Field(min_length=1, description="the values, or a file with one value per line")
-    ]
+    values: tuple[T, ...] = Field(min_length=1, description="the values, or a file with one value per line")
 
 
 class Gamma(Bounded[T], Generic[T]):
     """Gamma with mean shape x scale and variance shape x scale^2."""
 
     kind: Literal["gamma"]
-    shape: Annotated[Shape, Field(description="the shape, from 0.05 to 1000")]
-    scale: Annotated[T, Field(description="the scale; the mean is shape x scale")]
+    shape: Shape = Field(description="the shape, from 0.05 to 1000")
+    scale: T = Field(description="the scale; the mean is shape x scale")
 
 
 class Weibull(Bounded[T], Generic[T]):
     """P(X > x) = exp(-(x / scale)^shape)."""
 
     kind: Literal["weibull"]
-    shape: Annotated[Shape, Field(description="the shape, from 0.05 to 1000; below 1 the tail is heavy")]
-    scale: Annotated[T, Field(description="the scale; a share of 1/e of the values is larger")]
+    shape: Shape = Field(description="the shape, from 0.05 to 1000; below 1 the tail is heavy")
+    scale: T = Field(description="the scale; a share of 1/e of the values is larger")
 
 
 class Pareto(Bounded[T], Generic[T]):
     """P(X > x) = (scale / x)^shape for x of at least `scale`."""
 
     kind: Literal["pareto"]
-    shape: Annotated[Shape, Field(description="the exponent of the tail, from 0.05 to 1000")]
-    scale: Annotated[T, Field(description="the smallest value that is drawn")]
+    shape: Shape = Field(description="the exponent of the tail, from 0.05 to 1000")
+    scale: T = Field(description="the smallest value that is drawn")
 
 
 class Erlang(Bounded[T], Generic[T]):
     """The sum of `stages` independent exponential times, which have the same mean."""
 
     kind: Literal["erlang"]
-    stages: Annotated[int, Field(strict=True, ge=1, le=1000, description="the number of stages")]
-    mean: Annotated[T, Field(description="the mean of the sum")]
+    stages: int = Field(strict=True, ge=1, le=1000, description="the number of stages")
+    mean: T = Field(description="the mean of the sum")
 
 
 class Hyperexponential(Bounded[T], Generic[T]):
     """Exponential with one of `means`, chosen with probabilities in proportion to `weights`."""
 
     kind: Literal["hyperexponential"]
-    means: Annotated[tuple[T, ...], Field(min_length=1, description="the mean of each branch")]
-    weights: Annotated[
-        tuple[NonNegativeFloat, ...], Field(min_length=1, description="a weight for each mean; default 1")
-    ]
+    means: tuple[T, ...] = Field(min_length=1, description="the mean of each branch")
+    weights: tuple[NonNegativeFloat, ...] = Field(
+        min_length=1, description="a weight for each mean; default 1"
+    )
 
 
 Distribution = TypeAliasType(

@@ -1,4 +1,4 @@
-"""A scenario as it came in: plain data, and where each part of it stands."""
+"""A scenario as it came in: plain data, and the place of each part in its file."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def child(data: Any, step: str | int) -> Any:
     return None
 
 
-# -- Looking into data that may be wrong: each function gives nothing where a part cannot be read.
+# -- Looking into data that may be wrong: each function returns nothing for a part that cannot be read.
 #
 # Checks that concern several values run on the data as written, so that they find what they can even where
 # another value is wrong.

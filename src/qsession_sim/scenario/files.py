@@ -1,4 +1,4 @@
-"""Names of trace files: their formats, and what can be wrong with a source before its file is read."""
+"""Files that a scenario names: values, presets, measurements and traces, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from qsession_sim.queueing.statistics import Float64Array
 
 
-# -- Values of empirical distributions that stand in a file of their own: read before validation.
+# -- Values of empirical distributions in a file of their own, which is read before validation.
 
 _MOST_SHOWN: Final = 5
 
@@ -425,7 +425,7 @@ def _with_fit(path: Path, service_time: Part, directory: pathlib.Path) -> tuple[
 
 
 def _columns(service_time: Part) -> dict[str, str] | None:
-    """The columns to fit; None where something is missing or wrong, which validation tells."""
+    """The columns to fit; None where something is missing or wrong, which validation reports."""
     try:
         columns = HumanColumns.model_validate(service_time.get("columns"))
     except ValidationError:

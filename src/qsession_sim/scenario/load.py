@@ -178,7 +178,7 @@ class Scenario:
 
     @contextmanager
     def placing_problems(self) -> Iterator[None]:
-        """Say of each problem that is found while jobs are drawn where its source stands.
+        """Add to each problem that comes up while jobs are drawn the place of its source.
 
         Raises:
             ScenarioError: that of the block, its lines with file, line and column or with the `--set`.
@@ -310,7 +310,7 @@ def _check(
 
 
 def _is_null(data: Any, path: Path) -> bool:
-    """Whether a path ends in a key without value, about which there is a problem already."""
+    """Whether a path ends in a key without a value, which has been reported already."""
     for step in path:
         if not isinstance(data, (Mapping, list)) or (isinstance(data, Mapping) and step not in data):
             return False

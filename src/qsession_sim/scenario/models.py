@@ -35,6 +35,7 @@ from qsession_sim.scenario.values import (
     SchemaVersion,
     Seed,
     WholeNumber,
+    key,
 )
 from qsession_sim.scheduler.vocabulary import WindowKind
 
@@ -45,27 +46,16 @@ WINDOW_KINDS: Final = tuple(kind.name.lower() for kind in WindowKind)
 class HumanWindow(Model):
     """When a QPU does not serve everybody (S52)."""
 
-    kind: Annotated[
-        str, OneOf(WINDOW_KINDS), Field(description=f"the kind of window: {either(WINDOW_KINDS)}")
-    ]
-    at: Annotated[
-        Duration | None, Field(description="the time of the (first) start; default: one period in")
-    ] = None
-    every: Annotated[PositiveDuration | None, Field(description="the time from one start to the next")] = None
-    duration: Annotated[PositiveDuration | None, Field(description="how long it lasts")] = None
-    account: Annotated[
-        Name | None, Field(description="the account for which a reservation keeps the QPU")
-    ] = None
-    time_between_failures: Annotated[
-        DurationSpelling | None, Field(description="the time from a repair to the next outage")
-    ] = None
-    repair_time: Annotated[
-        PositiveDurationSpelling | None, Field(description="how long each of these outages lasts")
-    ] = None
-    until: Annotated[
-        Duration | None,
-        Field(description="the time from which on no such outage starts; default: the horizon"),
-    ] = None
+    kind: Annotated[str, OneOf(WINDOW_KINDS)] = Field(
+        description=f"the kind of window: {either(WINDOW_KINDS)}"
+    )
+    at: Duration | None = key("the time of the (first) start; default: one period in")
+    every: PositiveDuration | None = key("the time from one start to the next")
+    duration: PositiveDuration | None = key("how long it lasts")
+    account: Name | None = key("the account for which a reservation keeps the QPU")
+    time_between_failures: DurationSpelling | None = key("the time from a repair to the next outage")
+    repair_time: PositiveDurationSpelling | None = key("how long each of these outages lasts")
+    until: Duration | None = key("the time from which on no such outage starts; default: the horizon")
 
 
 class ResolvedWindow(HumanWindow):
@@ -75,17 +65,11 @@ class ResolvedWindow(HumanWindow):
 class HumanQPU(Model):
     """A QPU."""
 
-    name: Annotated[Name, Field(description="the name of the QPU")]
-    service_time: Annotated[
-        HumanServiceTime, Field(description="how QPU times follow from circuits and shots")
-    ] = HumanServiceTime()
-    simulator: Annotated[
-        bool, Field(strict=True, description="whether it is a simulator backend, without a queue (S22)")
-    ] = False
-    lanes: Annotated[WholeNumber, Field(description="the number of its execution lanes (S42)")] = 5
-    windows: Annotated[
-        tuple[HumanWindow, ...], Field(description="a list of windows of availability (S52)")
-    ] = ()
+    name: Name = Field(description="the name of the QPU")
+    service_time: HumanServiceTime = key("how QPU times follow from circuits and shots", HumanServiceTime())
+    simulator: bool = key("whether it is a simulator backend, without a queue (S22)", False, strict=True)
+    lanes: WholeNumber = key("the number of its execution lanes (S42)", 5)
+    windows: tuple[HumanWindow, ...] = key("a list of windows of availability (S52)", ())
 
 
 class ResolvedQPU(HumanQPU):
@@ -98,29 +82,22 @@ class ResolvedQPU(HumanQPU):
 class HumanRules(Model):
     """The choices that the rules of the simulator leave open."""
 
-    max_time_ends_as: Annotated[
-        Literal["error", "cancelled"],
-        Field(description="how queued jobs end when max_time runs out: error or cancelled (S16)"),
-    ] = "error"
-    unused_timeout: Annotated[
-        Duration | None,
-        Field(description="the time after which a session without an accepted job is closed (S21)"),
-    ] = None
-    max_execution_time: Annotated[
-        Limit[PositiveDuration] | None, Field(description="the longest QPU time of any job, or none (S44)")
-    ] = None
-    ittl_condition: Annotated[
-        Literal["queued", "ready"],
-        Field(description="which jobs stop the interactive timeout: queued or ready ones (S43)"),
-    ] = "queued"
-    calibration: Annotated[
-        Literal["after_sessions", "before_sessions"],
-        Field(description="whether a calibration waits for a session: after_sessions or before_sessions"),
-    ] = "after_sessions"
-    on_outage: Annotated[
-        Literal["fail", "requeue"],
-        Field(description="what becomes of a job that an outage hits: fail or requeue (S52)"),
-    ] = "fail"
+    max_time_ends_as: Literal["error", "cancelled"] = key(
+        "how queued jobs end when max_time runs out: error or cancelled (S16)", "error"
+    )
+    unused_timeout: Duration | None = key(
+        "the time after which a session without an accepted job is closed (S21)"
+    )
+    max_execution_time: Limit[PositiveDuration] | None = key("the longest QPU time of any job, or none (S44)")
+    ittl_condition: Literal["queued", "ready"] = key(
+        "which jobs stop the interactive timeout: queued or ready ones (S43)", "queued"
+    )
+    calibration: Literal["after_sessions", "before_sessions"] = key(
+        "whether a calibration waits for a session: after_sessions or before_sessions", "after_sessions"
+    )
+    on_outage: Literal["fail", "requeue"] = key(
+        "what becomes of a job that an outage hits: fail or requeue (S52)", "fail"
+    )
 
 
 class ResolvedRules(HumanRules):
@@ -133,33 +110,23 @@ class ResolvedRules(HumanRules):
 class HumanScenario(Model):
     """A scenario as people write it."""
 
-    schema_version: Annotated[SchemaVersion, Field(description="the version of this format")] = 1
-    title: Annotated[str, Field(strict=True, description="a line that says what the scenario is")] = ""
-    seed: Annotated[Seed, Field(description="the seed of all random numbers")] = 0
-    start: Annotated[
-        Instant | None, Field(description="the calendar instant of time 0; default: the profile's")
-    ] = None
-    horizon: Annotated[PositiveDuration | None, Field(description="the time at which the run stops (S6)")] = (
-        None
+    schema_version: SchemaVersion = key("the version of this format", 1)
+    title: str = key("a line that says what the scenario is", "", strict=True)
+    seed: Seed = key("the seed of all random numbers", 0)
+    start: Instant | None = key("the calendar instant of time 0; default: the profile's")
+    horizon: PositiveDuration | None = key("the time at which the run stops (S6)")
+    warm_up: Duration = key("the time that statistics leave out", 0)
+    profile: ProfileSpelling = key("the documented clocks and limits to start from", DEFAULT_PROFILE)
+    rules: HumanRules = key("choices that the rules leave open", HumanRules())
+    qpus: tuple[HumanQPU, ...] = key("a list of QPUs", (HumanQPU(name=DEFAULT_QPU),), min_length=1)
+    policies: HumanPolicies = key("who runs next", HumanPolicies())
+    plans: Mapping[str, HumanPlan] = Field(
+        default_factory=dict, description="what accounts may do, by the name of the plan (S60)"
     )
-    warm_up: Annotated[Duration, Field(description="the time that statistics leave out")] = 0
-    profile: Annotated[
-        ProfileSpelling, Field(description="the documented clocks and limits to start from")
-    ] = DEFAULT_PROFILE
-    rules: Annotated[HumanRules, Field(description="choices that the rules leave open")] = HumanRules()
-    qpus: Annotated[tuple[HumanQPU, ...], Field(min_length=1, description="a list of QPUs")] = (
-        HumanQPU(name=DEFAULT_QPU),
+    accounts: tuple[HumanAccount, ...] | None = key(
+        "the accounts that exist; default: every account that is used"
     )
-    policies: Annotated[HumanPolicies, Field(description="who runs next")] = HumanPolicies()
-    plans: Annotated[
-        Mapping[str, HumanPlan],
-        Field(default_factory=dict, description="what accounts may do, by the name of the plan (S60)"),
-    ]
-    accounts: Annotated[
-        tuple[HumanAccount, ...] | None,
-        Field(description="the accounts that exist; default: every account that is used"),
-    ] = None
-    workload: Annotated[tuple[HumanSource, ...], Field(description="a list of sources of jobs")]
+    workload: tuple[HumanSource, ...] = Field(description="a list of sources of jobs")
 
 
 class ResolvedScenario(HumanScenario):

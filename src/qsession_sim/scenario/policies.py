@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from qsession_sim.scenario.values import Model, PositiveDuration, ShortForm
+from qsession_sim.scenario.values import Model, PositiveDuration, ShortForm, key
 from qsession_sim.scheduler.plan import ADAPTIVE, EXCLUSIVE, GAP_FILL, NONE, SHARED, HoldPolicy, Routing
 from qsession_sim.units import DAY, HOUR, MINUTE
 
@@ -49,22 +49,17 @@ def _check_growing(thresholds: tuple[int, ...]) -> tuple[int, ...]:
 class QueuePolicySettings(Model):
     """A queue policy, by its name, with its parameters; None: absent, or the policy has no such one."""
 
-    name: Annotated[str, Field(description="the name of the policy")]
-    aging: Annotated[
-        PositiveDuration | None,
-        Field(description="priority: the waiting time that is worth as much as one more priority"),
-    ] = None
-    slack: Annotated[
-        Annotated[int, Field(strict=True, ge=1, le=_MOST)] | None,
-        Field(description="earliest_deadline: the deadline is so many estimates after submission"),
-    ] = None
-    window: Annotated[
-        PositiveDuration | None, Field(description="fair_share: how far back used time counts")
-    ] = None
-    thresholds: Annotated[
-        Annotated[tuple[PositiveDuration, ...], Field(min_length=1), AfterValidator(_check_growing)] | None,
-        Field(description="multilevel: used time at which an account falls to the next level"),
-    ] = None
+    name: str = Field(description="the name of the policy")
+    aging: PositiveDuration | None = key(
+        "priority: the waiting time that is worth as much as one more priority"
+    )
+    slack: Annotated[int, Field(strict=True, ge=1, le=_MOST)] | None = key(
+        "earliest_deadline: the deadline is so many estimates after submission"
+    )
+    window: PositiveDuration | None = key("fair_share: how far back used time counts")
+    thresholds: (
+        Annotated[tuple[PositiveDuration, ...], Field(min_length=1), AfterValidator(_check_growing)] | None
+    ) = key("multilevel: used time at which an account falls to the next level")
 
 
 def with_defaults(policy: QueuePolicySettings) -> QueuePolicySettings:
@@ -168,15 +163,11 @@ QueuePolicySpelling = Annotated[QueuePolicySettings, BeforeValidator(_spell_out_
 class HumanPolicies(Model):
     """Who runs next."""
 
-    queue: Annotated[QueuePolicySpelling, Field(description="the order of the normal queue")] = (
-        QueuePolicySettings(name="fifo")
+    queue: QueuePolicySpelling = key("the order of the normal queue", QueuePolicySettings(name="fifo"))
+    hold: PolicySpelling = key("what an idle session lets the QPU do (S51)", NamedPolicy(name="exclusive"))
+    routing: PolicySpelling = key(
+        "which QPU a job or session gets that names none (S54)", NamedPolicy(name="least_busy")
     )
-    hold: Annotated[PolicySpelling, Field(description="what an idle session lets the QPU do (S51)")] = (
-        NamedPolicy(name="exclusive")
-    )
-    routing: Annotated[
-        PolicySpelling, Field(description="which QPU a job or session gets that names none (S54)")
-    ] = NamedPolicy(name="least_busy")
 
 
 class ResolvedPolicies(HumanPolicies):

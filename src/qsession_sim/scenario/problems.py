@@ -1,4 +1,4 @@
-"""Everything that is wrong with a scenario, one line each, in the order of the document."""
+"""What is wrong with a scenario: one line for each problem, in the order of the document."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_OF_A_KIND: Final = 20
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: where, what, what was found there and what may have been meant.
+    """One thing that is wrong: where, what, the value there and what may have been meant.
 
     `unknown` is a name that is none of the `known` ones; the nearest of them is looked for when the problem
     is described. `place` is for a part of a file that no path leads to, such as the second of two equal keys;
@@ -104,7 +104,7 @@ def either(words: Sequence[str]) -> str:
 
 
 def show_value(value: Any) -> str:
-    r"""A found value, short and on one line, as YAML would have it.
+    r"""A value, short and on one line, as YAML would have it.
 
     Example:
         >>> show_value(True), show_value("a\nb"), show_value([1, 2]), show_value({})

@@ -32,7 +32,7 @@ from qsession_sim.scenario.resolve import resolve_plan
 from qsession_sim.units import format_duration
 
 Located = tuple[Path, Part]
-"""A part of a scenario, and where it stands."""
+"""A part of a scenario, and where it is."""
 
 _MODES: Final = get_args(SessionMode)
 
@@ -165,8 +165,8 @@ def _qpus(outline: Outline) -> Iterator[Problem]:
             yield Problem((*path, "simulator"), what, got=True)
     alone = [(path, job) for path, job in outline.jobs if text(job, "session") is None]
     for path, item in [*outline.sources, *alone]:
-        if text(item, "qpu") in simulators and given(item, "preparation"):
-            what = "jobs of a simulator backend start at once (S22); remove it"
+        if text(item, "qpu") in simulators and given(item, "preparation"):  # S22
+            what = "jobs of a simulator backend start at once; remove it"
             yield Problem((*path, "preparation"), what, at_key=True)
     for path, item in [*filter(_opens_sessions, outline.sources), *outline.sessions]:
         if text(item, "qpu") in simulators:  # S22
@@ -305,7 +305,7 @@ def _defaults(path: Path, written: Any, terms: ResolvedPlan | None) -> Iterator[
 
 
 def _timeouts(source: Part) -> dict[str, SessionMode]:
-    """The keys of a source that ask for an interactive timeout, each with the mode whose it is."""
+    """The keys with which a source asks for interactive timeouts, and the mode of each."""
     mode = source.get("mode", "session")
     match source.get("kind"):
         case "trace":

@@ -9,71 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar, assert_never, cast
 
-from qsession_sim.scenario.accounts import (
-    PROFILE_PLANS,
-    PROFILES,
-    AccountPlans,
-    HumanClock,
-    HumanPlan,
-    HumanTimeouts,
-    Profile,
-    ProfileName,
-    ResolvedClock,
-    ResolvedPlan,
-    ResolvedTimeouts,
-    SessionMode,
-    plan_without_limits,
-)
+from qsession_sim.scenario import accounts, models, service, sources
 from qsession_sim.scenario.distributions import Constant, Exponential, count_mean, mean
-from qsession_sim.scenario.models import (
-    HumanQPU,
-    HumanRules,
-    HumanScenario,
-    HumanWindow,
-    ResolvedQPU,
-    ResolvedRules,
-    ResolvedScenario,
-    ResolvedWindow,
-)
 from qsession_sim.scenario.policies import ResolvedPolicies, with_defaults
-from qsession_sim.scenario.service import (
-    DEFAULT_CIRCUIT_LENGTH_US,
-    DEFAULT_PER_EXECUTION_US,
-    DEFAULT_REP_DELAY_US,
-    SERVICE_TIME_KINDS,
-    ClopsModel,
-    EmpiricalNoise,
-    ExecutionsModel,
-    HumanServiceTime,
-    LognormalNoise,
-    Noise,
-    NoNoise,
-    ServiceTimeModel,
-)
-from qsession_sim.scenario.sources import (
-    HumanArrivals,
-    HumanBatches,
-    HumanEstimate,
-    HumanExplicit,
-    HumanIterative,
-    HumanJob,
-    HumanSession,
-    HumanSource,
-    HumanTrace,
-    HumanUsers,
-    ResolvedArrivals,
-    ResolvedBatches,
-    ResolvedEstimate,
-    ResolvedExplicit,
-    ResolvedIterative,
-    ResolvedJob,
-    ResolvedSession,
-    ResolvedSource,
-    ResolvedTrace,
-    ResolvedUsers,
-    mean_per_hour,
-    scaled,
-)
 from qsession_sim.scenario.values import Count, Duration, Model, NoLimit
 from qsession_sim.units import HOUR, SECOND
 
@@ -83,39 +21,39 @@ T = TypeVar("T")
 _ONE: Final = Constant[Count].model_construct(kind="constant", value=1.0)
 _AT_ONCE: Final = Constant[Duration].model_construct(kind="constant", value=0)
 _WRITTEN_LAST: Final = ("pauses", "shots_by_iteration", "early_stop", "service_time")
-"""Keys that stand at the end of a source or QPU in the written form, wherever people may expect them."""
+"""Keys that come last in the written form of a source or QPU, and so in the digests of files that exist."""
 
 
 def narrowed(source: Model, target: type[M], **changes: Any) -> M:
-    """The same keys as a class of resolved forms; only what resolution makes certain is changed.
+    """The same keys in a class of the resolved form; `changes` are what resolution makes certain.
 
     Values are checked already. In the resolved form only the way of writing them would be checked again.
     """
     return cast("M", target.model_construct(**{**dict(source), **changes}))
 
 
-def resolve(scenario: HumanScenario) -> ResolvedScenario:
+def resolve(scenario: models.HumanScenario) -> models.ResolvedScenario:
     """Make every default explicit.
 
     Args:
         scenario: a human form without contradictions.
 
     Example:
-        >>> resolve(HumanScenario(workload=())).start.isoformat()
+        >>> resolve(models.HumanScenario(workload=())).start.isoformat()
         '2024-04-01T00:00:00+00:00'
     """
-    profile = PROFILES[scenario.profile]
+    profile = accounts.PROFILES[scenario.profile]
     plans = _plans(scenario)
-    account_plans = AccountPlans.of_accounts(scenario.profile, scenario.accounts, plans)
+    account_plans = accounts.AccountPlans.of_accounts(scenario.profile, scenario.accounts, plans)
     sessions = {
         session.id: session
         for source in scenario.workload
-        if isinstance(source, HumanExplicit)
+        if isinstance(source, sources.HumanExplicit)
         for session in source.sessions
     }
     return narrowed(
         scenario,
-        ResolvedScenario,
+        models.ResolvedScenario,
         start=_default(scenario.start, profile.start),
         rules=_rules(scenario.rules, profile),
         qpus=tuple(map(_qpu, scenario.qpus)),
@@ -127,11 +65,11 @@ def resolve(scenario: HumanScenario) -> ResolvedScenario:
     )
 
 
-def write_resolved(scenario: ResolvedScenario) -> dict[str, Any]:
+def write_resolved(scenario: models.ResolvedScenario) -> dict[str, Any]:
     """The written form: JSON values, without what is absent, and with `none` where there is no limit.
 
     Example:
-        >>> write_resolved(resolve(HumanScenario(workload=())))["rules"]["unused_timeout"]
+        >>> write_resolved(resolve(models.HumanScenario(workload=())))["rules"]["unused_timeout"]
         '30m'
     """
     written = scenario.model_dump(mode="json", exclude_none=True)
@@ -140,7 +78,7 @@ def write_resolved(scenario: ResolvedScenario) -> dict[str, Any]:
     if not written["plans"]:
         del written["plans"]
     for name, plan in written.get("plans", {}).items():
-        written["plans"][name] = {key: plan.get(key, "none") for key in ResolvedPlan.model_fields}
+        written["plans"][name] = {key: plan.get(key, "none") for key in accounts.ResolvedPlan.model_fields}
         for clock in (plan["max_time"], *plan["interactive_timeout"].values()):
             clock.setdefault("limit", "none")
     for part in (*written["qpus"], *written["workload"]):
@@ -164,138 +102,143 @@ def _limited(value: T | NoLimit | None, default: T | None) -> T | None:
 # -- What serves.
 
 
-def _rules(rules: HumanRules, profile: Profile) -> ResolvedRules:
+def _rules(rules: models.HumanRules, profile: accounts.Profile) -> models.ResolvedRules:
     return narrowed(
         rules,
-        ResolvedRules,
+        models.ResolvedRules,
         unused_timeout=_default(rules.unused_timeout, profile.unused_timeout_us),
         max_execution_time=_limited(rules.max_execution_time, profile.max_execution_time_us),
     )
 
 
-def _qpu(qpu: HumanQPU) -> ResolvedQPU:
+def _qpu(qpu: models.HumanQPU) -> models.ResolvedQPU:
     return narrowed(
         qpu,
-        ResolvedQPU,
+        models.ResolvedQPU,
         windows=tuple(map(resolve_window, qpu.windows)),
         service_time=resolve_service_time(qpu.service_time),
     )
 
 
-def resolve_window(window: HumanWindow) -> ResolvedWindow:
+def resolve_window(window: models.HumanWindow) -> models.ResolvedWindow:
     """Make the first start explicit: one period in, unless it is given (S52).
 
     Example:
-        >>> resolve_window(HumanWindow(kind="calibration", every="1h", duration="2m")).at
+        >>> resolve_window(models.HumanWindow(kind="calibration", every="1h", duration="2m")).at
         3600000000
     """
-    return narrowed(window, ResolvedWindow, at=_default(window.at, window.every))
+    return narrowed(window, models.ResolvedWindow, at=_default(window.at, window.every))
 
 
-def resolve_service_time(service_time: HumanServiceTime) -> ServiceTimeModel:
+def resolve_service_time(service_time: service.HumanServiceTime) -> service.ServiceTimeModel:
     """Make every default of a service time explicit.
 
     Args:
         service_time: without contradictions; preset and file of measurements were read into the other keys.
 
     Example:
-        >>> resolve_service_time(HumanServiceTime()).per_execution
+        >>> resolve_service_time(service.HumanServiceTime()).per_execution
         Fraction(350, 1)
     """
-    kind = SERVICE_TIME_KINDS[service_time.model]
+    kind = service.SERVICE_TIME_KINDS[service_time.model]
     changes = {key: _default(getattr(service_time, key), default) for key, default in kind.defaults.items()}
     if service_time.model == "executions":
         if service_time.rep_delay is None and service_time.circuit_length is None:
-            changes["per_execution"] = _default(service_time.per_execution, DEFAULT_PER_EXECUTION_US)
+            changes["per_execution"] = _default(service_time.per_execution, service.DEFAULT_PER_EXECUTION_US)
         else:
-            changes["rep_delay"] = _default(service_time.rep_delay, DEFAULT_REP_DELAY_US)
-            changes["circuit_length"] = _default(service_time.circuit_length, DEFAULT_CIRCUIT_LENGTH_US)
+            changes["rep_delay"] = _default(service_time.rep_delay, service.DEFAULT_REP_DELAY_US)
+            changes["circuit_length"] = _default(
+                service_time.circuit_length, service.DEFAULT_CIRCUIT_LENGTH_US
+            )
     return narrowed(service_time, kind.resolved, **changes)
 
 
 # -- Plans of accounts (S60).
 
 
-def _plans(scenario: HumanScenario) -> dict[str, ResolvedPlan]:
+def _plans(scenario: models.HumanScenario) -> dict[str, accounts.ResolvedPlan]:
     """The plans of a scenario, then those of its profile that its accounts have."""
     plans = {name: resolve_plan(name, plan, scenario.profile) for name, plan in scenario.plans.items()}
     for account in scenario.accounts or ():
         if account.plan is not None and account.plan not in plans:
-            plans[account.plan] = PROFILE_PLANS[scenario.profile][account.plan]
+            plans[account.plan] = accounts.PROFILE_PLANS[scenario.profile][account.plan]
     return plans
 
 
-def resolve_plan(name: str, plan: HumanPlan, profile: ProfileName) -> ResolvedPlan:
+def resolve_plan(name: str, plan: accounts.HumanPlan, profile: accounts.ProfileName) -> accounts.ResolvedPlan:
     """Fill in what a plan does not give, from the profile's plan with its name, or else one without limits.
 
     Example:
-        >>> plan = resolve_plan("premium", HumanPlan(max_time={"limit": "4h"}), "2024-04")
+        >>> plan = resolve_plan("premium", accounts.HumanPlan(max_time={"limit": "4h"}), "2024-04")
         >>> plan.max_time.default, plan.interactive_timeout.session.limit
         (14400000000, 60000000)
     """
-    base = PROFILE_PLANS[profile].get(name) or plan_without_limits(profile)
-    timeouts = plan.interactive_timeout or HumanTimeouts.model_construct()
+    base = accounts.PROFILE_PLANS[profile].get(name) or accounts.plan_without_limits(profile)
+    timeouts = plan.interactive_timeout or accounts.HumanTimeouts.model_construct()
     changes = {key: _limited(value, getattr(base, key)) for key, value in plan}
     changes["max_time"] = _clock(plan.max_time, base.max_time)
     changes["interactive_timeout"] = narrowed(
         timeouts,
-        ResolvedTimeouts,
+        accounts.ResolvedTimeouts,
         session=_clock(timeouts.session, base.interactive_timeout.session),
         batch=_clock(timeouts.batch, base.interactive_timeout.batch),
     )
-    return narrowed(plan, ResolvedPlan, **changes)
+    return narrowed(plan, accounts.ResolvedPlan, **changes)
 
 
-def _clock(clock: HumanClock | None, base: ResolvedClock) -> ResolvedClock:
+def _clock(clock: accounts.HumanClock | None, base: accounts.ResolvedClock) -> accounts.ResolvedClock:
     if clock is None:
         return base
     limit = _limited(clock.limit, base.limit)
     # a lower limit lowers what a session gets
     default = base.default if limit is None else min(base.default, limit)
-    return narrowed(clock, ResolvedClock, default=_default(clock.default, default), limit=limit)
+    return narrowed(clock, accounts.ResolvedClock, default=_default(clock.default, default), limit=limit)
 
 
 # -- Sources.
 
 
 def _source(
-    source: HumanSource, qpus: Sequence[HumanQPU], plans: AccountPlans, sessions: Mapping[str, HumanSession]
-) -> ResolvedSource:
+    source: sources.HumanSource,
+    qpus: Sequence[models.HumanQPU],
+    plans: accounts.AccountPlans,
+    sessions: Mapping[str, sources.HumanSession],
+) -> sources.ResolvedSource:
     match source:
-        case HumanExplicit():
+        case sources.HumanExplicit():
             return narrowed(
                 source,
-                ResolvedExplicit,
+                sources.ResolvedExplicit,
                 name=_default(source.name, source.kind),
                 sessions=tuple(_session(session, plans) for session in source.sessions),
                 jobs=tuple(_job(job, sessions) for job in source.jobs),
             )
-        case HumanArrivals():
-            starts = {"load": None, **calibrated(source, qpus)}
-            return narrowed(source, ResolvedArrivals, **_drawn_jobs(source), **starts)
-        case HumanIterative():
+        case sources.HumanArrivals():
+            starts = calibrated(source, qpus)
+            return narrowed(source, sources.ResolvedArrivals, **_drawn_jobs(source), **starts)
+        case sources.HumanIterative():
             return _iterative(source, plans)
-        case HumanBatches():
+        case sources.HumanBatches():
             clocks = _clocks(source, "batch", plans)
-            return narrowed(source, ResolvedBatches, **_drawn_jobs(source), **clocks)
-        case HumanTrace():
+            return narrowed(source, sources.ResolvedBatches, **_drawn_jobs(source), **clocks)
+        case sources.HumanTrace():
             return _trace(source, plans)
 
 
-def _session(session: HumanSession, plans: AccountPlans) -> ResolvedSession:
+def _session(session: sources.HumanSession, plans: accounts.AccountPlans) -> sources.ResolvedSession:
     changes: dict[str, Any] = _clocks(session, session.mode, plans)
     if session.created is not None:
         for end, after in (("close", session.close_after), ("cancel", session.cancel_after)):
             if after is not None:
                 changes |= {end: session.created + after, f"{end}_after": None}
-    return narrowed(session, ResolvedSession, **changes)
+    return narrowed(session, sources.ResolvedSession, **changes)
 
 
-def _job(job: HumanJob, sessions: Mapping[str, HumanSession]) -> ResolvedJob:
+def _job(job: sources.HumanJob, sessions: Mapping[str, sources.HumanSession]) -> sources.ResolvedJob:
     owner = job if job.session is None else sessions[job.session]
     return narrowed(
         job,
-        ResolvedJob,
+        sources.ResolvedJob,
         think=None if job.after is None else _default(job.think, 0),
         circuits=None if job.shots is None else _default(job.circuits, 1.0),
         account=owner.account,
@@ -303,7 +246,9 @@ def _job(job: HumanJob, sessions: Mapping[str, HumanSession]) -> ResolvedJob:
     )
 
 
-def _drawn_jobs(source: HumanArrivals | HumanIterative | HumanBatches) -> dict[str, Any]:
+def _drawn_jobs(
+    source: sources.HumanArrivals | sources.HumanIterative | sources.HumanBatches,
+) -> dict[str, Any]:
     """What resolution changes in every source of drawn jobs."""
     return {
         "name": _default(source.name, source.kind),
@@ -313,20 +258,22 @@ def _drawn_jobs(source: HumanArrivals | HumanIterative | HumanBatches) -> dict[s
     }
 
 
-def _users(users: HumanUsers | None) -> ResolvedUsers | None:
+def _users(users: sources.HumanUsers | None) -> sources.ResolvedUsers | None:
     if users is None:
         return None
-    return narrowed(users, ResolvedUsers, activity=_default(users.activity, _ONE))
+    return narrowed(users, sources.ResolvedUsers, activity=_default(users.activity, _ONE))
 
 
-def _estimate(estimate: HumanEstimate | None) -> ResolvedEstimate | None:
+def _estimate(estimate: sources.HumanEstimate | None) -> sources.ResolvedEstimate | None:
     if estimate is None or estimate.method in {None, "perfect"}:
         return None
-    return narrowed(estimate, ResolvedEstimate)
+    return narrowed(estimate, sources.ResolvedEstimate)
 
 
 def _clocks(
-    asking: HumanSession | HumanIterative | HumanBatches, mode: SessionMode, plans: AccountPlans
+    asking: sources.HumanSession | sources.HumanIterative | sources.HumanBatches,
+    mode: accounts.SessionMode,
+    plans: accounts.AccountPlans,
 ) -> dict[str, int]:
     plan = plans.of(asking.account)
     return {
@@ -335,14 +282,14 @@ def _clocks(
     }
 
 
-def _iterative(source: HumanIterative, plans: AccountPlans) -> ResolvedIterative:
+def _iterative(source: sources.HumanIterative, plans: accounts.AccountPlans) -> sources.ResolvedIterative:
     clients = source.clients
     if clients is None:
         groups = None if source.start is None else source.start.groups
         clients = 1 if groups is None else sum(group.size for group in groups)
     return narrowed(
         source,
-        ResolvedIterative,
+        sources.ResolvedIterative,
         **_drawn_jobs(source),
         **({} if source.mode == "job" else _clocks(source, source.mode, plans)),
         clients=clients,
@@ -350,7 +297,7 @@ def _iterative(source: HumanIterative, plans: AccountPlans) -> ResolvedIterative
     )
 
 
-def _trace(source: HumanTrace, plans: AccountPlans) -> ResolvedTrace:
+def _trace(source: sources.HumanTrace, plans: accounts.AccountPlans) -> sources.ResolvedTrace:
     """Make every default explicit, except clocks that differ between the accounts of the file."""
     clocks: dict[str, int] = {}
     if source.account is not None or not plans.given:
@@ -362,7 +309,7 @@ def _trace(source: HumanTrace, plans: AccountPlans) -> ResolvedTrace:
         }
     return narrowed(
         source,
-        ResolvedTrace,
+        sources.ResolvedTrace,
         name=_default(source.name, source.kind),
         max_execution_time=_limited(source.max_execution_time, None),
         estimate=_estimate(source.estimate),
@@ -373,7 +320,7 @@ def _trace(source: HumanTrace, plans: AccountPlans) -> ResolvedTrace:
 # -- From a load to the rate of arrivals that offers it: rate x mean QPU time = load x QPUs.
 
 
-def mean_qpu_time_us(source: HumanArrivals, service_time: HumanServiceTime) -> float | None:
+def mean_qpu_time_us(source: sources.HumanArrivals, service_time: service.HumanServiceTime) -> float | None:
     """Mean QPU time that a job of a source asks for, before it is rounded or cut (S44).
 
     By the models `executions` and `clops` it is the model's time at the mean circuits, shots and layers,
@@ -396,30 +343,30 @@ def mean_qpu_time_us(source: HumanArrivals, service_time: HumanServiceTime) -> f
     )
     model = resolve_service_time(service_time)
     match model:
-        case ExecutionsModel(executions_per_subjob=None):
+        case service.ExecutionsModel(executions_per_subjob=None):
             per_execution = (model.per_execution or 0) + (model.rep_delay or 0) + (model.circuit_length or 0)
             mean_us = model.overhead + per_execution * circuits * shots
-        case ClopsModel():
+        case service.ClopsModel():
             mean_us = model.overhead + circuits * shots * layers / model.clops * SECOND
         case _:
             return None
     return mean_us * _mean_noise(model.noise)
 
 
-def _mean_noise(noise: Noise) -> float:
+def _mean_noise(noise: service.Noise) -> float:
     match noise:
-        case NoNoise():
+        case service.NoNoise():
             return 1.0
-        case LognormalNoise():
+        case service.LognormalNoise():
             # beyond a spread of 30 every mean is beyond every horizon
             return math.exp(noise.sigma**2 / 2) if noise.sigma < 30 else math.inf
-        case EmpiricalNoise():
+        case service.EmpiricalNoise():
             return math.fsum(noise.values) / len(noise.values)
         case _:
             assert_never(noise)
 
 
-def mean_time_between_us(source: HumanArrivals, qpus: Sequence[HumanQPU]) -> float | None:
+def mean_time_between_us(source: sources.HumanArrivals, qpus: Sequence[models.HumanQPU]) -> float | None:
     """Mean time between two jobs of a source that keep all QPUs busy to which they may go (load 1).
 
     Where QPUs differ in speed each of them does its share: 1 / (1 / mean of one + 1 / mean of the next ...).
@@ -448,27 +395,24 @@ def mean_time_between_us(source: HumanArrivals, qpus: Sequence[HumanQPU]) -> flo
     return 1 / math.fsum(1 / mean_us for mean_us in known)
 
 
-def calibrated(source: HumanArrivals, qpus: Sequence[HumanQPU]) -> dict[str, Any]:
-    """The keys that say when the jobs of a source arrive, with its load solved.
+def calibrated(source: sources.HumanArrivals, qpus: Sequence[models.HumanQPU]) -> dict[str, Any]:
+    """The keys that say when the jobs of a source arrive where it says which load they offer.
 
     Args:
         source: of which `uncalibrated` finds no problem.
         qpus: of the scenario.
 
     Returns:
-        `interarrival`, `rates`, `bursts` and `groups`; all but one are None.
+        What takes the place of `load`; nothing where there is none.
     """
-    keys = {key: getattr(source, key) for key in ("interarrival", "rates", "bursts", "groups")}
     if source.load is None:
-        return keys
+        return {}
     mean_us = mean_time_between_us(source, qpus)
     if mean_us is None:
-        raise ValueError("a load needs a mean QPU time; `uncalibrated` tells")
+        raise ValueError("a load needs a mean QPU time, as `uncalibrated` checks")
     per_us = source.load / mean_us
     if source.rates is not None or source.bursts is not None:
-        return {**keys, **scaled(source, per_us * HOUR / mean_per_hour(source))}
+        return {"load": None, **sources.scaled(source, per_us * HOUR / sources.mean_per_hour(source))}
     interarrival_us = max(round(1 / per_us), 1)
-    return {
-        **keys,
-        "interarrival": Exponential[Duration].model_construct(kind="exponential", mean=interarrival_us),
-    }
+    times = Exponential[Duration].model_construct(kind="exponential", mean=interarrival_us)
+    return {"load": None, "interarrival": times}

@@ -23,6 +23,7 @@ from qsession_sim.scenario.values import (
     PositiveFloat,
     ShortForm,
     WholeNumber,
+    key,
 )
 from qsession_sim.units import MICROSECOND, SECOND
 
@@ -39,17 +40,16 @@ class LognormalNoise(Model):
     """A lognormal factor with median 1 on the whole QPU time."""
 
     kind: Literal["lognormal"]
-    sigma: Annotated[NonNegativeFloat, Field(description="the spread of the factor's logarithm")]
+    sigma: NonNegativeFloat = Field(description="the spread of the factor's logarithm")
 
 
 class EmpiricalNoise(Model):
     """A factor on the whole QPU time, one of `values`, all equally likely."""
 
     kind: Literal["empirical"]
-    values: Annotated[
-        tuple[PositiveFloat, ...],
-        Field(min_length=1, description="the factors, or a file with one factor per line"),
-    ]
+    values: tuple[PositiveFloat, ...] = Field(
+        min_length=1, description="the factors, or a file with one factor per line"
+    )
 
 
 Noise = Annotated[NoNoise | LognormalNoise | EmpiricalNoise, Field(discriminator="kind")]
@@ -82,71 +82,50 @@ NoiseSpelling = Annotated[
 class Coefficients(Model):
     """What a straight line multiplies; what is absent does not count."""
 
-    executions: Annotated[Coefficient | None, Field(description="the time that a shot of a circuit adds")] = (
-        None
-    )
-    qubits: Annotated[Coefficient | None, Field(description="the time that a qubit adds")] = None
-    depth: Annotated[Coefficient | None, Field(description="the time that a layer of depth adds")] = None
+    executions: Coefficient | None = key("the time that a shot of a circuit adds")
+    qubits: Coefficient | None = key("the time that a qubit adds")
+    depth: Coefficient | None = key("the time that a layer of depth adds")
 
 
 class Fit(Model):
     """How well a line fits the measurements from which it was made."""
 
-    measurements: Annotated[int, Field(strict=True, ge=1, description="the number of measurements")]
-    r_squared: Annotated[
-        float, Field(strict=True, allow_inf_nan=False, description="the share of variance explained")
-    ]
-    residual_spread: Annotated[Coefficient, Field(description="the standard error of the regression")]
-    sha256: Annotated[str, Field(strict=True, description="the digest of the file of measurements")]
+    measurements: int = Field(strict=True, ge=1, description="the number of measurements")
+    r_squared: float = Field(strict=True, allow_inf_nan=False, description="the share of variance explained")
+    residual_spread: Coefficient = Field(description="the standard error of the regression")
+    sha256: str = Field(strict=True, description="the digest of the file of measurements")
 
 
 class HumanColumns(Model):
     """The columns of a file of measurements."""
 
-    time: Annotated[Name, Field(description="the column with measured QPU times in seconds")]
-    shots: Annotated[Name | None, Field(description="the column with shots of each circuit")] = None
-    circuits: Annotated[Name | None, Field(description="the column with circuits; default: one each")] = None
-    qubits: Annotated[Name | None, Field(description="the column with qubits")] = None
-    depth: Annotated[Name | None, Field(description="the column with circuit depths")] = None
+    time: Name = Field(description="the column with measured QPU times in seconds")
+    shots: Name | None = key("the column with shots of each circuit")
+    circuits: Name | None = key("the column with circuits; default: one each")
+    qubits: Name | None = key("the column with qubits")
+    depth: Name | None = key("the column with circuit depths")
 
 
 class HumanServiceTime(Model):
     """How QPU times follow from what a job is."""
 
-    preset: Annotated[
-        Name | None, Field(description="the name of a device family whose numbers to start from")
-    ] = None
-    model: Annotated[
-        Literal["executions", "clops", "linear", "fitted", "given"],
-        Field(description="the service-time model"),
-    ] = "executions"
-    overhead: Annotated[Duration | None, Field(description="the time that every sub-job takes")] = None
-    per_execution: Annotated[
-        ExactDuration | None, Field(description="the time of one shot of one circuit")
-    ] = None
-    rep_delay: Annotated[ExactDuration | None, Field(description="the delay between executions")] = None
-    circuit_length: Annotated[
-        ExactDuration | None, Field(description="the time that a circuit itself runs")
-    ] = None
-    executions_per_subjob: Annotated[
-        WholeNumber | None, Field(description="the most executions of a sub-job; default: no limit")
-    ] = None
-    clops: Annotated[PositiveFloat | None, Field(description="the circuit layers per second")] = None
-    intercept: Annotated[Coefficient | None, Field(description="where the straight line starts")] = None
-    coefficients: Annotated[
-        Coefficients | None, Field(description="what executions, qubits and depth add")
-    ] = None
-    least: Annotated[PositiveDuration | None, Field(description="the shortest time of the straight line")] = (
-        None
+    preset: Name | None = key("the name of a device family whose numbers to start from")
+    model: Literal["executions", "clops", "linear", "fitted", "given"] = key(
+        "the service-time model", "executions"
     )
-    file: Annotated[Name | None, Field(description="the CSV file of measurements, may be gzipped")] = None
-    columns: Annotated[
-        HumanColumns | None, Field(description="which columns of the file the line is fitted to")
-    ] = None
-    fit: Annotated[Fit | None, Field(description="how well the line fits; written by resolution")] = None
-    noise: Annotated[NoiseSpelling, Field(description="a random factor on the whole QPU time, or none")] = (
-        NoNoise(kind="none")
-    )
+    overhead: Duration | None = key("the time that every sub-job takes")
+    per_execution: ExactDuration | None = key("the time of one shot of one circuit")
+    rep_delay: ExactDuration | None = key("the delay between executions")
+    circuit_length: ExactDuration | None = key("the time that a circuit itself runs")
+    executions_per_subjob: WholeNumber | None = key("the most executions of a sub-job; default: no limit")
+    clops: PositiveFloat | None = key("the circuit layers per second")
+    intercept: Coefficient | None = key("where the straight line starts")
+    coefficients: Coefficients | None = key("what executions, qubits and depth add")
+    least: PositiveDuration | None = key("the shortest time of the straight line")
+    file: Name | None = key("the CSV file of measurements, may be gzipped")
+    columns: HumanColumns | None = key("which columns of the file the line is fitted to")
+    fit: Fit | None = key("how well the line fits; written by resolution")
+    noise: NoiseSpelling = key("a random factor on the whole QPU time, or none", NoNoise(kind="none"))
 
 
 # -- Each service-time model, with what resolution makes certain of its keys.

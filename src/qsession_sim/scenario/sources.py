@@ -37,6 +37,7 @@ from qsession_sim.scenario.values import (
     Probability,
     RowCount,
     ShortForm,
+    key,
 )
 
 # -- When jobs, batches and clients start.
@@ -57,31 +58,31 @@ Day = Annotated[str, BeforeValidator(_read_day), WithJsonSchema({"type": "string
 class Rate(Model):
     """A rate that holds in some hours of some days, in UTC."""
 
-    days: Annotated[tuple[Day, ...], Field(min_length=1, description="the days; default: all")] = DAYS
-    from_hour: Annotated[int, Field(strict=True, ge=0, le=23, description="the hour that begins it")] = 0
-    to_hour: Annotated[int, Field(strict=True, ge=1, le=24, description="the hour that ends it")] = 24
-    per_hour: Annotated[NonNegativeFloat, Field(description="the mean number of arrivals in an hour")]
+    days: tuple[Day, ...] = key("the days; default: all", DAYS, min_length=1)
+    from_hour: int = key("the hour that begins it", 0, strict=True, ge=0, le=23)
+    to_hour: int = key("the hour that ends it", 24, strict=True, ge=1, le=24)
+    per_hour: NonNegativeFloat = Field(description="the mean number of arrivals in an hour")
 
 
 class Phase(Model):
     """A phase of a process with bursts; how long it lasts is exponential."""
 
-    per_hour: Annotated[NonNegativeFloat, Field(description="the mean number of arrivals in an hour")]
-    lasts: Annotated[PositiveDuration, Field(description="the mean time that a phase lasts")]
+    per_hour: NonNegativeFloat = Field(description="the mean number of arrivals in an hour")
+    lasts: PositiveDuration = Field(description="the mean time that a phase lasts")
 
 
 class Bursts(Model):
     """Two phases that alternate: a Markov-modulated Poisson process."""
 
-    quiet: Annotated[Phase, Field(description="the phase between bursts")]
-    burst: Annotated[Phase, Field(description="the phase of a burst")]
+    quiet: Phase = Field(description="the phase between bursts")
+    burst: Phase = Field(description="the phase of a burst")
 
 
 class Group(Model):
     """Several arrivals at one instant."""
 
-    at: Annotated[Duration, Field(description="the time of the arrivals")]
-    size: Annotated[int, Field(strict=True, ge=1, le=MOST_ROWS, description="how many arrive")]
+    at: Duration = Field(description="the time of the arrivals")
+    size: int = Field(strict=True, ge=1, le=MOST_ROWS, description="how many arrive")
 
 
 T = TypeVar("T", Rate, Phase)
@@ -90,13 +91,9 @@ T = TypeVar("T", Rate, Phase)
 class TimedStarts(Model):
     """Ways to arrive besides independent interarrival times; at most one is given."""
 
-    rates: Annotated[
-        tuple[Rate, ...] | None, Field(min_length=1, description="Poisson rates by hour and day")
-    ] = None
-    bursts: Annotated[Bursts | None, Field(description="Poisson rates of alternating phases")] = None
-    groups: Annotated[
-        tuple[Group, ...] | None, Field(min_length=1, description="given times and numbers of arrivals")
-    ] = None
+    rates: tuple[Rate, ...] | None = key("Poisson rates by hour and day", min_length=1)
+    bursts: Bursts | None = key("Poisson rates of alternating phases")
+    groups: tuple[Group, ...] | None = key("given times and numbers of arrivals", min_length=1)
 
 
 def hourly_rates(rates: tuple[Rate, ...]) -> tuple[float, ...]:
@@ -167,64 +164,58 @@ IterationNumber = Annotated[int, Field(strict=True, ge=1)]
 class HumanPauses(Model):
     """Long times in the place of some think times: a user who goes to lunch."""
 
-    probability: Annotated[
-        Probability, Field(description="the probability that a pause takes the place of a think time")
-    ]
-    duration: Annotated[DurationSpelling, Field(description="the time that a pause lasts")]
+    probability: Probability = Field(
+        description="the probability that a pause takes the place of a think time"
+    )
+    duration: DurationSpelling = Field(description="the time that a pause lasts")
 
 
 class EarlyStop(Model):
     """A program that converges: after each iteration from number `after` on, it may be the last one."""
 
-    probability: Annotated[Probability, Field(description="the probability to stop after an iteration")]
-    after: Annotated[
-        IterationNumber, Field(description="the first iteration after which a client may stop; default 1")
-    ] = 1
+    probability: Probability = Field(description="the probability to stop after an iteration")
+    after: IterationNumber = key("the first iteration after which a client may stop; default 1", 1)
 
 
 class _Growth(Model):
-    at_least: Annotated[Count | None, Field(description="the smallest number of shots")] = None
-    at_most: Annotated[Count | None, Field(description="the largest number of shots")] = None
+    at_least: Count | None = key("the smallest number of shots")
+    at_most: Count | None = key("the largest number of shots")
 
 
 class LinearShots(_Growth):
     """`step` more shots in each iteration than in the one before."""
 
     kind: Literal["linear"]
-    step: Annotated[
-        float,
-        Field(
-            allow_inf_nan=False,
-            strict=True,
-            description="the shots that each iteration adds or, below 0, removes",
-        ),
-    ]
+    step: float = Field(
+        allow_inf_nan=False,
+        strict=True,
+        description="the shots that each iteration adds or, below 0, removes",
+    )
 
 
 class GeometricShots(_Growth):
     """`factor` times the shots of the iteration before."""
 
     kind: Literal["geometric"]
-    factor: Annotated[PositiveFloat, Field(description="the factor from one iteration to the next")]
+    factor: PositiveFloat = Field(description="the factor from one iteration to the next")
 
 
 class ShotStep(Model):
     """Shots that hold from one iteration on."""
 
-    from_iteration: Annotated[
-        int, Field(strict=True, ge=2, description="the iteration from which these shots hold, at least 2")
-    ]
-    shots: Annotated[Count, Field(description="the number of shots of each circuit")]
+    from_iteration: int = Field(
+        strict=True, ge=2, description="the iteration from which these shots hold, at least 2"
+    )
+    shots: Count = Field(description="the number of shots of each circuit")
 
 
 class SteppedShots(Model):
     """Shots that the latest step says."""
 
     kind: Literal["steps"]
-    steps: Annotated[
-        tuple[ShotStep, ...],
-        Field(min_length=1, description="a list of steps such as {from_iteration: 50, shots: 4000}"),
-    ]
+    steps: tuple[ShotStep, ...] = Field(
+        min_length=1, description="a list of steps such as {from_iteration: 50, shots: 4000}"
+    )
 
 
 ShotsByIteration: TypeAlias = LinearShots | GeometricShots | SteppedShots
@@ -240,10 +231,9 @@ class Zipf(Model):
     """The activity of user n is 1 / n^exponent; with exponent 0 all are equally active."""
 
     kind: Literal["zipf"]
-    exponent: Annotated[
-        NonNegativeFloat,
-        Field(description="the exponent, at least 0; the larger, the less active are later users"),
-    ]
+    exponent: NonNegativeFloat = Field(
+        description="the exponent, at least 0; the larger, the less active are later users"
+    )
 
 
 if TYPE_CHECKING:
@@ -270,11 +260,10 @@ UserCount = Annotated[int, Field(strict=True, ge=1, le=MOST_USERS)]
 class HumanUsers(Model):
     """Users who share what a source submits; each has an account of its own."""
 
-    count: Annotated[UserCount, Field(description="the number of users")]
-    activity: Annotated[
-        ActivitySpelling | None,
-        Field(description="the weights by which users share the submissions; default: all equal"),
-    ] = None
+    count: UserCount = Field(description="the number of users")
+    activity: ActivitySpelling | None = key(
+        "the weights by which users share the submissions; default: all equal"
+    )
 
 
 class ResolvedUsers(HumanUsers):
@@ -306,13 +295,9 @@ def _spell_out_estimate(value: Any) -> Any:
 class HumanEstimate(Model):
     """How users estimate the QPU time of their jobs."""
 
-    method: Annotated[
-        EstimateMethod | None, Field(description=f"how users estimate: {either(ESTIMATE_METHODS)}")
-    ] = None
-    factor: Annotated[
-        CountSpelling | None, Field(description="the factor by which users miss the QPU time")
-    ] = None
-    time: Annotated[PositiveDurationSpelling | None, Field(description="the time that users give")] = None
+    method: EstimateMethod | None = key(f"how users estimate: {either(ESTIMATE_METHODS)}")
+    factor: CountSpelling | None = key("the factor by which users miss the QPU time")
+    time: PositiveDurationSpelling | None = key("the time that users give")
 
 
 class ResolvedEstimate(HumanEstimate):
@@ -333,18 +318,10 @@ EstimateSpelling = Annotated[
 class HumanPhases(Model):
     """Where the jobs of a source run, how they are prepared and post-processed, how users estimate them."""
 
-    qpu: Annotated[Name | None, Field(description="the QPU of the jobs; default: they are routed (S54)")] = (
-        None
-    )
-    preparation: Annotated[
-        DurationSpelling | None, Field(description="how long each job is prepared (S40); default 0s")
-    ] = None
-    post_processing: Annotated[
-        DurationSpelling | None, Field(description="how long each job is post-processed (S40); default 0s")
-    ] = None
-    estimate: Annotated[
-        EstimateSpelling | None, Field(description="how users estimate QPU times; default perfect")
-    ] = None
+    qpu: Name | None = key("the QPU of the jobs; default: they are routed (S54)")
+    preparation: DurationSpelling | None = key("how long each job is prepared (S40); default 0s")
+    post_processing: DurationSpelling | None = key("how long each job is post-processed (S40); default 0s")
+    estimate: EstimateSpelling | None = key("how users estimate QPU times; default perfect")
 
 
 class ResolvedPhases(HumanPhases):
@@ -359,19 +336,17 @@ class ResolvedPhases(HumanPhases):
 class HumanSession(Model):
     """A session of an explicit source."""
 
-    id: Annotated[Identifier, Field(description="the id of the session")]
-    account: Annotated[Name, Field(description="the account that opens the session")]
-    mode: Annotated[Literal["session", "batch"], Field(description="session or batch")] = "session"
-    created: Annotated[
-        Duration | None, Field(description="the time of creation; default: its first submission (S9)")
-    ] = None
-    max_time: Annotated[Duration | None, Field(description="the maximum timeout (S16)")] = None
-    interactive_timeout: Annotated[Duration | None, Field(description="the interactive timeout (S13)")] = None
-    close: Annotated[Duration | None, Field(description="the time at which it is closed (S17)")] = None
-    cancel: Annotated[Duration | None, Field(description="the time at which it is cancelled (S18)")] = None
-    close_after: Annotated[Duration | None, Field(description="the time from creation to close")] = None
-    cancel_after: Annotated[Duration | None, Field(description="the time from creation to cancel")] = None
-    qpu: Annotated[Name | None, Field(description="its QPU; default: it is routed (S54)")] = None
+    id: Identifier = Field(description="the id of the session")
+    account: Name = Field(description="the account that opens the session")
+    mode: Literal["session", "batch"] = key("session or batch", "session")
+    created: Duration | None = key("the time of creation; default: its first submission (S9)")
+    max_time: Duration | None = key("the maximum timeout (S16)")
+    interactive_timeout: Duration | None = key("the interactive timeout (S13)")
+    close: Duration | None = key("the time at which it is closed (S17)")
+    cancel: Duration | None = key("the time at which it is cancelled (S18)")
+    close_after: Duration | None = key("the time from creation to close")
+    cancel_after: Duration | None = key("the time from creation to cancel")
+    qpu: Name | None = key("its QPU; default: it is routed (S54)")
 
 
 class ResolvedSession(HumanSession):
@@ -384,36 +359,26 @@ class ResolvedSession(HumanSession):
 class HumanJob(Model):
     """A job of an explicit source: submitted `at` a time, or `after` another job ended (S5)."""
 
-    id: Annotated[Identifier, Field(description="the id of the job")]
-    at: Annotated[Duration | None, Field(description="the time of submission")] = None
-    after: Annotated[Name | None, Field(description="the id of the job that must end first")] = None
-    think: Annotated[Duration | None, Field(description="the time between that end and submission")] = None
-    session: Annotated[Name | None, Field(description="the id of its session; default: job mode")] = None
-    account: Annotated[Name | None, Field(description="the account that submits the job")] = None
-    qpu_time: Annotated[PositiveDuration | None, Field(description="the QPU time that it needs")] = None
-    circuits: Annotated[Count | None, Field(description="the number of circuits; default 1")] = None
-    shots: Annotated[Count | None, Field(description="the number of shots of each circuit")] = None
-    max_execution_time: Annotated[
-        PositiveDuration | None, Field(description="the QPU time at which it is cut off (S44)")
-    ] = None
-    priority: Annotated[Priority, Field(description="its priority; larger is more urgent")] = 0
-    cancel: Annotated[Duration | None, Field(description="the time at which the user cancels it")] = None
-    cancel_after: Annotated[
-        Duration | None, Field(description="the time from submission to the user's cancel")
-    ] = None
-    layers: Annotated[Count | None, Field(description="the number of layers of each circuit")] = None
-    qubits: Annotated[Count | None, Field(description="the number of qubits of each circuit")] = None
-    depth: Annotated[Count | None, Field(description="the depth of each circuit")] = None
-    qpu: Annotated[Name | None, Field(description="its QPU; default: it is routed (S54)")] = None
-    preparation: Annotated[
-        Duration | None, Field(description="how long it is prepared (S40); default 0s")
-    ] = None
-    post_processing: Annotated[
-        Duration | None, Field(description="how long it is post-processed (S40); default 0s")
-    ] = None
-    estimate: Annotated[
-        PositiveDuration | None, Field(description="the user's estimate of its QPU time; default perfect")
-    ] = None
+    id: Identifier = Field(description="the id of the job")
+    at: Duration | None = key("the time of submission")
+    after: Name | None = key("the id of the job that must end first")
+    think: Duration | None = key("the time between that end and submission")
+    session: Name | None = key("the id of its session; default: job mode")
+    account: Name | None = key("the account that submits the job")
+    qpu_time: PositiveDuration | None = key("the QPU time that it needs")
+    circuits: Count | None = key("the number of circuits; default 1")
+    shots: Count | None = key("the number of shots of each circuit")
+    max_execution_time: PositiveDuration | None = key("the QPU time at which it is cut off (S44)")
+    priority: Priority = key("its priority; larger is more urgent", 0)
+    cancel: Duration | None = key("the time at which the user cancels it")
+    cancel_after: Duration | None = key("the time from submission to the user's cancel")
+    layers: Count | None = key("the number of layers of each circuit")
+    qubits: Count | None = key("the number of qubits of each circuit")
+    depth: Count | None = key("the depth of each circuit")
+    qpu: Name | None = key("its QPU; default: it is routed (S54)")
+    preparation: Duration | None = key("how long it is prepared (S40); default 0s")
+    post_processing: Duration | None = key("how long it is post-processed (S40); default 0s")
+    estimate: PositiveDuration | None = key("the user's estimate of its QPU time; default perfect")
 
 
 class ResolvedJob(HumanJob):
@@ -426,9 +391,9 @@ class HumanExplicit(Model):
     """Jobs and sessions, one by one."""
 
     kind: Literal["explicit"]
-    name: Annotated[Identifier | None, Field(description="the name of the source")] = None
-    sessions: Annotated[tuple[HumanSession, ...], Field(description="a list of sessions")] = ()
-    jobs: Annotated[tuple[HumanJob, ...], Field(description="a list of jobs")] = ()
+    name: Identifier | None = key("the name of the source")
+    sessions: tuple[HumanSession, ...] = key("a list of sessions", ())
+    jobs: tuple[HumanJob, ...] = key("a list of jobs", ())
 
 
 class ResolvedExplicit(HumanExplicit):
@@ -446,24 +411,17 @@ DRAWN_KINDS: Final = ("arrivals", "iterative", "batches")
 
 
 class _DrawnJobs(Model):
-    name: Annotated[Identifier | None, Field(description="the name of the source; default: its kind")] = None
-    account: Annotated[Name, Field(description="the account that submits the jobs")]
-    qpu_time: Annotated[PositiveDurationSpelling | None, Field(description="the QPU time of each job")] = None
-    circuits: Annotated[
-        CountSpelling | None, Field(description="the number of circuits of each job; default 1")
-    ] = None
-    shots: Annotated[CountSpelling | None, Field(description="the number of shots of each circuit")] = None
-    max_execution_time: Annotated[
-        PositiveDuration | None, Field(description="the QPU time at which a job is cut off (S44)")
-    ] = None
-    priority: Annotated[Priority, Field(description="the jobs' priority; larger is more urgent")] = 0
-    layers: Annotated[CountSpelling | None, Field(description="the number of layers of each circuit")] = None
-    qubits: Annotated[CountSpelling | None, Field(description="the number of qubits of each circuit")] = None
-    depth: Annotated[CountSpelling | None, Field(description="the depth of each circuit")] = None
-    users: Annotated[
-        HumanUsers | None,
-        Field(description="the users who share the submissions; their accounts are <account>-<n>"),
-    ] = None
+    name: Identifier | None = key("the name of the source; default: its kind")
+    account: Name = Field(description="the account that submits the jobs")
+    qpu_time: PositiveDurationSpelling | None = key("the QPU time of each job")
+    circuits: CountSpelling | None = key("the number of circuits of each job; default 1")
+    shots: CountSpelling | None = key("the number of shots of each circuit")
+    max_execution_time: PositiveDuration | None = key("the QPU time at which a job is cut off (S44)")
+    priority: Priority = key("the jobs' priority; larger is more urgent", 0)
+    layers: CountSpelling | None = key("the number of layers of each circuit")
+    qubits: CountSpelling | None = key("the number of qubits of each circuit")
+    depth: CountSpelling | None = key("the depth of each circuit")
+    users: HumanUsers | None = key("the users who share the submissions; their accounts are <account>-<n>")
 
 
 class _ResolvedDrawnJobs(ResolvedPhases, _DrawnJobs):
@@ -477,14 +435,10 @@ class HumanArrivals(HumanPhases, TimedStarts, _DrawnJobs):
     """Independent jobs in job mode: an open loop."""
 
     kind: Literal["arrivals"]
-    interarrival: Annotated[
-        DurationSpelling | None, Field(description="the time from one job to the next")
-    ] = None
-    load: Annotated[
-        PositiveFloat | None, Field(description="the load to offer: the rate times the mean QPU time")
-    ] = None
-    count: Annotated[RowCount | None, Field(description="the number of jobs")] = None
-    until: Annotated[Duration | None, Field(description="the time from which on no job arrives")] = None
+    interarrival: DurationSpelling | None = key("the time from one job to the next")
+    load: PositiveFloat | None = key("the load to offer: the rate times the mean QPU time")
+    count: RowCount | None = key("the number of jobs")
+    until: Duration | None = key("the time from which on no job arrives")
 
 
 class ResolvedArrivals(_ResolvedDrawnJobs, HumanArrivals):
@@ -494,51 +448,28 @@ class ResolvedArrivals(_ResolvedDrawnJobs, HumanArrivals):
 class HumanStart(TimedStarts):
     """When the clients of an iterative source start."""
 
-    interarrival: Annotated[
-        DurationSpelling | None, Field(description="the time from one client to the next")
-    ] = None
+    interarrival: DurationSpelling | None = key("the time from one client to the next")
 
 
 class HumanIterative(HumanPhases, _DrawnJobs):
     """Closed-loop clients: submit, wait for the result, think, submit again (S64 to S67)."""
 
     kind: Literal["iterative"]
-    mode: Annotated[Literal["session", "batch", "job"], Field(description="session, batch or job")] = (
-        "session"
+    mode: Literal["session", "batch", "job"] = key("session, batch or job", "session")
+    clients: RowCount | None = key("the number of clients; default 1, or that of start.groups")
+    start: HumanStart | None = key("when clients start; default: all at time 0")
+    iterations: CountSpelling = Field(description="the number of iterations of a client")
+    think_time: DurationSpelling | None = key("the time between a result and the next job; default 0s")
+    pauses: HumanPauses | None = key("the pauses that take the place of some think times")
+    shots_by_iteration: ShotsByIteration | None = key("how shots change by iteration", discriminator="kind")
+    early_stop: EarlyStop | None = key("how likely a client stops before its last iteration")
+    max_time: Duration | None = key("the sessions' maximum timeout (S16)")
+    interactive_timeout: Duration | None = key("the sessions' interactive timeout (S13)")
+    on_finish: Literal["close", "cancel", "leave"] = key("what ends the session (S64)", "close")
+    on_error: Literal["stop", "retry", "continue"] = key("what a client does when a job fails (S65)", "stop")
+    on_rejection: Literal["new_session", "job_mode", "give_up"] = key(
+        "what a client does when its session is closed (S66)", "give_up"
     )
-    clients: Annotated[
-        RowCount | None, Field(description="the number of clients; default 1, or that of start.groups")
-    ] = None
-    start: Annotated[HumanStart | None, Field(description="when clients start; default: all at time 0")] = (
-        None
-    )
-    iterations: Annotated[CountSpelling, Field(description="the number of iterations of a client")]
-    think_time: Annotated[
-        DurationSpelling | None, Field(description="the time between a result and the next job; default 0s")
-    ] = None
-    pauses: Annotated[
-        HumanPauses | None, Field(description="the pauses that take the place of some think times")
-    ] = None
-    shots_by_iteration: Annotated[
-        ShotsByIteration | None, Field(discriminator="kind", description="how shots change by iteration")
-    ] = None
-    early_stop: Annotated[
-        EarlyStop | None, Field(description="how likely a client stops before its last iteration")
-    ] = None
-    max_time: Annotated[Duration | None, Field(description="the sessions' maximum timeout (S16)")] = None
-    interactive_timeout: Annotated[
-        Duration | None, Field(description="the sessions' interactive timeout (S13)")
-    ] = None
-    on_finish: Annotated[
-        Literal["close", "cancel", "leave"], Field(description="what ends the session (S64)")
-    ] = "close"
-    on_error: Annotated[
-        Literal["stop", "retry", "continue"], Field(description="what a client does when a job fails (S65)")
-    ] = "stop"
-    on_rejection: Annotated[
-        Literal["new_session", "job_mode", "give_up"],
-        Field(description="what a client does when its session is closed (S66)"),
-    ] = "give_up"
 
 
 class ResolvedIterative(_ResolvedDrawnJobs, HumanIterative):
@@ -552,16 +483,12 @@ class HumanBatches(HumanPhases, TimedStarts, _DrawnJobs):
     """Batches whose jobs are all submitted at the batch's start, and which are then closed."""
 
     kind: Literal["batches"]
-    interarrival: Annotated[
-        DurationSpelling | None, Field(description="the time from one batch to the next")
-    ] = None
-    count: Annotated[RowCount | None, Field(description="the number of batches")] = None
-    until: Annotated[Duration | None, Field(description="the time from which on no batch starts")] = None
-    jobs: Annotated[CountSpelling, Field(description="the number of jobs of a batch")]
-    max_time: Annotated[Duration | None, Field(description="the batches' maximum timeout (S16)")] = None
-    interactive_timeout: Annotated[
-        Duration | None, Field(description="the batches' interactive timeout (S30)")
-    ] = None
+    interarrival: DurationSpelling | None = key("the time from one batch to the next")
+    count: RowCount | None = key("the number of batches")
+    until: Duration | None = key("the time from which on no batch starts")
+    jobs: CountSpelling = Field(description="the number of jobs of a batch")
+    max_time: Duration | None = key("the batches' maximum timeout (S16)")
+    interactive_timeout: Duration | None = key("the batches' interactive timeout (S30)")
 
 
 class ResolvedBatches(_ResolvedDrawnJobs, HumanBatches):
@@ -582,73 +509,47 @@ ColumnName = Annotated[str, Field(strict=True, min_length=1)]
 class TraceColumns(Model):
     """Which column of a CSV or Parquet file says what; those not named here have their own names."""
 
-    job: Annotated[ColumnName | None, Field(description="the column of the job's id")] = None
-    account: Annotated[ColumnName | None, Field(description="the column of who submits")] = None
-    session: Annotated[ColumnName | None, Field(description="the column of the session's id")] = None
-    mode: Annotated[ColumnName | None, Field(description="the column of the mode")] = None
-    submitted: Annotated[ColumnName | None, Field(description="the column of the submission")] = None
-    after: Annotated[ColumnName | None, Field(description="the column of the preceding job's id (S5)")] = None
-    think: Annotated[ColumnName | None, Field(description="the column of the time from that end")] = None
-    qpu_time: Annotated[ColumnName | None, Field(description="the column of the QPU time")] = None
-    max_execution_time: Annotated[
-        ColumnName | None, Field(description="the column of the QPU time at which a job is cut off (S44)")
-    ] = None
-    priority: Annotated[ColumnName | None, Field(description="the column of the priority")] = None
-    preparation: Annotated[
-        ColumnName | None, Field(description="the column of the time of preparation (S40)")
-    ] = None
-    post_processing: Annotated[
-        ColumnName | None, Field(description="the column of the time of post-processing (S40)")
-    ] = None
-    estimate: Annotated[
-        ColumnName | None, Field(description="the column of the user's estimate of the QPU time")
-    ] = None
-    unit: Annotated[
-        TimeUnit | None, Field(description="the unit of the named columns of times: us, ms, s, min, h or d")
-    ] = None
+    job: ColumnName | None = key("the column of the job's id")
+    account: ColumnName | None = key("the column of who submits")
+    session: ColumnName | None = key("the column of the session's id")
+    mode: ColumnName | None = key("the column of the mode")
+    submitted: ColumnName | None = key("the column of the submission")
+    after: ColumnName | None = key("the column of the preceding job's id (S5)")
+    think: ColumnName | None = key("the column of the time from that end")
+    qpu_time: ColumnName | None = key("the column of the QPU time")
+    max_execution_time: ColumnName | None = key("the column of the QPU time at which a job is cut off (S44)")
+    priority: ColumnName | None = key("the column of the priority")
+    preparation: ColumnName | None = key("the column of the time of preparation (S40)")
+    post_processing: ColumnName | None = key("the column of the time of post-processing (S40)")
+    estimate: ColumnName | None = key("the column of the user's estimate of the QPU time")
+    unit: TimeUnit | None = key("the unit of the named columns of times: us, ms, s, min, h or d")
 
 
 class InferredSessions(Model):
     """Sessions made of the submissions of a user that follow one another closely."""
 
-    gap: Annotated[
-        PositiveDuration, Field(description="the longest time between two submissions of a session")
-    ]
-    mode: Annotated[Literal["session", "batch"], Field(description="session or batch")] = "session"
+    gap: PositiveDuration = Field(description="the longest time between two submissions of a session")
+    mode: Literal["session", "batch"] = key("session or batch", "session")
 
 
 class HumanTrace(HumanPhases):
     """The jobs of a file: CSV, Parquet, or SWF (Standard Workload Format)."""
 
     kind: Literal["trace"]
-    name: Annotated[Identifier | None, Field(description="the name of the source; default: its kind")] = None
-    file: Annotated[
-        str,
-        Field(strict=True, min_length=1, description="a file: .csv, .parquet, .swf, .csv.gz or .swf.gz"),
-    ]
-    account: Annotated[
-        Name | None, Field(description="the account of all jobs; default: that of the file")
-    ] = None
-    columns: Annotated[
-        TraceColumns | None, Field(description="which column of a CSV or Parquet file says what")
-    ] = None
-    max_execution_time: Annotated[
-        Limit[PositiveDuration] | None,
-        Field(description="the QPU time at which a job is cut off (S44); default none"),
-    ] = None
-    max_time: Annotated[Duration | None, Field(description="the sessions' maximum timeout (S16)")] = None
-    interactive_timeout: Annotated[
-        Duration | None, Field(description="the interactive timeout of sessions (S13)")
-    ] = None
-    batch_interactive_timeout: Annotated[
-        Duration | None, Field(description="the interactive timeout of batches (S30)")
-    ] = None
-    infer_sessions: Annotated[
-        InferredSessions | None, Field(description="how sessions are inferred; default: not at all")
-    ] = None
-    skip_bad_lines: Annotated[
-        bool, Field(strict=True, description="whether malformed lines are counted and left out")
-    ] = False
+    name: Identifier | None = key("the name of the source; default: its kind")
+    file: str = Field(
+        strict=True, min_length=1, description="a file: .csv, .parquet, .swf, .csv.gz or .swf.gz"
+    )
+    account: Name | None = key("the account of all jobs; default: that of the file")
+    columns: TraceColumns | None = key("which column of a CSV or Parquet file says what")
+    max_execution_time: Limit[PositiveDuration] | None = key(
+        "the QPU time at which a job is cut off (S44); default none"
+    )
+    max_time: Duration | None = key("the sessions' maximum timeout (S16)")
+    interactive_timeout: Duration | None = key("the interactive timeout of sessions (S13)")
+    batch_interactive_timeout: Duration | None = key("the interactive timeout of batches (S30)")
+    infer_sessions: InferredSessions | None = key("how sessions are inferred; default: not at all")
+    skip_bad_lines: bool = key("whether malformed lines are counted and left out", False, strict=True)
 
 
 class ResolvedTrace(ResolvedPhases, HumanTrace):

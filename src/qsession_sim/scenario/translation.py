@@ -47,7 +47,7 @@ def problems_of(error: ValidationError, model: type[BaseModel], data: Any) -> It
     """One problem for each error that pydantic found in `data`.
 
     Example:
-        >>> from qsession_sim.scenario.models import HumanPolicies
+        >>> from qsession_sim.scenario.policies import HumanPolicies
         >>> try:
         ...     HumanPolicies.model_validate({"que": "fifo"})
         ... except ValidationError as error:

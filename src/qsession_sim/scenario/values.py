@@ -44,6 +44,11 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
+def key(description: str, default: Any = None, **constraints: Any) -> Any:
+    """A key that may be absent: how messages and the JSON Schema describe it, and what it then is."""
+    return Field(default, description=description, **constraints)
+
+
 @dataclass(frozen=True, eq=False)
 class ShortForm:
     """Annotation that adds a short spelling to a field's JSON Schema."""

@@ -116,7 +116,7 @@ def _old_version(text: str) -> Problem | None:
 def _expanded(node: Node, sizes: dict[Node, int]) -> int:
     """The number of values in and below a node, those that aliases repeat counted each time."""
     if node not in sizes:
-        sizes[node] = 1  # an alias inside itself is told elsewhere
+        sizes[node] = 1  # an alias inside itself is reported elsewhere
         if isinstance(node, SequenceNode):
             sizes[node] += sum(_expanded(item, sizes) for item in node.value)
         elif isinstance(node, MappingNode):

@@ -1,4 +1,8 @@
-"""Small strategies for what serves: QPUs, their windows, and plans of accounts. See `scenario_parts`."""
+"""Small strategies for the parts of scenarios; each draws some keys of a mapping, in the human form.
+
+Times are small multiples of one unit, so that ties, zero times and limits that are just reached are frequent.
+A new key of scenarios is a new strategy here, or a new row in one, and is mixed in by its name in `Mix`.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,6 @@ from hypothesis.strategies import SearchStrategy
 
 from qsession_sim.scenario.models import WINDOW_KINDS
 from qsession_sim.scenario.policies import HOLD_POLICIES, PARAMETERS, ROUTING_POLICIES
-
-# -- Small strategies for the parts of scenarios. Each gives some keys of a mapping, in the human form.
-#
-# Times are small multiples of one unit, so that ties, zero times and limits that are just reached are
-# frequent.
-# A new key of scenarios is a new strategy here, or a new row in one, and is mixed in by its name in `Mix`.
 
 Part = dict[str, Any]
 Parts = SearchStrategy[Part]
@@ -225,7 +223,7 @@ def drawn_jobs(times: Times, mix: Mix, qpus: Sequence[str]) -> Parts:
 
 
 def estimates(times: Times) -> SearchStrategy[Any]:
-    """What users say of drawn jobs."""
+    """How users estimate drawn jobs."""
     factors = st.sampled_from([0.5, 2]).map(lambda factor: {"factor": factor})
     return st.one_of(st.just("perfect"), times.of(1, 2, 5), factors)
 
