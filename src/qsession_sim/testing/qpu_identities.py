@@ -252,7 +252,7 @@ def _check_idle(facts: Facts, qpu: QpuFacts) -> Iterator[Violation]:
 
 
 def _word(kind: WindowKind) -> str:
-    name = kind.name.lower()
+    name = kind.name.lower().replace("_", " ")
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
