@@ -56,8 +56,8 @@ class Study(StudyFindings):
         """One row for each configuration and metric.
 
         - `configuration`, `policy`, `hold`, `routing`, and a column for each setting that a sweep varies.
-        - `metric`, `unit` (`us`, `1/h`, empty for counts and shares; of functions of the user `us` if the
-          name ends in `_us`, else null).
+        - `metric`, `unit` (such as `us` or `1/h`, empty for counts and shares; of functions of the user `us`
+          if the name ends in `_us`, else null).
         - `count` of observations, `mean`, and the ends `low` and `high` of its interval.
         - compared with the baseline: `pairs`, mean `difference` with `difference_low` and `difference_high`,
           `relative_change` (difference over the size of the baseline's mean), `p_value`,
