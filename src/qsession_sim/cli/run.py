@@ -19,7 +19,7 @@ from qsession_sim.cli.options import (
     settings_of,
     usable_place,
 )
-from qsession_sim.cli.terminal import Shown, note, note_warnings, run_progress, show
+from qsession_sim.cli.terminal import note, note_warnings, of_run, run_progress, show
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
@@ -75,20 +75,13 @@ def run(
                 with interrupts_afterwards():
                     finished.save(output)
                     saved = True
-        _show(finished, form)
+        show(of_run(finished), form)
         if not quiet:
             _note(finished, output)
     except BaseException as error:
         if saved:
             error.add_note(f"after saving in {output}")  # `main` reports the notes of an interrupt
         raise
-
-
-def _show(finished: Run, form: str) -> None:
-    from qsession_sim.report.run_rows import run_document
-
-    resolved = finished.scenario.resolved
-    show(Shown(lambda: run_document(finished.record, finished.summary(), resolved), finished.summary), form)
 
 
 def _note(finished: Run, output: str | None) -> None:

@@ -20,7 +20,7 @@ from qsession_sim.cli.options import (
     chosen_executor,
     takes,
 )
-from qsession_sim.cli.terminal import Shown, StudyBar, note, show, study_progress
+from qsession_sim.cli.terminal import StudyBar, note, of_study, of_tuning, show, study_progress
 from qsession_sim.experiment.options import CompareOptions, ReplicateOptions, SweepOptions, TuneOptions
 from qsession_sim.interrupts import interrupts_afterwards
 
@@ -198,9 +198,7 @@ def tune(
         if directory is not None:
             with interrupts_afterwards():
                 tuning.save(directory)
-    from qsession_sim.report.study_rows import tuning_document
-
-    show(Shown(lambda: tuning_document(tuning), tuning.to_dict), given["output_format"])
+    show(of_tuning(tuning), given["output_format"])
     if directory is not None and not given["quiet"]:
         note(f"saved in {directory}")
     if tuning.best is None:
@@ -215,9 +213,7 @@ def _study(kind: str, arguments: tuple[Any, ...], given: dict[str, Any]) -> None
     """Carry out a study, and show it."""
     with _progress(given) as progress:
         study = _carried_out(kind, arguments, given, progress)
-    from qsession_sim.report.study_rows import study_document
-
-    show(Shown(lambda: study_document(study), study.to_dict), given["output_format"])
+    show(of_study(study), given["output_format"])
     if given["quiet"]:
         return
     if study.rule is not None and not study.reached:

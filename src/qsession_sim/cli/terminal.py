@@ -21,10 +21,15 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from qsession_sim.experiment.store import StudyProgress
+    from qsession_sim.experiment.study import Study
+    from qsession_sim.experiment.tune import Tuning
     from qsession_sim.report.rows import Document
     from qsession_sim.report.text import Line
+    from qsession_sim.results.run import Run
     from qsession_sim.scenario.load import Scenario
     from qsession_sim.service.simpy_driver import Progress
+    from qsession_sim.verification.suite import Verification
+    from qsession_sim.workload.columns import Workload
 
 PIPE_WIDTH: Final = 100
 """Characters in a line where there is no terminal and COLUMNS does not say."""
@@ -34,7 +39,7 @@ _STYLES: Final = {"": "", "strong": "bold", "warning": "yellow"}
 """By the emphasis of a line."""
 
 
-# results
+# results: what each is in every format
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,43 @@ class Shown:
     document: Callable[[], Document]
     values: Callable[[], Mapping[str, Any]]
     wide: bool = False
+
+
+def of_run(run: Run) -> Shown:
+    """One simulation."""
+    from qsession_sim.report.run_rows import run_document
+
+    return Shown(lambda: run_document(run.record, run.summary(), run.scenario.resolved), run.summary)
+
+
+def of_study(study: Study) -> Shown:
+    """What replications, a comparison or a sweep show."""
+    from qsession_sim.report.study_rows import study_document
+
+    return Shown(lambda: study_document(study), study.to_dict)
+
+
+def of_tuning(tuning: Tuning) -> Shown:
+    """The best value of a setting."""
+    from qsession_sim.report.study_rows import tuning_document
+
+    return Shown(lambda: tuning_document(tuning), tuning.to_dict)
+
+
+def of_workload(workload: Workload) -> Shown:
+    """What a workload asks for."""
+    from qsession_sim.report.run_rows import workload_document
+    from qsession_sim.workload.describe import describe_workload
+
+    description = describe_workload(workload)
+    return Shown(lambda: workload_document(description), lambda: description, wide=True)
+
+
+def of_verification(verification: Verification) -> Shown:
+    """The simulator compared with theory."""
+    from qsession_sim.verification.report import as_json, verification_document
+
+    return Shown(lambda: verification_document(verification), lambda: as_json(verification), wide=True)
 
 
 def show(shown: Shown, output_format: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qsession_sim.cli.options import output_format, usable_place
-from qsession_sim.cli.terminal import Shown, note, show, status
+from qsession_sim.cli.terminal import note, of_verification, show, status
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def verify(
             note("no figures without matplotlib; get it with: pip install 'qsession-sim[plot]'")
         if not quiet:
             note(f"saved in {output}")
-    show(Shown(lambda: report.verification_document(found), lambda: report.as_json(found), wide=True), form)
+    show(of_verification(found), form)
     if not found.passed:
         for line in _failures(found):
             note(line)

@@ -15,7 +15,7 @@ from qsession_sim.cli.options import (
     settings_of,
     usable_place,
 )
-from qsession_sim.cli.terminal import Shown, note, show
+from qsession_sim.cli.terminal import note, of_workload, show
 
 if TYPE_CHECKING:
     from qsession_sim.workload.columns import Workload
@@ -36,11 +36,7 @@ def describe(
     form: Annotated[str, output_format("it")] = "table",
 ) -> None:
     """Tell what a workload asks for: counts, rates, load, times, sessions and the busiest hour."""
-    from qsession_sim.report.run_rows import workload_document
-    from qsession_sim.workload.describe import describe_workload
-
-    description = describe_workload(_drawn(workload, seed, settings, skip_bad_lines))
-    show(Shown(lambda: workload_document(description), lambda: description, wide=True), form)
+    show(of_workload(_drawn(workload, seed, settings, skip_bad_lines)), form)
 
 
 def export(
