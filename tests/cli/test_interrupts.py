@@ -206,15 +206,21 @@ def test_an_interrupt_after_saving_says_that_it_is_saved(capsys, monkeypatch, qu
 
 @SIGNALS
 def test_a_process_ends_with_its_status_and_leaves_nothing(scenario_file, tmp_path, number, status, word):
-    name = scenario_file(LONG)
-    command = [sys.executable, "-m", "qsession_sim", "run", name, "-o", str(tmp_path / "out")]
+    name, begun, policy = scenario_file(LONG), tmp_path / "begun", tmp_path / "policy.py"
+    policy.write_text(
+        f"from pathlib import Path\n\n\ndef first(job):\n    Path({str(begun)!r}).touch()\n    return (0,)\n"
+    )
+    command = [sys.executable, "-B", "-m", "qsession_sim", "run", name, "-o", str(tmp_path / "out")]
+    command += ["--policy", f"{policy}:first"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(1.5)
+    while not begun.exists():  # however busy the machine is
+        assert process.poll() is None
+        time.sleep(0.05)
     process.send_signal(number)
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate()
     assert (process.returncode, out, err) == (status, "", f"qsession-sim: {word}\n")
-    assert [path.name for path in tmp_path.iterdir()] == ["scenario.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "policy.py", "scenario.yaml"]
 
 
 def test_a_pipe_that_is_closed_early_is_silent(busy_day):

@@ -263,7 +263,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
         assert study.stdout is not None
         printed = [study.stdout.readline() for _ in range(6)][1:]
         os.killpg(study.pid, signal.SIGINT)
-        rest, complaints = study.communicate(timeout=20)
+        rest, complaints = study.communicate()
     # one traceback, of the process that was asked to stop; none of the workers
     assert (study.returncode, complaints.count("Traceback")) == (-signal.SIGINT, 1)
     workers = {int(line.split()[0]) for line in lines(tmp_path / "log")}
@@ -287,7 +287,7 @@ def test_an_interrupt_while_workers_start_is_for_their_parent_alone(tmp_path):
         study.stdout.readline()
         time.sleep(0.2)  # workers take longer to import what they need
         os.killpg(study.pid, signal.SIGINT)
-        _, complaints = study.communicate(timeout=20)
+        _, complaints = study.communicate()
     assert (study.returncode, complaints.count("Traceback")) == (-signal.SIGINT, 1)
 
 
@@ -295,8 +295,9 @@ def test_two_processes_in_one_directory_do_not_damage_it(tmp_path):
     (tmp_path / "mine.py").write_text(USER_FILE)
     metric = f"{tmp_path / 'mine.py'}:pid"
     with start(tmp_path, "0", metric, "60") as one, start(tmp_path, "0", metric, "60") as other:
-        outputs = [process.communicate(timeout=30) for process in (one, other)]
+        outputs = [process.communicate() for process in (one, other)]
     assert [err for _, err in outputs] == ["", ""]
+    assert [process.returncode for process in (one, other)] == [0, 0]
     assert [sorted(map(int, out.split()[1:])) for out, _ in outputs] == [list(range(60))] * 2
     store = open_store(tmp_path / "study", {"seed": 1})
     planned = tasks(60, metrics=("mean_waiting", metric))
