@@ -1,10 +1,30 @@
-"""Mistakes in scheduler and policies. Of the normal queues and the policies that order them."""
+"""Mistakes in the normal queues and in the policies that order them."""
 
 from __future__ import annotations
 
 from .mutation import Mutation, in_file
 
-_QUEUE = in_file(
+_NORMAL_QUEUE = in_file(
+    "scheduler/queues.py",
+    ("and self.serves(self._account[job])", "and True", "S52"),
+    ("not (job_mode and of_session)", "True", "S32"),
+    ("and (may_run is None or may_run(job))", "and True", "S51"),
+    ("for entry in tuple(self._requeued):", "for entry in self._requeued[::-1]:", "S52"),
+    ("self._requeued.sort()", "self._requeued.reverse()", "S52"),
+    ("is_gone = self._stage[job] != JobStage.REQUEUED", "is_gone = False", "S52"),
+    ("if self._requeued or self.reserved_for != NEVER:", "if self._requeued:", "S52"),
+    ("if self._requeued or self.reserved_for != NEVER:", "if self.reserved_for != NEVER:", "S52"),
+    ("if self._stage[job] == JobStage.REQUEUED:", "if False:", "S52"),
+    (
+        "may_run = self._is_served if may_run is None else _both(self._is_served, may_run)",
+        "may_run = self._is_served",
+        "S51",
+    ),
+    ("return lambda job: first(job) and second(job)", "return second", "S52"),
+    ("return self.reserved_for in (NEVER, account)", "return True", "S52"),
+)
+
+_STATIC_ORDER = in_file(
     "scheduler/queues.py",
     (
         "if not self._drop_gone(job_mode) or of_sessions[0] < job_mode[0]:",
@@ -12,40 +32,24 @@ _QUEUE = in_file(
         "S10",
     ),
     ("if waits[stage[job]]:", "if True:", "S25"),
+    ("if may_run is not self._question:", "if False:", "S51"),
+    ("self._aside.append((heap, heappop(heap)))", "heappop(heap)", "S51"),
+    ("while self._drop_gone(heap):", "while heap:", "S25"),
+    ("self._aside.clear()", "pass", "S51"),
     (
-        "if self._waits[self._stage[job]] and self._estimate_us(job) <= left_us:",
-        "if self._waits[self._stage[job]] and self._estimate_us(job) < left_us:",
-        "S51",
-    ),
-    (
-        "if self._waits[self._stage[job]] and self._estimate_us(job) <= left_us:",
-        "if self._estimate_us(job) <= left_us:",
-        "S51",
-    ),
-    (
-        "for child in (2 * index + 1, 2 * index + 2):",
-        "for child in (2 * index + 1,):",
-        "S51",
-    ),
-    ("and reserved_for in (NEVER, self._account[job])", "and True", "S52"),
-    ("not (job_mode and of_session)", "True", "S32"),
-    ("and (fits is None or fits(job))", "and True", "S51"),
-    (
-        "if self._reserved_for != NEVER and self._account[job] != self._reserved_for:",
-        "if False:",
+        "heaps = (self._job_mode,) if job_mode else (self._job_mode, self._of_sessions)",
+        "heaps = (self._job_mode,)",
         "S52",
     ),
-    ("for entry in tuple(self.entries):", "for entry in self.entries[::-1]:", "S52"),
+    (
+        "return heappop(min(heads, key=_head))[-1] if heads else None",
+        "return heappop(heads[0])[-1] if heads else None",
+        "S52",
+    ),
     (
         "CAN_PREPARE = bytes(stage is JobStage.QUEUED for stage in JobStage)",
         "CAN_PREPARE = bytes(stage in (JobStage.QUEUED, JobStage.PREPARING) for stage in JobStage)",
         "S42",
-    ),
-    ("self.entries.sort()", "self.entries.reverse()", "S52"),
-    (
-        "self._parked.append((entry, of_session))",
-        "heappush(self._of_sessions if of_session else self._job_mode, entry)",
-        "S52",
     ),
 )
 
@@ -56,12 +60,12 @@ _QUEUE_POLICY = in_file(
         "return (*key(JobView(inputs, job, submitted_us)), job)",
         "S50",
     ),
+    ("return StaticOrder(inputs.stage, None, waits)", "return StaticOrder(inputs.stage, None)", "S42"),
     (
-        "return StaticQueue(inputs.stage, inputs.jobs.account, entry_of, inputs.jobs.estimated_us, waits)",
-        "return StaticQueue(inputs.stage, inputs.jobs.account, entry_of, inputs.jobs.estimated_us)",
-        "S42",
+        "return StaticOrder(inputs.stage, entry_of, waits)",
+        "return StaticOrder(inputs.stage, None, waits)",
+        "S50",
     ),
-    ("return static_queue(inputs, entry_of, waits)", "return static_queue(inputs, None, waits)", "S50"),
 )
 
 _ACCOUNT_QUEUE = in_file(
@@ -71,23 +75,27 @@ _ACCOUNT_QUEUE = in_file(
         "if other is not None and place is None:",
         "S63",
     ),
-    ("self._order.take_turn(place[3])", "pass", "S50"),
-    ("self._order.take_turn(self._account[job])", "pass", "S51"),
+    ("self._ranking.take_turn(place[3])", "pass", "S50"),
+    ("if line[0] == place[1:3]:", "if True:", "S51"),
+    ("return bool(self._waits[self._stage[job]]) and may_run(job)", "return may_run(job)", "S25"),
     ("if best is not None and rank > best[0]:", "if best is not None:", "S51"),
     ("changed = list(self._jobs)", "pass", "S62"),
     ("if bound is not None and (submitted_us, job) < bound[1:3]:", "if False:", "S52"),
-    ("if reserved_for != NEVER:", "if False:", "S52"),
+    (
+        "return self._take(*min(places, key=_place)) if places else None",
+        "return self._take(*places[0]) if places else None",
+        "S52",
+    ),
 )
 
-_SCANNED_QUEUE = in_file(
+_SCANNED_ORDER = in_file(
     "scheduler/queues.py",
     ("if first != second:", "if False:", "S50"),
     (
-        "if self._reserved_for != NEVER and self._inputs.jobs.account[job] != self._reserved_for:",
-        "if False:",
+        "views = [view for kind in kinds for view in kind.values() if may_run(view.number)]",
+        "views = [view for kind in kinds for view in kind.values()]",
         "S52",
     ),
-    ("return fits is None or fits(job)", "return True", "S51"),
 )
 
 _VIEW = in_file(
@@ -256,19 +264,19 @@ _BUILT_IN = in_file(
 _KINDS = in_file(
     "policies/builtin.py",
     (
-        "return static_queue(inputs, None if self.entries is None else self.entries(inputs), waits)",
-        "return static_queue(inputs, None, waits)",
+        "return StaticOrder(inputs.stage, None if self.entries is None else self.entries(inputs), waits)",
+        "return StaticOrder(inputs.stage, None, waits)",
         "S50",
     ),
     (
-        "return AccountQueue(inputs, self.order(inputs), waits)",
-        "return AccountQueue(inputs, self.order(inputs), bytes([1]) * len(waits))",
+        "return AccountOrder(inputs, self.ranking(inputs), waits)",
+        "return AccountOrder(inputs, self.ranking(inputs), bytes([1]) * len(waits))",
         "S25",
     ),
-    ("return FairQueue(inputs, waits)", "return FairQueue(inputs, bytes([1]) * len(waits))", "S25"),
+    ("return FairOrder(inputs, waits)", "return FairOrder(inputs, bytes([1]) * len(waits))", "S25"),
     (
-        "return ScannedQueue(inputs, self.key, self.name, self.usage_window_us or 0, waits)",
-        "return ScannedQueue(inputs, self.key, self.name, self.usage_window_us or 0, bytes([1]) * len(waits))",
+        "return ScannedOrder(inputs, self.key, self.name, self.usage_window_us or 0, waits)",
+        "return ScannedOrder(inputs, self.key, self.name, self.usage_window_us or 0, bytes([1]) * len(waits))",
         "S25",
     ),
 )
@@ -314,10 +322,11 @@ _USER_POLICIES = in_file(
 )
 
 QUEUE_MUTATIONS: list[Mutation] = [
-    *_QUEUE,
+    *_NORMAL_QUEUE,
+    *_STATIC_ORDER,
     *_QUEUE_POLICY,
     *_ACCOUNT_QUEUE,
-    *_SCANNED_QUEUE,
+    *_SCANNED_ORDER,
     *_VIEW,
     *_STATIC_ORDERS,
     *_ACCOUNT_ORDERS,

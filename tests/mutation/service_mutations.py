@@ -141,8 +141,8 @@ _QPU = in_file(
         "S51",
     ),
     (
-        "return self.queue.pop_fitting(now_us, holder.ittl_deadline[0] - now_us)  # S51",
-        "return self.queue.pop_fitting(now_us, holder.ittl_deadline[0] - now_us + 1)",
+        "left_us = holder.ittl_deadline[0] - now_us",
+        "left_us = holder.ittl_deadline[0] - now_us + 1",
         "S51",
     ),
     (

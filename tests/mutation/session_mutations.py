@@ -59,9 +59,15 @@ _JOBS = in_file(
         "S52",
     ),
     ("self._usage.take_back_job(now_us, job)", "self._usage.end_job(now_us, job)", "S62"),
+    ("BEFORE_ALL = NEVER", "BEFORE_ALL = 0", "S52"),
+    (
+        "is_served = holder is None or qpu.queue.serves(holder.spec.account)",
+        "is_served = True",
+        "S52",
+    ),
     ("session.add_ready(BEFORE_ALL, job)", "session.add_ready(now_us, job)", "S52"),
     (
-        "qpu.queue.push_first(journal.submitted_us[job], job, of_session=False)",
+        "qpu.queue.push_again(journal.submitted_us[job], job, of_session=False)",
         "qpu.queue.push(journal.submitted_us[job], job, of_session=False)",
         "S52",
     ),
@@ -89,8 +95,8 @@ _JOBS = in_file(
         "S43",
     ),
     (
-        "if reserved_for not in (NEVER, session.spec.account) and IS_ACTIVE[session.phase]:",
-        "if reserved_for != NEVER and IS_ACTIVE[session.phase]:",
+        "if IS_ACTIVE[session.phase] and not self._qpus[session.qpu].queue.serves(session.spec.account):",
+        "if IS_ACTIVE[session.phase] and not self._qpus[session.qpu].queue.serves(NEVER):",
         "S52",
     ),
     ("session.emptied_us = NEVER", "pass", "S51"),
@@ -119,7 +125,6 @@ _SESSION = in_file(
         "self.ittl_us = spec.interactive_timeout_us if hold.ittl_counts else 0",
         "S51",
     ),
-    ("BEFORE_ALL = NEVER", "BEFORE_ALL = 0", "S52"),
 )
 
 _SESSIONS = in_file(
@@ -145,11 +150,6 @@ _SESSIONS = in_file(
         "S11",
     ),
     ("self.commands_to_come -= session.commands", "pass", "S6"),
-    (
-        "reason = Reason.RESERVATION if event is SessionEvent.RESERVE else Reason.NONE",
-        "reason = Reason.NONE",
-        "S52",
-    ),
     ("qpu.holder = None", "pass", "S14"),
     (
         "stays = qpu.job != NEVER and self._journal.session[qpu.job] == session.number",
@@ -169,8 +169,8 @@ _SESSIONS = in_file(
     ("jobs = {*ready, *unprepared, *session.preparing}", "jobs = {*ready, *unprepared}", "S41"),
     ("jobs = {*ready, *unprepared, *session.preparing}", "jobs = {*ready, *session.preparing}", "S41"),
     (
-        "if self._journal.stage[job] == JobStage.REQUEUED:  # S52: at the head of whatever queue it is in",
-        "if False:",
+        "qpu.queue.push_again(submission_us, job, of_session=True)",
+        "qpu.queue.push(submission_us, job, of_session=True)",
         "S52",
     ),
     ("if not session.think_count:", "if False:", "S51"),
@@ -214,6 +214,7 @@ _TRANSITIONS = in_file(
         "S11",
     ),
     ("_DEACTIVATE = (_A.RELEASE_QPU, _A.REQUEUE_JOBS)", "_DEACTIVATE = (_A.RELEASE_QPU,)", "S43"),
+    ("SessionEvent.RESERVE: Reason.RESERVATION,", "", "S52"),
     ("SessionEvent.END_LAST: Reason.CLOSED,", "SessionEvent.END_LAST: Reason.CANCELLED,", "S26"),
     (
         "_E.SUBMIT: Transition(_P.OPEN, (_A.STOP_UNUSED,)),  # S21: for good",

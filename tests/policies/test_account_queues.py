@@ -26,7 +26,7 @@ from qsession_sim.scheduler.plan import (
     SessionSpec,
     WindowSpec,
 )
-from qsession_sim.scheduler.queues import ScannedQueue
+from qsession_sim.scheduler.queues import ScannedOrder
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, WindowKind
 
@@ -44,11 +44,11 @@ class LooksAtEveryJob:
     def usage_window_us(self):
         return self.policy.usage_window_us
 
-    def make_queue(self, inputs, waits):
-        order = self.policy.order(inputs)
+    def make_order(self, inputs, waits):
+        ranking = self.policy.ranking(inputs)
         account = inputs.jobs.account
-        return ScannedQueue(
-            inputs, lambda job, view: (order.rank(view.now_us, account[job.number]),), self.name, 0, waits
+        return ScannedOrder(
+            inputs, lambda job, view: (ranking.rank(view.now_us, account[job.number]),), self.name, 0, waits
         )
 
 

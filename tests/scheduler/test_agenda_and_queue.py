@@ -10,7 +10,7 @@ import pytest
 
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.plan import EXCLUSIVE, SessionSpec
-from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START, StaticQueue
+from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START, NormalQueue, StaticOrder
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.vocabulary import Entity, JobStage, Rank
 
@@ -174,13 +174,12 @@ ACCOUNTS = array("q", [0, 1, 0, 1, 1, 0])
 
 
 def queue_of(stage, waits=CAN_START):
-    return StaticQueue(
-        stage,
-        ACCOUNTS,
-        lambda submitted_us, job: (KEYS[job], submitted_us, job),
-        ESTIMATES_US.__getitem__,
-        waits,
-    )
+    order = StaticOrder(stage, lambda submitted_us, job: (KEYS[job], submitted_us, job), waits)
+    return NormalQueue(order, stage, ACCOUNTS)
+
+
+def pop_fitting(queue, left_us, estimates_us=ESTIMATES_US):
+    return queue.pop_job_mode_that(0, lambda job: estimates_us[job] <= left_us)
 
 
 def filled(stage, entries=ENTRIES, waits=CAN_START):
@@ -200,7 +199,7 @@ def test_s50_queue_gives_jobs_by_key_submission_and_number_however_they_came():
 
 
 def test_queue_without_a_policy_is_first_in_first_out():
-    queue = StaticQueue(stages(6), ACCOUNTS, None, ESTIMATES_US.__getitem__)
+    queue = NormalQueue(StaticOrder(stages(6), None), stages(6), ACCOUNTS)
     for (_, submitted_us, job), of_session in ENTRIES:
         queue.push(submitted_us, job, of_session=of_session)
     assert all_of(queue) == [4, 2, 1, 0, 3, 5]
@@ -236,22 +235,22 @@ def test_queue_sees_a_job_leave_after_it_was_pushed():
 def test_s51_queue_gives_the_first_job_mode_job_that_fits():
     """In order 1, 3, 2, of 40, 20 and 10; those of sessions, of 50 to 70, never."""
     queue = filled(stages(6))
-    assert [queue.pop_fitting(0, left_us) for left_us in (9, 39, 100, 39, 100)] == [None, 3, 1, 2, None]
+    assert [pop_fitting(queue, left_us) for left_us in (9, 39, 100, 39, 100)] == [None, 3, 1, 2, None]
     assert all_of(queue) == [5, 0, 4]
     queue = filled(stages(6, (1, JobStage.CANCELLED)))
-    assert [queue.pop_fitting(0, left_us) for left_us in (100, 19, 9)] == [3, 2, None]
+    assert [pop_fitting(queue, left_us) for left_us in (100, 19, 9)] == [3, 2, None]
     # what was cancelled is not taken either when it is not the first
-    assert filled(stages(6, (3, JobStage.CANCELLED))).pop_fitting(0, 39) == 2
+    assert pop_fitting(filled(stages(6, (3, JobStage.CANCELLED))), 39) == 2
 
 
 def test_s51_queue_finds_what_fits_wherever_it_stands():
     """The last job is the only one that fits, after however many others, which stay in their order."""
     for others in range(8):
         estimates_us = [9] * others + [1]
-        queue = StaticQueue(stages(8), array("q", [0]) * 8, None, estimates_us.__getitem__)
+        queue = NormalQueue(StaticOrder(stages(8), None), stages(8), array("q", [0]) * 8)
         for job in range(others + 1):
             queue.push(job, job, of_session=False)
-        assert queue.pop_fitting(0, 1) == others
+        assert pop_fitting(queue, 1, estimates_us) == others
         assert all_of(queue) == list(range(others))
 
 
@@ -266,13 +265,48 @@ def test_s52_queue_gives_only_jobs_of_the_account_during_a_reservation():
     assert all_of(queue) == [5, 0, 2]
 
 
+def test_s52_in_a_reservation_each_job_of_others_is_looked_at_once_however_often_the_qpu_asks():
+    class Accounts(list):
+        looked_at = 0
+
+        def __getitem__(self, job):
+            self.looked_at += 1
+            return super().__getitem__(job)
+
+    accounts = Accounts([0] * 100 + [1])
+    queue = NormalQueue(StaticOrder(stages(101), None), stages(101), accounts)
+    for job in range(100):
+        queue.push(job, job, of_session=job % 2 == 0)
+    queue.reserve(1)
+    assert [queue.pop(100) for _ in range(50)] == [None] * 50
+    assert accounts.looked_at == 100
+    queue.push(100, 100, of_session=False)
+    assert (queue.pop_job_mode(100), queue.pop(100)) == (100, None)
+    assert accounts.looked_at == 101
+    queue.open_to_all()
+    assert all_of(queue) == list(range(100))
+
+
+def test_s51_s52_in_a_reservation_only_a_job_of_its_account_fills_a_gap():
+    """Jobs 1 and 3, of 40 and 20, are of account 1; job 2, of 10, is of account 0."""
+    queue = NormalQueue(StaticOrder(stages(6), None), stages(6), ACCOUNTS)
+    for job in (1, 2, 3):
+        queue.push(job, job, of_session=False)
+    queue.reserve(1)
+    assert pop_fitting(queue, 15) is None
+    assert pop_fitting(queue, 25) == 3
+    assert all_of(queue) == [1]
+    queue.open_to_all()
+    assert all_of(queue) == [2]
+
+
 def test_s52_job_that_an_outage_hit_goes_before_all_others():
     stage = stages(6, (2, JobStage.REQUEUED), (4, JobStage.REQUEUED))
     queue = filled(stage, ENTRIES[:4])
-    queue.push_first(1, 2, of_session=False)
-    queue.push_first(0, 4, of_session=True)
-    assert queue.pop_fitting(0, 9) is None
-    assert queue.pop_fitting(0, 10) == 2
+    queue.push_again(1, 2, of_session=False)
+    queue.push_again(0, 4, of_session=True)
+    assert pop_fitting(queue, 9) is None
+    assert pop_fitting(queue, 10) == 2
     stage[2] = JobStage.RUNNING
     assert queue.pop_job_mode(0) == 1
     assert all_of(queue) == [4, 5, 0, 3]
@@ -283,13 +317,13 @@ def test_s52_of_several_jobs_that_outages_hit_the_earliest_submitted_goes_first_
     for order in itertools.permutations(entries):
         queue = queue_of(stages(6, *((job, JobStage.REQUEUED) for _, job in entries)))
         for submitted_us, job in order:
-            queue.push_first(submitted_us, job, of_session=False)
+            queue.push_again(submitted_us, job, of_session=False)
         assert all_of(queue) == [3, 4, 0]
 
 
 def test_s52_job_that_an_outage_hit_waits_for_the_end_of_anothers_reservation():
     queue = filled(stages(6, (2, JobStage.REQUEUED)), ENTRIES[:2])
-    queue.push_first(1, 2, of_session=False)  # of account 0
+    queue.push_again(1, 2, of_session=False)  # of account 0
     queue.reserve(1)
     assert all_of(queue) == [1]
     queue.open_to_all()
@@ -298,7 +332,7 @@ def test_s52_job_that_an_outage_hit_waits_for_the_end_of_anothers_reservation():
 
 def test_empty_queue_gives_none():
     queue = queue_of(stages(0))
-    assert (queue.pop(0), queue.pop_job_mode(0), queue.pop_fitting(0, 1)) == (None, None, None)
+    assert (queue.pop(0), queue.pop_job_mode(0), pop_fitting(queue, 1)) == (None, None, None)
 
 
 # ---------------------------------------------------------------- a session's own queue
@@ -307,7 +341,7 @@ def test_empty_queue_gives_none():
 def test_s12_session_gives_its_jobs_by_submission_and_number_and_only_waiting_ones():
     stage = stages(4, (1, JobStage.CANCELLED))
     for order in itertools.permutations([(5, 1), (5, 3), (4, 2), (9, 0)]):
-        session = Session(0, SessionSpec(), EXCLUSIVE, None)
+        session = Session(0, SessionSpec(), EXCLUSIVE, 0)
         for submitted_us, job in order:
             session.add_ready(submitted_us, job)
             session.add_unprepared(submitted_us, job)

@@ -10,7 +10,7 @@ from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.transitions import (
     ACCEPTS,
     ACTIVE,
-    END_REASON,
+    REASON_OF,
     SESSION_TABLE,
     STATE_OF,
     VISIBLE_CHANGES,
@@ -260,11 +260,12 @@ def test_change_is_visible_when_state_or_accepting_jobs_changes():
 
 def test_s26_every_event_that_can_close_a_session_has_its_end_reason():
     closing = {row[1] for row in LEGAL if row[2] == "CLOSED" and row[0] != "CLOSED"}
-    assert {event.name: reason.name for event, reason in END_REASON.items()} == {
+    assert {event.name: reason.name for event, reason in REASON_OF.items()} == {
         "CLOSE_EMPTY": "CLOSED",
         "END_LAST": "CLOSED",
         "CANCEL": "CANCELLED",
         "MAX_TIME": "MAX_TIME",
         "UNUSED": "UNUSED",
+        "RESERVE": "RESERVATION",
     }
-    assert closing == {event.name for event in END_REASON}
+    assert closing == {event.name for event in REASON_OF} - {"RESERVE"}

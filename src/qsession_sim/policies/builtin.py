@@ -11,15 +11,16 @@ from typing import Final
 
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scenario.policies import QueuePolicySettings
-from qsession_sim.scheduler.account_queue import AccountOrder, AccountQueue
+from qsession_sim.scheduler.account_queue import AccountOrder, Ranking
 from qsession_sim.scheduler.limits import Usage
 from qsession_sim.scheduler.queues import (
     Entry,
     EntryOf,
-    NormalQueue,
+    MayRun,
+    Order,
     QueuePolicy,
-    ScannedQueue,
-    static_queue,
+    ScannedOrder,
+    StaticOrder,
 )
 from qsession_sim.scheduler.view import DynamicKey, JobView, QueueInputs, ServiceView
 
@@ -245,7 +246,7 @@ def _usage_of(inputs: QueueInputs) -> Usage:
     return inputs.usage
 
 
-# -- FairQueue: weighted fair queueing by virtual finishing times, in integers.
+# -- FairOrder: weighted fair queueing by virtual finishing times, in integers.
 #
 # Self-clocked fair queueing: S. J. Golestani, "A self-clocked fair queueing scheme for broadband
 # applications", INFOCOM 1994. A job's tag is max(virtual time, last tag of its account) + cost, and the
@@ -253,11 +254,11 @@ def _usage_of(inputs: QueueInputs) -> Usage:
 # estimate, times the largest allocation over that of the account, rounded down.
 
 
-class FairQueue:
-    """A normal queue ordered by tags. A job keeps its tag, also when it enters the queue again.
+class FairOrder:
+    """An order by tags. A job keeps its tag, also when it enters the queue again.
 
     Args:
-        inputs: what the queue may look at.
+        inputs: what the order may look at.
         waits: by stage, whether a job of it waits in this queue.
     """
 
@@ -276,24 +277,20 @@ class FairQueue:
         self._virtual_us = 0
         self._last_tags_us: dict[int, int] = {}  # by account
         self._tags_us: dict[int, int] = {}  # of waiting jobs
-        queue = static_queue(inputs, self._entry_of, waits)
-        self._queue = queue
-        self.push = queue.push
-        self.push_first = queue.push_first
-        self.reserve = queue.reserve
-        self.open_to_all = queue.open_to_all
+        self._order = StaticOrder(inputs.stage, self._entry_of, waits)
+        self.push = self._order.push
 
     def pop(self, now_us: int) -> int | None:
         """Take the job that goes first among all, or None."""
-        return self._serve(self._queue.pop(now_us))
+        return self._serve(self._order.pop(now_us))
 
     def pop_job_mode(self, now_us: int) -> int | None:
         """Take the job-mode job that goes first among its kind, or None (S32)."""
-        return self._serve(self._queue.pop_job_mode(now_us))
+        return self._serve(self._order.pop_job_mode(now_us))
 
-    def pop_fitting(self, now_us: int, left_us: int) -> int | None:
-        """Take the first job-mode job that is estimated to need no more than `left_us`, or None (S51)."""
-        return self._serve(self._queue.pop_fitting(now_us, left_us))
+    def pop_that(self, now_us: int, may_run: MayRun, *, job_mode: bool) -> int | None:
+        """Take the job that goes first among those that may run, or None."""
+        return self._serve(self._order.pop_that(now_us, may_run, job_mode=job_mode))
 
     def _entry_of(self, submitted_us: int, job: int) -> Entry:
         tags_us = self._tags_us
@@ -311,8 +308,7 @@ class FairQueue:
         return (tag_us, submitted_us, job)
 
     def _serve(self, job: int | None) -> int | None:
-        # a job that an outage threw off the QPU has no tag any more
-        if job is not None and job in self._tags_us:
+        if job is not None:
             self._virtual_us = max(self._virtual_us, self._tags_us.pop(job))
         return job
 
@@ -329,9 +325,9 @@ class StaticPolicy:
     entries: Callable[[QueueInputs], EntryOf] | None
     usage_window_us: None = None
 
-    def make_queue(self, inputs: QueueInputs, waits: bytes) -> NormalQueue:
-        """An empty queue."""
-        return static_queue(inputs, None if self.entries is None else self.entries(inputs), waits)
+    def make_order(self, inputs: QueueInputs, waits: bytes) -> Order:
+        """An order without jobs."""
+        return StaticOrder(inputs.stage, None if self.entries is None else self.entries(inputs), waits)
 
 
 @dataclass(frozen=True)
@@ -340,12 +336,12 @@ class AccountPolicy:
 
     name: str
     summary: str
-    order: Callable[[QueueInputs], AccountOrder]
+    ranking: Callable[[QueueInputs], Ranking]
     usage_window_us: int | None
 
-    def make_queue(self, inputs: QueueInputs, waits: bytes) -> NormalQueue:
-        """An empty queue."""
-        return AccountQueue(inputs, self.order(inputs), waits)
+    def make_order(self, inputs: QueueInputs, waits: bytes) -> Order:
+        """An order without jobs."""
+        return AccountOrder(inputs, self.ranking(inputs), waits)
 
 
 @dataclass(frozen=True)
@@ -356,9 +352,9 @@ class FairQueueingPolicy:
     summary: str
     usage_window_us: None = None
 
-    def make_queue(self, inputs: QueueInputs, waits: bytes) -> NormalQueue:
-        """An empty queue."""
-        return FairQueue(inputs, waits)
+    def make_order(self, inputs: QueueInputs, waits: bytes) -> Order:
+        """An order without jobs."""
+        return FairOrder(inputs, waits)
 
 
 @dataclass(frozen=True)
@@ -370,9 +366,9 @@ class ScannedPolicy:
     key: DynamicKey
     usage_window_us: int | None
 
-    def make_queue(self, inputs: QueueInputs, waits: bytes) -> NormalQueue:
-        """An empty queue."""
-        return ScannedQueue(inputs, self.key, self.name, self.usage_window_us or 0, waits)
+    def make_order(self, inputs: QueueInputs, waits: bytes) -> Order:
+        """An order without jobs."""
+        return ScannedOrder(inputs, self.key, self.name, self.usage_window_us or 0, waits)
 
 
 SINCE_THE_START: Final = 0

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qsession_sim.errors import PolicyError
-from qsession_sim.scheduler.queues import NormalQueue, OrderedByKey, ScannedQueue
+from qsession_sim.scheduler.queues import Order, OrderedByKey, ScannedOrder
 from qsession_sim.scheduler.view import JobView, QueueInputs, ServiceView, asked_when
 from qsession_sim.units import DAY
 
@@ -62,12 +62,12 @@ class UserPolicy:
         """The window, where it is looked at."""
         return self.window_us if self.sees_service else None
 
-    def make_queue(self, inputs: QueueInputs, waits: bytes) -> NormalQueue:
-        """An empty queue."""
+    def make_order(self, inputs: QueueInputs, waits: bytes) -> Order:
+        """An order without jobs."""
         checked = _Checked(self.name, self.function)
         if self.sees_service:
-            return ScannedQueue(inputs, checked.dynamic_key, self.name, self.window_us, waits)
-        return OrderedByKey(checked.static_key).make_queue(inputs, waits)
+            return ScannedOrder(inputs, checked.dynamic_key, self.name, self.window_us, waits)
+        return OrderedByKey(checked.static_key).make_order(inputs, waits)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         if self.spelling is None:

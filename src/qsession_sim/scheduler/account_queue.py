@@ -1,6 +1,6 @@
-"""AccountQueue: a normal queue in which the accounts have an order, and each account's jobs go by submission.
+"""AccountOrder: accounts go by their ranks, and the jobs of each by submission.
 
-The order of accounts changes while jobs wait. A heap holds for each account with waiting jobs a bound: a
+Ranks change while jobs wait. A heap holds for each account with waiting jobs a bound: a
 place that is not behind its true one. Unnoticed, an account can only move back; the instants from which it
 may move forward are kept in a second heap, and it is looked at again then. So the account at the top of the
 first heap goes first if its bound is its true place, and else it is moved back. A dispatch looks at few
@@ -9,19 +9,18 @@ accounts, however many jobs wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Protocol
 
-from qsession_sim.scheduler.queues import Requeued
+from qsession_sim.scheduler.queues import MayRun
 from qsession_sim.scheduler.view import QueueInputs
-from qsession_sim.scheduler.vocabulary import NEVER
 
 Place = tuple[int, int, int, int]
 """The rank of an account, the submission and number of its first waiting job, and the account."""
 
 
-class AccountOrder(Protocol):
+class Ranking(Protocol):
     """Ranks accounts. The smallest rank goes first; equal ones go by their first waiting job."""
 
     @property
@@ -38,83 +37,58 @@ class AccountOrder(Protocol):
         """A job of an account was taken from the queue."""
 
 
-class AccountQueue:
-    """A normal queue ordered by the state of accounts (S63): by rank, then by submission and job number.
+class AccountOrder:
+    """An order by the state of accounts (S63): by rank, then by submission and job number.
 
     Args:
-        inputs: what the queue may look at.
-        order: ranks accounts.
+        inputs: what the order may look at.
+        ranking: of the accounts.
         waits: by stage, whether a job of it waits in this queue.
     """
 
-    __slots__ = ("_account", "_inputs", "_job_mode", "_of_sessions", "_order", "_requeued", "_reserved_for")
+    __slots__ = ("_account", "_job_mode", "_of_sessions", "_ranking")
 
-    def __init__(self, inputs: QueueInputs, order: AccountOrder, waits: bytes) -> None:
-        self._inputs = inputs
-        self._order = order
+    def __init__(self, inputs: QueueInputs, ranking: Ranking, waits: bytes) -> None:
+        self._ranking = ranking
         self._account = inputs.jobs.account
-        self._job_mode = _Lines(inputs, order, waits)
-        self._of_sessions = _Lines(inputs, order, waits)
-        self._requeued = Requeued(inputs.stage, inputs.jobs.account)
-        self._reserved_for = NEVER
+        self._job_mode = _Lines(inputs.stage, ranking, waits)
+        self._of_sessions = _Lines(inputs.stage, ranking, waits)
 
     def push(self, submitted_us: int, job: int, *, of_session: bool) -> None:
         """Add a waiting job."""
         lines = self._of_sessions if of_session else self._job_mode
         lines.push(submitted_us, job, self._account[job])
 
-    def push_first(self, submitted_us: int, job: int, *, of_session: bool) -> None:
-        """Put a job before all others, whatever the policy says (S52)."""
-        self._requeued.push(submitted_us, job, of_session=of_session)
-
     def pop(self, now_us: int) -> int | None:
         """Take the job that goes first among all, or None."""
-        job = self._requeued.pop(self._reserved_for)
-        if job is not None:
-            return job
-        place = self._job_mode.first(now_us, self._reserved_for)
-        other = self._of_sessions.first(now_us, self._reserved_for)
+        place = self._job_mode.first(now_us)
+        other = self._of_sessions.first(now_us)
         if other is not None and (place is None or other < place):
             return self._take(other, self._of_sessions)
         return None if place is None else self._take(place, self._job_mode)
 
     def pop_job_mode(self, now_us: int) -> int | None:
         """Take the job-mode job that goes first among its kind, or None (S32)."""
-        job = self._requeued.pop(self._reserved_for, job_mode=True)
-        if job is not None:
-            return job
-        place = self._job_mode.first(now_us, self._reserved_for)
+        place = self._job_mode.first(now_us)
         return None if place is None else self._take(place, self._job_mode)
 
-    def pop_fitting(self, now_us: int, left_us: int) -> int | None:
-        """Take the first job-mode job that is estimated to need no more than `left_us`, or None (S51).
-
-        Accounts are looked at in order of their ranks.
-        """
-        estimated_us = self._inputs.jobs.estimated_us
-
-        def fits(job: int) -> bool:
-            return estimated_us(job) <= left_us
-
-        job = self._requeued.pop(self._reserved_for, job_mode=True, fits=fits)
-        if job is None:
-            job = self._job_mode.pop_first_that(fits, now_us, self._reserved_for)
-            if job is not None:
-                self._order.take_turn(self._account[job])
-        return job
-
-    def reserve(self, account: int) -> None:
-        """Let only jobs of one account be taken, until `open_to_all` (S52)."""
-        self._reserved_for = account
-
-    def open_to_all(self) -> None:
-        """End a reservation."""
-        self._reserved_for = NEVER
+    def pop_that(self, now_us: int, may_run: MayRun, *, job_mode: bool) -> int | None:
+        """Take the job that goes first among those that may run, or None."""
+        places = [
+            (place, lines)
+            for lines in ((self._job_mode,) if job_mode else (self._job_mode, self._of_sessions))
+            if (place := lines.first_that(now_us, may_run)) is not None
+        ]
+        return self._take(*min(places, key=_place)) if places else None
 
     def _take(self, place: Place, lines: _Lines) -> int:
         lines.take(place)
-        self._order.take_turn(place[3])
+        self._ranking.take_turn(place[3])
         return place[2]
+
+
+def _place(candidate: tuple[Place, _Lines]) -> Place:
+    return candidate[0]
 
 
 class _Lines:
@@ -127,15 +101,15 @@ class _Lines:
         "_heap",
         "_jobs",
         "_new",
-        "_order",
+        "_ranking",
         "_stage",
         "_sudden_falls",
         "_waits",
     )
 
-    def __init__(self, inputs: QueueInputs, order: AccountOrder, waits: bytes) -> None:
-        self._order = order
-        self._stage = inputs.stage
+    def __init__(self, stage: Sequence[int], ranking: Ranking, waits: bytes) -> None:
+        self._ranking = ranking
+        self._stage = stage
         self._waits = waits
         self._jobs: dict[int, list[tuple[int, int]]] = {}  # heaps of (submission, number), by account
         self._new: list[int] = []  # accounts that have jobs and no bound yet
@@ -157,14 +131,12 @@ class _Lines:
         if bound is not None and (submitted_us, job) < bound[1:3]:
             self._set_bound((bound[0], submitted_us, job, account))
 
-    def first(self, now_us: int, reserved_for: int) -> Place | None:
+    def first(self, now_us: int) -> Place | None:
         """The true place of the account that goes first, or None."""
         if not self._jobs:
             return None
-        if reserved_for != NEVER:
-            return self._place(now_us, reserved_for)
         due = self._falls_heap
-        if self._new or (due and due[0][0] <= now_us) or self._sudden_falls != self._order.sudden_falls:
+        if self._new or (due and due[0][0] <= now_us) or self._sudden_falls != self._ranking.sudden_falls:
             self._look_again(now_us)
         heap, bounds = self._heap, self._bounds
         while heap:
@@ -184,38 +156,39 @@ class _Lines:
             self._foresee(now_us, account)
         return None
 
-    def take(self, place: Place) -> None:
-        """Take the first job of an account; its bound stays, since the account can only move back."""
-        heappop(self._jobs[place[3]])
-
-    def pop_first_that(self, fits: Callable[[int], bool], now_us: int, reserved_for: int) -> int | None:
-        """Take the first job that fits, in the order of the queue, or None."""
-        accounts = list(self._jobs) if reserved_for == NEVER else [reserved_for]
-        places = [place for account in accounts if (place := self._place(now_us, account)) is not None]
+    def first_that(self, now_us: int, may_run: MayRun) -> Place | None:
+        """The place of the job that goes first among those that may run, or None."""
+        places = [
+            place for account in list(self._jobs) if (place := self._place(now_us, account)) is not None
+        ]
         best: Place | None = None
         for rank, _, _, account in sorted(places):
             if best is not None and rank > best[0]:
                 break
-            fitting = [entry for entry in self._jobs[account] if self._fits_now(fits, entry[1])]
+            fitting = [entry for entry in self._jobs[account] if self._may_run_now(may_run, entry[1])]
             if fitting:
                 place = (rank, *min(fitting), account)
                 best = place if best is None or place < best else best
-        if best is None:
-            return None
-        line = self._jobs[best[3]]
-        line.remove(best[1:3])
-        heapify(line)
-        return best[2]
+        return best
 
-    def _fits_now(self, fits: Callable[[int], bool], job: int) -> bool:
-        return bool(self._waits[self._stage[job]]) and fits(job)
+    def take(self, place: Place) -> None:
+        """Take a job from its account's line; the bound stays, since the account can only move back."""
+        line = self._jobs[place[3]]
+        if line[0] == place[1:3]:
+            heappop(line)
+        else:
+            line.remove(place[1:3])
+            heapify(line)
+
+    def _may_run_now(self, may_run: MayRun, job: int) -> bool:
+        return bool(self._waits[self._stage[job]]) and may_run(job)
 
     def _look_again(self, now_us: int) -> None:
         """Give bounds to accounts that have none or may have moved forward."""
         changed = self._new
         self._new = []
-        if self._sudden_falls != self._order.sudden_falls:
-            self._sudden_falls = self._order.sudden_falls
+        if self._sudden_falls != self._ranking.sudden_falls:
+            self._sudden_falls = self._ranking.sudden_falls
             changed = list(self._jobs)
         due = self._falls_heap
         while due and due[0][0] <= now_us:
@@ -232,7 +205,7 @@ class _Lines:
     def _foresee(self, now_us: int, account: int) -> None:
         if account in self._falls:
             return  # what the account did since then leaves the window later
-        from_us = self._order.falls_from_us(now_us, account)
+        from_us = self._ranking.falls_from_us(now_us, account)
         if from_us is not None:
             self._falls[account] = from_us
             heappush(self._falls_heap, (from_us, account))
@@ -255,4 +228,4 @@ class _Lines:
             self._falls.pop(account, None)
             return None
         submitted_us, job = line[0]
-        return (self._order.rank(now_us, account), submitted_us, job, account)
+        return (self._ranking.rank(now_us, account), submitted_us, job, account)

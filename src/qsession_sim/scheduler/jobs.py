@@ -10,7 +10,7 @@ from qsession_sim.scheduler.limits import Limits, Usage
 from qsession_sim.scheduler.plan import Rules
 from qsession_sim.scheduler.qpu import Qpu
 from qsession_sim.scheduler.routing import Router
-from qsession_sim.scheduler.session import BEFORE_ALL, Session
+from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
 from qsession_sim.scheduler.transitions import IS_ACCEPTING, IS_ACTIVE, SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Entity, JobStage, JobStatus, Rank, Reason
@@ -31,6 +31,10 @@ _START, _SUBMIT, _END, _END_LAST, _LEAVE_LAST = (
 )
 _FINISH_RANK, _JOB = Rank.FINISH, Entity.JOB
 _ABSENT, _CLOSED = SessionPhase.ABSENT, SessionPhase.CLOSED
+
+
+BEFORE_ALL = NEVER
+"""A time that no submission has: the place of a job that an outage threw off the QPU (S52)."""
 
 
 class Jobs:
@@ -199,7 +203,9 @@ class Jobs:
                     qpu.look_for_work()
                 return
         if qpu.lanes.are_used:
-            while (job := qpu.lanes.next_job(now_us, qpu.holder, qpu.reserved_for)) is not None:
+            holder = qpu.holder  # S52: for one that is not served any more, its job on the QPU is waited
+            is_served = holder is None or qpu.queue.serves(holder.spec.account)
+            while (job := qpu.lanes.next_job(now_us, holder, is_served=is_served)) is not None:
                 self._journal.stage[job] = _PREPARING
                 self._journal.preparing_us[job] = now_us
                 qpu.lanes.take(job, now_us + self._columns.preparation_us[job], self._session_of(job))
@@ -301,7 +307,7 @@ class Jobs:
         if qpu.weighs:
             qpu.queued_us += self._columns.estimated_us(job)
         if session is None:
-            qpu.queue.push_first(journal.submitted_us[job], job, of_session=False)
+            qpu.queue.push_again(journal.submitted_us[job], job, of_session=False)
         else:
             session.add_ready(BEFORE_ALL, job)
             self._make_way(now_us, session)
@@ -361,9 +367,8 @@ class Jobs:
 
     def _make_way(self, now_us: int, session: Session) -> None:
         """S52: a session whose job has left a QPU that is reserved for another account is active no more."""
-        reserved_for = self._qpus[session.qpu].reserved_for
-        if reserved_for not in (NEVER, session.spec.account) and IS_ACTIVE[session.phase]:
-            self.sessions.reserve(now_us, session)
+        if IS_ACTIVE[session.phase] and not self._qpus[session.qpu].queue.serves(session.spec.account):
+            self.sessions.apply(now_us, session, SessionEvent.RESERVE)
 
     def _leave_queue(self, job: int, qpu: Qpu) -> None:
         qpu.queued -= 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from heapq import heappush
 
 from qsession_sim.scheduler.agenda import Agenda, Deadline
@@ -50,10 +51,10 @@ class Lanes:
         self._of_sessions = 0  # the same of sessions that are not active
         self._preparations: dict[int, Deadline] = {}
 
-    def next_job(self, now_us: int, holder: Session | None, reserved_for: int) -> int | None:
+    def next_job(self, now_us: int, holder: Session | None, *, is_served: bool) -> int | None:
         """Take the job that gets a lane next, in the order in which jobs would be dispatched, or None.
 
-        In a reservation for another account the holder is only waited for until its job has left (S52).
+        `is_served` says whether jobs of the holder are prepared now.
         """
         if not self._free:
             return None
@@ -61,7 +62,6 @@ class Lanes:
             if self._of_job_mode + self._of_sessions < self._lanes:
                 return self.unprepared.pop(now_us)
             return None
-        is_served = reserved_for in (NEVER, holder.spec.account)
         job = holder.next_unprepared(self._stage) if is_served else None
         if job is None and self._of_job_mode < self._lanes:
             job = self.unprepared.pop_job_mode(now_us)
@@ -116,11 +116,13 @@ class Qpu:
         lanes: where jobs are prepared.
         calls: the heap of the QPUs that have to look for work at the end of the instant; shared by all.
         stage: the growing column of all jobs' stages, by number.
+        estimated_us: the estimated QPU time of a job.
         weighs: whether the router wants to know the estimated QPU time of what is queued (S54).
     """
 
     __slots__ = (
         "_calls",
+        "_estimated_us",
         "_stage",
         "asks_while_busy",
         "downs",
@@ -135,7 +137,6 @@ class Qpu:
         "queue",
         "queued",
         "queued_us",
-        "reserved_for",
         "simulated",
         "weighs",
     )
@@ -149,6 +150,7 @@ class Qpu:
         lanes: Lanes,
         calls: list[int],
         stage: Sequence[int],
+        estimated_us: Callable[[int], int],
         weighs: bool,
     ) -> None:
         self.number = number
@@ -157,6 +159,7 @@ class Qpu:
         self.lanes = lanes
         self._calls = calls
         self._stage = stage
+        self._estimated_us = estimated_us
         self.is_called = False  # asked to look for work at the end of the instant
         self.asks_while_busy = is_simulator  # for another job, or for lanes to give
         self.job = NEVER  # the job on it
@@ -168,7 +171,6 @@ class Qpu:
         self.weighs = weighs
         self.downs = 0  # maintenances, outages and calibrations that last
         self.due_calibrations: list[int] = []  # windows whose calibration waits for the QPU
-        self.reserved_for = NEVER  # an account (S52)
 
     def look_for_work(self) -> None:
         """Ask for a dispatch at the end of the instant, unless the job on it makes that useless."""
@@ -200,5 +202,9 @@ class Qpu:
             if holder.lets_job_mode_in:
                 return self.queue.pop_job_mode(now_us)  # S32, S51
             if holder.fills_gaps and holder.ittl_deadline is not None:
-                return self.queue.pop_fitting(now_us, holder.ittl_deadline[0] - now_us)  # S51
+                left_us = holder.ittl_deadline[0] - now_us
+                return self.queue.pop_job_mode_that(now_us, partial(self._fits, left_us))  # S51
         return job
+
+    def _fits(self, left_us: int, job: int) -> bool:
+        return self._estimated_us(job) <= left_us

@@ -24,7 +24,7 @@ from qsession_sim.scheduler.plan import (
     submission_deadlines,
 )
 from qsession_sim.scheduler.qpu import Lanes, Qpu
-from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START, QueuePolicy, ordered_by
+from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START, NormalQueue, QueuePolicy, ordered_by
 from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
@@ -127,7 +127,10 @@ class Scheduler:
     def _make_qpu(self, number: int, spec: QpuSpec) -> Qpu:
         stage = self.journal.stage
         queue, unprepared = (
-            self._queue_policy.make_queue(self._queue_inputs, waits) for waits in (CAN_START, CAN_PREPARE)
+            NormalQueue(
+                self._queue_policy.make_order(self._queue_inputs, waits), stage, self._columns.account
+            )
+            for waits in (CAN_START, CAN_PREPARE)
         )
         lanes = Lanes(spec.lanes, unprepared, stage, self._agenda)
         weighs = self.rules.routing is Routing.SHORTEST_EXPECTED_WAIT
@@ -138,6 +141,7 @@ class Scheduler:
             lanes=lanes,
             calls=self._calls,
             stage=stage,
+            estimated_us=self._columns.estimated_us,
             weighs=weighs,
         )
 

@@ -12,9 +12,6 @@ from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START
 from qsession_sim.scheduler.transitions import ROWS, SessionAction, SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
 
-BEFORE_ALL = NEVER
-"""A time that no submission has: the place of a job that an outage threw off the QPU (S52)."""
-
 
 class Session:
     """Applies the transition table. Its clocks are deadlines on the agenda; it owns no timer."""

@@ -12,13 +12,13 @@ from qsession_sim.scheduler.qpu import Qpu
 from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.transitions import (
-    END_REASON,
     IS_VISIBLE,
+    REASON_OF,
     SessionAction,
     SessionEvent,
     SessionPhase,
 )
-from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, JobStatus, Rank, Reason
+from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, Rank, Reason
 
 _ITTL, _SESSION = Rank.ITTL, Entity.SESSION  # looking members up costs more than arming a clock
 
@@ -156,10 +156,6 @@ class Sessions:
         session.ittl_deadline = None
         self.apply(now_us, session, SessionEvent.ITTL)
 
-    def reserve(self, now_us: int, session: Session) -> None:
-        """S52: another account's reservation takes the QPU of an active session."""
-        self.apply(now_us, session, SessionEvent.RESERVE)
-
     def apply(self, now_us: int, session: Session, event: SessionEvent) -> None:
         """Make a transition, write it down if it can be seen, and take its actions."""
         before = session.phase
@@ -167,11 +163,9 @@ class Sessions:
         after = session.phase
         if before is not after and IS_VISIBLE[before][after]:
             if after is SessionPhase.CLOSED:
-                reason = END_REASON[event]
                 self.commands_to_come -= session.commands
                 session.commands = 0
-            else:
-                reason = Reason.RESERVATION if event is SessionEvent.RESERVE else Reason.NONE
+            reason = REASON_OF.get(event, Reason.NONE)
             self._journal.note(now_us, session.number, before, event, after, reason)
         for action in actions:
             self._takes[action](now_us, session, event)
@@ -246,10 +240,7 @@ class Sessions:
         qpu, submitted_us = self._qpus[session.qpu], self._journal.submitted_us
         # a policy may count who enters first, so they enter by submission, and those of one instant by number
         for submission_us, job in sorted((submitted_us[job], job) for job in ready):
-            if self._journal.stage[job] == JobStage.REQUEUED:  # S52: at the head of whatever queue it is in
-                qpu.queue.push_first(submission_us, job, of_session=True)
-            else:
-                qpu.queue.push(submission_us, job, of_session=True)
+            qpu.queue.push_again(submission_us, job, of_session=True)
         for submission_us, job in sorted((submitted_us[job], job) for job in unprepared):
             qpu.lanes.unprepared.push(submission_us, job, of_session=True)
 

@@ -95,14 +95,15 @@ ACCEPTS: Final = frozenset(
 ACTIVE: Final = frozenset(phase for phase, state in STATE_OF.items() if state is SessionState.ACTIVE)
 """Phases in which the session holds the QPU (S12)."""
 
-END_REASON: Final = {
+REASON_OF: Final = {
     SessionEvent.CLOSE_EMPTY: Reason.CLOSED,
     SessionEvent.END_LAST: Reason.CLOSED,
     SessionEvent.CANCEL: Reason.CANCELLED,
     SessionEvent.MAX_TIME: Reason.MAX_TIME,
     SessionEvent.UNUSED: Reason.UNUSED,
+    SessionEvent.RESERVE: Reason.RESERVATION,
 }
-"""The end reason of a session is that of the event that closed it (S26)."""
+"""The reason of a change is that of its event: why a session was closed (S26), or lost the QPU (S52)."""
 
 _A = SessionAction
 _P = SessionPhase

@@ -10,6 +10,7 @@ from qsession_sim.scheduler.columns import Journal
 from qsession_sim.scheduler.plan import Rules, WindowSpec
 from qsession_sim.scheduler.qpu import Qpu
 from qsession_sim.scheduler.sessions import Sessions
+from qsession_sim.scheduler.transitions import SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, Rank, WindowKind
 
 _END, _BEGIN = 0, 1
@@ -95,18 +96,16 @@ class Windows:
             if spec.kind is WindowKind.OUTAGE:
                 self._fail(now_us, qpu)
             return
-        qpu.reserved_for = spec.account
         qpu.queue.reserve(spec.account)
         qpu.lanes.unprepared.reserve(spec.account)
         holder = qpu.holder
         if holder is not None and holder.spec.account != spec.account:
             runs = qpu.job != NEVER and self._journal.session[qpu.job] == holder.number
             if not runs:
-                self._sessions.reserve(now_us, holder)
+                self._sessions.apply(now_us, holder, SessionEvent.RESERVE)
 
     def _end(self, qpu: Qpu, spec: WindowSpec) -> None:
         if spec.kind is WindowKind.RESERVATION:
-            qpu.reserved_for = NEVER
             qpu.queue.open_to_all()
             qpu.lanes.unprepared.open_to_all()
         else:
