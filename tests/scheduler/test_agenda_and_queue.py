@@ -10,8 +10,9 @@ import pytest
 
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.plan import EXCLUSIVE, SessionSpec
-from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START, NormalQueue, StaticOrder
+from qsession_sim.scheduler.queues import NormalQueue, StaticOrder
 from qsession_sim.scheduler.session import Session
+from qsession_sim.scheduler.transitions import CAN_PREPARE, CAN_START
 from qsession_sim.scheduler.vocabulary import Entity, JobStage, Rank
 
 EVER = (10**9,)
@@ -221,7 +222,9 @@ def test_queue_throws_away_jobs_that_no_longer_wait_when_they_come_up():
 def test_s42_ready_and_requeued_jobs_wait_for_the_qpu_and_not_for_a_lane():
     changed = [(5, JobStage.READY), (1, JobStage.REQUEUED), (3, JobStage.POST_PROCESSING)]
     assert all_of(filled(stages(6, *changed))) == [5, 1, 0, 2, 4]
-    assert all_of(filled(stages(6, *changed), waits=CAN_PREPARE)) == [0, 2, 4]
+    unprepared = [(job, JobStage.UNPREPARED) for job in (0, 2, 4)]
+    assert all_of(filled(stages(6, *changed, *unprepared), waits=CAN_PREPARE)) == [0, 2, 4]
+    assert all_of(filled(stages(6, *changed, *unprepared))) == [5, 1]
 
 
 def test_queue_sees_a_job_leave_after_it_was_pushed():
@@ -321,6 +324,15 @@ def test_s52_of_several_jobs_that_outages_hit_the_earliest_submitted_goes_first_
         assert all_of(queue) == [3, 4, 0]
 
 
+def test_s52_job_that_an_outage_hit_and_that_waits_no_more_is_thrown_away():
+    stage = stages(6, (2, JobStage.REQUEUED), (3, JobStage.REQUEUED))
+    queue = filled(stage, ENTRIES[:2])
+    queue.push_again(1, 2, of_session=False)
+    queue.push_again(2, 3, of_session=False)
+    stage[2] = JobStage.CANCELLED
+    assert all_of(queue) == [3, 5, 1]
+
+
 def test_s52_job_that_an_outage_hit_waits_for_the_end_of_anothers_reservation():
     queue = filled(stages(6, (2, JobStage.REQUEUED)), ENTRIES[:2])
     queue.push_again(1, 2, of_session=False)  # of account 0
@@ -346,4 +358,6 @@ def test_s12_session_gives_its_jobs_by_submission_and_number_and_only_waiting_on
             session.add_ready(submitted_us, job)
             session.add_unprepared(submitted_us, job)
         assert popped(partial(session.next_ready, stage)) == [2, 3, 0]
+        stage[0] = stage[2] = stage[3] = JobStage.UNPREPARED
         assert popped(partial(session.next_unprepared, stage)) == [2, 3, 0]
+        stage[0] = stage[2] = stage[3] = JobStage.QUEUED

@@ -34,13 +34,16 @@ def test_s41_job_is_running_from_the_start_of_its_preparation(run):
 
 def test_s41_s52_users_see_six_statuses():
     """A job is RUNNING from the start of its preparation to the end of its post-processing."""
-    assert {stage.name: PUBLIC_STATUS[stage].name for stage in JobStage} == {
+    submitted = [stage for stage in JobStage if stage != JobStage.PLANNED]
+    assert {stage.name: PUBLIC_STATUS[stage].name for stage in submitted} == {
         **{status.name: status.name for status in JobStatus},
         "PREPARING": "RUNNING",
         "READY": "RUNNING",
         "POST_PROCESSING": "RUNNING",
         "REQUEUED": "QUEUED",
+        "UNPREPARED": "QUEUED",
     }
+    assert len(PUBLIC_STATUS) == len(submitted)
 
 
 def test_s41_job_on_the_qpu_leaves_it_to_others_while_it_is_post_processed(run):
@@ -361,7 +364,7 @@ def test_s40_job_that_needs_no_preparation_is_ready_when_it_is_submitted(run):
     ]
     assert run(jobs, [SessionSpec(cancel_us=0)], qpus=ONE_LANE, horizon_us=6) == [
         "j0 0 - - PREPARING p0--",
-        "j1 1 - - QUEUED p---",
+        "j1 1 - - UNPREPARED p---",
         "j2 2 - 2 REJECTED SESSION_CLOSED p---",
         "j3 4 4 - RUNNING p--4",
         "j4 5 - - QUEUED p--5",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from qsession_sim.scheduler.columns import LOST_RUN_FIELDS, TRANSITION_FIELDS, WINDOW_FIELDS, Journal
 from qsession_sim.scheduler.plan import AccountSpec, JobSpec, Rules, SessionSpec
-from qsession_sim.scheduler.vocabulary import NEVER
+from qsession_sim.scheduler.vocabulary import NEVER, JobStage
 from qsession_sim.workload.columns import (
     EMPTY_WORKLOAD,
     Int64Array,
@@ -140,7 +140,7 @@ class Record:
             submitted_us=_int64(journal.submitted_us),
             started_us=_int64(journal.started_us),
             ended_us=_int64(journal.ended_us),
-            stage=np.frombuffer(journal.stage, dtype=np.int8),
+            stage=_recorded(journal),
             reason=np.frombuffer(journal.reason, dtype=np.int8),
             transitions=_int64(journal.transitions).reshape(-1, len(TRANSITION_FIELDS)),
             end_us=end_us,
@@ -169,6 +169,14 @@ class Record:
 
 def _int64(column: array[int]) -> Int64Array:
     return np.frombuffer(column, dtype=np.int64)
+
+
+def _recorded(journal: Journal) -> Int8Array:
+    """The stages; a job that waits for a lane is queued, as one that waits for the QPU."""
+    stage = np.frombuffer(journal.stage, dtype=np.int8)
+    if not journal.preparing_us:
+        return stage
+    return np.where(stage == JobStage.UNPREPARED, np.int8(JobStage.QUEUED), stage)
 
 
 def _where_needed(column: array[int]) -> Int64Array | None:

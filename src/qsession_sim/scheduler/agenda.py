@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from heapq import heappop, heappush, heapreplace
 
-from qsession_sim.scheduler.vocabulary import Entity, Rank
-
 Deadline = tuple[int, int, int, int, int]
 """One event: time_us, rank, entity, number (the order of S3), then a generation that makes it unique."""
 
@@ -14,7 +12,7 @@ Deadline = tuple[int, int, int, int, int]
 class Agenda:
     """A heap of deadlines with lazy removal, into which a sorted series of submissions is merged.
 
-    Only the next one of the planned submissions is ever in the heap.
+    Only the next one of the planned submissions is ever in `heap`, which is for looking at its head.
 
     Example:
         >>> agenda = Agenda([(50, Rank.SUBMIT, Entity.JOB, 0, 0), (70, Rank.SUBMIT, Entity.JOB, 1, 0)])
@@ -24,20 +22,20 @@ class Agenda:
         ([50, 70], None)
     """
 
-    __slots__ = ("_disarmed", "_generation", "_heap", "_planned", "_rest")
+    __slots__ = ("_disarmed", "_generation", "_planned", "_rest", "heap")
 
     def __init__(self, submissions: Iterable[Deadline] = ()) -> None:
         self._rest = iter(submissions)
         self._planned = next(self._rest, None)
-        self._heap = [] if self._planned is None else [self._planned]
+        self.heap = [] if self._planned is None else [self._planned]
         self._disarmed: set[Deadline] = set()
         self._generation = 0
 
-    def arm(self, time_us: int, rank: Rank, entity: Entity, number: int) -> Deadline:
+    def arm(self, time_us: int, rank: int, entity: int, number: int) -> Deadline:
         """Add an event and return the deadline by which it can be disarmed."""
         self._generation += 1
         deadline = (time_us, rank, entity, number, self._generation)
-        heappush(self._heap, deadline)
+        heappush(self.heap, deadline)
         return deadline
 
     def disarm(self, deadline: Deadline | None) -> None:
@@ -47,7 +45,7 @@ class Agenda:
 
     def head(self) -> Deadline | None:
         """The next event, or None; it stays on the agenda."""
-        heap = self._heap
+        heap = self.heap
         while heap:
             head = heap[0]
             if not self._disarmed or head not in self._disarmed:
@@ -57,7 +55,7 @@ class Agenda:
 
     def take(self, limit: tuple[int, ...]) -> Deadline | None:
         """Take the next event off the agenda, if it is not beyond `limit`, the beginning of a deadline."""
-        heap = self._heap
+        heap = self.heap
         while heap:
             head = heap[0]
             if head > limit:

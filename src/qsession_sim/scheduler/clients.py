@@ -36,10 +36,10 @@ class Client:
         """The number of the job that was drawn for the current iteration."""
         return self.spec.first_job + self.iteration
 
-    def step_after(self, status: JobStatus, reason: Reason) -> Step:
+    def step_after(self, status: int, reason: int) -> Step:
         """Decide what to do once the current iteration's job has ended; NEXT moves to the next iteration."""
-        if status is not _DONE:
-            if status is JobStatus.REJECTED:
+        if status != _DONE:
+            if status == JobStatus.REJECTED:
                 return self._step_after_rejection(reason)
             # S65
             if self.spec.on_error == OnError.RETRY:
@@ -51,9 +51,9 @@ class Client:
         self.iteration += 1
         return _NEXT
 
-    def _step_after_rejection(self, reason: Reason) -> Step:
+    def _step_after_rejection(self, reason: int) -> Step:
         """S66: only SESSION_CLOSED can be answered; after any other reason the client gives up."""
-        if reason is Reason.SESSION_CLOSED:
+        if reason == Reason.SESSION_CLOSED:
             if self.spec.on_rejection == OnRejection.NEW_SESSION:
                 return Step.AGAIN_IN_NEW_SESSION
             if self.spec.on_rejection == OnRejection.JOB_MODE:

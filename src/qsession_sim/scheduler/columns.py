@@ -137,7 +137,7 @@ class Journal:
         self.submitted_us = never * jobs
         self.started_us = never * jobs
         self.ended_us = never * jobs
-        self.stage = array("b", [NEVER]) * jobs
+        self.stage = array("b", [JobStage.PLANNED]) * jobs
         self.reason = array("b", [Reason.NONE]) * jobs
         self.transitions = array("q")
         self._kept: list[str] = []

@@ -2,43 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
+from qsession_sim.errors import IllegalTransitionError
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.columns import GrowingJobs, Journal
-from qsession_sim.scheduler.limits import Limits, Usage
+from qsession_sim.scheduler.limits import AccountLimits, Usage
 from qsession_sim.scheduler.plan import Rules
 from qsession_sim.scheduler.qpu import Qpu
 from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
-from qsession_sim.scheduler.transitions import IS_ACCEPTING, IS_ACTIVE, SessionEvent, SessionPhase
-from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Entity, JobStage, JobStatus, Rank, Reason
+from qsession_sim.scheduler.transitions import (
+    IS_ACCEPTING,
+    IS_ACTIVE,
+    JOB_REASON_OF,
+    JOB_TABLE,
+    OF_SESSIONS,
+    JobAction,
+    JobEvent,
+    SessionEvent,
+    SessionPhase,
+    counting_stages,
+)
+from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Entity, JobStage, Rank, Reason
 from qsession_sim.scheduler.windows import Windows
 from qsession_sim.units import LONGEST_US
 
 # Looking up an enum member costs more than most lines below; the hot path uses these names.
-_QUEUED, _RUNNING, _DONE = JobStage.QUEUED, JobStage.RUNNING, JobStatus.DONE
-_PREPARING, _READY, _REQUEUED = JobStage.PREPARING, JobStage.READY, JobStage.REQUEUED
-_POST_PROCESSING = JobStage.POST_PROCESSING
-_REJECTED, _NO_REASON = JobStatus.REJECTED, Reason.NONE
-_START, _SUBMIT, _END, _END_LAST, _LEAVE_LAST = (
-    SessionEvent.START,
-    SessionEvent.SUBMIT,
-    SessionEvent.END,
-    SessionEvent.END_LAST,
-    SessionEvent.LEAVE_LAST,
-)
-_FINISH_RANK, _JOB = Rank.FINISH, Entity.JOB
-_ABSENT, _CLOSED = SessionPhase.ABSENT, SessionPhase.CLOSED
-
+_SUBMIT, _START, _FINISH = JobEvent.SUBMIT, JobEvent.START, JobEvent.FINISH
+_FINISH_RANK, _JOB = int(Rank.FINISH), int(Entity.JOB)
+_ABSENT, _CLOSED, _NO_REASON = SessionPhase.ABSENT, SessionPhase.CLOSED, Reason.NONE
+_SESSION_SUBMIT, _SESSION_START = SessionEvent.SUBMIT, SessionEvent.START
+_END, _END_LAST, _LEAVE_LAST = SessionEvent.END, SessionEvent.END_LAST, SessionEvent.LEAVE_LAST
 
 BEFORE_ALL = NEVER
 """A time that no submission has: the place of a job that an outage threw off the QPU (S52)."""
 
+Act = Callable[[int, int, int, Any, Any], None]
+"""Takes an action: (now_us, job, stage before, its session or None, its QPU if it has one)."""
+
+Move = tuple[int, Reason | None, tuple[Act, ...]]
+"""The next stage, the reason to write down if there is one, and what is to be done."""
+
+
+def moves(acts: Mapping[JobAction, Act]) -> list[list[Move | None]]:
+    """The table of jobs by the numbers of event and stage, with functions in place of actions; None: illegal.
+
+    An action without a function is left out: the run does not need it.
+    """
+    return [
+        [
+            None
+            if (entry := JOB_TABLE[stage].get(event)) is None
+            else (
+                int(entry.after),
+                None if entry.after is stage else JOB_REASON_OF.get(event),
+                tuple(acts[action] for action in entry.actions if action in acts),
+            )
+            for stage in JobStage
+        ]
+        for event in JobEvent
+    ]
+
 
 class Jobs:
-    """Moves jobs from stage to stage and tells sessions, queues, limits and usage of it.
+    """Applies the table of jobs, and is all that changes their stages.
 
     Args:
         columns: what is known of each job.
@@ -47,9 +77,9 @@ class Jobs:
         agenda: where the ends of stages are armed.
         qpus: by number.
         router: finds a QPU for a job that names none (S54).
-        limits: of the accounts' plans; None: there are none (S60).
+        limits: of the accounts that have any (S60).
         usage: what accounts use; None: nobody asks (S62).
-        on_end: called with each job that has ended, after its session: (now_us, job, status, reason).
+        on_end: called with each job that has ended, after its session: (now_us, job).
     """
 
     def __init__(
@@ -60,17 +90,20 @@ class Jobs:
         agenda: Agenda,
         qpus: Sequence[Qpu],
         router: Router,
-        limits: Limits | None,
+        limits: Mapping[int, AccountLimits],
         usage: Usage | None,
-        on_end: Callable[[int, int, JobStatus, Reason], None],
+        on_end: Callable[[int, int], None],
     ) -> None:
         self.unfinished = 0  # jobs queued, running or with a submission to come (S6)
-        self.sessions: Sessions  # these two are set by the scheduler: each side tells the other of ends
+        self.ends_matter = True  # whether anything may follow from the end of a job
+        self.sessions: Sessions  # these two are set by the scheduler: each side needs the other
         self.windows: Windows
         self.live_jobs: Collection[int] = ()  # jobs of live users, and what is called when one of them starts
         self.on_live_start: Callable[[int], None] = lambda _job: None
         self._columns = columns
         self._journal = journal
+        self._stage = journal.stage
+        self._session_number = journal.session
         self._agenda = agenda
         self._qpus = qpus
         self._only = qpus[0] if len(qpus) == 1 else None
@@ -78,76 +111,102 @@ class Jobs:
         self._limits = limits
         self._usage = usage
         self._on_end = on_end
-        self._ittl_asks_for_ready = rules.ittl_asks_for_ready
+        self._counts = counting_stages(asks_for_ready=rules.ittl_asks_for_ready)
         self._requeues = rules.requeues_after_outage
         limit_us = rules.max_execution_time_us
         self._limit_us = LONGEST_US if limit_us == NEVER else limit_us
+        acts = self._acts(asks_for_ready=rules.ittl_asks_for_ready)
+        self._moves_in_sessions = moves(acts)
+        self._moves = moves({action: act for action, act in acts.items() if action not in OF_SESSIONS})
 
-    # ---------------------------------------------------------------- submission
+    def _acts(self, *, asks_for_ready: bool) -> dict[JobAction, Act]:
+        """The functions that take the actions which this run needs."""
+        acts: dict[JobAction, Act] = {
+            JobAction.WAIT_FOR_LANE: self._wait_for_lane,
+            JobAction.TAKE_LANE: self._take_lane,
+            JobAction.GIVE_LANE_BACK: self._give_lane_back,
+            JobAction.LEAVE_PREPARED: self._leave_prepared,
+            JobAction.WAIT_FOR_QPU: self._wait_for_qpu,
+            JobAction.WAIT_BEFORE_ALL: self._wait_before_all,
+            JobAction.TAKE_QPU: self._take_qpu,
+            JobAction.LEAVE_QPU: self._leave_qpu,
+            JobAction.STOP_FINISH: self._stop_finish,
+            JobAction.LOSE_RUN: self._lose_run,
+            JobAction.START_POST_PROCESSING: self._start_post_processing,
+            JobAction.JOIN_SESSION: self._join_session,
+            JobAction.TELL_START: self._tell_start,
+            JobAction.STOP_COUNTING: self._stop_counting,
+            JobAction.LEAVE_SESSION: self._leave_session,
+            JobAction.MAKE_WAY: self._make_way,
+            JobAction.END: self._end,
+        }
+        if self._limits:
+            acts[JobAction.COUNT_SUBMISSION] = self._count_submission
+            acts[JobAction.COUNT_END] = self._count_end
+        if self._router.counts_queued:
+            acts[JobAction.ENTER_QUEUE] = self._enter_queue
+            acts[JobAction.LEAVE_QUEUE] = self._leave_queue
+        if self._usage is not None:
+            acts[JobAction.TAKE_BACK_USAGE] = self._take_back_usage
+        if asks_for_ready:
+            acts[JobAction.COUNT] = self._count
+        return acts
+
+    # ---------------------------------------------------------------- what happens
 
     def submit(self, now_us: int, job: int) -> None:
         """A job arrives: it is rejected (S20), or waits for a lane, or is ready (S40)."""
-        journal = self._journal
-        journal.submitted_us[job] = now_us
-        number = journal.session[job]
+        columns = self._columns
+        self._journal.submitted_us[job] = now_us
+        number = self._session_number[job]
         session = None if number == NEVER else self.sessions.all[number]
-        if session is not None or self._limits is not None:
+        if session is not None or self._limits:
+            if session is not None and session.phase is _ABSENT and session.spec.created_us == NEVER:
+                self.sessions.create(now_us, session.number)  # S9: also if the job is then rejected
             reason = self._why_rejected(now_us, job, session)
             if reason:
-                self._reject(now_us, job, session, reason)
+                self._journal.reason[job] = reason
+                self._note_qpu_of_rejected(job, session)
+                self.apply(now_us, job, JobEvent.REJECT, session, None)
                 return
-        columns = self._columns
-        qpu = self._only if self._only is not None else self._qpu_for(now_us, job, session)
-        preparation_us = columns.preparation_us[job] if columns.preparation_us else 0
-        if session is not None:
-            self._tell_submitted(now_us, session, counts=not (preparation_us and self._ittl_asks_for_ready))
-        journal.stage[job] = _QUEUED
-        qpu.queued += 1
-        if qpu.weighs:
-            qpu.queued_us += columns.estimated_us(job)
-        if preparation_us and not qpu.is_simulator:  # S22
-            self._wait_for_lane(now_us, job, session, qpu)
+        qpu = self._only if self._only is not None else self._route(now_us, job, session)
+        if columns.preparation_us and columns.preparation_us[job] and not qpu.is_simulator:  # S22
+            self.apply(now_us, job, JobEvent.SUBMIT_UNPREPARED, session, qpu)
         else:
-            if journal.ready_us:
-                journal.ready_us[job] = now_us  # S40: without preparation it is ready at once
-            self._wait_for_qpu(now_us, now_us, job, session, qpu)
+            self.apply(now_us, job, _SUBMIT, session, qpu)
         if columns.cancel_after_us[job] != NEVER:
             self._agenda.arm(now_us + columns.cancel_after_us[job], Rank.CANCEL, _JOB, job)  # S25
-        if qpu.job == NEVER or qpu.asks_while_busy:
-            qpu.look_for_work()
 
-    def _why_rejected(self, now_us: int, job: int, session: Session | None) -> Reason:
-        """S20: the first reason in its order; S9: also a rejected submission creates its session."""
-        limits, account = self._limits, self._columns.account[job]
+    def _why_rejected(self, now_us: int, job: int, session: Session | None) -> Reason:  # noqa: PLR0911, C901
+        """S20: the first reason that applies, in its order; the case of no reason comes last."""
+        limits = self._limits.get(self._columns.account[job])
         if session is not None:
             if session.phase is _ABSENT:
-                if session.spec.created_us != NEVER:
-                    return Reason.SESSION_NOT_CREATED
-                self.sessions.create(now_us, session.number)
-            if limits is not None:
-                reason = limits.why_mode_rejected(now_us, account, session.spec.mode)
-                if reason:
-                    return reason
+                return Reason.SESSION_NOT_CREATED  # S9
+            if limits is not None and limits.refuses_client(now_us):
+                return Reason.CLIENT_TOO_OLD  # S23
+            if limits is not None and not limits.allows(session.spec.mode):
+                return Reason.SESSIONS_NOT_IN_PLAN  # S60
             if not IS_ACCEPTING[session.phase]:
-                return Reason.SESSION_CLOSED
+                return Reason.SESSION_CLOSED  # S17, S26
             if self._columns.max_execution_time_us[job] > session.spec.max_time_us:
                 return Reason.EXECUTION_TIME_EXCEEDS_SESSION  # S24
         if limits is not None:
-            reason = limits.why_rejected(now_us, account)
-            if reason:
-                return reason
-            limits.count_accepted(now_us, account)
+            if limits.has_used_quota(now_us):
+                return Reason.QUOTA_EXCEEDED  # S60
+            if limits.has_too_many_pending():
+                return Reason.TOO_MANY_PENDING  # S60
+            if limits.submits_too_often(now_us):
+                return Reason.RATE_LIMITED  # S60
         return _NO_REASON
 
-    def _reject(self, now_us: int, job: int, session: Session | None, reason: Reason) -> None:
+    def _note_qpu_of_rejected(self, job: int, session: Session | None) -> None:
+        """Where there are several QPUs, write down the one that is known without routing."""
         if self._only is None:
-            if session is not None and session.qpu != NEVER:
-                self._journal.qpu[job] = session.qpu
-            elif session is None and self._columns.qpu:
-                self._journal.qpu[job] = self._columns.qpu[job]
-        self.end(now_us, job, _REJECTED, reason)
+            pinned = self._columns.qpu[job] if self._columns.qpu else NEVER
+            self._journal.qpu[job] = pinned if session is None else session.qpu
 
-    def _qpu_for(self, now_us: int, job: int, session: Session | None) -> Qpu:
+    def _route(self, now_us: int, job: int, session: Session | None) -> Qpu:
         """S54: a session's jobs stay on its QPU; others go where they are pinned to, or are routed."""
         columns = self._columns
         number = NEVER if session is None else session.qpu
@@ -159,81 +218,157 @@ class Jobs:
         columns.take_times_of(job, number)
         return self._qpus[number]
 
-    def _tell_submitted(self, now_us: int, session: Session, *, counts: bool) -> None:
-        if session.emptied_us != NEVER:
-            session.thought_us += now_us - session.emptied_us
-            session.think_count += 1
-            session.emptied_us = NEVER
-        session.jobs += 1
-        if counts:
-            session.counting += 1
-            self.sessions.apply(now_us, session, _SUBMIT)
-        else:
-            self.sessions.apply(now_us, session, SessionEvent.PREPARE)
-
-    # ---------------------------------------------------------------- waiting and preparing
-
-    def _wait_for_lane(self, now_us: int, job: int, session: Session | None, qpu: Qpu) -> None:
-        if session is not None:
-            session.add_unprepared(now_us, job)
-            if IS_ACTIVE[session.phase]:
-                return
-        qpu.lanes.unprepared.push(now_us, job, of_session=session is not None)
-
-    def _wait_for_qpu(
-        self, now_us: int, submitted_us: int, job: int, session: Session | None, qpu: Qpu
-    ) -> None:
-        if session is None:
-            qpu.queue.push(submitted_us, job, of_session=False)
-            return
-        session.add_ready(now_us if session.is_batch else submitted_us, job)  # S33, S12
-        if not IS_ACTIVE[session.phase]:  # S10, S12, S15
-            qpu.queue.push(submitted_us, job, of_session=True)
-
     def dispatch(self, now_us: int, qpu: Qpu) -> None:
         """S50: start the next job; once there is none to start, give the free lanes (S42)."""
         qpu.is_called = False
         if qpu.due_calibrations:
             self.windows.calibrate(now_us, qpu)
         if qpu.job == NEVER and not qpu.downs:
-            job = qpu.next_job(now_us)
+            job = qpu.queue.pop(now_us) if qpu.holder is None else qpu.next_of_holder(now_us, qpu.holder)
             if job is not None:
-                self._start(now_us, job, qpu)
+                number = self._session_number[job]
+                session = None if number == NEVER else self.sessions.all[number]
+                self.apply(now_us, job, _START, session, qpu)
+                if self.live_jobs and job in self.live_jobs:
+                    self.on_live_start(job)
                 if qpu.asks_while_busy:
                     qpu.look_for_work()
                 return
         if qpu.lanes.are_used:
-            holder = qpu.holder  # S52: for one that is not served any more, its job on the QPU is waited
+            holder = qpu.holder  # S52: if it is not served any more, only the end of its job is waited for
             is_served = holder is None or qpu.queue.serves(holder.spec.account)
             while (job := qpu.lanes.next_job(now_us, holder, is_served=is_served)) is not None:
-                self._journal.stage[job] = _PREPARING
-                self._journal.preparing_us[job] = now_us
-                qpu.lanes.take(job, now_us + self._columns.preparation_us[job], self._session_of(job))
+                self.apply(now_us, job, JobEvent.PREPARE, self._session_of(job), qpu)
 
     def on_ready(self, now_us: int, job: int) -> None:
         """The preparation of a job has ended (S40)."""
-        session, qpu = self._session_of(job), self._qpu_of(job)
-        qpu.lanes.give_back(job, session)
-        self._journal.stage[job] = _READY
-        self._journal.ready_us[job] = now_us
-        if session is not None and self._ittl_asks_for_ready:
-            session.counting += 1
-            self.sessions.apply(now_us, session, SessionEvent.READY)
-        self._wait_for_qpu(now_us, self._journal.submitted_us[job], job, session, qpu)
+        self.apply(now_us, job, JobEvent.READY, self._session_of(job), self._qpu_of(job))
+
+    def on_finish(self, now_us: int, job: int) -> None:
+        """A job leaves the QPU, because it is done or has reached its limit (S44)."""
+        columns = self._columns
+        if now_us - self._journal.started_us[job] < columns.qpu_time_us[job]:
+            event = JobEvent.CUT
+        elif columns.post_processing_us and columns.post_processing_us[job]:
+            event = JobEvent.POST_PROCESS
+        else:
+            event = _FINISH
+        number = self._session_number[job]
+        session = None if number == NEVER else self.sessions.all[number]
+        qpu = self._only if self._only is not None else self._qpus[self._journal.qpu[job]]
+        self.apply(now_us, job, event, session, qpu)
+
+    def on_post_done(self, now_us: int, job: int) -> None:
+        """The post-processing of a job has ended."""
+        self.apply(now_us, job, JobEvent.POST_DONE, self._session_of(job), self._qpu_of(job))
+
+    def fail(self, now_us: int, qpu: Qpu) -> None:
+        """S52: an outage hits the job on a QPU."""
+        job = qpu.job
+        if job != NEVER:
+            session = self._session_of(job)
+            ends = not self._requeues or (session is not None and session.phase is _CLOSED)
+            self.apply(now_us, job, JobEvent.FAIL if ends else JobEvent.REQUEUE, session, qpu)
+
+    def cancel(self, now_us: int, job: int) -> None:
+        """S25: acts once; before the submission, in post-processing and after the end nothing happens."""
+        self.apply(now_us, job, JobEvent.CANCEL, self._session_of(job), self._qpu_of(job))
+
+    def end_with_session(self, now_us: int, job: int, event: JobEvent) -> None:
+        """A queued job ends with its session (S16, S18)."""
+        self.apply(now_us, job, event, self._session_of(job), self._qpu_of(job))
+
+    def apply(self, now_us: int, job: int, event: JobEvent, session: Session | None, qpu: Qpu | None) -> None:
+        """Make the transition of the table and take its actions; an illegal one changes nothing."""
+        before = self._stage[job]
+        move = (self._moves if session is None else self._moves_in_sessions)[event][before]
+        if move is None:
+            raise IllegalTransitionError(
+                f"job {job}: no transition for event {event.name} in stage {JobStage(before).name}"
+            )
+        self._stage[job], reason, acts = move
+        if reason is not None:
+            self._journal.reason[job] = reason
+        for act in acts:
+            act(now_us, job, before, session, qpu)
+
+    def _session_of(self, job: int) -> Session | None:
+        number = self._session_number[job]
+        return None if number == NEVER else self.sessions.all[number]
+
+    def _qpu_of(self, job: int) -> Qpu:
+        return self._only if self._only is not None else self._qpus[self._journal.qpu[job]]
+
+    # ---------------------------------------------------------------- actions: limits and the router
+
+    def _count_submission(self, now_us: int, job: int, _before: int, _session: object, _qpu: object) -> None:
+        limits = self._limits.get(self._columns.account[job])
+        if limits is not None:
+            limits.count_submission(now_us)
+
+    def _count_end(self, _now_us: int, job: int, _before: int, _session: object, _qpu: object) -> None:
+        limits = self._limits.get(self._columns.account[job])
+        if limits is not None:
+            limits.count_end()
+
+    def _enter_queue(self, _now_us: int, job: int, _before: int, _session: object, qpu: Qpu) -> None:
+        self._router.count_queued(qpu, job, 1)
+
+    def _leave_queue(self, _now_us: int, job: int, _before: int, _session: object, qpu: Qpu) -> None:
+        self._router.count_queued(qpu, job, -1)
+
+    # ---------------------------------------------------------------- actions: waiting and preparing
+
+    def _wait_for_lane(self, now_us: int, job: int, _before: int, session: Session | None, qpu: Qpu) -> None:
+        if session is not None:
+            session.add_unprepared(now_us, job)
+        if session is None or not IS_ACTIVE[session.phase]:
+            qpu.lanes.unprepared.push(now_us, job, of_session=session is not None)
         qpu.look_for_work()
 
-    # ---------------------------------------------------------------- on the QPU
+    def _take_lane(self, now_us: int, job: int, _before: int, session: Session | None, qpu: Qpu) -> None:
+        self._journal.preparing_us[job] = now_us
+        qpu.lanes.take(job, now_us + self._columns.preparation_us[job], session)
 
-    def _start(self, now_us: int, job: int, qpu: Qpu) -> None:
-        journal, columns = self._journal, self._columns
-        session = None if journal.session[job] == NEVER else self.sessions.all[journal.session[job]]
-        if journal.stage[job] == _READY:
-            qpu.lanes.forget(job, session)
-        qpu.queued -= 1
-        if qpu.weighs:
-            qpu.queued_us -= columns.estimated_us(job)
-        journal.stage[job] = _RUNNING
-        journal.started_us[job] = now_us
+    def _give_lane_back(
+        self, _now_us: int, job: int, _before: int, session: Session | None, qpu: Qpu
+    ) -> None:
+        qpu.lanes.give_back(job, session)
+
+    def _leave_prepared(
+        self, _now_us: int, job: int, _before: int, session: Session | None, qpu: Qpu
+    ) -> None:
+        qpu.lanes.forget(job, session)
+        qpu.look_for_work()
+
+    def _wait_for_qpu(self, now_us: int, job: int, _before: int, session: Session | None, qpu: Qpu) -> None:
+        journal = self._journal
+        if journal.ready_us:
+            journal.ready_us[job] = now_us  # S40: without preparation it is ready at once
+        submitted_us = journal.submitted_us[job]
+        if session is None:
+            qpu.queue.push(submitted_us, job, of_session=False)
+        else:
+            session.add_ready(now_us if session.is_batch else submitted_us, job)  # S33, S12
+            if not IS_ACTIVE[session.phase]:  # S10, S12, S15
+                qpu.queue.push(submitted_us, job, of_session=True)
+        if qpu.job == NEVER or qpu.asks_while_busy:
+            qpu.look_for_work()
+
+    def _wait_before_all(
+        self, _now_us: int, job: int, _before: int, session: Session | None, qpu: Qpu
+    ) -> None:
+        """S52"""
+        if session is None:
+            qpu.queue.push_again(self._journal.submitted_us[job], job, of_session=False)
+        else:
+            session.add_ready(BEFORE_ALL, job)
+
+    # ---------------------------------------------------------------- actions: on the QPU and after
+
+    def _take_qpu(self, now_us: int, job: int, _before: int, session: Session | None, qpu: Qpu) -> None:
+        columns = self._columns
+        self._journal.started_us[job] = now_us
         needed_us = columns.qpu_time_us[job]
         own_limit_us = columns.max_execution_time_us[job]
         if own_limit_us != NO_LIMIT:  # S44
@@ -248,111 +383,63 @@ class Jobs:
             qpu.job, qpu.finish = job, finish
         if self._usage is not None and (session is None or session.is_batch):
             self._usage.begin_job(now_us, columns.account[job], job)
-        if session is not None:
-            self.sessions.apply(now_us, session, _START)
-        if self.live_jobs and job in self.live_jobs:
-            self.on_live_start(job)
 
-    def on_finish(self, now_us: int, job: int) -> None:
-        """A job leaves the QPU, because it is done or has reached its limit (S44)."""
-        journal, columns = self._journal, self._columns
-        is_done = now_us - journal.started_us[job] >= columns.qpu_time_us[job]
-        post_processing_us = columns.post_processing_us[job] if columns.post_processing_us else 0
-        self._leave_qpu(now_us, job)
-        if not is_done:
-            self.end(now_us, job, JobStatus.ERROR, Reason.RAN_TOO_LONG)
-        elif post_processing_us:
-            journal.stage[job] = _POST_PROCESSING
-            self._agenda.arm(now_us + post_processing_us, Rank.POST_DONE, _JOB, job)
-            session = self._session_of(job)
-            if session is not None:  # S41: for the clocks it is over
-                session.counting -= 1
-                if not session.counting:
-                    self.sessions.apply(now_us, session, _LEAVE_LAST)
-                self._make_way(now_us, session)
-        else:
-            self.end(now_us, job, _DONE, _NO_REASON)
-
-    def on_post_done(self, now_us: int, job: int) -> None:
-        """The post-processing of a job has ended."""
-        self.end(now_us, job, _DONE, _NO_REASON)
-
-    def _leave_qpu(self, now_us: int, job: int) -> None:
-        journal = self._journal
-        if journal.left_us:
-            journal.left_us[job] = now_us
-        qpu = self._only if self._only is not None else self._qpus[journal.qpu[job]]
+    def _leave_qpu(self, now_us: int, job: int, _before: int, _session: object, qpu: Qpu) -> None:
+        if self._journal.left_us:
+            self._journal.left_us[job] = now_us
         qpu.take_off(job)
         if self._usage is not None:
             self._usage.end_job(now_us, job)
 
-    def fail(self, now_us: int, qpu: Qpu) -> None:
-        """S52: an outage hits the job on a QPU."""
-        job = qpu.job
-        if job == NEVER:
-            return
-        session = self._session_of(job)
-        self._agenda.disarm(qpu.finish)
+    def _stop_finish(self, _now_us: int, job: int, _before: int, _session: object, qpu: Qpu) -> None:
+        self._agenda.disarm(qpu.finish_of(job))
+
+    def _take_back_usage(self, now_us: int, job: int, _before: int, _session: object, _qpu: object) -> None:
         if self._usage is not None:
             self._usage.take_back_job(now_us, job)
-        if not self._requeues or (session is not None and session.phase is _CLOSED):
-            self._leave_qpu(now_us, job)
-            self.end(now_us, job, JobStatus.ERROR, Reason.QPU_FAILED)
-            return
-        journal = self._journal
-        journal.lost_runs.extend((job, qpu.number, journal.started_us[job], now_us))
+
+    def _lose_run(self, now_us: int, job: int, _before: int, _session: object, qpu: Qpu) -> None:
+        self._journal.lost_runs.extend((job, qpu.number, self._journal.started_us[job], now_us))
         qpu.take_off(job)
-        journal.stage[job] = _REQUEUED
-        qpu.queued += 1
-        if qpu.weighs:
-            qpu.queued_us += self._columns.estimated_us(job)
-        if session is None:
-            qpu.queue.push_again(journal.submitted_us[job], job, of_session=False)
-        else:
-            session.add_ready(BEFORE_ALL, job)
-            self._make_way(now_us, session)
 
-    def cancel(self, now_us: int, job: int) -> None:
-        """S25: acts once; before the submission, in post-processing and after the end nothing happens."""
-        stage = self._journal.stage[job]
-        if stage == _RUNNING:
-            self._agenda.disarm(self._qpu_of(job).finish_of(job))
-            self._leave_qpu(now_us, job)
-        elif stage not in _NOT_YET_ON_QPU:
-            return
-        self.end(now_us, job, JobStatus.CANCELLED, Reason.JOB_CANCELLED)
+    def _start_post_processing(
+        self, now_us: int, job: int, _before: int, _session: object, _qpu: object
+    ) -> None:
+        self._agenda.arm(now_us + self._columns.post_processing_us[job], Rank.POST_DONE, _JOB, job)
 
-    # ---------------------------------------------------------------- the end
-
-    def end(self, now_us: int, job: int, status: JobStatus, reason: Reason) -> None:
-        """A job has come to its final status."""
-        journal = self._journal
-        stage = journal.stage[job]
-        journal.stage[job] = status
-        journal.ended_us[job] = now_us
-        if reason:
-            journal.reason[job] = reason
+    def _end(self, now_us: int, job: int, _before: int, _session: object, _qpu: object) -> None:
+        self._journal.ended_us[job] = now_us
         self.unfinished -= 1
-        if status is not _REJECTED:
-            number = journal.session[job]
-            session = None if number == NEVER else self.sessions.all[number]
-            if stage != _RUNNING and stage in _NOT_YET_ON_QPU:
-                qpu = self._qpu_of(job)
-                self._leave_queue(job, qpu)
-                if stage in (_PREPARING, _READY):
-                    qpu.lanes.forget(job, session)
-                    qpu.look_for_work()
-            if self._limits is not None:
-                self._limits.count_ended(self._columns.account[job])
-            if session is not None:
-                self._tell_ended(now_us, job, stage, session)
-        self._on_end(now_us, job, status, reason)
+        if self.ends_matter:
+            self._on_end(now_us, job)
 
-    def _tell_ended(self, now_us: int, job: int, stage: int, session: Session) -> None:
+    # ---------------------------------------------------------------- actions: what a session is told
+
+    def _join_session(self, now_us: int, job: int, _before: int, session: Session, _qpu: object) -> None:
+        if session.emptied_us != NEVER:
+            session.stop_thinking(now_us)
+        session.jobs += 1
+        if self._counts[self._stage[job]]:
+            session.counting += 1
+            self.sessions.apply(now_us, session, _SESSION_SUBMIT)
+        else:
+            self.sessions.apply(now_us, session, SessionEvent.PREPARE)
+
+    def _count(self, now_us: int, _job: int, _before: int, session: Session, _qpu: object) -> None:
+        session.counting += 1
+        self.sessions.apply(now_us, session, SessionEvent.READY)
+
+    def _tell_start(self, now_us: int, _job: int, _before: int, session: Session, _qpu: object) -> None:
+        self.sessions.apply(now_us, session, _SESSION_START)
+
+    def _stop_counting(self, now_us: int, _job: int, _before: int, session: Session, _qpu: object) -> None:
+        session.counting -= 1
+        if not session.counting:
+            self.sessions.apply(now_us, session, _LEAVE_LAST)
+
+    def _leave_session(self, now_us: int, _job: int, before: int, session: Session, _qpu: object) -> None:
         session.jobs -= 1
-        counted = stage != _POST_PROCESSING
-        if counted and self._ittl_asks_for_ready and stage in (_QUEUED, _PREPARING):
-            counted = not self._columns.preparation_us or not self._columns.preparation_us[job]
+        counted = self._counts[before]
         if counted:
             session.counting -= 1
         if not session.jobs:
@@ -362,25 +449,8 @@ class Jobs:
         else:
             event = _END
         self.sessions.apply(now_us, session, event)
-        if stage == _RUNNING:
-            self._make_way(now_us, session)
 
-    def _make_way(self, now_us: int, session: Session) -> None:
+    def _make_way(self, now_us: int, _job: int, _before: int, session: Session, qpu: Qpu) -> None:
         """S52: a session whose job has left a QPU that is reserved for another account is active no more."""
-        if IS_ACTIVE[session.phase] and not self._qpus[session.qpu].queue.serves(session.spec.account):
+        if IS_ACTIVE[session.phase] and not qpu.queue.serves(session.spec.account):
             self.sessions.apply(now_us, session, SessionEvent.RESERVE)
-
-    def _leave_queue(self, job: int, qpu: Qpu) -> None:
-        qpu.queued -= 1
-        if qpu.weighs:
-            qpu.queued_us -= self._columns.estimated_us(job)
-
-    def _session_of(self, job: int) -> Session | None:
-        number = self._journal.session[job]
-        return None if number == NEVER else self.sessions.all[number]
-
-    def _qpu_of(self, job: int) -> Qpu:
-        return self._only if self._only is not None else self._qpus[self._journal.qpu[job]]
-
-
-_NOT_YET_ON_QPU = frozenset({_QUEUED, _PREPARING, _READY, _REQUEUED})

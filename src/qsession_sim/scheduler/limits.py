@@ -1,12 +1,11 @@
-"""Limits: what the plan of an account allows at a submission (S60, S20)."""
+"""Limits: what accounts use (S62), and what their plans allow at a submission (S60)."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 
 from qsession_sim.scheduler.plan import AccountSpec
-from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason
+from qsession_sim.scheduler.vocabulary import NEVER, Mode
 
 # -- Usage: how much QPU time each account has used, and when (S62).
 
@@ -139,59 +138,58 @@ def _key(session: int) -> int:
     return NEVER - 1 - session
 
 
-class Limits:
-    """Counts pending jobs and recent submissions of the accounts that have limits.
+class AccountLimits:
+    """What the plan of one account allows now: it counts pending jobs and recent submissions.
 
     Args:
-        specs: what plans allow, by account.
-        usage: what accounts use; needed when a plan has a quota.
+        number: of the account.
+        spec: what its plan allows.
+        usage: what accounts use; needed when the plan has a quota.
     """
 
-    def __init__(self, specs: Mapping[int, AccountSpec], usage: Usage | None) -> None:
-        self._specs = specs
+    __slots__ = ("_number", "_pending", "_spec", "_submissions", "_usage")
+
+    def __init__(self, number: int, spec: AccountSpec, usage: Usage | None) -> None:
+        self._number = number
+        self._spec = spec
         self._usage = usage
-        self._pending: dict[int, int] = dict.fromkeys(specs, 0)
-        self._submissions: dict[int, deque[int]] = {account: deque() for account in specs}
+        self._pending = 0
+        self._submissions: deque[int] = deque()
 
-    def why_mode_rejected(self, now_us: int, account: int, mode: int) -> Reason:
-        """S23, S60: why an account cannot use a session or a batch now, or NONE."""
-        spec = self._specs.get(account)
-        if spec is None:
-            return Reason.NONE
-        if spec.client_too_old_from_us != NEVER and now_us >= spec.client_too_old_from_us:
-            return Reason.CLIENT_TOO_OLD
-        if not (spec.batches if mode == Mode.BATCH else spec.sessions):
-            return Reason.SESSIONS_NOT_IN_PLAN
-        return Reason.NONE
+    def refuses_client(self, now_us: int) -> bool:
+        """Whether session calls of the account's client are refused by now (S23)."""
+        return NEVER < self._spec.client_too_old_from_us <= now_us
 
-    def why_rejected(self, now_us: int, account: int) -> Reason:
-        """Which limit a submission would break, in the order of S20, or NONE."""
-        spec = self._specs.get(account)
-        if spec is None:
-            return Reason.NONE
-        quota = spec.quota
-        if quota is not None and self._usage is not None:
-            used_us = self._usage.used_us(now_us, account, quota.window_us)
-            if used_us >= quota.amount:
-                return Reason.QUOTA_EXCEEDED
-        if spec.pending is not None and self._pending[account] >= spec.pending:
-            return Reason.TOO_MANY_PENDING
-        if spec.submissions is not None:
-            recent = self._submissions[account]
-            while recent and recent[0] <= now_us - spec.submissions.window_us:
-                recent.popleft()
-            if len(recent) >= spec.submissions.amount:
-                return Reason.RATE_LIMITED
-        return Reason.NONE
+    def allows(self, mode: int) -> bool:
+        """Whether the account may use sessions, or batches."""
+        return self._spec.batches if mode == Mode.BATCH else self._spec.sessions
 
-    def count_accepted(self, now_us: int, account: int) -> None:
+    def has_used_quota(self, now_us: int) -> bool:
+        """Whether the account has used its quota in the window."""
+        quota = self._spec.quota
+        if quota is None or self._usage is None:
+            return False
+        return self._usage.used_us(now_us, self._number, quota.window_us) >= quota.amount
+
+    def has_too_many_pending(self) -> bool:
+        """Whether the account has as many queued and running jobs as it may have."""
+        return self._spec.pending is not None and self._pending >= self._spec.pending
+
+    def submits_too_often(self, now_us: int) -> bool:
+        """Whether as many submissions as may be were accepted in the window."""
+        if self._spec.submissions is None:
+            return False
+        recent = self._submissions
+        while recent and recent[0] <= now_us - self._spec.submissions.window_us:
+            recent.popleft()
+        return len(recent) >= self._spec.submissions.amount
+
+    def count_submission(self, now_us: int) -> None:
         """A submission was accepted."""
-        if account in self._specs:
-            self._pending[account] += 1
-            if self._specs[account].submissions is not None:
-                self._submissions[account].append(now_us)
+        self._pending += 1
+        if self._spec.submissions is not None:
+            self._submissions.append(now_us)
 
-    def count_ended(self, account: int) -> None:
+    def count_end(self) -> None:
         """An accepted job has ended."""
-        if account in self._specs:
-            self._pending[account] -= 1
+        self._pending -= 1

@@ -325,7 +325,6 @@ def growing(column: Column) -> array[int]:
 
 def submission_deadlines(plan: Plan) -> Iterable[Deadline]:
     """The planned submissions as events, in order."""
-    submissions = plan.submissions
-    return zip(
-        plan.submissions_us, repeat(Rank.SUBMIT), repeat(Entity.JOB), submissions, repeat(0), strict=False
-    )
+    rank, entity = int(Rank.SUBMIT), int(Entity.JOB)
+    times_us, numbers = plan.submissions_us, plan.submissions
+    return zip(times_us, repeat(rank), repeat(entity), numbers, repeat(0), strict=False)

@@ -117,7 +117,6 @@ class Qpu:
         calls: the heap of the QPUs that have to look for work at the end of the instant; shared by all.
         stage: the growing column of all jobs' stages, by number.
         estimated_us: the estimated QPU time of a job.
-        weighs: whether the router wants to know the estimated QPU time of what is queued (S54).
     """
 
     __slots__ = (
@@ -138,7 +137,6 @@ class Qpu:
         "queued",
         "queued_us",
         "simulated",
-        "weighs",
     )
 
     def __init__(
@@ -151,7 +149,6 @@ class Qpu:
         calls: list[int],
         stage: Sequence[int],
         estimated_us: Callable[[int], int],
-        weighs: bool,
     ) -> None:
         self.number = number
         self.is_simulator = is_simulator
@@ -166,9 +163,8 @@ class Qpu:
         self.finish: Deadline | None = None
         self.simulated: dict[int, Deadline] = {}  # of a simulator: the jobs on it
         self.holder: Session | None = None
-        self.queued = 0  # its jobs that are not yet on it (S54)
-        self.queued_us = 0  # their estimated QPU time, if it is weighed
-        self.weighs = weighs
+        self.queued = 0  # its jobs that are not yet on it, if the router goes by them
+        self.queued_us = 0  # their estimated QPU time, likewise
         self.downs = 0  # maintenances, outages and calibrations that last
         self.due_calibrations: list[int] = []  # windows whose calibration waits for the QPU
 
@@ -192,11 +188,8 @@ class Qpu:
         """When a job on it finishes, as armed."""
         return self.simulated[job] if self.is_simulator else self.finish
 
-    def next_job(self, now_us: int) -> int | None:
-        """Take the job that goes on it next, or None (S50)."""
-        holder = self.holder
-        if holder is None:
-            return self.queue.pop(now_us)
+    def next_of_holder(self, now_us: int, holder: Session) -> int | None:
+        """Take the job that goes on it next while a session holds it, or None (S50)."""
         job = holder.next_ready(self._stage)  # S12
         if job is None:
             if holder.lets_job_mode_in:

@@ -14,16 +14,9 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from qsession_sim.errors import PolicyError
+from qsession_sim.scheduler.transitions import CAN_START
 from qsession_sim.scheduler.view import DynamicKey, JobView, QueueInputs, QueueKey, ServiceView, asked_when
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage
-
-_CAN_START = frozenset({JobStage.QUEUED, JobStage.READY, JobStage.REQUEUED})
-
-CAN_START = bytes(stage in _CAN_START for stage in JobStage)
-"""By stage: whether a job in the queue for the QPU still waits there."""
-
-CAN_PREPARE = bytes(stage is JobStage.QUEUED for stage in JobStage)
-"""By stage: whether a job in the queue for a lane still waits there (S42)."""
 
 MayRun = Callable[[int], bool]
 """Whether a job may be taken, by its number."""
@@ -192,27 +185,30 @@ class StaticOrder:
         entry = (submitted_us, job) if self._entry_of is None else self._entry_of(submitted_us, job)
         heappush(self._of_sessions if of_session else self._job_mode, entry)
 
-    def pop(self, now_us: int) -> int | None:
+    def pop(self, now_us: int) -> int | None:  # noqa: ARG002 - the place of a job never changes here
         """Take the job that goes first among all, or None."""
         if self._aside:
             self._bring_back()
-        of_sessions = self._of_sessions
-        if of_sessions and self._drop_gone(of_sessions):
-            job_mode = self._job_mode
-            if not self._drop_gone(job_mode) or of_sessions[0] < job_mode[0]:
-                return heappop(of_sessions)[-1]
-        return self.pop_job_mode(now_us) if self._job_mode else None
-
-    def pop_job_mode(self, now_us: int) -> int | None:  # noqa: ARG002 - the place of a job never changes here
-        """Take the job-mode job that goes first among its kind, or None (S32)."""
-        if self._aside:
-            self._bring_back()
-        job_mode, stage, waits = self._job_mode, self._stage, self._waits
-        while job_mode:
-            job = heappop(job_mode)[-1]
+        heap, of_sessions = self._job_mode, self._of_sessions
+        if (
+            of_sessions
+            and self._drop_gone(of_sessions)
+            and (not self._drop_gone(heap) or of_sessions[0] < heap[0])
+        ):
+            heap = of_sessions
+        stage, waits = self._stage, self._waits
+        while heap:
+            job = heappop(heap)[-1]
             if waits[stage[job]]:
                 return job
         return None
+
+    def pop_job_mode(self, now_us: int) -> int | None:  # noqa: ARG002 - as above
+        """Take the job-mode job that goes first among its kind, or None (S32)."""
+        if self._aside:
+            self._bring_back()
+        heap = self._job_mode
+        return heappop(heap)[-1] if self._drop_gone(heap) else None
 
     def pop_that(self, now_us: int, may_run: MayRun, *, job_mode: bool) -> int | None:  # noqa: ARG002 - as above
         """Take the job that goes first among those that may run, or None.

@@ -27,6 +27,18 @@ class Router:
         self._columns = columns
         self._journal = journal
         self._decisions = 0
+        self._weighs = routing is Routing.SHORTEST_EXPECTED_WAIT
+        self.counts_queued = len(self._choices) > 1 and routing in (
+            Routing.LEAST_BUSY,
+            Routing.SHORTEST_EXPECTED_WAIT,
+        )
+        """Whether it goes by what is queued, so that it has to be counted."""
+
+    def count_queued(self, qpu: Qpu, job: int, change: int) -> None:
+        """A job is queued for a QPU (1), or is not any more (-1)."""
+        qpu.queued += change
+        if self._weighs:
+            qpu.queued_us += change * self._columns.estimated_us(job)
 
     def given(self, number: int) -> int:
         """The QPU that needs no decision: the one that is named, or the only one; else NEVER."""

@@ -12,25 +12,24 @@ from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.clients import Client, Step
 from qsession_sim.scheduler.columns import GrowingJobs, Journal
 from qsession_sim.scheduler.jobs import Jobs
-from qsession_sim.scheduler.limits import Limits, Usage
+from qsession_sim.scheduler.limits import AccountLimits, Usage
 from qsession_sim.scheduler.plan import (
     JobSpec,
     Plan,
     QpuSpec,
-    Routing,
     Rules,
     SessionSpec,
     growing,
     submission_deadlines,
 )
 from qsession_sim.scheduler.qpu import Lanes, Qpu
-from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START, NormalQueue, QueuePolicy, ordered_by
+from qsession_sim.scheduler.queues import NormalQueue, QueuePolicy, ordered_by
 from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
-from qsession_sim.scheduler.transitions import SessionPhase
+from qsession_sim.scheduler.transitions import CAN_PREPARE, CAN_START, SessionPhase
 from qsession_sim.scheduler.view import QueueInputs, QueueKey
-from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, OnFinish, Rank, Reason
+from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, OnFinish, Rank
 from qsession_sim.scheduler.windows import Windows
 from qsession_sim.units import LONGEST_US
 
@@ -42,7 +41,7 @@ _LAST_ENTITY = len(Entity)
 Handler = Callable[[int, int], None]
 
 # looking up an enum member costs more than most lines below
-_DISPATCH_RANK, _NEXT = Rank.DISPATCH, Step.NEXT
+_DISPATCH_RANK, _NEXT = int(Rank.DISPATCH), Step.NEXT
 
 
 class Scheduler:
@@ -101,14 +100,15 @@ class Scheduler:
         if len(plan.qpus) > 1:
             journal.keep_qpus()
         router = Router(self._qpus, self.rules.routing, columns, journal)
-        limits = Limits(plan.account_specs, usage) if plan.account_specs else None
+        limits = {n: AccountLimits(n, spec, usage) for n, spec in plan.account_specs.items()}
         self._jobs = Jobs(
             columns, self.rules, journal, agenda, self._qpus, router, limits, usage, self._on_job_end
         )
         self._jobs.unfinished = len(plan.submissions)
         self._jobs.live_jobs, self._jobs.on_live_start = self._program_jobs, on_program_job_start
+        self._jobs.ends_matter = bool(len(plan.follow_ups) or len(plan.clients.first_job))
         self._sessions = Sessions(
-            plan.sessions, self.rules, agenda, journal, self._qpus, router, usage, self._jobs.end
+            plan.sessions, self.rules, agenda, journal, self._qpus, router, usage, self._jobs.end_with_session
         )
         self._jobs.sessions = self._sessions
         self._jobs.windows = windows = Windows(
@@ -133,7 +133,6 @@ class Scheduler:
             for waits in (CAN_START, CAN_PREPARE)
         )
         lanes = Lanes(spec.lanes, unprepared, stage, self._agenda)
-        weighs = self.rules.routing is Routing.SHORTEST_EXPECTED_WAIT
         return Qpu(
             number,
             is_simulator=spec.simulator,
@@ -142,7 +141,6 @@ class Scheduler:
             calls=self._calls,
             stage=stage,
             estimated_us=self._columns.estimated_us,
-            weighs=weighs,
         )
 
     def _phase_of(self, session: int) -> SessionPhase:
@@ -232,30 +230,34 @@ class Scheduler:
 
     def _advance(self, until_us: int, through: Rank, at_most: int, *, only_needed: bool) -> bool:
         limit = (until_us, through, _LAST_ENTITY)
-        take = self._agenda.take
+        last_dispatch_us = until_us if through == _DISPATCH_RANK else until_us - 1
+        take, heap = self._agenda.take, self._agenda.heap
         handlers = self._handlers
         jobs, calls = self._jobs, self._calls
         self._program_acts = False
         applied = 0
         while applied < at_most:
-            stops = only_needed and jobs.unfinished == 0 and not self.is_needed  # S6
-            if stops or calls:
+            if calls or (only_needed and not jobs.unfinished and not self.is_needed):
                 # S3: a QPU picks work only when nothing else is left at the instant
                 # S6: whether the run goes on is asked only when the instant is complete
-                instant = (self.now_us, _DISPATCH_RANK, _LAST_ENTITY)
-                event = take(instant if instant < limit else limit)
+                now_us = self.now_us
+                event = None
+                if heap and heap[0][0] <= now_us:
+                    instant = (now_us, _DISPATCH_RANK, _LAST_ENTITY)
+                    event = take(instant if instant < limit else limit)
                 if event is None:
-                    if instant > limit or not calls:
+                    if now_us > last_dispatch_us or not calls:
                         break
-                    jobs.dispatch(self.now_us, self._qpus[heappop(calls)])
+                    jobs.dispatch(now_us, self._qpus[heappop(calls)])
                     continue
             else:
                 event = take(limit)
                 if event is None:
                     break
-            self.now_us = now_us = event[0]
+            now_us, rank, entity, number, _ = event
+            self.now_us = now_us
             applied += 1
-            handlers[event[1]][event[2]](now_us, event[3])
+            handlers[rank][entity](now_us, number)
             if self._program_acts:
                 at_most = applied
         self.events_applied += applied
@@ -268,6 +270,7 @@ class Scheduler:
         job = self._append_job(spec, NEVER)
         self._keep_stages(self._columns)
         self._program_jobs.add(job)
+        self._jobs.ends_matter = True
         return job
 
     def add_session(self, spec: SessionSpec) -> int:
@@ -283,7 +286,7 @@ class Scheduler:
     def submit(self, now_us: int, job: int) -> None:
         """Submit a job at `now_us`; whether it was accepted is in the journal (S20)."""
         self._catch_up(now_us)
-        if job not in self._program_jobs or self.journal.stage[job] != NEVER:
+        if job not in self._program_jobs or self.journal.stage[job] != JobStage.PLANNED:
             raise SchedulerUsageError(f"job {job} is not one that a program has added and not yet submitted")
         self._jobs.unfinished += 1
         self._jobs.submit(now_us, job)
@@ -334,13 +337,13 @@ class Scheduler:
 
     # ---------------------------------------------------------------- what follows from the end of a job
 
-    def _on_job_end(self, now_us: int, job: int, status: JobStatus, reason: Reason) -> None:
+    def _on_job_end(self, now_us: int, job: int) -> None:
         if self._follow_ups and job in self._follow_ups:
             for follow_up in self._follow_ups[job]:
                 self._arm_submission(now_us + self._think_us[follow_up], follow_up)  # S5
         client = self._columns.client[job]
         if client != NEVER:
-            self._act_for_client(now_us, self._clients[client], job, status, reason)
+            self._act_for_client(now_us, self._clients[client], job)
         if self._program_jobs and job in self._program_jobs:
             self._on_program_job_end(job)
             self._program_acts = True
@@ -349,10 +352,8 @@ class Scheduler:
         self._jobs.unfinished += 1
         self._agenda.arm(time_us, Rank.SUBMIT, Entity.JOB, job)
 
-    def _act_for_client(
-        self, now_us: int, client: Client, ended_job: int, status: JobStatus, reason: Reason
-    ) -> None:
-        step = client.step_after(status, reason)
+    def _act_for_client(self, now_us: int, client: Client, ended_job: int) -> None:
+        step = client.step_after(self.journal.stage[ended_job], self.journal.reason[ended_job])
         if step is _NEXT:
             job = client.job
             self.journal.session[job] = client.session  # S66: it may have moved

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from heapq import heappop, heappush
 
-from qsession_sim.errors import IllegalTransitionError
 from qsession_sim.scheduler.agenda import Deadline
 from qsession_sim.scheduler.plan import HoldPolicy, SessionSpec
-from qsession_sim.scheduler.queues import CAN_PREPARE, CAN_START
-from qsession_sim.scheduler.transitions import ROWS, SessionAction, SessionEvent, SessionPhase
+from qsession_sim.scheduler.transitions import CAN_PREPARE, CAN_START, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
+
+SHORTEST_ADAPTED_ITTL_US = 1_000_000
+"""The least ITTL that the hold policy `adaptive` gives a session that had think times (S51)."""
 
 
 class Session:
-    """Applies the transition table. Its clocks are deadlines on the agenda; it owns no timer."""
+    """What is known of a session in the run. Its clocks are deadlines on the agenda; it owns no timer."""
 
     __slots__ = (
         "_ready",
@@ -61,19 +62,21 @@ class Session:
         self._ready: list[tuple[int, int]] = []
         self._unprepared: list[tuple[int, int]] = []
 
-    def apply(self, event: SessionEvent) -> tuple[SessionAction, ...]:
-        """Make the transition and return the actions it asks for.
+    def start_ittl(self, now_us: int, *, adapts: bool) -> int:
+        """How long the ITTL clock runs that starts now (S13, S51)."""
+        if not adapts or self.is_batch:
+            return self.ittl_us
+        self.emptied_us = now_us
+        if not self.think_count:
+            return self.ittl_us
+        twice_the_mean_us = 2 * self.thought_us // self.think_count
+        return min(self.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, twice_the_mean_us))
 
-        Raises:
-            IllegalTransitionError: if the table has no entry; nothing was changed.
-        """
-        transition = ROWS[self.phase][event]
-        if transition is None:
-            raise IllegalTransitionError(
-                f"session {self.number}: no transition for event {event.name} in phase {self.phase.name}"
-            )
-        self.phase = transition.phase
-        return transition.actions
+    def stop_thinking(self, now_us: int) -> None:
+        """A submission was accepted: the think time that has begun is over (S51)."""
+        self.thought_us += now_us - self.emptied_us
+        self.think_count += 1
+        self.emptied_us = NEVER
 
     def add_ready(self, place_us: int, job: int) -> None:
         """Queue a job that may start: by submission (S12), or in a batch by when it became ready (S33)."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from qsession_sim.errors import IllegalTransitionError
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.columns import Journal
 from qsession_sim.scheduler.limits import Usage
@@ -12,22 +13,44 @@ from qsession_sim.scheduler.qpu import Qpu
 from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.transitions import (
-    IS_VISIBLE,
     REASON_OF,
+    SESSION_TABLE,
+    VISIBLE_CHANGES,
+    JobEvent,
     SessionAction,
     SessionEvent,
     SessionPhase,
 )
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, Rank, Reason
 
-_ITTL, _SESSION = Rank.ITTL, Entity.SESSION  # looking members up costs more than arming a clock
+_ITTL, _SESSION = int(Rank.ITTL), int(Entity.SESSION)  # looking members up costs more than arming a clock
 
-SHORTEST_ADAPTED_ITTL_US = 1_000_000
-"""The least ITTL that the hold policy `adaptive` gives a session that had think times."""
+Act = Callable[[int, Session, SessionEvent], None]
+"""Takes an action: (now_us, session, event)."""
+
+Move = tuple[SessionPhase, Reason | None, tuple[Act, ...]]
+"""The next phase, the reason to write down if the change can be seen, and what is to be done."""
+
+
+def moves(acts: Mapping[SessionAction, Act]) -> list[list[Move | None]]:
+    """The table by the numbers of phase and event, with functions in place of actions; None: illegal."""
+    return [
+        [
+            None
+            if (entry := SESSION_TABLE[phase].get(event)) is None
+            else (
+                entry.after,
+                REASON_OF.get(event, Reason.NONE) if (phase, entry.after) in VISIBLE_CHANGES else None,
+                tuple(acts[action] for action in entry.actions),
+            )
+            for event in SessionEvent
+        ]
+        for phase in SessionPhase
+    ]
 
 
 class Sessions:
-    """Carries out what the transition table asks for.
+    """Applies the table of sessions, and is all that changes their phases.
 
     Args:
         plan: of the sessions known before the run.
@@ -37,7 +60,7 @@ class Sessions:
         qpus: by number.
         router: gives each session its QPU (S54).
         usage: what accounts use; None: nobody asks.
-        end_job: called for each queued job that ends with its session: (now_us, job, status, reason).
+        end_job: called for each queued job that ends with its session: (now_us, job, event).
     """
 
     def __init__(
@@ -49,7 +72,7 @@ class Sessions:
         qpus: Sequence[Qpu],
         router: Router,
         usage: Usage | None,
-        end_job: Callable[[int, int, JobStatus, Reason], None],
+        end_job: Callable[[int, int, JobEvent], None],
     ) -> None:
         self.commands_to_come = 0  # closes and cancels of sessions that are not closed (S6)
         self.active = 0  # sessions that hold a QPU
@@ -60,8 +83,13 @@ class Sessions:
         self._router = router
         self._usage = usage
         self._end_job = end_job
+        self._timeout = (  # S16
+            JobEvent.SESSION_TIMEOUT
+            if rules.max_time_ends_as is JobStatus.ERROR
+            else JobEvent.SESSION_TIMEOUT_CANCELS
+        )
         self.all: list[Session] = []  # by number
-        takes: dict[SessionAction, Callable[[int, Session, SessionEvent], None]] = {
+        acts: dict[SessionAction, Act] = {
             SessionAction.START_UNUSED: self._start_unused,
             SessionAction.STOP_UNUSED: self._stop_life,
             SessionAction.START_MAX_TIME: self._start_max_time,
@@ -73,7 +101,7 @@ class Sessions:
             SessionAction.END_QUEUED_JOBS: self._end_queued_jobs,
             SessionAction.REQUEUE_JOBS: self._requeue_jobs,
         }
-        self._takes = [takes[action] for action in SessionAction]  # hashing a member costs more than a call
+        self._moves = moves(acts)
         for spec in plan.rows():
             self.add(spec)
 
@@ -157,18 +185,30 @@ class Sessions:
         self.apply(now_us, session, SessionEvent.ITTL)
 
     def apply(self, now_us: int, session: Session, event: SessionEvent) -> None:
-        """Make a transition, write it down if it can be seen, and take its actions."""
+        """Make the transition of the table, write it down if it can be seen, and take its actions.
+
+        Raises:
+            IllegalTransitionError: if the table has no entry; nothing was changed.
+        """
         before = session.phase
-        actions = session.apply(event)
-        after = session.phase
-        if before is not after and IS_VISIBLE[before][after]:
-            if after is SessionPhase.CLOSED:
-                self.commands_to_come -= session.commands
-                session.commands = 0
-            reason = REASON_OF.get(event, Reason.NONE)
-            self._journal.note(now_us, session.number, before, event, after, reason)
-        for action in actions:
-            self._takes[action](now_us, session, event)
+        move = self._moves[before][event]
+        if move is None:
+            raise IllegalTransitionError(
+                f"session {session.number}: no transition for event {event.name} in phase {before.name}"
+            )
+        session.phase, reason, acts = move
+        if reason is not None:
+            self._note(now_us, session, before, event, reason)
+        for act in acts:
+            act(now_us, session, event)
+
+    def _note(
+        self, now_us: int, session: Session, before: SessionPhase, event: SessionEvent, reason: Reason
+    ) -> None:
+        if session.phase is SessionPhase.CLOSED:
+            self.commands_to_come -= session.commands
+            session.commands = 0
+        self._journal.note(now_us, session.number, before, event, session.phase, reason)
 
     def _start_unused(self, now_us: int, session: Session, _event: SessionEvent) -> None:
         self._start_life(session, now_us + self._rules.unused_timeout_us)
@@ -177,14 +217,11 @@ class Sessions:
         self._start_life(session, now_us + session.spec.max_time_us)
 
     def _start_ittl(self, now_us: int, session: Session, _event: SessionEvent) -> None:
-        ittl_us = session.ittl_us
-        if self._rules.hold.adapts and not session.is_batch:
-            session.emptied_us = now_us
-            ittl_us = _adapted_ittl_us(session)
+        ittl_us = session.start_ittl(now_us, adapts=self._rules.hold.adapts)
         session.ittl_deadline = self._agenda.arm(now_us + ittl_us, _ITTL, _SESSION, session.number)
         if (
             session.fills_gaps
-        ):  # S51: also after a cancel of a job that was not ready, where nothing else calls
+        ):  # S51: also after the cancel of a job that was not ready, where nobody else asks
             self._qpus[session.qpu].look_for_work()
 
     def _stop_ittl(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
@@ -221,16 +258,13 @@ class Sessions:
         session.life_deadline = self._agenda.arm(time_us, Rank.MAX_TIME, Entity.SESSION, session.number)
 
     def _end_queued_jobs(self, now_us: int, session: Session, event: SessionEvent) -> None:
-        if event is SessionEvent.MAX_TIME:
-            status, reason = self._rules.max_time_ends_as, Reason.MAX_TIME  # S16
-        else:
-            status, reason = JobStatus.CANCELLED, Reason.SESSION_CANCELLED  # S18
+        ends_by = self._timeout if event is SessionEvent.MAX_TIME else JobEvent.SESSION_CANCEL  # S16, S18
         if not session.jobs:
             return
         ready, unprepared = session.waiting(self._journal.stage)
         jobs = {*ready, *unprepared, *session.preparing}
         for job in sorted(jobs, key=lambda job: (self._journal.submitted_us[job], job)):
-            self._end_job(now_us, job, status, reason)
+            self._end_job(now_us, job, ends_by)
 
     def _requeue_jobs(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
         """S43, S52: what is queued stands in the normal queue, with its own submission time."""
@@ -243,10 +277,3 @@ class Sessions:
             qpu.queue.push_again(submission_us, job, of_session=True)
         for submission_us, job in sorted((submitted_us[job], job) for job in unprepared):
             qpu.lanes.unprepared.push(submission_us, job, of_session=True)
-
-
-def _adapted_ittl_us(session: Session) -> int:
-    """S51, `adaptive`: twice the mean of the session's past think times, within bounds."""
-    if not session.think_count:
-        return session.ittl_us
-    return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.think_count))

@@ -1,22 +1,58 @@
-"""The life of a session as one table: every pair of phase and event, legal or not (S9 to S26, S30).
+"""The lives of sessions and of jobs as two tables: every pair of state and event, legal or not (S9 to S54).
 
-How to read it. A session is in one `SessionPhase`. What can happen to it is a `SessionEvent`; a condition is
-never an `if` beside the table but a different event: a job ends either leaving others behind (`END`) or as
-the session's last (`END_LAST`), and a close finds jobs (`CLOSE`) or none (`CLOSE_EMPTY`), "jobs" being those
-accepted and not ended. A job *counts* as long as it keeps the ITTL clock from running: queued or on the QPU,
-or with `ittl_condition: ready` only once it is ready (S43). `SESSION_TABLE[phase][event]` is the next phase
-with the actions to take, in order; a pair that is not there is illegal. `Session` applies the table and
-nothing else changes a phase; the diagram in the documentation is made from it.
+**How to read them.** A session is in one `SessionPhase`, a job in one `JobStage`. What can happen to them is
+a `SessionEvent` or a `JobEvent`. `SESSION_TABLE[phase][event]` and `JOB_TABLE[stage][event]` are what comes
+next with the actions to take, in order; a pair that is not there is illegal, raises an error and changes
+nothing. `Session` and `Jobs` apply the tables and nothing else changes a phase or a stage; tests enumerate
+them, and the diagrams in the documentation are made from them.
 
-A phase is a public state (`STATE_OF`) plus what the session still has to do, and whether it accepts jobs.
+**Why two.** A session and its jobs live beside each other: a session goes on when a job ends, and a job on
+the QPU outlives its session (S16, S18). One table of both would need a row for each session with each number
+of jobs in each stage. So each side has its own, and they meet in two kinds of action only: a job tells its
+session what became of it (`JOIN_SESSION`, `COUNT`, `TELL_START`, `STOP_COUNTING`, `LEAVE_SESSION`), and a
+session that ends or loses the QPU acts on its queued jobs (`END_QUEUED_JOBS`, `REQUEUE_JOBS`).
+
+**Why these phases.** A phase is a public state (`STATE_OF`), and then only what a later event needs to know.
+Users see four states; nine phases are needed, because what an event does to an open, active or inactive
+session also depends on whether it still accepts jobs (the `*_CLOSING` phases: after a `close()` the last end
+closes it, S17), and for an active one on whether the ITTL clock runs (`IDLE`) or not (`RUNNING`, S13). A
+closing session has no idle phase, as it waits for nobody. How *many* jobs there are is no phase: an event
+says whether it was the last one. Whether the `max_time` clock runs is none either: it runs from the first
+start to the end (S11).
+
+**Why these stages.** A stage says where a job is, and so who can take it from there: a lane (`UNPREPARED`),
+the end of its preparation (`PREPARING`), the QPU (`QUEUED`, `READY`, `REQUEUED`), the end of its QPU time
+(`RUNNING`) or of its post-processing (`POST_PROCESSING`), or nobody. The three that wait for the QPU differ
+in what they leave behind: a `READY` one counts among those that were prepared ahead (S42) and a `REQUEUED`
+one goes before all others (S52). That a job is final is not one stage but four, because its end is its
+status. Session or job mode, batch or not, is no stage: it never changes.
+
+**What became an event, and why.** A condition is never an `if` beside a table but another event, so that all
+that can happen can be enumerated. A job ends leaving others behind (`END`), or as the last that keeps the
+ITTL clock from running (`LEAVE_LAST`), or as the session's last (`END_LAST`); a close finds jobs (`CLOSE`)
+or none (`CLOSE_EMPTY`); a submission stops the ITTL clock (`SUBMIT`) or, under `ittl_condition: ready`, does
+not yet (`PREPARE`, then `READY`; S43). A job is submitted to be prepared first (`SUBMIT_UNPREPARED`) or not
+(`SUBMIT`), leaves the QPU for good (`FINISH`) or to be post-processed (`POST_PROCESS`) or cut (`CUT`), and
+is hit by an outage that ends it (`FAIL`) or queues it again (`REQUEUE`). Settings choose between events,
+once: the end of `max_time` is one event to the session, and to its jobs `SESSION_TIMEOUT` or
+`SESSION_TIMEOUT_CANCELS` (S16). Who asks is an event, too, where it is seen: cancelled by a user, or with
+the session, or timed out with it, a job ends in the same way but for its reason (`JOB_REASON_OF`), as a
+session does (`REASON_OF`).
+
+**What is legal without a change** is what somebody may do at any time: close or cancel a closed session
+(S26), cancel a job before its submission or after its end (S25). That a job ends in a closed session is
+legal because it may have been on the QPU. All else that has no entry would be a mistake in the scheduler,
+not of a user.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
-from qsession_sim.scheduler.vocabulary import Reason, SessionState
+from qsession_sim.scheduler.vocabulary import JobStage, Reason, SessionState
+
+# ---------------------------------------------------------------- sessions
 
 
 class SessionPhase(IntEnum):
@@ -54,7 +90,7 @@ class SessionEvent(IntEnum):
 
 
 class SessionAction(IntEnum):
-    """What a transition asks for, beside the change of phase."""
+    """What a transition asks for, apart from the change of phase."""
 
     START_UNUSED = 0
     STOP_UNUSED = 1
@@ -68,11 +104,15 @@ class SessionAction(IntEnum):
     REQUEUE_JOBS = 9  # what is queued stands in the normal queue from now on
 
 
-class Transition(NamedTuple):
-    """The entry of the table for one legal pair."""
+S = TypeVar("S")
+A = TypeVar("A")
 
-    phase: SessionPhase
-    actions: tuple[SessionAction, ...] = ()
+
+class Transition(NamedTuple, Generic[S, A]):
+    """The entry of a table for one legal pair: what comes next, and the actions in order."""
+
+    after: S
+    actions: tuple[A, ...] = ()
 
 
 STATE_OF: Final[dict[SessionPhase, SessionState | None]] = {
@@ -109,7 +149,7 @@ _A = SessionAction
 _P = SessionPhase
 _E = SessionEvent
 
-_STAY_CLOSED = Transition(_P.CLOSED)
+_STAY_CLOSED: Final = Transition[SessionPhase, SessionAction](_P.CLOSED)
 _CLOSE_WAITING = Transition(_P.CLOSED, (_A.STOP_CLOCKS,))
 _DROP_WAITING = Transition(_P.CLOSED, (_A.STOP_CLOCKS, _A.END_QUEUED_JOBS))
 _CLOSE_ACTIVE = Transition(_P.CLOSED, (_A.STOP_CLOCKS, _A.RELEASE_QPU))
@@ -117,7 +157,7 @@ _DROP_ACTIVE = Transition(_P.CLOSED, (_A.STOP_CLOCKS, _A.RELEASE_QPU, _A.END_QUE
 _FIRST_START = (_A.HOLD_QPU, _A.START_MAX_TIME)
 _DEACTIVATE = (_A.RELEASE_QPU, _A.REQUEUE_JOBS)
 
-SESSION_TABLE: Final[dict[SessionPhase, dict[SessionEvent, Transition]]] = {
+SESSION_TABLE: Final[dict[SessionPhase, dict[SessionEvent, Transition[SessionPhase, SessionAction]]]] = {
     _P.ABSENT: {
         _E.CREATE: Transition(_P.OPEN, (_A.START_UNUSED,)),  # S9, S21
     },
@@ -224,18 +264,185 @@ VISIBLE_CHANGES: Final = frozenset(
 
 # The same as sequences by number: looking a member up in a dictionary or a set hashes its name each time.
 
-ROWS: Final = tuple(
-    tuple(SESSION_TABLE[phase].get(event) for event in SessionEvent) for phase in SessionPhase
-)
-"""`SESSION_TABLE` by the numbers of phase and event; None for an illegal pair."""
-
 IS_ACCEPTING: Final = tuple(phase in ACCEPTS for phase in SessionPhase)
 """Whether a phase is in `ACCEPTS`, by its number."""
 
 IS_ACTIVE: Final = tuple(phase in ACTIVE for phase in SessionPhase)
 """Whether a phase is in `ACTIVE`, by its number."""
 
-IS_VISIBLE: Final = tuple(
-    tuple((before, after) in VISIBLE_CHANGES for after in SessionPhase) for before in SessionPhase
+# ---------------------------------------------------------------- jobs
+
+
+class JobEvent(IntEnum):
+    """What can happen to a job."""
+
+    SUBMIT = 0  # an accepted submission; it is ready at once
+    SUBMIT_UNPREPARED = 1  # an accepted submission of a job that has to be prepared
+    REJECT = 2
+    PREPARE = 3  # it is given an execution lane
+    READY = 4  # its preparation has ended
+    START = 5  # it goes on the QPU
+    FINISH = 6  # it is done on the QPU, and so over
+    POST_PROCESS = 7  # it is done on the QPU, and is post-processed
+    CUT = 8  # it has been on the QPU for as long as it may
+    POST_DONE = 9  # its post-processing has ended
+    FAIL = 10  # an outage hits it and ends it
+    REQUEUE = 11  # an outage hits it, and it is queued again
+    CANCEL = 12  # its user cancels it
+    SESSION_CANCEL = 13  # its session is cancelled
+    SESSION_TIMEOUT = 14  # the max_time of its session is over
+    SESSION_TIMEOUT_CANCELS = 15  # the same, where that is a cancellation and no error
+
+
+class JobAction(IntEnum):
+    """What a transition asks for, apart from the change of stage."""
+
+    COUNT_SUBMISSION = 0  # for the limits of its account (S60)
+    COUNT_END = 1
+    ENTER_QUEUE = 2  # it counts among the queued jobs of its QPU (S54)
+    LEAVE_QUEUE = 3
+    WAIT_FOR_LANE = 4
+    TAKE_LANE = 5
+    GIVE_LANE_BACK = 6
+    LEAVE_PREPARED = 7  # it does not count among those that are preparing or ready any more (S42)
+    WAIT_FOR_QPU = 8
+    WAIT_BEFORE_ALL = 9  # for the QPU (S52)
+    TAKE_QPU = 10
+    LEAVE_QPU = 11
+    STOP_FINISH = 12  # its time on the QPU will not be over
+    TAKE_BACK_USAGE = 13  # its stay on the QPU costs nothing (S62)
+    LOSE_RUN = 14  # it leaves the QPU and will run again
+    START_POST_PROCESSING = 15
+    JOIN_SESSION = 16  # its session has one more job
+    COUNT = 17  # for the ITTL clock of its session, from now on (S43)
+    TELL_START = 18  # its session is active
+    STOP_COUNTING = 19  # for the ITTL clock, though it has not ended (S41)
+    LEAVE_SESSION = 20  # its session has one job less
+    MAKE_WAY = 21  # its session does, if the QPU is reserved for another account (S52)
+    END = 22  # what waits for its end follows
+
+
+OF_SESSIONS: Final = frozenset(
+    {
+        JobAction.JOIN_SESSION,
+        JobAction.COUNT,
+        JobAction.TELL_START,
+        JobAction.STOP_COUNTING,
+        JobAction.LEAVE_SESSION,
+        JobAction.MAKE_WAY,
+    }
 )
-"""Whether a change is in `VISIBLE_CHANGES`, by the numbers of the phases before and after."""
+"""Actions that a job in job mode does not need."""
+
+JOB_REASON_OF: Final = {
+    JobEvent.CUT: Reason.RAN_TOO_LONG,
+    JobEvent.FAIL: Reason.QPU_FAILED,
+    JobEvent.CANCEL: Reason.JOB_CANCELLED,
+    JobEvent.SESSION_CANCEL: Reason.SESSION_CANCELLED,
+    JobEvent.SESSION_TIMEOUT: Reason.MAX_TIME,
+    JobEvent.SESSION_TIMEOUT_CANCELS: Reason.MAX_TIME,
+}
+"""Why a job ended: the reason of its event. That of a rejection is found in the order of S20."""
+
+_G = JobStage
+_J = JobEvent
+_B = JobAction
+
+_Jobs = dict[JobEvent, Transition[JobStage, JobAction]]
+
+_OVER = (_B.COUNT_END, _B.LEAVE_SESSION, _B.END)
+_OFF_QPU = (_B.LEAVE_QPU, _B.COUNT_END, _B.LEAVE_SESSION, _B.MAKE_WAY, _B.END)
+_START = (_B.LEAVE_QUEUE, _B.TAKE_QPU, _B.TELL_START)
+
+
+def _queued(*before: JobAction) -> _Jobs:
+    """How a queued job may end, in whatever queue it is (S16, S18, S25)."""
+    actions = (_B.LEAVE_QUEUE, *before, *_OVER)
+    return {
+        _J.CANCEL: Transition(_G.CANCELLED, actions),
+        _J.SESSION_CANCEL: Transition(_G.CANCELLED, actions),
+        _J.SESSION_TIMEOUT: Transition(_G.ERROR, actions),
+        _J.SESSION_TIMEOUT_CANCELS: Transition(_G.CANCELLED, actions),
+    }
+
+
+def _ended(stage: JobStage) -> _Jobs:
+    """S25: a cancel after the end is no error, and changes nothing."""
+    return {_J.CANCEL: Transition(stage)}
+
+
+JOB_TABLE: Final[dict[JobStage, _Jobs]] = {
+    _G.PLANNED: {
+        _J.SUBMIT: Transition(
+            _G.QUEUED, (_B.COUNT_SUBMISSION, _B.JOIN_SESSION, _B.ENTER_QUEUE, _B.WAIT_FOR_QPU)
+        ),
+        _J.SUBMIT_UNPREPARED: Transition(
+            _G.UNPREPARED, (_B.COUNT_SUBMISSION, _B.JOIN_SESSION, _B.ENTER_QUEUE, _B.WAIT_FOR_LANE)
+        ),
+        _J.REJECT: Transition(_G.REJECTED, (_B.END,)),  # S20: it touches no clock and no limit
+        _J.CANCEL: Transition(_G.PLANNED),  # S25: before its submission nothing happens
+    },
+    _G.UNPREPARED: {
+        _J.PREPARE: Transition(_G.PREPARING, (_B.TAKE_LANE,)),  # S42
+        **_queued(),
+    },
+    _G.PREPARING: {
+        _J.READY: Transition(_G.READY, (_B.GIVE_LANE_BACK, _B.COUNT, _B.WAIT_FOR_QPU)),  # S40, S43
+        **_queued(_B.LEAVE_PREPARED),
+    },
+    _G.QUEUED: {
+        _J.START: Transition(_G.RUNNING, _START),  # S50
+        **_queued(),
+    },
+    _G.READY: {
+        _J.START: Transition(_G.RUNNING, (_B.LEAVE_PREPARED, *_START)),  # S42, S50
+        **_queued(_B.LEAVE_PREPARED),
+    },
+    _G.REQUEUED: {
+        _J.START: Transition(_G.RUNNING, _START),
+        **_queued(),
+    },
+    _G.RUNNING: {
+        _J.FINISH: Transition(_G.DONE, _OFF_QPU),
+        _J.POST_PROCESS: Transition(  # S41
+            _G.POST_PROCESSING, (_B.LEAVE_QPU, _B.START_POST_PROCESSING, _B.STOP_COUNTING, _B.MAKE_WAY)
+        ),
+        _J.CUT: Transition(_G.ERROR, _OFF_QPU),  # S44
+        _J.FAIL: Transition(_G.ERROR, (_B.STOP_FINISH, _B.TAKE_BACK_USAGE, *_OFF_QPU)),  # S52
+        _J.REQUEUE: Transition(  # S52
+            _G.REQUEUED,
+            (
+                _B.STOP_FINISH,
+                _B.TAKE_BACK_USAGE,
+                _B.LOSE_RUN,
+                _B.ENTER_QUEUE,
+                _B.WAIT_BEFORE_ALL,
+                _B.MAKE_WAY,
+            ),
+        ),
+        _J.CANCEL: Transition(_G.CANCELLED, (_B.STOP_FINISH, *_OFF_QPU)),  # S25
+    },
+    _G.POST_PROCESSING: {
+        _J.POST_DONE: Transition(_G.DONE, _OVER),  # S40
+        _J.CANCEL: Transition(_G.POST_PROCESSING),  # S41: it completes
+    },
+    _G.DONE: _ended(_G.DONE),
+    _G.CANCELLED: _ended(_G.CANCELLED),
+    _G.ERROR: _ended(_G.ERROR),
+    _G.REJECTED: _ended(_G.REJECTED),
+}
+
+CAN_START: Final = bytes(_J.START in JOB_TABLE[stage] for stage in JobStage)
+"""By stage: whether a job in the queue for the QPU still waits there."""
+
+CAN_PREPARE: Final = bytes(_J.PREPARE in JOB_TABLE[stage] for stage in JobStage)
+"""By stage: whether a job in the queue for a lane still waits there (S42)."""
+
+_COUNT_WHEN_READY = frozenset({_G.QUEUED, _G.READY, _G.RUNNING, _G.REQUEUED})
+_COUNT_WHEN_QUEUED = _COUNT_WHEN_READY | {_G.UNPREPARED, _G.PREPARING}
+
+
+def counting_stages(*, asks_for_ready: bool) -> bytes:
+    """By stage: whether a job keeps the ITTL clock of its session from running (S13, S41, S43)."""
+    stages = _COUNT_WHEN_READY if asks_for_ready else _COUNT_WHEN_QUEUED
+    return bytes(stage in stages for stage in JobStage)

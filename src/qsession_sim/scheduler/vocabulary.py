@@ -44,9 +44,13 @@ class JobStatus(IntEnum):
 
 
 class JobStage(IntEnum):
-    """Where a job is, in more detail than its status; the first six are the statuses."""
+    """Where a job is, in more detail than its status; the first six are the statuses.
 
-    QUEUED = 0
+    Records say QUEUED for UNPREPARED, too. `PLANNED` comes last, where an index of -1 finds what stands in a
+    sequence by stage.
+    """
+
+    QUEUED = 0  # waits for the QPU, without having been prepared
     RUNNING = 1  # on the QPU
     DONE = 2
     CANCELLED = 3
@@ -56,6 +60,8 @@ class JobStage(IntEnum):
     POST_PROCESSING = 7  # S41
     READY = 8  # prepared, and not yet on the QPU
     REQUEUED = 9  # thrown off the QPU by an outage, and queued again (S52)
+    UNPREPARED = 10  # waits for a lane, to be prepared (S42)
+    PLANNED = NEVER  # not submitted
 
 
 PUBLIC_STATUS: Final = (
@@ -64,8 +70,9 @@ PUBLIC_STATUS: Final = (
     JobStatus.RUNNING,
     JobStatus.RUNNING,
     JobStatus.QUEUED,
+    JobStatus.QUEUED,
 )
-"""The status that users see, by `JobStage`."""
+"""The status that users see, by `JobStage`, once a job is submitted."""
 
 
 class Reason(IntEnum):

@@ -98,7 +98,7 @@ def check_outcomes(facts: Facts) -> Iterator[Violation]:
     fits = (submitted_us < 0) & (record.stage < 0) & (record.reason == Reason.NONE)
     fits &= (record.started_us < 0) & (record.ended_us < 0)
     in_order = _phases_in_order(record)
-    for stage in JobStage:
+    for stage in set(JobStage) - {JobStage.PLANNED}:
         reasons = _REASONS.get(stage, _UNFINISHED)
         has_reason = np.isin(record.reason, [int(reason) for reason in reasons])
         fits |= (record.stage == stage) & has_reason & in_order & _instants_fit(record, stage)
@@ -213,7 +213,7 @@ def _instants_fit(record: Record, stage: JobStage) -> BoolArray:
     waited: BoolArray = started_us < 0
     started: BoolArray = started_us >= submitted_us
     ended: BoolArray
-    if stage in (JobStage.QUEUED, JobStage.PREPARING, JobStage.READY):
+    if stage in (JobStage.QUEUED, JobStage.UNPREPARED, JobStage.PREPARING, JobStage.READY):
         return in_time & waited & (ended_us < 0)
     if stage in (JobStage.RUNNING, JobStage.POST_PROCESSING):
         return in_time & started & has_stay(record) & (ended_us < 0)
