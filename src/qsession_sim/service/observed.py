@@ -7,9 +7,10 @@ start of the simulation, and -1 (`NEVER`) for what has not happened.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from qsession_sim.results.columns import IntervalKind
 from qsession_sim.scheduler.columns import LOST_RUN_FIELDS, TRANSITION_FIELDS
@@ -26,6 +27,10 @@ from qsession_sim.scheduler.vocabulary import (
     Reason,
     SessionState,
 )
+
+_NOT_YET_ON_QPU: Final = frozenset(
+    {JobStage.UNPREPARED, JobStage.PREPARING, JobStage.QUEUED, JobStage.READY, JobStage.REQUEUED}
+)  # S41
 
 # -- What a live user holds in the hands.
 
@@ -277,8 +282,11 @@ class Observed:
 
     def qpu_details(self) -> Sequence[QpuDetails]:
         """What each QPU does and how long its queue is; a simulator backend has none (S22)."""
+        journal = self._scheduler.journal
+        waiting = [job for job, stage in enumerate(journal.stage) if stage in _NOT_YET_ON_QPU]
+        queued = Counter(journal.qpu[job] for job in waiting) if journal.qpu else {0: len(waiting)}
         return tuple(
-            QpuDetails(self._qpus[qpu.number], _kind(qpu), qpu.queued)
+            QpuDetails(self._qpus[qpu.number], _kind(qpu), queued.get(qpu.number, 0))
             for qpu in self._scheduler.qpus
             if not qpu.is_simulator
         )
