@@ -1,4 +1,4 @@
-"""The page on semantics shows the transition table as it is (S9 to S26)."""
+"""The page on semantics shows the two transition tables as they are (S9 to S54)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,27 @@ def test_page_without_markers_is_an_error(tmp_path: Path) -> None:
 
 def test_page_has_a_cell_for_every_phase_and_event() -> None:
     """The whole row of the ITTL: it can run out only in a session that is idle (S13, S14)."""
-    written = PAGE.read_text(encoding="utf-8").partition("<!-- begin")[2]
+    written = PAGE.read_text(encoding="utf-8").partition("<!-- begin: sessions")[2]
     rows = [line for line in written.splitlines() if line.startswith("| `ITTL` |")]
     illegal = "| illegal "
     assert rows == [f"| `ITTL` {illegal * 4}| `INACTIVE` {illegal * 4}|"]
+
+
+def test_page_has_a_cell_for_every_stage_and_event() -> None:
+    """The whole row of the post-processing: it can end only in a job that is post-processed (S40)."""
+    written = PAGE.read_text(encoding="utf-8").partition("<!-- begin: jobs")[2]
+    rows = [line for line in written.splitlines() if line.startswith("| `POST_DONE` |")]
+    illegal = "| illegal "
+    assert rows == [f"| `POST_DONE` {illegal * 7}| `DONE` {illegal * 4}|"]
+
+
+def test_diagram_of_jobs_says_what_changes_a_stage() -> None:
+    """S40, S52: from the QPU a job goes nowhere but to its end, to post-processing or back to the queue."""
+    written = PAGE.read_text(encoding="utf-8").partition("<!-- begin: jobs")[2]
+    assert [line.strip() for line in written.splitlines() if line.startswith("    RUNNING -->")] == [
+        "RUNNING --> REQUEUED : REQUEUE",
+        "RUNNING --> POST_PROCESSING : POST_PROCESS",
+        "RUNNING --> DONE : FINISH",
+        "RUNNING --> CANCELLED : CANCEL",
+        "RUNNING --> ERROR : CUT, FAIL",
+    ]

@@ -27,8 +27,8 @@ _NORMAL_QUEUE = in_file(
 _STATIC_ORDER = in_file(
     "scheduler/queues.py",
     (
-        "if not self._drop_gone(job_mode) or of_sessions[0] < job_mode[0]:",
-        "if not self._drop_gone(job_mode) or of_sessions[0] > job_mode[0]:",
+        "and (not self._drop_gone(heap) or of_sessions[0] < heap[0])",
+        "and (not self._drop_gone(heap) or of_sessions[0] > heap[0])",
         "S10",
     ),
     ("if waits[stage[job]]:", "if True:", "S25"),
@@ -45,11 +45,6 @@ _STATIC_ORDER = in_file(
         "return heappop(min(heads, key=_head))[-1] if heads else None",
         "return heappop(heads[0])[-1] if heads else None",
         "S52",
-    ),
-    (
-        "CAN_PREPARE = bytes(stage is JobStage.QUEUED for stage in JobStage)",
-        "CAN_PREPARE = bytes(stage in (JobStage.QUEUED, JobStage.PREPARING) for stage in JobStage)",
-        "S42",
     ),
 )
 

@@ -79,32 +79,36 @@ _LANES = in_file(
 _LIMITS = in_file(
     "scheduler/limits.py",
     (
-        "if spec.client_too_old_from_us != NEVER and now_us >= spec.client_too_old_from_us:",
-        "if spec.client_too_old_from_us != NEVER and now_us > spec.client_too_old_from_us:",
+        "return NEVER < self._spec.client_too_old_from_us <= now_us",
+        "return NEVER < self._spec.client_too_old_from_us < now_us",
         "S23",
     ),
     (
-        "if not (spec.batches if mode == Mode.BATCH else spec.sessions):",
-        "if not spec.sessions:",
-        "S60",
-    ),
-    ("if used_us >= quota.amount:", "if used_us > quota.amount:", "S60"),
-    (
-        "if spec.pending is not None and self._pending[account] >= spec.pending:",
-        "if spec.pending is not None and self._pending[account] > spec.pending:",
+        "return self._spec.batches if mode == Mode.BATCH else self._spec.sessions",
+        "return self._spec.sessions",
         "S60",
     ),
     (
-        "while recent and recent[0] <= now_us - spec.submissions.window_us:",
-        "while recent and recent[0] < now_us - spec.submissions.window_us:",
+        "return self._usage.used_us(now_us, self._number, quota.window_us) >= quota.amount",
+        "return self._usage.used_us(now_us, self._number, quota.window_us) > quota.amount",
         "S60",
     ),
     (
-        "if len(recent) >= spec.submissions.amount:",
-        "if len(recent) > spec.submissions.amount:",
+        "return self._spec.pending is not None and self._pending >= self._spec.pending",
+        "return self._spec.pending is not None and self._pending > self._spec.pending",
         "S60",
     ),
-    ("self._pending[account] -= 1", "self._pending[account] -= 0", "S60"),
+    (
+        "while recent and recent[0] <= now_us - self._spec.submissions.window_us:",
+        "while recent and recent[0] < now_us - self._spec.submissions.window_us:",
+        "S60",
+    ),
+    (
+        "return len(recent) >= self._spec.submissions.amount",
+        "return len(recent) > self._spec.submissions.amount",
+        "S60",
+    ),
+    ("self._pending -= 1", "pass", "S60"),
 )
 
 _PLAN = in_file(
@@ -250,7 +254,6 @@ _USAGE = in_file(
 _VOCABULARY = in_file(
     "scheduler/vocabulary.py",
     ("NO_LIMIT: Final = 0", "NO_LIMIT: Final = -2", "S44"),
-    ("JobStatus.QUEUED,", "JobStatus.RUNNING,", "S52"),
     ("JobStatus.RUNNING,  # S41: from the start of preparation", "JobStatus.QUEUED,", "S41"),
 )
 

@@ -9,21 +9,32 @@ _CLIENTS = in_file(
     ("if self.spec.on_error == OnError.RETRY:", "if self.spec.on_error == OnError.CONTINUE:", "S65"),
     ("if self.iteration + 1 == self.spec.jobs:", "if self.iteration + 2 == self.spec.jobs:", "S64"),
     ("return Step.AGAIN_IN_NEW_SESSION", "return Step.AGAIN_IN_JOB_MODE", "S66"),
-    ("if reason is Reason.SESSION_CLOSED:", "if reason is not Reason.NONE:", "S66"),
+    ("if reason == Reason.SESSION_CLOSED:", "if reason != Reason.NONE:", "S66"),
 )
 
 _JOBS = in_file(
     "scheduler/jobs.py",
-    ("if session.spec.created_us != NEVER:", "if session.spec.created_us == NEVER:", "S9"),
+    (
+        "self.sessions.create(now_us, session.number)  # S9: also if the job is then rejected",
+        "pass",
+        "S9",
+    ),
+    (
+        "if session is not None and session.phase is _ABSENT and session.spec.created_us == NEVER:",
+        "if session is not None and session.phase is _ABSENT:",
+        "S9",
+    ),
     ("if not IS_ACCEPTING[session.phase]:", "if session.phase is _CLOSED:", "S20"),
     (
         "if self._columns.max_execution_time_us[job] > session.spec.max_time_us:",
         "if self._columns.max_execution_time_us[job] >= session.spec.max_time_us:",
         "S24",
     ),
-    ("limits.count_accepted(now_us, account)", "pass", "S60"),
-    ("session.emptied_us = NEVER", "session.emptied_us = now_us", "S51"),
-    ("session.think_count += 1", "session.think_count += 2", "S51"),
+    ("return Reason.QUOTA_EXCEEDED  # S60", "pass", "S20"),
+    ("limits.count_submission(now_us)", "pass", "S60"),
+    ("limits.count_end()", "pass", "S60"),
+    ("self._router.count_queued(qpu, job, 1)", "pass", "S54"),
+    ("self._router.count_queued(qpu, job, -1)", "pass", "S54"),
     (
         "session.add_ready(now_us if session.is_batch else submitted_us, job)  # S33, S12",
         "session.add_ready(submitted_us, job)",
@@ -35,12 +46,14 @@ _JOBS = in_file(
         "S12",
     ),
     ("if not IS_ACTIVE[session.phase]:  # S10, S12, S15", "if session.phase is SessionPhase.OPEN:", "S15"),
+    ("if session is None or not IS_ACTIVE[session.phase]:", "if session is None:", "S42"),
     ("if qpu.job == NEVER and not qpu.downs:", "if qpu.job == NEVER:", "S52"),
     ("qpu.lanes.give_back(job, session)", "pass", "S42"),
+    ("qpu.lanes.forget(job, session)", "pass", "S42"),
     ("needed_us = own_limit_us", "needed_us = own_limit_us + 1", "S44"),
     (
-        "is_done = now_us - journal.started_us[job] >= columns.qpu_time_us[job]",
-        "is_done = now_us - journal.started_us[job] > columns.qpu_time_us[job]",
+        "if now_us - self._journal.started_us[job] < columns.qpu_time_us[job]:",
+        "if now_us - self._journal.started_us[job] <= columns.qpu_time_us[job]:",
         "S44",
     ),
     (
@@ -49,13 +62,13 @@ _JOBS = in_file(
         "S62",
     ),
     (
-        "self._agenda.arm(now_us + post_processing_us, Rank.POST_DONE, _JOB, job)",
-        "self._agenda.arm(now_us + post_processing_us + 1, Rank.POST_DONE, _JOB, job)",
+        "self._agenda.arm(now_us + self._columns.post_processing_us[job], Rank.POST_DONE, _JOB, job)",
+        "self._agenda.arm(now_us + self._columns.post_processing_us[job] + 1, Rank.POST_DONE, _JOB, job)",
         "S40",
     ),
     (
-        "if not self._requeues or (session is not None and session.phase is _CLOSED):",
-        "if not self._requeues:",
+        "ends = not self._requeues or (session is not None and session.phase is _CLOSED)",
+        "ends = not self._requeues",
         "S52",
     ),
     ("self._usage.take_back_job(now_us, job)", "self._usage.end_job(now_us, job)", "S62"),
@@ -67,48 +80,55 @@ _JOBS = in_file(
     ),
     ("session.add_ready(BEFORE_ALL, job)", "session.add_ready(now_us, job)", "S52"),
     (
-        "qpu.queue.push_again(journal.submitted_us[job], job, of_session=False)",
-        "qpu.queue.push(journal.submitted_us[job], job, of_session=False)",
+        "qpu.queue.push_again(self._journal.submitted_us[job], job, of_session=False)",
+        "qpu.queue.push(self._journal.submitted_us[job], job, of_session=False)",
         "S52",
     ),
-    ("elif stage not in _NOT_YET_ON_QPU:", "elif stage == JobStage.POST_PROCESSING:", "S25"),
+    ("self._agenda.disarm(qpu.finish_of(job))", "pass", "S25"),
+    ("if self._counts[self._stage[job]]:", "if True:", "S43"),
+    ("counted = self._counts[before]", "counted = True", "S41"),
+    ("elif counted and not session.counting:", "elif counted:", "S13"),
+    ("if not session.counting:", "if True:", "S41"),
     (
-        "_NOT_YET_ON_QPU = frozenset({_QUEUED, _PREPARING, _READY, _REQUEUED})",
-        "_NOT_YET_ON_QPU = frozenset({_QUEUED, _PREPARING, _READY})",
+        "if IS_ACTIVE[session.phase] and not qpu.queue.serves(session.spec.account):",
+        "if IS_ACTIVE[session.phase] and not qpu.queue.serves(NEVER):",
         "S52",
     ),
     (
-        "_NOT_YET_ON_QPU = frozenset({_QUEUED, _PREPARING, _READY, _REQUEUED})",
-        "_NOT_YET_ON_QPU = frozenset({_QUEUED, _PREPARING, _REQUEUED})",
-        "S41",
+        "None if entry.after is stage else JOB_REASON_OF.get(event),",
+        "JOB_REASON_OF.get(event),",
+        "S25",
     ),
     (
-        "_NOT_YET_ON_QPU = frozenset({_QUEUED, _PREPARING, _READY, _REQUEUED})",
-        "_NOT_YET_ON_QPU = frozenset({_QUEUED, _PREPARING, _READY, _REQUEUED, JobStage.POST_PROCESSING})",
-        "S41",
-    ),
-    ("self._limits.count_ended(self._columns.account[job])", "pass", "S60"),
-    ("counted = stage != _POST_PROCESSING", "counted = True", "S41"),
-    (
-        "counted = not self._columns.preparation_us or not self._columns.preparation_us[job]",
-        "counted = True",
+        "self._moves = moves({action: act for action, act in acts.items() if action not in OF_SESSIONS})",
+        "self._moves = moves({a: act for a, act in acts.items() if a not in OF_SESSIONS or a.name == 'COUNT'})",
         "S43",
-    ),
-    (
-        "if IS_ACTIVE[session.phase] and not self._qpus[session.qpu].queue.serves(session.spec.account):",
-        "if IS_ACTIVE[session.phase] and not self._qpus[session.qpu].queue.serves(NEVER):",
-        "S52",
-    ),
-    ("session.emptied_us = NEVER", "pass", "S51"),
-    (
-        "session.thought_us += now_us - session.emptied_us",
-        "session.thought_us = now_us - session.emptied_us",
-        "S51",
     ),
 )
 
 _SESSION = in_file(
     "scheduler/session.py",
+    ("if not adapts or self.is_batch:", "if not adapts:", "S51"),
+    ("if not self.think_count:", "if False:", "S51"),
+    ("self.think_count += 1", "self.think_count += 2", "S51"),
+    ("self.thought_us += now_us - self.emptied_us", "self.thought_us = now_us - self.emptied_us", "S51"),
+    ("self.emptied_us = NEVER", "self.emptied_us = now_us", "S51"),
+    ("self.emptied_us = NEVER", "pass", "S51"),
+    (
+        "twice_the_mean_us = 2 * self.thought_us // self.think_count",
+        "twice_the_mean_us = self.thought_us // self.think_count * 2",
+        "S51",
+    ),
+    (
+        "return min(self.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, twice_the_mean_us))",
+        "return max(SHORTEST_ADAPTED_ITTL_US, twice_the_mean_us)",
+        "S51",
+    ),
+    (
+        "return min(self.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, twice_the_mean_us))",
+        "return min(self.ittl_us, twice_the_mean_us)",
+        "S51",
+    ),
     (
         "self.lets_job_mode_in = self.is_batch or hold.lets_job_mode_in  # S32, S51",
         "self.lets_job_mode_in = hold.lets_job_mode_in",
@@ -157,8 +177,8 @@ _SESSIONS = in_file(
         "S62",
     ),
     (
-        "status, reason = self._rules.max_time_ends_as, Reason.MAX_TIME  # S16",
-        "status, reason = JobStatus.ERROR, Reason.MAX_TIME",
+        "if rules.max_time_ends_as is JobStatus.ERROR",
+        "if True",
         "S16",
     ),
     (
@@ -172,27 +192,6 @@ _SESSIONS = in_file(
         "qpu.queue.push_again(submission_us, job, of_session=True)",
         "qpu.queue.push(submission_us, job, of_session=True)",
         "S52",
-    ),
-    ("if not session.think_count:", "if False:", "S51"),
-    (
-        "return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.think_count))",
-        "return max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.think_count)",
-        "S51",
-    ),
-    (
-        "return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.think_count))",
-        "return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, session.thought_us // session.think_count * 2))",
-        "S51",
-    ),
-    (
-        "return min(session.ittl_us, max(SHORTEST_ADAPTED_ITTL_US, 2 * session.thought_us // session.think_count))",
-        "return min(session.ittl_us, 2 * session.thought_us // session.think_count)",
-        "S51",
-    ),
-    (
-        "if self._rules.hold.adapts and not session.is_batch:",
-        "if self._rules.hold.adapts:",
-        "S51",
     ),
 )
 
@@ -225,6 +224,54 @@ _TRANSITIONS = in_file(
         "{SessionPhase.OPEN, SessionPhase.RUNNING, SessionPhase.IDLE, SessionPhase.INACTIVE}",
         "{SessionPhase.OPEN, SessionPhase.RUNNING, SessionPhase.IDLE}",
         "S20",
+    ),
+    ("_J.PREPARE: Transition(_G.PREPARING, (_B.TAKE_LANE,)),  # S42", "", "S42"),
+    (
+        "_J.READY: Transition(_G.READY, (_B.GIVE_LANE_BACK, _B.COUNT, _B.WAIT_FOR_QPU)),  # S40, S43",
+        "_J.READY: Transition(_G.QUEUED, (_B.GIVE_LANE_BACK, _B.COUNT, _B.WAIT_FOR_QPU)),",
+        "S42",
+    ),
+    (
+        "_J.START: Transition(_G.RUNNING, (_B.LEAVE_PREPARED, *_START)),  # S42, S50",
+        "_J.START: Transition(_G.RUNNING, _START),",
+        "S42",
+    ),
+    (
+        "_J.REJECT: Transition(_G.REJECTED, (_B.END,)),  # S20: it touches no clock and no limit",
+        "_J.REJECT: Transition(_G.REJECTED, _OVER),",
+        "S20",
+    ),
+    (
+        "_J.CANCEL: Transition(_G.POST_PROCESSING),  # S41: it completes",
+        "_J.CANCEL: Transition(_G.CANCELLED, _OVER),",
+        "S41",
+    ),
+    (
+        "_J.SESSION_TIMEOUT: Transition(_G.ERROR, actions),",
+        "_J.SESSION_TIMEOUT: Transition(_G.CANCELLED, actions),",
+        "S16",
+    ),
+    ("_J.CUT: Transition(_G.ERROR, _OFF_QPU),  # S44", "_J.CUT: Transition(_G.DONE, _OFF_QPU),", "S44"),
+    (
+        "_OFF_QPU = (_B.LEAVE_QPU, _B.COUNT_END, _B.LEAVE_SESSION, _B.MAKE_WAY, _B.END)",
+        "_OFF_QPU = (_B.LEAVE_QPU, _B.COUNT_END, _B.LEAVE_SESSION, _B.END)",
+        "S52",
+    ),
+    ("return {_J.CANCEL: Transition(stage)}", "return {}", "S25"),
+    (
+        "JobEvent.SESSION_CANCEL: Reason.SESSION_CANCELLED,",
+        "JobEvent.SESSION_CANCEL: Reason.JOB_CANCELLED,",
+        "S18",
+    ),
+    (
+        "_COUNT_WHEN_QUEUED = _COUNT_WHEN_READY | {_G.UNPREPARED, _G.PREPARING}",
+        "_COUNT_WHEN_QUEUED = _COUNT_WHEN_READY | {_G.UNPREPARED, _G.PREPARING, _G.POST_PROCESSING}",
+        "S41",
+    ),
+    (
+        "_COUNT_WHEN_READY = frozenset({_G.QUEUED, _G.READY, _G.RUNNING, _G.REQUEUED})",
+        "_COUNT_WHEN_READY = frozenset({_G.QUEUED, _G.READY, _G.RUNNING})",
+        "S52",
     ),
 )
 

@@ -1,12 +1,16 @@
-"""The transition table, enumerated completely: every one of its 9 x 15 pairs (S9 to S26, S30, S41, S43, S52)."""
+"""The table of sessions, enumerated completely: every one of its 9 x 15 pairs (S9 to S26, S30, S41, S43, S52)."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import pytest
 
 from qsession_sim.errors import IllegalTransitionError
-from qsession_sim.scheduler.plan import EXCLUSIVE, SessionSpec
+from qsession_sim.scheduler.plan import Plan, SessionSpec
+from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.session import Session
+from qsession_sim.scheduler.sessions import Sessions, moves
 from qsession_sim.scheduler.transitions import (
     ACCEPTS,
     ACTIVE,
@@ -18,7 +22,6 @@ from qsession_sim.scheduler.transitions import (
     SessionEvent,
     SessionPhase,
 )
-from qsession_sim.scheduler.vocabulary import NEVER
 
 # Written from the rules: phase, event, then the next phase and the actions in their order, or "illegal".
 EXPECTED = """
@@ -185,10 +188,18 @@ SEEN = {
 }
 
 
-def session_in(phase: str) -> Session:
-    session = Session(4, SessionSpec(), EXCLUSIVE, NEVER)
+def session_in(phase: str) -> tuple[Sessions, Session, list[tuple[str, str]]]:
+    """A session that is brought into a phase; its actions are only written down."""
+    sessions = Scheduler(Plan.of(sessions=[SessionSpec()] * 5))._sessions
+    session, taken = sessions.all[4], []
     session.phase = SessionPhase[phase]
-    return session
+    sessions._moves = moves({action: partial(note, taken, action.name) for action in SessionAction})
+    return sessions, session, taken
+
+
+def note(taken, action, now_us, session, event):
+    assert (now_us, session.number) == (7, 4)
+    taken.append((action, event.name))
 
 
 def everything_of(session: Session) -> dict[str, object]:
@@ -203,22 +214,24 @@ def test_expected_table_has_every_pair_once():
 
 
 @pytest.mark.parametrize(("phase", "event", "after", "actions"), [(*row[:3], row[3:]) for row in LEGAL])
-def test_legal_pair_leads_to_its_phase_and_asks_for_its_actions(phase, event, after, actions):
-    session = session_in(phase)
+def test_legal_pair_leads_to_its_phase_and_takes_its_actions(phase, event, after, actions):
+    sessions, session, taken = session_in(phase)
     before = everything_of(session)
-    assert session.apply(SessionEvent[event]) == tuple(SessionAction[action] for action in actions)
+    sessions.apply(7, session, SessionEvent[event])
+    assert taken == [(action, event) for action in actions]
     assert everything_of(session) == {**before, "phase": SessionPhase[after]}
 
 
 @pytest.mark.parametrize(("phase", "event"), ILLEGAL)
 def test_illegal_pair_raises_and_changes_nothing(phase, event):
-    session = session_in(phase)
+    sessions, session, taken = session_in(phase)
     session.add_ready(3, 7)
     before = everything_of(session)
     with pytest.raises(IllegalTransitionError) as caught:
-        session.apply(SessionEvent[event])
+        sessions.apply(7, session, SessionEvent[event])
     assert str(caught.value) == f"session 4: no transition for event {event} in phase {phase}"
-    assert everything_of(session) == before
+    assert (everything_of(session), taken) == (before, [])
+    assert list(sessions._journal.transitions) == []
 
 
 def test_table_is_the_expected_one_and_nothing_more():
