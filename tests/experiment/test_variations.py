@@ -7,6 +7,7 @@ import pytest
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.tasks import Configuration
 from qsession_sim.experiment.variations import (
+    Range,
     Variation,
     read_variation,
     read_variations,
@@ -66,7 +67,7 @@ def test_a_mapping_varies_values_of_any_kind() -> None:
 )
 def test_ranges_are_read_and_written_again(text: str, kind: str, ends: tuple[float, float]) -> None:
     found = read_variation(text)
-    assert found == Variation("a", (), *ends, kind)
+    assert found == Variation("a", (), Range("a", *ends, kind))
     assert read_variation(written(found)) == found
 
 

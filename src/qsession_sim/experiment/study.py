@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
 
 from qsession_sim.errors import StudyError, hint
 from qsession_sim.experiment.commands import command_of_means, command_of_run, command_of_study
-from qsession_sim.experiment.estimates import Precision, estimate, next_look, replications_of
+from qsession_sim.experiment.estimates import Precision, next_look, replications_of
 from qsession_sim.experiment.executors import InProcess, as_executor
 from qsession_sim.experiment.findings import StudyFindings
 from qsession_sim.experiment.metrics import Metric, metric_name, metric_unit
@@ -27,7 +27,7 @@ from qsession_sim.experiment.plan import (
 )
 from qsession_sim.experiment.references import Reference
 from qsession_sim.experiment.store import Runs, open_store, write_study
-from qsession_sim.experiment.tasks import Configuration, TaskResult
+from qsession_sim.experiment.tasks import Configuration
 from qsession_sim.experiment.variations import Sampling, Variation, read_variations, sweep_points, written
 from qsession_sim.results.bundle import versions
 from qsession_sim.scenario.yaml_source import read_value
@@ -359,36 +359,33 @@ def _study(
     if baseline is not None and plan.warm_up == MSER5:
         named = {configuration.name: configuration for configuration in configurations}
         plan = replace(plan, warm_up_of=named[baseline])
-    level, directory = options["level"], options["directory"]
-    bound, rule = _bound(plan, options)
-    executor = as_executor(options["executor"])
-    if not isinstance(executor, InProcess) or directory is not None:
-        plan.check_portable({one.policy: one for one in configurations}.values())
-    store = None if directory is None else open_store(directory, {**plan.describe(), **asked})
-    runs = Runs(executor, store, options["progress"])
-    results: dict[tuple[str, int], TaskResult] = {}
-    done = 0
-    while done < bound:
-        look = bound if rule is None else next_look(done, bound)
-        total = None if rule else look * len(configurations)
-        for result in runs.carry_out(plan.tasks(configurations, range(done, look)), total):
-            results[result.configuration, result.replication] = result
-        done = look
-        if rule is not None and _holds(rule, results, configurations, done, level):
-            break
+    directory, (bound, rule) = options["directory"], _bound(plan, options)
     study = Study(
         kind=kind,
         plan=plan,
         configurations=configurations,
-        replications=done,
-        results=results,
+        replications=0,
+        results={},
         baseline=baseline,
-        level=level,
+        level=options["level"],
         rule=rule,
         paths=tuple(variation.path for variation in variations),
         sampling=sampling,
         asked=asked,
     )
+    executor = as_executor(options["executor"])
+    if not isinstance(executor, InProcess) or directory is not None:
+        plan.check_portable({one.policy: one for one in configurations}.values())
+    store = None if directory is None else open_store(directory, {**plan.describe(), **asked})
+    runs = Runs(executor, store, options["progress"])
+    while study.replications < bound:
+        look = bound if rule is None else next_look(study.replications, bound)
+        tasks = plan.tasks(configurations, range(study.replications, look))
+        new = runs.carry_out(tasks, None if rule else look * len(configurations))
+        results = {**study.results, **{(one.configuration, one.replication): one for one in new}}
+        study = replace(study, replications=look, results=results)
+        if study.reached:
+            break
     if directory is not None:
         study.save(directory)
     return study
@@ -408,22 +405,3 @@ def _bound(plan: StudyPlan, options: SweepOptions) -> tuple[int, Precision | Non
         known = hint(rule.metric, plan.metric_names)
         raise StudyError(f"until {rule.text!r}: {rule.metric!r} is not among the metrics; {known}")
     return bound, rule
-
-
-def _holds(
-    rule: Precision,
-    results: Mapping[tuple[str, int], TaskResult],
-    configurations: Sequence[Configuration],
-    count: int,
-    level: float,
-) -> bool:
-    return all(
-        rule.holds(
-            estimate(
-                [results[configuration.name, number].metrics[rule.metric] for number in range(count)],
-                None,
-                level,
-            ).interval
-        )
-        for configuration in configurations
-    )

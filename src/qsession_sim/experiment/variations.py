@@ -184,16 +184,12 @@ class Variation:
     Attributes:
         path: as for `--set`.
         values: each as it is written in a scenario; empty for a range.
-        low: smallest value of a range; microseconds of a duration.
-        high: largest value of a range.
-        kind: what the values of a range are.
+        range: where the values are; None: they are given.
     """
 
     path: str
     values: tuple[str, ...]
-    low: float = 0.0
-    high: float = 0.0
-    kind: Kind = "number"
+    range: Range | None = None
 
     def at(self, share: float) -> str:
         """The value at a share of the way, from 0 up to but without 1; of a range it has few digits.
@@ -202,15 +198,13 @@ class Variation:
             >>> read_variation("a=1s..9s").at(0.5), read_variation("a=x,y").at(0.5)
             ('5s', 'y')
         """
-        if self.values:
+        if self.range is None:
             return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
-        if self.kind == "integer":
-            return str(
-                int(self.low) + min(int(share * (self.high - self.low + 1)), int(self.high - self.low))
-            )
-        exact = self.low + share * (self.high - self.low)
-        value = min(max(float(f"{exact:.{_DIGITS}g}"), self.low), self.high)
-        return format_duration(round(value)) if self.kind == "duration" else repr(value)
+        low, width = self.range.low, self.range.high - self.range.low
+        if self.range.kind == "integer":
+            return str(int(low) + min(int(share * (width + 1)), int(width)))
+        value = min(max(float(f"{low + share * width:.{_DIGITS}g}"), low), self.range.high)
+        return format_duration(round(value)) if self.range.kind == "duration" else repr(value)
 
 
 def read_variations(vary: Mapping[str, Any] | Sequence[str], sampling: str) -> tuple[Variation, ...]:
@@ -267,8 +261,7 @@ def read_variation(text: str) -> Variation:
     if not (equals and path and values.strip()):
         raise StudyError(f"--vary {text}: must be PATH=V1,V2,…, such as policies.hold=exclusive,shared")
     if ".." in values and not any(mark in values for mark in ",[{("):
-        ends = read_range(text)
-        return Variation(path, (), ends.low, ends.high, ends.kind)
+        return Variation(path, (), read_range(text))
     parts = tuple(part.strip() for part in _split(values))
     if "" in parts:
         raise StudyError(f"--vary {text}: a value is empty")
@@ -385,9 +378,9 @@ def written(variation: Variation) -> str:
         >>> written(read_variation("a = 1s .. 9s")), written(read_variation("a=1..1234567"))
         ('a=1s..9s', 'a=1..1234567')
     """
-    if variation.values:
+    if variation.range is None:
         return f"{variation.path}={','.join(variation.values)}"
-    return written_range(Range(variation.path, variation.low, variation.high, variation.kind))
+    return written_range(variation.range)
 
 
 def _diagonal(variations: Sequence[Variation]) -> Iterator[tuple[str, ...]]:

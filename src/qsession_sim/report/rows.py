@@ -233,9 +233,9 @@ def durations(heading: str, values_us: Iterable[float | None]) -> Column:
     return Column(heading, tuple(map(Duration, values_us)))
 
 
-def words(heading: str, texts: Iterable[str]) -> Column:
+def words(heading: str, texts: Iterable[str | More], *, long: bool = False) -> Column:
     """A column of words."""
-    return Column(heading, tuple(texts), words=True)
+    return Column(heading, tuple(texts), words=True, long=long)
 
 
 def counted(count: int, thing: str) -> str:

@@ -109,7 +109,7 @@ def _waiting(name: str, title: str, what: str, groups: Mapping[str, Mapping[str,
     preparations_us = [group["preparation_us"]["mean"] for group in shown]
     if any(mean_us is not None for mean_us in preparations_us):
         columns.append(durations("preparation", preparations_us))
-    labels = Column(what, tuple(groups)[:MOST_ROWS])
+    labels = words(what, list(groups)[:MOST_ROWS])
     reasons = groups["all"]["reason"] if name == "waiting" else {}
     below = (*_more(len(groups) - len(shown)), *_reasons(reasons))
     return Section(name, title, body=Table(labels, tuple(columns)), below=below)
@@ -138,7 +138,7 @@ def _qpus(qpus: Mapping[str, Mapping[str, Any]]) -> Section:
             Column("share", tuple(map(Share, shares))),
             Column("", tuple(Share(share, bar=True) for share in shares), words=True),
         )
-        table = Table(Column("", tuple(qpu["time_us"])), columns)
+        table = Table(words("", qpu["time_us"]), columns)
         return Section("qpus", f"How {name} spent its time", body=table)
     return Section("qpus")
 
@@ -146,7 +146,7 @@ def _qpus(qpus: Mapping[str, Mapping[str, Any]]) -> Section:
 def _table_of_qpus(qpus: Mapping[str, Mapping[str, Any]]) -> Table:
     """The last row has the means of shares and queue lengths, and the sum of jobs."""
     shown, hidden = list(qpus)[:MOST_ROWS], len(qpus) - MOST_ROWS
-    more: tuple[Cell, ...] = (More(hidden),) if hidden > 0 else ()
+    more: tuple[More, ...] = (More(hidden),) if hidden > 0 else ()
     empty: tuple[Cell, ...] = ("",) * len(more)
 
     def means(heading: str, values: Sequence[float | None], kind: Callable[[float | None], Cell]) -> Column:
@@ -159,7 +159,7 @@ def _table_of_qpus(qpus: Mapping[str, Mapping[str, Any]]) -> Table:
     columns.append(means("mean queue", [qpu["mean_queue_length"] for qpu in qpus.values()], Number))
     done = [qpu["jobs_done"] for qpu in qpus.values()]
     columns.append(Column("jobs done", (*map(Count, done[: len(shown)]), *empty, Count(sum(done)))))
-    return Table(Column("QPU", (*shown, *more, "all")), tuple(columns))
+    return Table(words("QPU", (*shown, *more, "all")), tuple(columns))
 
 
 def _sessions(record: Record) -> Section:
@@ -173,13 +173,13 @@ def _sessions(record: Record) -> Section:
         title = f"What sessions cost: the {MOST_ROWS} with the largest usage"
         rows = np.sort(np.argsort(-table["usage_us"], kind="stable")[:MOST_ROWS])
     names = [name for block in record.workload.session_names for name in block]
-    labels: list[Cell] = [names[number] for number in table["session"][rows].tolist()]
+    labels: list[str | More] = [names[number] for number in table["session"][rows].tolist()]
     if total > len(rows):
         labels.append(More(total - len(rows)))
     if total > 1:
         labels.append("all")
     columns = tuple(_session_table(record.qpus, table, rows, len(labels)))
-    return Section("sessions", title, body=Table(Column("session", tuple(labels)), columns))
+    return Section("sessions", title, body=Table(words("session", labels), columns))
 
 
 def _session_table(
@@ -235,7 +235,7 @@ def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> Section:
         columns.append(Column("price", tuple(Number(used["price"]) for used in rows)))
     if any(used["quota_share"] is not None for used in rows):
         columns.append(Column("of its quota", tuple(Share(used["quota_share"]) for used in rows)))
-    table = Table(Column("account", tuple(shown)), tuple(columns))
+    table = Table(words("account", shown), tuple(columns))
     below = tuple(_more(len(with_plan) - len(shown)))
     return Section("accounts", "What accounts with a plan used", body=table, below=below)
 

@@ -75,7 +75,7 @@ def _metrics(study: StudyFindings) -> Table:
     columns = [Column("mean", tuple(map(_mean, estimates, scales)))]
     if any(one.count < study.replications for one in estimates) and not study.plan.batches:
         columns.append(Column("of", tuple(Count(one.count) for one in estimates)))
-    return Table(Column("metric", study.metrics, long=True), tuple(columns))
+    return Table(words("metric", study.metrics, long=True), tuple(columns))
 
 
 def _means(study: StudyFindings) -> Table:
@@ -134,9 +134,9 @@ def _labels(study: StudyFindings, shown: Sequence[Configuration]) -> Column:
     """What tells the configurations apart: of a sweep the values without the paths."""
     if study.paths:
         heading = ", ".join(path.rpartition(".")[2] for path in study.paths)
-        return Column(heading, tuple(_varied(study, one) for one in shown), long=True)
+        return words(heading, (_varied(study, one) for one in shown), long=True)
     heading = "policy" if study.kind == "compare" else ""
-    return Column(heading, tuple(one.name for one in shown), long=True)
+    return words(heading, (one.name for one in shown), long=True)
 
 
 def _varied(study: StudyFindings, configuration: Configuration) -> str:
@@ -201,7 +201,7 @@ def _confirmation(tuning: TuningFindings) -> Table:
     if tuning.constraints:
         verdicts = {None: "", True: "kept", False: "missed"}
         columns.append(Column("bound", tuple(verdicts[row.keeps] for row in rows)))
-    return Table(Column("metric", tuple(row.metric for row in rows), long=True), tuple(columns))
+    return Table(words("metric", (row.metric for row in rows), long=True), tuple(columns))
 
 
 def _trade_off(tuning: TuningFindings) -> Iterator[Section]:

@@ -54,7 +54,7 @@ def _comparisons(verification: Verification) -> Table:
         Column("z", tuple(Score(row.z, fails=id(row) in failing) for row in rows)),
         Column("detects", tuple(Share(detectable(row, tests)) for row in rows)),
     )
-    return Table(Column("system", tuple(row.system for row in rows), words=True), columns)
+    return Table(words("system", (row.system for row in rows)), columns)
 
 
 def _identities(identities: Sequence[Identity]) -> Table:
@@ -62,7 +62,7 @@ def _identities(identities: Sequence[Identity]) -> Table:
         words("rules", (identity.rules for identity in identities)),
         words("both sides are", ("equal" if identity.holds else "NOT EQUAL" for identity in identities)),
     )
-    return Table(Column("identity", tuple(identity.name for identity in identities), words=True), columns)
+    return Table(words("identity", (identity.name for identity in identities)), columns)
 
 
 def verdict(verification: Verification) -> str:
