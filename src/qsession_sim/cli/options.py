@@ -143,7 +143,7 @@ _QUIET: Final = typer.Option("--quiet", help="Print the results only: no progres
 
 
 def takes(declared: type) -> Callable[[Command], Command]:
-    """Complete a command that takes `**given` with the options of a study that it does not have itself.
+    """Complete a command that takes `**given`: it gets the options of a study that it does not have itself.
 
     `executor` becomes `workers` and `dask_address`, and how results are printed is added.
 

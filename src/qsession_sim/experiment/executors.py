@@ -468,7 +468,7 @@ def _client(cluster: str | Client) -> Iterator[Client]:
 
 @contextmanager
 def _silent(name: str) -> Iterator[None]:
-    """What is given up in the middle is no error to be logged, after Ctrl-C least of all."""
+    """Let nothing be logged of what is given up halfway, least of all after Ctrl-C."""
     logger = logging.getLogger(name)
     before, logger.disabled = logger.disabled, True
     try:

@@ -1,4 +1,4 @@
-"""Functions of users by a text with which another process finds them again."""
+"""References to functions of users: texts by which another process finds them again, and digests of their code."""
 
 from __future__ import annotations
 

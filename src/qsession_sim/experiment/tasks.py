@@ -295,7 +295,7 @@ def _policies(written: str) -> ResolvedPolicies:
 
 @lru_cache(maxsize=1)
 def _versions() -> tuple[str, ...]:
-    """Of what decides about the numbers that are drawn and what is made of them."""
+    """The versions of what determines the numbers that are drawn and computed."""
     return __version__, *map(version, ("numpy", "polars", "simpy"))
 
 

@@ -16,7 +16,7 @@ from qsession_sim.units import DAY, HOUR, MILLISECOND, MINUTE, SECOND
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number of things; None: unknown. Not `grouped`: the thousands are not set apart."""
+    """A number of things; None if it is unknown. Thousands are set apart if `grouped`."""
 
     value: int | None
     grouped: bool = True
@@ -24,7 +24,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """Microseconds; None: there is none. `exact`: up to the last one."""
+    """A duration in microseconds; None if there is none. An `exact` one is written up to the last of them."""
 
     value: float | None
     exact: bool = False
@@ -32,7 +32,7 @@ class Duration:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of 1; None: of nothing. `bar`: shown as a bar, not as a number."""
+    """A share of a whole that is 1; None if there is no whole. A `bar` is shown instead of the number."""
 
     value: float | None
     bar: bool = False
@@ -40,14 +40,14 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A difference as a share of what it is compared with; None: of nothing."""
+    """A difference as a share of what it is compared with; None if that is nothing."""
 
     value: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number without unit; None: there is none. With two decimals, or with so many significant `digits`."""
+    """A number without unit, with two decimals or with significant `digits`; None if there is none."""
 
     value: float | None
     digits: int | None = None
@@ -89,7 +89,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """From where to where."""
+    """An interval, by its ends."""
 
     low: float
     high: float
@@ -97,7 +97,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A deviation in standard errors; `fails`: it is too large."""
+    """A deviation in standard errors, which `fails` if it is too large."""
 
     value: float
     fails: bool
@@ -105,7 +105,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class More:
-    """So many more than are shown."""
+    """How many more there are than are shown."""
 
     value: int
 
@@ -141,7 +141,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Listing:
-    """Names, and what there is to say of each; names have `width` characters at least."""
+    """Names and a cell for each; the names have at least `width` characters."""
 
     rows: tuple[tuple[str, Cell], ...]
     width: int

@@ -251,7 +251,7 @@ _Lane = tuple[int, int]
 
 
 def _timeline(record: Record) -> Section:
-    """Nothing of a run that is too large for a screen, or in which no job was accepted."""
+    """Empty for a run that is too large for a screen, or in which no job was accepted."""
     if record.end_us == 0 or len(record.workload.jobs) > _MOST_JOBS:
         return Section("timeline")
     names = _lanes(record)
