@@ -8,6 +8,7 @@ import re
 import pytest
 
 import qsession_sim as qs
+from qsession_sim.cli import studies
 from qsession_sim.experiment.options import (
     CompareOptions,
     ReplicateOptions,
@@ -78,3 +79,14 @@ def test_an_argument_that_does_not_exist_is_refused_with_the_name_of_the_functio
 def test_only_what_is_no_text_lacks_a_flag(declared):
     assert [name for name, one in options_of(declared).items() if not one.flags] == ["executor", "progress"]
     assert [name for name, one in options_of(declared).items() if one.flags and not one.help] == []
+
+
+@pytest.mark.parametrize("name", ["replicate", "compare", "sweep", "tune"])
+def test_a_command_takes_what_its_function_takes(name):
+    function = set(inspect.signature(getattr(qs, name)).parameters)
+    command = set(inspect.signature(getattr(studies, name)).parameters)
+    sampled = ({"sampling", "points"}, {"sample"}) if name == "sweep" else (set(), set())
+    assert function - command == {"source", "executor", "progress"} | sampled[0]
+    assert (
+        command - function == {"scenario", "workers", "dask_address", "output_format", "quiet"} | sampled[1]
+    )

@@ -1,4 +1,4 @@
-"""References to functions of users: texts by which another process finds them again, and digests of their code."""
+"""References to functions of users: texts by which other processes find them, and digests of their code."""
 
 from __future__ import annotations
 
