@@ -431,8 +431,15 @@ def test_neither_a_command_nor_a_question_comes_before_what_has_happened() -> No
     job = live.submit(5, "j", qpu_time_us=10, account="lab")
     with pytest.raises(SchedulerUsageError, match="a question at 4 us came after the events of 5 us"):
         live.job_details(4, job)
-    with pytest.raises(SchedulerUsageError, match="a command at 4 us came after the events of 5 us"):
-        live.submit(4, "k", qpu_time_us=10, account="lab")
+    for command in (
+        lambda: live.submit(4, "k", qpu_time_us=10, account="other"),
+        lambda: live.open_session(4, "s", account="other"),
+        lambda: live.cancel_job(4, job),
+    ):
+        with pytest.raises(SchedulerUsageError, match="a command at 4 us came after the events of 5 us"):
+            command()
+    workload = live.record().workload
+    assert (len(workload.jobs), len(workload.sessions), workload.accounts) == (1, 0, ("lab",))
 
 
 def test_an_option_that_does_not_exist_is_refused_like_any_other_argument() -> None:

@@ -99,7 +99,7 @@ class Scheduler:
         self._qpus = [self._make_qpu(number, spec) for number, spec in enumerate(plan.qpus)]
         if len(plan.qpus) > 1:
             journal.keep_qpus()
-        router = Router(self._qpus, self.rules.routing, columns, journal)
+        self._router = router = Router(self._qpus, self.rules.routing, columns, journal)
         limits = {n: AccountLimits(n, spec, usage) for n, spec in plan.account_specs.items()}
         self._jobs = Jobs(
             columns, self.rules, journal, agenda, self._qpus, router, limits, usage, self._on_job_end
@@ -181,6 +181,10 @@ class Scheduler:
         """Whether a run without a horizon goes on (S6); ask it between instants."""
         sessions = self._sessions
         return self._jobs.unfinished > 0 or sessions.commands_to_come > 0 or sessions.active > 0
+
+    def given_qpu(self, qpu: int) -> int:
+        """The number of the QPU of what names `qpu`, as long as nothing is routed; NEVER: it will be (S54)."""
+        return self._router.given(qpu)
 
     @property
     def session_qpus(self) -> list[int]:

@@ -152,7 +152,7 @@ class LiveService:
                 negative or longer than the plan allows (S61), or after the end of the run; nothing was
                 changed.
         """
-        self._refuse_if_over()
+        self._check_instant(now_us)
         max_time_us, interactive_timeout_us = session_clocks(
             self._account_plans, name, account, mode, max_time_us, interactive_timeout_us
         )
@@ -203,7 +203,7 @@ class LiveService:
                 short, a priority beyond 2**62, an account or QPU that does not exist or is not that of the
                 session, preparation on a simulator backend, or after the end of the run; nothing was changed.
         """
-        self._refuse_if_over()
+        self._check_instant(now_us)
         _check_fits(name, session, account, qpu)
         self._check_names("job", name, account, stream)
         qpu_time_us = some_duration_us(f"job {name!r}: qpu_time_us", qpu_time_us)
@@ -270,9 +270,12 @@ class LiveService:
 
     # ---------------------------------------------------------------- checks
 
-    def _refuse_if_over(self) -> None:
+    def _check_instant(self, now_us: int) -> None:
+        """Of a command that creates something: it must not come too early nor too late."""
         if self.is_over:
             raise RunIsOverError("the run is over; nothing can be submitted or opened")
+        if now_us < self.now_us:
+            raise SchedulerUsageError(f"a command at {now_us} us came after the events of {self.now_us} us")
 
     def _check_names(self, kind: str, name: str, account: str, stream: str) -> None:
         check_name(f"the name of a {kind}", name)
@@ -452,7 +455,7 @@ class LiveService:
         if self._needed_until_us is not None:
             sessions = self.journal.transitions[TRANSITION_FIELDS.index("session") :: len(TRANSITION_FIELDS)]
             for number in set(range(len(self._workload.sessions))).difference(sessions):
-                qpus[number] = int(self._workload.sessions.qpu[number])
+                qpus[number] = self._scheduler.given_qpu(int(self._workload.sessions.qpu[number]))
         return qpus
 
     @property
