@@ -183,7 +183,7 @@ class Scheduler:
         return self._jobs.unfinished > 0 or sessions.commands_to_come > 0 or sessions.active > 0
 
     def given_qpu(self, qpu: int) -> int:
-        """The number of the QPU of what names `qpu`, as long as nothing is routed; NEVER: it will be (S54)."""
+        """The QPU of what names `qpu`, as long as nothing is routed; NEVER: it has to be (S54)."""
         return self._router.given(qpu)
 
     @property
