@@ -15,6 +15,7 @@ class Agenda:
     Only the next one of the planned submissions is ever in `heap`, which is for looking at its head.
 
     Example:
+        >>> from qsession_sim.scheduler.vocabulary import Entity, Rank
         >>> agenda = Agenda([(50, Rank.SUBMIT, Entity.JOB, 0, 0), (70, Rank.SUBMIT, Entity.JOB, 1, 0)])
         >>> ittl = agenda.arm(60, Rank.ITTL, Entity.SESSION, 0)
         >>> agenda.disarm(ittl)

@@ -101,13 +101,13 @@ class Journal:
     each entity created in the run which earlier one it repeats (S65, S66), or `NEVER` if a live program
     created it.
 
-    Columns that not every run needs are empty when it does not: `qpu` where there is one QPU (S54),
+    Columns that not every run needs are empty when it does not: `qpu` where there is one QPU,
     `preparing_us` and `ready_us` where no job is prepared, `left_us` (when a job left the QPU) where none is
     post-processed (S40). `stage` is a `JobStage`, `NEVER` before the submission.
 
     `lost_runs` has, flat, the numbers of `LOST_RUN_FIELDS` for each stay on a QPU that an outage ended and
     after which the job was queued again; `windows` those of `WINDOW_FIELDS` for each window of availability,
-    written when it begins (S52).
+    written when it begins.
     """
 
     __slots__ = (

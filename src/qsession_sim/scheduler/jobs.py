@@ -358,7 +358,7 @@ class Jobs:
     def _wait_before_all(
         self, _now_us: int, job: int, _before: int, session: Session | None, qpu: Qpu
     ) -> None:
-        """S52"""
+        """S52: it goes back to the head of its queue."""
         if session is None:
             qpu.queue.push_again(self._journal.submitted_us[job], job, of_session=False)
         else:
@@ -399,6 +399,7 @@ class Jobs:
             self._usage.take_back_job(now_us, job)
 
     def _lose_run(self, now_us: int, job: int, _before: int, _session: object, qpu: Qpu) -> None:
+        """S52: the stay is written down apart, since the job will have another start."""
         self._journal.lost_runs.extend((job, qpu.number, self._journal.started_us[job], now_us))
         qpu.take_off(job)
 

@@ -188,7 +188,7 @@ class Scheduler:
 
     @property
     def session_qpus(self) -> list[int]:
-        """The number of each session's QPU, by session; NEVER for one that was not routed (S54)."""
+        """The number of each session's QPU, by session; NEVER for one that was not routed."""
         return [session.qpu for session in self._sessions.all]
 
     def session_qpu(self, session: int) -> int:

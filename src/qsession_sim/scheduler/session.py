@@ -43,7 +43,7 @@ class Session:
     def __init__(self, number: int, spec: SessionSpec, hold: HoldPolicy, qpu: int) -> None:
         self.number = number
         self.spec = spec
-        self.qpu = qpu  # its number; NEVER until it is routed (S54)
+        self.qpu = qpu  # its number; NEVER until it is routed
         self.phase = SessionPhase.ABSENT
         self.jobs = 0  # accepted and not ended
         self.counting = 0  # those of them that keep the ITTL clock from running (S13, S43)
