@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -153,3 +154,18 @@ def test_wide_scenarios_have_far_values(unit):
 
     quick = settings(max_examples=2000, database=None, derandomize=True, phases=[Phase.generate])
     check_invariants(simulate(find(scenarios(wide=True), is_far, settings=quick)))
+
+
+def test_a_script_that_checks_its_own_policy_at_its_top_comes_to_an_end(tmp_path):
+    """The process that is asked imports the script, and so meets the same check: it asks nobody else."""
+    script = tmp_path / "mine.py"
+    script.write_text(
+        "from qsession_sim.testing import check_policy\n\n"
+        "def mine(job):\n    return (job.priority,)\n\n"
+        "check_policy(mine, examples=0)\n"
+        "print('checked')\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    # the second line is that of the other process
+    assert (done.returncode, set(done.stdout.split()), done.stderr) == (0, {"checked"}, "")
