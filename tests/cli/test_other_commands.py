@@ -75,10 +75,10 @@ def test_what_resolve_prints_can_be_run(capsys, quickstart, tmp_path):
 def test_json_is_utf_8_in_every_locale(capsysbinary, scenario_file, encoding):
     import sys
 
-    name = scenario_file('title: "Grüße \\ud800"\nworkload: []\n')
+    name = scenario_file('title: "Grüße \\u2713"\nworkload: []\n')
     sys.stdout.reconfigure(encoding=encoding)
     assert main(["scenario", "resolve", name]) == 0
-    assert json.loads(capsysbinary.readouterr().out.decode("utf-8"))["title"] == "Grüße \ud800"
+    assert json.loads(capsysbinary.readouterr().out.decode("utf-8"))["title"] == "Grüße ✓"
 
 
 def test_schema(capsys):

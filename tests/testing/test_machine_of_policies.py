@@ -108,6 +108,6 @@ def test_parameters_can_be_set_as_the_example_says(tmp_path, capsys):
 
 def test_a_service_that_breaks_a_rule_is_found(monkeypatch):
     """Here nobody holds a QPU: whatever is first in the normal queue starts, although a session is active."""
-    monkeypatch.setattr(Qpu, "next_job", lambda qpu, now_us: qpu.queue.pop(now_us))
+    monkeypatch.setattr(Qpu, "next_of_holder", lambda qpu, now_us, _holder: qpu.queue.pop(now_us))
     with pytest.raises(InvariantError, match=r"^S7[34] at "):  # a job of another starts, or waits
         run_state_machine_as_test(policy_machine("fifo"), settings=not_made_smaller)
