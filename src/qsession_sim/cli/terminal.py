@@ -143,7 +143,7 @@ def show_json(text: str) -> None:
 
 def say(text: str) -> None:
     """Print a line on standard output, as it is."""
-    print(text)
+    print(text, flush=True)
 
 
 # warnings, notes and errors
