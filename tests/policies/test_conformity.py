@@ -5,11 +5,13 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
 from qsession_sim.policies.registry import QUEUE_POLICIES, queue_policy
-from qsession_sim.scheduler.plan import SHARED, AccountSpec, JobSpec, Plan, Rules, SessionSpec
+from qsession_sim.scheduler.columns import GrowingJobs
+from qsession_sim.scheduler.plan import SHARED, AccountSpec, JobSpec, Plan, QpuSpec, Rules, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode
 
@@ -69,6 +71,60 @@ def test_every_job_runs_once_and_the_same_each_time(policy):
         first = starts(jobs, found, Rules(hold=SHARED))
         assert len(set(first)) == len(jobs)
         assert starts(jobs, found, Rules(hold=SHARED)) == first
+
+
+def some_column_jobs(seed):
+    random = Random(seed)
+    jobs = [replace(job, estimate_us=random.choice([NEVER, 3, 8])) for job in some_jobs(seed)]
+    return [*jobs, JobSpec(after=0, think_us=2, qpu_time_us=4, priority=5), JobSpec(at_us=1, qpu_time_us=2)]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "fifo",
+        "lifo",
+        "priority",
+        {"name": "priority", "aging": "7us"},
+        "shortest_job_first",
+        "longest_job_first",
+        "earliest_deadline",
+        {"name": "earliest_deadline", "slack": 3},
+        "random",
+    ],
+    ids=str,
+)
+def test_the_column_of_a_static_policy_orders_like_its_function(policy):
+    """All pairs of jobs and instants, also those in which keys are equal."""
+    found = queue_policy(policy, seed=11)
+    for seed in range(3):
+        jobs = some_column_jobs(seed)
+        plan = plan_of(jobs)
+        column = found.column(plan)
+        inputs = SimpleNamespace(jobs=GrowingJobs(plan))
+        entry_of = found.entries(inputs) if found.entries else lambda at_us, job: (at_us, job)
+        waiting = [(at_us, job) for job in range(len(jobs)) for at_us in (0, job % 5, 20)]
+        by_column = {
+            (at_us, job): (column.submissions * at_us + column.of_job[job], at_us, job)
+            for at_us, job in waiting
+        }
+        assert sorted(waiting, key=by_column.__getitem__) == sorted(waiting, key=lambda w: entry_of(*w))
+
+
+def test_no_column_says_what_depends_on_a_session_or_on_an_unequal_qpu():
+    jobs = [JobSpec(at_us=0, qpu_time_us=5)]
+    assert queue_policy("session_first").column is None
+    unequal = replace(plan_of(jobs), qpus=(QpuSpec(), QpuSpec()), qpu_times_us=((5,), (6,)))
+    assert queue_policy("shortest_job_first").column(unequal) is None
+    assert list(queue_policy("shortest_job_first").column(plan_of(jobs)).of_job) == [5]
+
+
+def test_a_key_that_int64_cannot_hold_has_no_column():
+    """Priority 2**61 by an aging of 2 us is 2**62, the most that is left beside a submission; by 3 it is more."""
+    plan = plan_of([JobSpec(at_us=0, qpu_time_us=5, priority=2**61)])
+    aging = [queue_policy({"name": "priority", "aging": f"{us}us"}).column(plan) for us in (2, 3)]
+    assert list(aging[0].of_job) == [-(2**62)]
+    assert aging[1] is None
 
 
 @POLICIES

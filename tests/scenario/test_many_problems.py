@@ -109,3 +109,10 @@ def test_twenty_of_a_kind_are_all_shown():
 
     assert len(found) == 20
     assert not any("more like these" in problem for problem in found)
+
+
+def test_more_qpus_than_the_scheduler_has_numbers_for_are_refused_with_the_scenario():
+    qpus = [{"name": f"q{number}"} for number in range(2**15 + 1)]
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario({"qpus": qpus, "workload": []})
+    assert caught.value.problems == ("scenario: qpus: must have no more items than 32768 (got 32769)",)

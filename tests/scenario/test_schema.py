@@ -17,7 +17,7 @@ VALID = sorted((HERE / "valid").glob("*.yaml")) + sorted((HERE / "valid").glob("
 KNOWN_WORDS = {
     *("$schema", "$defs", "$ref", "title", "description", "default", "examples"),
     *("type", "enum", "const", "anyOf", "oneOf", "properties", "required", "additionalProperties"),
-    *("items", "minItems", "minLength", "minimum", "maximum", "exclusiveMinimum", "pattern"),
+    *("items", "minItems", "maxItems", "minLength", "minimum", "maximum", "exclusiveMinimum", "pattern"),
 }
 TYPES = {
     "object": dict,
@@ -53,7 +53,7 @@ def accepts(schema, value):
         if isinstance(others, dict):
             checks += [accepts(others, item) for key, item in value.items() if key not in known]
     if isinstance(value, list):
-        checks += [len(value) >= schema.get("minItems", 0)]
+        checks += [schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value))]
         checks += [accepts(schema.get("items", {}), item) for item in value]
     if isinstance(value, str):
         checks += [len(value) >= schema.get("minLength", 0)]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from qsession_sim.scheduler.plan import ClientSpec, JobSpec, QpuSpec, Routing, Rules, SessionSpec
+import pytest
+
+from qsession_sim.errors import SchedulerUsageError
+from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, QpuSpec, Routing, Rules, SessionSpec
+from qsession_sim.scheduler.queues import FirstInFirstOut
+from qsession_sim.scheduler.scheduler import Scheduler, why_not
 from qsession_sim.scheduler.vocabulary import NEVER, OnError
 
 TWO = (QpuSpec(), QpuSpec())
@@ -257,3 +262,14 @@ def test_s65_a_retry_has_the_same_estimate(run):
         "j2 3 3 - RUNNING",
         "end 5",
     ]
+
+
+def test_more_qpus_than_numbers_of_the_journal_are_refused_by_name():
+    """QPUs are int16 in the journal: 0 to 32,767."""
+    most, one_more = (Plan.of(qpus=(QpuSpec(),) * count) for count in (2**15, 2**15 + 1))
+    assert why_not(most, Rules(), FirstInFirstOut()) is None
+    reason = "it has 32,769 QPUs; the scheduler runs at most 32,768"
+    assert why_not(one_more, Rules(), FirstInFirstOut()) == reason
+    with pytest.raises(SchedulerUsageError) as caught:
+        Scheduler(one_more)
+    assert str(caught.value) == f"this plan cannot be run: {reason}"

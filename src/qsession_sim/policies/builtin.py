@@ -9,13 +9,17 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
+
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scenario.policies import QueuePolicySettings
 from qsession_sim.scheduler.account_queue import AccountOrder, Ranking
 from qsession_sim.scheduler.limits import Usage
+from qsession_sim.scheduler.plan import Column, Plan
 from qsession_sim.scheduler.queues import (
     Entry,
     EntryOf,
+    KeyColumn,
     MayRun,
     Order,
     QueuePolicy,
@@ -23,6 +27,9 @@ from qsession_sim.scheduler.queues import (
     StaticOrder,
 )
 from qsession_sim.scheduler.view import DynamicKey, JobView, QueueInputs, ServiceView
+from qsession_sim.scheduler.vocabulary import NEVER
+from qsession_sim.units import LONGEST_US
+from qsession_sim.workload.columns import constant
 
 # -- Orders in which a job's place never changes. Each function gives a job's entry from its columns.
 #
@@ -124,6 +131,41 @@ def random_number(seed: int, index: int) -> int:
     mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _BITS
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _BITS
     return mixed ^ (mixed >> 31)
+
+
+# -- The same orders as columns, for an engine that asks no function. No column tells which session has
+# started, nor on which of several unequal QPUs a job will be.
+
+
+def submission_column(submissions: int, plan: Plan) -> KeyColumn:
+    """By submission, the first (1) or the last (-1) of it first."""
+    return KeyColumn(submissions, constant(len(plan.jobs.qpu_time_us), 0).data)
+
+
+def urgency_column(plan: Plan, *, aging_us: int | None) -> KeyColumn | None:
+    """What `most_urgent_first` goes by."""
+    return _scaled(0 if aging_us is None else 1, -(aging_us or 1), plan.jobs.priority)
+
+
+def estimate_column(submissions: int, factor: int, plan: Plan) -> KeyColumn | None:
+    """What `shortest_first`, `longest_first` and `earliest_deadline_first` go by."""
+    if plan.qpu_times_us or plan.estimates_us:
+        return None
+    given = np.asarray(plan.jobs.estimate_us)
+    return _scaled(submissions, factor, np.where(given == NEVER, plan.jobs.qpu_time_us, given).data)
+
+
+def random_column(plan: Plan, *, seed: int) -> KeyColumn:
+    """What `in_random_order` goes by, moved into the range of int64."""
+    jobs = range(len(plan.jobs.qpu_time_us))
+    return KeyColumn(0, np.array([random_number(seed, job) - 2**63 for job in jobs], dtype=np.int64).data)
+
+
+def _scaled(submissions: int, factor: int, column: Column) -> KeyColumn | None:
+    values = np.asarray(column, dtype=np.int64)
+    if len(values) and max(int(values.max()), -int(values.min())) * abs(factor) > LONGEST_US:
+        return None
+    return KeyColumn(submissions, (values * factor).data)
 
 
 # -- WFP3 and UNICEF: scores that grow with the time waited, the largest first, in integers.
@@ -323,6 +365,8 @@ class StaticPolicy:
     name: str
     summary: str
     entries: Callable[[QueueInputs], EntryOf] | None
+    column: Callable[[Plan], KeyColumn | None] | None = None
+    """The same as `entries`, for an engine that asks no function. None, or its answer: no column says it."""
     usage_window_us: None = None
 
     def make_order(self, inputs: QueueInputs, waits: bytes) -> Order:
@@ -384,22 +428,27 @@ class BuiltIn:
     make: Callable[[BuiltIn, QueuePolicySettings, int], QueuePolicy]
 
 
-def _static(entries: Callable[[QueueInputs], EntryOf] | None) -> Callable[..., QueuePolicy]:
-    return lambda policy, _settings, _seed: StaticPolicy(policy.name, policy.summary, entries)
+def _static(
+    entries: Callable[[QueueInputs], EntryOf] | None, column: Callable[[Plan], KeyColumn | None] | None = None
+) -> Callable[..., QueuePolicy]:
+    return lambda policy, _settings, _seed: StaticPolicy(policy.name, policy.summary, entries, column)
 
 
 def _priority(policy: BuiltIn, settings: QueuePolicySettings, _seed: int) -> QueuePolicy:
     entries = partial(most_urgent_first, aging_us=settings.aging)
-    return StaticPolicy(policy.name, policy.summary, entries)
+    column = partial(urgency_column, aging_us=settings.aging)
+    return StaticPolicy(policy.name, policy.summary, entries, column)
 
 
 def _earliest_deadline(policy: BuiltIn, settings: QueuePolicySettings, _seed: int) -> QueuePolicy:
-    entries = partial(earliest_deadline_first, slack=settings.slack or 1)
-    return StaticPolicy(policy.name, policy.summary, entries)
+    slack = settings.slack or 1
+    entries = partial(earliest_deadline_first, slack=slack)
+    return StaticPolicy(policy.name, policy.summary, entries, partial(estimate_column, 1, slack))
 
 
 def _random(policy: BuiltIn, _settings: QueuePolicySettings, seed: int) -> QueuePolicy:
-    return StaticPolicy(policy.name, policy.summary, partial(in_random_order, seed=seed))
+    column = partial(random_column, seed=seed)
+    return StaticPolicy(policy.name, policy.summary, partial(in_random_order, seed=seed), column)
 
 
 def _fair_share(policy: BuiltIn, settings: QueuePolicySettings, _seed: int) -> QueuePolicy:
@@ -428,15 +477,31 @@ BUILT_IN: Final = MappingProxyType(
     {
         policy.name: policy
         for policy in (
-            BuiltIn("fifo", "First in, first out: by submission, then by job number.", _static(None)),
-            BuiltIn("lifo", "Last in, first out: the latest submission first.", _static(last_first)),
+            BuiltIn(
+                "fifo",
+                "First in, first out: by submission, then by job number.",
+                _static(None, partial(submission_column, 1)),
+            ),
+            BuiltIn(
+                "lifo",
+                "Last in, first out: the latest submission first.",
+                _static(last_first, partial(submission_column, -1)),
+            ),
             BuiltIn(
                 "priority",
                 "The largest priority first, then first in, first out; `aging` raises it while a job waits.",
                 _priority,
             ),
-            BuiltIn("shortest_job_first", "The smallest estimate first.", _static(shortest_first)),
-            BuiltIn("longest_job_first", "The largest estimate first.", _static(longest_first)),
+            BuiltIn(
+                "shortest_job_first",
+                "The smallest estimate first.",
+                _static(shortest_first, partial(estimate_column, 0, 1)),
+            ),
+            BuiltIn(
+                "longest_job_first",
+                "The largest estimate first.",
+                _static(longest_first, partial(estimate_column, 0, -1)),
+            ),
             BuiltIn(
                 "earliest_deadline",
                 "The earliest submission + `slack` x estimate first.",

@@ -37,7 +37,7 @@ from qsession_sim.scenario.values import (
     WholeNumber,
     key,
 )
-from qsession_sim.scheduler.vocabulary import WindowKind
+from qsession_sim.scheduler.vocabulary import MOST_QPUS, WindowKind
 
 DEFAULT_QPU: Final = "qpu"
 WINDOW_KINDS: Final = tuple(kind.name.lower() for kind in WindowKind)
@@ -118,7 +118,9 @@ class HumanScenario(Model):
     warm_up: Duration = key("the time that statistics leave out", 0)
     profile: ProfileSpelling = key("the documented clocks and limits to start from", DEFAULT_PROFILE)
     rules: HumanRules = key("choices that the rules leave open", HumanRules())
-    qpus: tuple[HumanQPU, ...] = key("a list of QPUs", (HumanQPU(name=DEFAULT_QPU),), min_length=1)
+    qpus: tuple[HumanQPU, ...] = key(
+        "a list of QPUs", (HumanQPU(name=DEFAULT_QPU),), min_length=1, max_length=MOST_QPUS
+    )
     policies: HumanPolicies = key("who runs next", HumanPolicies())
     plans: Mapping[str, HumanPlan] = Field(
         default_factory=dict, description="what accounts may do, by the name of the plan (S60)"
@@ -134,7 +136,7 @@ class ResolvedScenario(HumanScenario):
 
     start: datetime
     rules: ResolvedRules
-    qpus: Annotated[tuple[ResolvedQPU, ...], Field(min_length=1)]
+    qpus: Annotated[tuple[ResolvedQPU, ...], Field(min_length=1, max_length=MOST_QPUS)]
     policies: ResolvedPolicies
     # those that the scenario gives or its accounts have
     plans: Annotated[Mapping[str, ResolvedPlan], Field(default_factory=dict)]

@@ -39,6 +39,7 @@ _BOUNDS: Final = {
     "greater_than": ("gt", "must be greater than"),
     "greater_than_equal": ("ge", "must be at least"),
     "less_than_equal": ("le", "must be at most"),
+    "too_long": ("max_length", "must have no more items than"),
 }
 _NOT_A_DURATION: Final = "not a duration; write a number with a unit, such as 90s, 2h30m or 250us"
 
@@ -68,7 +69,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel], data: Any) -> Proble
             return _of_other_type(path, kind, got)
         case kind if kind in _BOUNDS:
             name, wanted = _BOUNDS[kind]
-            return Problem(path, f"{wanted} {_number(context[name])}", got)
+            return Problem(path, f"{wanted} {_number(context[name])}", context.get("actual_length", got))
         case "value_error":
             return _refused(path, got, context["error"])
         case "string_type":

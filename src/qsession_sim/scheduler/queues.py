@@ -158,6 +158,19 @@ EntryOf = Callable[[int, int], Entry]
 """From the submission instant and the number of a job to its entry."""
 
 
+@dataclass(frozen=True)
+class KeyColumn:
+    """A static policy's key without the function: of a job, `submissions` x its submission + `of_job`.
+
+    Args:
+        submissions: how often the submission instant counts, in 1, 0 or -1.
+        of_job: int64, shape (jobs of the plan,); the smallest goes first, then as in an `Entry`.
+    """
+
+    submissions: int
+    of_job: Sequence[int]
+
+
 class StaticOrder:
     """An order in which a job gets its place when it is pushed, and keeps it: two heaps.
 

@@ -29,7 +29,7 @@ from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
 from qsession_sim.scheduler.transitions import CAN_PREPARE, CAN_START, SessionPhase
 from qsession_sim.scheduler.view import QueueInputs, QueueKey
-from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, OnFinish, Rank
+from qsession_sim.scheduler.vocabulary import MOST_QPUS, NEVER, Entity, JobStage, OnFinish, Rank
 from qsession_sim.scheduler.windows import Windows
 from qsession_sim.units import LONGEST_US
 
@@ -42,6 +42,20 @@ Handler = Callable[[int, int], None]
 
 # looking up an enum member costs more than most lines below
 _DISPATCH_RANK, _NEXT = int(Rank.DISPATCH), Step.NEXT
+
+
+def why_not(plan: Plan, rules: Rules, policy: QueuePolicy) -> str | None:  # noqa: ARG001 - does all of them
+    """Why this engine does not run a plan under rules and a queue policy; None: it does.
+
+    Every engine has a function like this, so that what one refuses by name is left to another.
+
+    Example:
+        >>> why_not(Plan.of(qpus=(QpuSpec(),) * 40_000), Rules(), ordered_by(None))
+        'it has 40,000 QPUs; the scheduler runs at most 32,768'
+    """
+    if len(plan.qpus) > MOST_QPUS:
+        return f"it has {len(plan.qpus):,} QPUs; the scheduler runs at most {MOST_QPUS:,}"
+    return None
 
 
 class Scheduler:
@@ -58,6 +72,9 @@ class Scheduler:
             `advance` returns then, so that the program can act before later events (S4).
         queue_policy: orders the normal queues; takes the place of `queue_key`.
         on_program_job_start: called with the number of each job of a live program when it comes on the QPU.
+
+    Raises:
+        SchedulerUsageError: for a plan of which `why_not` says why it is not run.
 
     Example:
         >>> jobs = [JobSpec(at_us=3, qpu_time_us=5), JobSpec(at_us=4, qpu_time_us=1)]
@@ -88,6 +105,9 @@ class Scheduler:
         self._agenda = agenda = Agenda(submission_deadlines(plan))
         self._calls: list[int] = []  # numbers of QPUs that have to look for work at the end of the instant
         policy = ordered_by(queue_key) if queue_policy is None else queue_policy
+        reason = why_not(plan, self.rules, policy)
+        if reason is not None:
+            raise SchedulerUsageError(f"this plan cannot be run: {reason}")
         windows_us = [spec.quota.window_us for spec in plan.account_specs.values() if spec.quota is not None]
         if policy.usage_window_us is not None:
             windows_us.append(policy.usage_window_us)

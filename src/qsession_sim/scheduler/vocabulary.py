@@ -14,6 +14,9 @@ NEVER: Final = -1
 NO_LIMIT: Final = 0
 """As the `max_execution_time` of a job: no limit, not even that of the rules (S44)."""
 
+MOST_QPUS: Final = 2**15
+"""In one service: their numbers are int16 in the journal."""
+
 
 class Mode(IntEnum):
     """Execution mode of a job, and kind of a session."""
