@@ -94,8 +94,10 @@ def test_half_of_a_surrogate_pair_is_refused_with_its_place(text, place, tmp_pat
     assert problems({"title": "\ud83d", "workload": []})[0].startswith("scenario: title: not valid text; ")
 
 
-def test_a_whole_surrogate_pair_is_a_character(tmp_path):
-    (tmp_path / "a.yaml").write_text('title: "\U0001f600"\nworkload: []\n', encoding="utf-8")
+@pytest.mark.parametrize("title", ["\U0001f600", r"\ud83d\ude00"])
+def test_a_whole_surrogate_pair_is_a_character(title, tmp_path):
+    """Also as JSON writes it."""
+    (tmp_path / "a.yaml").write_text(f'title: "{title}"\nworkload: []\n', encoding="utf-8")
 
     assert load_scenario(str(tmp_path / "a.yaml")).resolved.title == "\U0001f600"
 

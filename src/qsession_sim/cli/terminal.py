@@ -1,5 +1,8 @@
 """The one door to the terminal: everything that commands print, and the bars that show how far they are.
 
+What comes from files and options is data: `_safe` and `seen_json` escape what would move the cursor, set a
+title or reverse the order of letters.
+
 Results go to standard output, all else to standard error. Lines are as wide as the terminal, or as COLUMNS
 says; colours and bars are for terminals only.
 """
@@ -130,7 +133,8 @@ def print_line(console: Console, line: Line) -> None:
     """Print a line that is no wider than the console; if it is, the rest is cut off."""
     from rich.text import Text
 
-    console.print(Text(line.text, style=_STYLES[line.emphasis], no_wrap=True, overflow="crop"))
+    text = Text(_safe(line.text), style=_STYLES[line.emphasis], no_wrap=True, overflow="crop")
+    console.print(text)
 
 
 def show_json(text: str) -> None:
@@ -138,12 +142,25 @@ def show_json(text: str) -> None:
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.stdout.write(text)
+    from qsession_sim.report.text import seen_json
+
+    sys.stdout.write(seen_json(text))
 
 
 def say(text: str) -> None:
-    """Print a line on standard output, as it is."""
-    print(text, flush=True)
+    """Print lines on standard output."""
+    print("\n".join(map(_safe, text.split("\n"))), flush=True)
+
+
+LONGEST_LINE: Final = 500
+"""Characters in a line; what is longer, such as a name that fills a file, loses its middle."""
+
+
+def _safe(line: str) -> str:
+    """A line that does nothing to a terminal, whatever files hold, and is not too long to be read."""
+    from qsession_sim.report.text import one_line, short_name
+
+    return short_name(one_line(line), "…", LONGEST_LINE)
 
 
 # warnings, notes and errors
@@ -151,10 +168,8 @@ def say(text: str) -> None:
 
 def note(text: str) -> None:
     """Print a line on standard error, if there is one."""
-    from qsession_sim.report.text import one_line
-
     if sys.stderr is not None:
-        print(one_line(text), file=sys.stderr)
+        print(_safe(text), file=sys.stderr)
 
 
 def note_warnings(scenario: Scenario) -> None:

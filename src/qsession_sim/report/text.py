@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import unicodedata
@@ -219,18 +220,42 @@ def _places(value: float, digits: int) -> int:
 # names and sentences
 
 
+_UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u2800\u3164\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters to Unicode, which nobody sees: fillers and the like."""
+
+
+def _is_seen(letter: str) -> bool:
+    return letter.isprintable() and _UNSEEN.match(letter) is None
+
+
 def one_line(text: str) -> str:
-    r"""Put a text on one line, control characters escaped.
+    r"""Put a text on one line, all characters escaped that control a terminal or cannot be seen.
 
     Example:
-        >>> one_line("two\nlines\x1b")
-        'two lines\\x1b'
+        >>> one_line("two\nlines\x1b"), one_line("lab\u202e\u3164")
+        ('two lines\\x1b', 'lab\\u202e\\u3164')
     """
     joined = " ".join(text.splitlines())
-    if joined.isprintable():
+    if joined.isascii() and joined.isprintable():
         return joined
     return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in joined
+        letter if _is_seen(letter) else letter.encode("unicode_escape").decode() for letter in joined
+    )
+
+
+def seen_json(text: str) -> str:
+    r"""A JSON document in which the same characters are escaped as JSON does; its values stay the same.
+
+    Example:
+        >>> print(seen_json('{"lab\x9b": "\U000e0101"}'))
+        {"lab\u009b": "\udb40\udd01"}
+    """
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(
+        letter if letter == "\n" or _is_seen(letter) else json.dumps(letter)[1:-1] for letter in text
     )
 
 

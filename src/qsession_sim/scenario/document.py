@@ -78,6 +78,16 @@ def _label(item: Any) -> str | None:
     return None
 
 
+def cut(text: str, longest: int = 60) -> str:
+    """A text whose end is left out where it is too long for a message.
+
+    Example:
+        >>> cut("a long text", 7)
+        'a long…'
+    """
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 def show_path(
     path: Path, data: Any, labels: Callable[[Sequence[Any]], Sequence[str | None]] = item_labels
 ) -> str:
@@ -96,9 +106,9 @@ def show_path(
     for step in path:
         if isinstance(step, int):
             label = labels(data)[step] if isinstance(data, list) and step < len(data) else None
-            text += f"[{step}]" if label is None else f".{label}"
+            text += f"[{step}]" if label is None else f".{cut(label)}"
         else:
-            text += f".{step if step.isprintable() and step else repr(step)}"
+            text += f".{cut(step if step.isprintable() and step else repr(step))}"
         data = child(data, step)
     return text.removeprefix(".")
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.scenario.checks import contradictions, too_many_rows, uncalibrated
-from qsession_sim.scenario.document import Document, Path, child, item_labels, plain, show_path
+from qsession_sim.scenario.document import Document, Path, child, cut, item_labels, plain, show_path
 from qsession_sim.scenario.files import (
     inline_service_times,
     inline_value_files,
@@ -42,6 +42,9 @@ from qsession_sim.scenario.yaml_source import read_value, read_yaml
 # -- Values set from outside a scenario: `workload.vqe.clients=40`.
 
 
+_LONGEST_SETTING: Final = 160
+
+
 def apply_assignments(data: Any, texts: Sequence[str]) -> tuple[Any, tuple[Assignment, ...], tuple[str, ...]]:
     """Set values by path; items of lists are addressed by name, id or kind.
 
@@ -60,7 +63,7 @@ def apply_assignments(data: Any, texts: Sequence[str]) -> tuple[Any, tuple[Assig
     done: list[Assignment] = []
     failed: list[str] = []
     for text in texts:
-        label = f"--set {text if text.isprintable() else repr(text)}"
+        label = f"--set {cut(text if text.isprintable() else repr(text), _LONGEST_SETTING)}"
         try:
             name, value = _read_assignment(text)
             path, made = _set(data, name, value)

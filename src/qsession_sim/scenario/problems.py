@@ -11,10 +11,9 @@ from itertools import islice
 from typing import Any, Final
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.document import Document, Path, Position, child, item_labels, show_path
+from qsession_sim.scenario.document import Document, Path, Position, child, cut, item_labels, show_path
 
 _NOTHING: Final = object()
-_LONGEST_SHOWN: Final = 60
 _MOST_KNOWN: Final = 12
 _MOST_OF_A_KIND: Final = 20
 
@@ -120,7 +119,7 @@ def show_value(value: Any) -> str:
         text = repr(value)
     except ValueError:  # an integer of more than 4300 digits
         return "a very long number"
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
+    return cut(text)
 
 
 def scenario_error(

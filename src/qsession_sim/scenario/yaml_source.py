@@ -7,6 +7,7 @@ duplicate keys are seen, and the conversion of scalars is the few lines below.
 from __future__ import annotations
 
 import io
+import re
 from functools import partial
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ _TEXT_TAGS: Final = frozenset({"str", "timestamp", "merge", "value"})
 _MOST_REPEATED: Final = 1_000_000
 """Values that aliases may repeat; a few nested ones could ask for more than the memory holds."""
 _BASES: Final = {"0b": 2, "0o": 8, "0x": 16}
+_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _HINTS: Final = {
     "found character '\\t' that cannot start any token": "a tab cannot indent; use spaces",
     "mapping values are not allowed here": "unexpected ':'; put a text that contains ': ' in quotes",
@@ -99,7 +101,15 @@ def _compose(text: str) -> tuple[Node | None, Problem | None]:
         if _expanded(root, sizes) - len(sizes) > _MOST_REPEATED:
             what = f"the aliases repeat more than {_MOST_REPEATED:,} values; write fewer"
             return None, Problem((), what, place=_start(root))
+        for node in sizes:
+            if isinstance(node, ScalarNode):
+                node.value = _PAIR.sub(_character_of, node.value)
     return root, problem
+
+
+def _character_of(pair: re.Match[str]) -> str:
+    """What JSON means by two escapes, since JSON is YAML."""
+    return pair.group().encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 def _old_version(text: str) -> Problem | None:

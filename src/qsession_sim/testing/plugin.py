@@ -40,7 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
             try:
                 queue_policy(policy)
             except PolicyError as error:
-                raise pytest.UsageError(f"--qsession-policy {policy}: {error}") from None
+                from qsession_sim.report.text import one_line
+
+                raise pytest.UsageError(one_line(f"--qsession-policy {policy}: {error}")) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
