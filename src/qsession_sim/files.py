@@ -1,16 +1,139 @@
-"""Files and directories that are written whole or not at all, whoever else writes or reads them meanwhile.
+"""Files and directories that are written whole or not at all, whoever else writes or reads them meanwhile,
+and the digests that tell whether they are still as they were written.
 
-What is being written stands next to its place, under a name with `partial` in it, and is renamed when it is
-complete.
+What is being written stands next to its place, under a name with `partial` in it. When it is complete it is
+synced to the disk and renamed. Its writer holds a lock on it, so that the next one knows what a writer that
+was killed has left, and removes it.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import json
+import os
+import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, Final
+
+DIGESTS: Final = "files.sha256"
+"""The file of digests in a directory, as `sha256sum -c` reads it."""
+
+_DIGEST_LINE: Final = re.compile(rb"([0-9a-f]{64})  ([^\n]+)\n")
+_PARTIAL: Final = "partial"
+_REPLACED: Final = "replaced"
+_OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
+_NOT_SYNCED: Final = {errno.EINVAL, errno.ENOTSUP, errno.EROFS, errno.EACCES}
+"""What is said of what has nothing to sync, and of directories that can be written but not read."""
+
+_NO_EXCHANGE: Final = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM}
+_FULL: Final = {errno.ENOSPC: "the disk is full", getattr(errno, "EDQUOT", -1): "the disk quota is used up"}
+_MISTAKES: Final = {
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.EINVAL),
+}
+"""What is wrong with the name that was given, and not with the machine."""
+
+
+# names and errors
+
+
+def resolved(path: str | os.PathLike[str]) -> Path:
+    """The absolute name, without links, of what is there or may be made.
+
+    Raises:
+        OSError: if it can be neither, as where links lead in a circle.
+    """
+    try:
+        found = Path(os.path.realpath(path))
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found.stat()
+    except (OSError, ValueError) as error:  # ValueError: a zero byte
+        number = getattr(error, "errno", None) or errno.EINVAL
+        raise OSError(number, os.strerror(number), os.fspath(path)) from None
+    return found
+
+
+def reason(error: Exception) -> str:
+    """Why the system refused something, in a few words; a full disk is called that, whoever says it.
+
+    Example:
+        >>> reason(OSError(errno.ENOSPC, "No space left on device"))
+        'the disk is full (No space left on device)'
+        >>> reason(ValueError("write failed: No space left on device (os error 28)"))
+        'the disk is full (No space left on device)'
+    """
+    number = _number_of(error)
+    if number in _FULL:
+        return f"{_FULL[number]} ({os.strerror(number)})"
+    return str(getattr(error, "strerror", None) or error)
+
+
+def is_mistake(error: BaseException | None) -> bool:
+    """Whether an error of the system means that another name must be given; not so of a full disk."""
+    return isinstance(error, OSError) and _number_of(error) in _MISTAKES
+
+
+def _number_of(error: Exception) -> int:
+    """The number of an error; one that comes from a library in Rust has it in its text."""
+    number = getattr(error, "errno", None)
+    text = None if number is not None or os.name == "nt" else _OS_ERROR.search(str(error))
+    return int(text[1]) if text else number or 0
+
+
+# digests
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, as 64 hexadecimal digits.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_lines(digests: Iterable[tuple[str, str]]) -> bytes:
+    """Names of files and their digests as the lines of `DIGESTS`."""
+    return "".join(f"{digest}  {name}\n" for name, digest in digests).encode()
+
+
+def read_digest_lines(content: bytes) -> Iterator[tuple[str, str]]:
+    """Names and digests of the lines that are whole.
+
+    Example:
+        >>> list(read_digest_lines(digest_lines([("a.txt", 64 * "0")]) + b"half a li"))
+        [('a.txt', '0000000000000000000000000000000000000000000000000000000000000000')]
+    """
+    for line in content.splitlines(keepends=True):
+        if match := _DIGEST_LINE.fullmatch(line):
+            yield match[2].decode(errors="replace"), match[1].decode()
+
+
+def parse_json(content: str | bytes) -> Any:
+    """Read JSON.
+
+    Raises:
+        ValueError: if it is none, is nested too deeply, or has a number that is too long.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:
+        raise ValueError("it has a number with too many digits") from None
+
+
+# writing
 
 
 def put_in_place(partial: Path, path: Path) -> None:
@@ -19,23 +142,52 @@ def put_in_place(partial: Path, path: Path) -> None:
 
 
 def put_directory_in_place(partial: Path, target: Path) -> None:
-    """Give a finished directory its name; what is there is replaced.
+    """Give a finished directory its name; what is there is replaced, and who may read it stays.
 
-    It is set aside first, since a directory that is not empty cannot be renamed over, and comes back if the
-    new one cannot take its place.
+    Where the system can exchange two names, one of both is there at any time. Elsewhere the old directory is
+    set aside first, since one that is not empty cannot be renamed over; it comes back if the new one cannot
+    take its place, and if the process is killed in between, when the directory is written next.
     """
-    replaced = partial.with_suffix(".replaced")
-    try:
-        if target.exists():
-            target.rename(replaced)
+    if not os.path.lexists(target):
         partial.rename(target)
-    except BaseException:
-        if not target.exists() and replaced.exists():
-            replaced.rename(target)
-        raise
-    finally:
-        if target.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
+        return
+    partial.chmod(stat.S_IMODE(target.stat().st_mode))
+    if exchange(partial, target):
+        return
+    replaced = partial.with_suffix(f".{_REPLACED}")
+    with _held(target):
+        try:
+            target.rename(replaced)
+            partial.rename(target)
+        except BaseException:
+            if not target.exists() and replaced.exists():
+                replaced.rename(target)
+            raise
+        finally:
+            if target.exists():
+                shutil.rmtree(replaced, ignore_errors=True)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Exchange the names of two files or directories in one step; False where the system cannot.
+
+    Raises:
+        OSError: if they cannot be renamed at all.
+    """
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    here, exchanged = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
+    if rename(here, os.fsencode(one), here, os.fsencode(other), ctypes.c_uint(exchanged)) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NO_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), os.fspath(other))
 
 
 @contextmanager
@@ -49,10 +201,14 @@ def whole_file(path: Path, put: Callable[[Path, Path], object] = put_in_place) -
     Raises:
         OSError: if it cannot be put there; then there is no file, or the one that was there.
     """
-    partial = path.with_name(f".{secrets.token_hex(4)}.partial.{path.name}")
+    partial = path.with_name(f".{secrets.token_hex(4)}.{_PARTIAL}.{path.name}")
     try:
-        yield partial
-        put(partial, path)
+        partial.touch(exist_ok=False)
+        with _held(partial, wait=True):
+            yield partial
+            sync(partial)
+            put(partial, path)
+            sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -79,6 +235,8 @@ def whole_directory(
 ) -> Iterator[Path]:
     """An empty directory next to `target`, to be filled; then it is put there. Missing parents are made.
 
+    What killed writers of the same directory have left is mended first.
+
     Args:
         target: its name.
         put: takes the finished directory and its name; `Path.rename` replaces nothing.
@@ -94,13 +252,59 @@ def whole_directory(
         ...     sorted(path.name for path in Path(above).rglob("*"))
         ['a.txt', 'new', 'out']
     """
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _mend(target)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.{_PARTIAL}")
     try:
-        partial.mkdir(parents=True)
-        yield partial
-        put(partial, target)
+        partial.mkdir()
+        with _held(partial, wait=True):
+            partial.mkdir(exist_ok=True)  # should another one have taken it for stale just now
+            yield partial
+            for path in (*partial.rglob("*"), partial):
+                sync(path)
+            put(partial, target)
+            sync(target.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Add a line to a file, and sync it; of processes that do so at once, each adds a whole line.
+
+    A line of which a killed process or a full disk has left a part is ended first.
+
+    Raises:
+        OSError: if it cannot be written whole.
+    """
+    with path.open("ab+", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(end - 1, 0))
+        content = line if file.read(1) in {b"", b"\n"} else b"\n" + line
+        if file.write(content) != len(content):  # as when a disk becomes full
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
+        os.fsync(file.fileno())
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a directory, written to the disk, so that a power cut does not lose them.
+
+    Raises:
+        OSError: if they cannot be written, as on a full disk.
+    """
+    if os.name == "nt" and path.is_dir():
+        return
+    try:
+        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_SYNCED:
+            raise
+
+
+# what killed writers leave
 
 
 def is_partial(path: Path) -> bool:
@@ -110,4 +314,60 @@ def is_partial(path: Path) -> bool:
         >>> is_partial(Path(".1a2b3c4d.partial.plan.json")), is_partial(Path("partial.json"))
         (True, False)
     """
-    return path.name.startswith(".") and "partial" in path.name.split(".")
+    return path.name.startswith(".") and _PARTIAL in path.name.split(".")
+
+
+def remove_stale(paths: Iterable[Path]) -> None:
+    """Remove those partial files and directories among some paths whose writers are gone.
+
+    Where nothing can be locked, nobody knows whether they are, and all stay.
+    """
+    for path in paths:
+        if is_partial(path) or path.suffix == f".{_REPLACED}":
+            with _held(path) as held:
+                if held and path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                elif held:
+                    path.unlink(missing_ok=True)
+
+
+def _mend(target: Path) -> None:
+    """Remove what killed writers of a directory have left; if one had set it aside, it comes back."""
+    name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.({_PARTIAL}|{_REPLACED})")
+    own: list[Path] = []
+    with suppress(PermissionError):  # a directory may be written and not read
+        own += [path for path in target.parent.iterdir() if name.fullmatch(path.name)]
+    for path in own:
+        if path.suffix == f".{_REPLACED}" and not os.path.lexists(target):
+            with _held(path) as held:
+                if held:
+                    path.rename(target)
+    remove_stale(own)
+
+
+@contextmanager
+def _held(path: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Hold a file or directory until the end of the block, or of this process however it ends.
+
+    Args:
+        path: what is there.
+        wait: until another process holds it no longer.
+
+    Yields:
+        Whether it is held: not where another process holds it, and not where nothing can be locked.
+    """
+    try:
+        import fcntl
+
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except (ImportError, OSError):
+        yield False
+        return
+    try:
+        held = False
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            held = True
+        yield held
+    finally:
+        os.close(descriptor)

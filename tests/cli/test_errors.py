@@ -132,7 +132,7 @@ def test_a_place_that_fails_while_it_is_written_is_a_failure(capsys, quickstart,
     full = OSError(28, "No space left on device")
     monkeypatch.setattr("pathlib.Path.rename", raising(full))
     place = tmp_path / "out"
-    line = f"qsession-sim: cannot write the bundle {place}: No space left on device"
+    line = f"qsession-sim: cannot write the bundle {place}: the disk is full (No space left on device)"
     assert ending(capsys, "run", quickstart, "-o", str(place)) == (1, [], [line])
     assert list(tmp_path.iterdir()) == []
 

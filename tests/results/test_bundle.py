@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
+import random
+import stat
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +17,7 @@ import polars as pl
 import pytest
 
 import qsession_sim
+from qsession_sim import files
 from qsession_sim.errors import BundleError
 from qsession_sim.results import bundle
 from qsession_sim.results.bundle import record_digest
@@ -24,7 +27,7 @@ from results.handmade import make_record, make_run
 
 FILES = {
     *(f"{table}.parquet" for table in TABLES),
-    *("summary.json", "scenario.yaml", "scenario.resolved.json", "provenance.json"),
+    *("summary.json", "scenario.yaml", "scenario.resolved.json", "provenance.json", "files.sha256"),
 }
 
 
@@ -105,7 +108,8 @@ def test_other_directories_and_files_are_never_replaced(tmp_path):
     make_run().save(tmp_path / "out")
     (tmp_path / "out" / "thesis.tex").write_text("mine")
     for name, message in {
-        "notes": "exists and is not a bundle (it has no provenance.json); choose a directory that does not exist",
+        "notes": "exists and is not a bundle (it has no provenance.json); choose a directory that does not exist "
+        "or is empty",
         "file": "is a file; choose a directory that does not exist",
         "out": "is a bundle but also holds 'thesis.tex', which would be lost; "
         "move it away or choose another directory",
@@ -119,7 +123,9 @@ def test_other_directories_and_files_are_never_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("old", [False, True])
-@pytest.mark.parametrize("moment", ["tables", "texts", "set_aside", "put_in_place"])
+@pytest.mark.parametrize(
+    "moment", ["tables", "texts", "digests", "synced", "exchanged", "set_aside", "put_in_place"]
+)
 def test_an_interruption_leaves_what_was_there(tmp_path, monkeypatch, moment, old):
     target = tmp_path / "out"
     if old:
@@ -140,7 +146,14 @@ def test_an_interruption_leaves_what_was_there(tmp_path, monkeypatch, moment, ol
         monkeypatch.setattr(pl.DataFrame, "write_parquet", interrupt)
     elif moment == "texts":
         monkeypatch.setattr(Path, "write_text", interrupt)
+    elif moment == "digests":
+        monkeypatch.setattr(bundle, "digest_of", interrupt)
+    elif moment == "synced":
+        monkeypatch.setattr(os, "fsync", interrupt)
+    elif moment == "exchanged" and old:
+        monkeypatch.setattr(files, "exchange", interrupt)
     else:
+        monkeypatch.setattr(files, "exchange", lambda *_names: False)
         monkeypatch.setattr(Path, "rename", rename)
     with pytest.raises(KeyboardInterrupt):
         make_run().save(target)
@@ -160,7 +173,7 @@ def test_a_disk_that_is_full_is_a_clear_error_and_leaves_nothing(tmp_path, monke
     with pytest.raises(BundleError) as caught:
         make_run().save(tmp_path / "out")
     assert str(caught.value) == (
-        f"cannot write the bundle {tmp_path / 'out'}: No space left on device (os error 28)"
+        f"cannot write the bundle {tmp_path / 'out'}: the disk is full (No space left on device)"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -238,10 +251,114 @@ def test_a_damaged_bundle_is_named(tmp_path, name, damage, read):
     assert message.endswith("write it again")
 
 
+def everything(directory):
+    """All that a saved run gives."""
+    saved = load(directory)
+    texts = (saved.summary(), saved.provenance, saved.scenario_text, saved.resolved)
+    return [*(getattr(saved, table).to_dicts() for table in TABLES), *texts]
+
+
+def test_digests_are_those_of_the_files(tmp_path):
+    make_run().save(tmp_path / "out")
+    command = ["sha256sum", "--strict", "-c", "files.sha256"]
+    ended = subprocess.run(command, cwd=tmp_path / "out", capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert set(ended.stdout.splitlines()) == {f"{name}: OK" for name in FILES - {"files.sha256"}}
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_file_in_which_anything_was_changed_is_an_error_that_names_it(tmp_path, name):
+    """One flipped bit, a part cut off, something added, and nothing left at all."""
+    make_run().save(tmp_path / "out")
+    file = tmp_path / "out" / name
+    written, drawn = file.read_bytes(), random.Random(7)
+    damaged = [written[: drawn.randrange(len(written))] for _ in range(5)] + [b"", written + b"\n"]
+    for _ in range(30):
+        bits = bytearray(written)
+        bits[drawn.randrange(len(bits))] ^= 1 << drawn.randrange(8)
+        damaged.append(bytes(bits))
+    for content in damaged:
+        file.write_bytes(content)
+        with pytest.raises(BundleError) as caught:
+            everything(tmp_path / "out")
+        message = str(caught.value)
+        named = "" if name == "files.sha256" else name  # one of its lines is that of another file
+        assert message.startswith(f"the bundle {tmp_path / 'out'} is damaged: {named}"), content
+        assert message.endswith("write it again"), content
+    file.write_bytes(written)
+    assert everything(tmp_path / "out")[-2:] == ["seed: 7\n", {"seed": 7}]
+
+
+def test_a_bundle_of_an_earlier_version_has_no_digests(tmp_path):
+    make_run().save(tmp_path / "out")
+    whole = everything(tmp_path / "out")
+    (tmp_path / "out" / "files.sha256").unlink()
+    assert everything(tmp_path / "out") == whole
+    make_run().save(tmp_path / "out")
+    assert set(contents(tmp_path / "out")) == FILES
+
+
+def test_a_bundle_that_is_replaced_while_it_is_read_is_not_called_damaged(tmp_path, monkeypatch):
+    make_run(warm_up=71).save(tmp_path / "out")
+    read, read_bytes = [], Path.read_bytes
+
+    def reading(path):
+        content = read_bytes(path)
+        read.append(path.name)
+        if len(read) == 1:
+            make_run().save(tmp_path / "out")
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", reading)
+    assert load(tmp_path / "out").summary() == make_run().summary()
+    assert read == ["summary.json", "files.sha256"] * 2
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("[" * 100_000, "it is nested too deeply"),
+        ('{"a": ' * 100_000, "it is nested too deeply"),
+        (f'{{"a": {"1" * 5000}}}', "it has a number with too many digits"),
+    ],
+)
+def test_json_that_no_bundle_has_is_a_clear_error(tmp_path, content, why):
+    make_run().save(tmp_path / "out")
+    (tmp_path / "out" / "files.sha256").unlink()
+    (tmp_path / "out" / "summary.json").write_text(content)
+    with pytest.raises(BundleError) as caught:
+        load(tmp_path / "out").summary()
+    assert str(caught.value) == (
+        f"the bundle {tmp_path / 'out'} is damaged: summary.json: {why}; write it again"
+    )
+
+
+def test_an_empty_directory_becomes_a_bundle_with_its_mode(tmp_path):
+    (tmp_path / "out").mkdir(mode=0o700)
+    make_run().save(tmp_path / "out")
+    assert set(contents(tmp_path / "out")) == FILES
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_links_in_a_circle_are_a_clear_error(tmp_path):
+    (tmp_path / "one").symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / "one")
+    for directory in (tmp_path / "one", tmp_path / "one" / "below"):
+        with pytest.raises(BundleError) as caught:
+            make_run().save(directory)
+        assert str(caught.value) == (
+            f"{directory} cannot be used: Too many levels of symbolic links; choose another directory"
+        )
+        with pytest.raises(BundleError, match="is not a bundle"):
+            load(directory)
+
+
 @pytest.mark.parametrize(("table", "other"), list(permutations(TABLES, 2)))
 def test_a_file_of_another_table_is_refused(tmp_path, table, other):
     make_run().save(tmp_path / "out")
     (tmp_path / "out" / f"{other}.parquet").replace(tmp_path / "out" / f"{table}.parquet")
+    (tmp_path / "out" / "files.sha256").unlink()  # as in a bundle of an earlier version
     with pytest.raises(
         BundleError, match=f"is damaged: {table}.parquet holds .* not the table {table}; write"
     ):
@@ -251,6 +368,7 @@ def test_a_file_of_another_table_is_refused(tmp_path, table, other):
 def test_the_error_for_another_table_names_columns(tmp_path):
     make_run().save(tmp_path / "out")
     (tmp_path / "out" / "queue_length.parquet").replace(tmp_path / "out" / "intervals.parquet")
+    (tmp_path / "out" / "files.sha256").unlink()
     with pytest.raises(BundleError) as caught:
         _ = load(tmp_path / "out").intervals
     assert str(caught.value) == (
@@ -262,6 +380,7 @@ def test_the_error_for_another_table_names_columns(tmp_path):
 def test_a_file_without_columns_is_refused(tmp_path):
     make_run().save(tmp_path / "out")
     pl.DataFrame().write_parquet(tmp_path / "out" / "jobs.parquet")
+    (tmp_path / "out" / "files.sha256").unlink()
     with pytest.raises(BundleError, match=r"is damaged: jobs\.parquet holds no column, so it is not"):
         _ = load(tmp_path / "out").jobs
 
@@ -272,6 +391,7 @@ def test_a_table_of_a_version_with_fewer_or_more_columns_is_read(tmp_path, chang
     run.save(tmp_path / "out")
     frame = run.jobs.drop("attempts") if change == "older" else run.jobs.with_columns(pl.lit(1).alias("new"))
     frame.write_parquet(tmp_path / "out" / "jobs.parquet")
+    (tmp_path / "out" / "files.sha256").unlink()
     assert load(tmp_path / "out").jobs.equals(frame)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import platform
@@ -15,7 +16,16 @@ import numpy as np
 
 from qsession_sim import __version__
 from qsession_sim.errors import BundleError
-from qsession_sim.files import whole_directory
+from qsession_sim.files import (
+    DIGESTS,
+    digest_lines,
+    digest_of,
+    parse_json,
+    read_digest_lines,
+    reason,
+    resolved,
+    whole_directory,
+)
 from qsession_sim.results.record import Record
 from qsession_sim.results.tables import TABLES, column_names
 
@@ -109,7 +119,7 @@ SCENARIO: Final = "scenario.yaml"
 RESOLVED: Final = "scenario.resolved.json"
 PROVENANCE: Final = "provenance.json"
 
-FILES: Final = (*(f"{table}.parquet" for table in TABLES), SUMMARY, SCENARIO, RESOLVED, PROVENANCE)
+FILES: Final = (*(f"{table}.parquet" for table in TABLES), SUMMARY, SCENARIO, RESOLVED, PROVENANCE, DIGESTS)
 """All that a bundle holds."""
 
 _ROWS_PER_GROUP: Final = 262_144
@@ -123,7 +133,7 @@ def write_bundle(
 ) -> Path:
     """Write all files of a bundle next to its place, then rename it; an interruption leaves what was there.
 
-    A bundle that is there is replaced; nothing else ever is.
+    A bundle that is there is replaced, or an empty directory; nothing else ever is.
 
     Args:
         directory: where the bundle shall be; missing parents are made.
@@ -144,8 +154,10 @@ def write_bundle(
                 _write_frame(partial / f"{table}.parquet", frame(table))
             for name, text in texts.items():
                 (partial / name).write_text(text, encoding="utf-8", newline="\n")
+            digests = [(path.name, digest_of(path)) for path in sorted(partial.iterdir())]
+            (partial / DIGESTS).write_bytes(digest_lines(digests))
     except OSError as error:
-        raise BundleError(f"cannot write the bundle {directory}: {error.strerror or error}") from error
+        raise BundleError(f"cannot write the bundle {directory}: {reason(error)}") from error
     return target
 
 
@@ -162,7 +174,7 @@ def _write_frame(path: Path, frame: pl.DataFrame) -> None:
         try:
             frame.rechunk().write_parquet(file, compression="zstd", row_group_size=_ROWS_PER_GROUP)
         except ComputeError as error:  # such as a full disk
-            raise OSError(str(error).rpartition("IO error: ")[2]) from error
+            raise OSError(reason(error).rpartition("IO error: ")[2]) from error
 
 
 def check_target(directory: str | os.PathLike[str]) -> Path:
@@ -175,13 +187,16 @@ def check_target(directory: str | os.PathLike[str]) -> Path:
         The directory, absolute.
 
     Raises:
-        BundleError: if the name is empty, something other than a bundle is there, the bundle that is there
-            holds what would be lost, or nothing can be made in the directory above.
+        BundleError: if the name is empty, something other than a bundle or an empty directory is there, the
+            bundle that is there holds what would be lost, or nothing can be made in the directory above.
     """
     if not os.fspath(directory):
         raise BundleError("the name of the directory is empty")
-    target = Path(directory).resolve()
-    _refuse_to_replace(target)
+    try:
+        target = resolved(directory)
+        _refuse_to_replace(target)
+    except OSError as error:
+        raise BundleError(f"{directory} cannot be used: {reason(error)}; choose another directory") from error
     above = next(parent for parent in target.parents if os.path.lexists(parent))
     if not above.is_dir():
         raise BundleError(f"{target} cannot be made, because {above} is a file; choose another directory")
@@ -194,7 +209,7 @@ def check_target(directory: str | os.PathLike[str]) -> Path:
 
 def is_bundle(directory: str | os.PathLike[str]) -> bool:
     """Whether a directory is a bundle."""
-    return (Path(directory) / PROVENANCE).is_file()
+    return os.path.isfile(Path(directory) / PROVENANCE)  # noqa: PTH113 - False for whatever cannot be one
 
 
 def read_frame(directory: Path, table: str) -> pl.DataFrame:
@@ -207,8 +222,8 @@ def read_frame(directory: Path, table: str) -> pl.DataFrame:
 
     name = f"{table}.parquet"
     try:
-        frame = pl.read_parquet(directory / name)
-    except (OSError, pl.exceptions.PolarsError) as error:
+        frame = pl.read_parquet(io.BytesIO(_read(directory, name)))
+    except pl.exceptions.PolarsError as error:
         raise _damaged(directory, name, error) from error
     known = column_names(table)
     missing = [column for column in known if column not in frame.columns]
@@ -227,11 +242,11 @@ def read_text(directory: Path, name: str) -> str:
     """Read another file of a bundle.
 
     Raises:
-        BundleError: if it is missing or no text.
+        BundleError: if it is missing or no text, or was changed.
     """
     try:
-        return (directory / name).read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
+        return _read(directory, name).decode()
+    except UnicodeDecodeError as error:
         raise _damaged(directory, name, error) from error
 
 
@@ -242,8 +257,8 @@ def read_json(directory: Path, name: str) -> dict[str, Any]:
         BundleError: if the file is missing or damaged.
     """
     try:
-        document = json.loads(read_text(directory, name))
-    except json.JSONDecodeError as error:
+        document = parse_json(read_text(directory, name))
+    except ValueError as error:
         raise _damaged(directory, name, error) from error
     if not isinstance(document, dict):
         raise BundleError(f"the bundle {directory} is damaged: {name} is not a JSON object; write it again")
@@ -260,12 +275,13 @@ def _refuse_to_replace(target: Path) -> None:
         return
     if not target.is_dir():
         raise BundleError(f"{target} is a file; choose a directory that does not exist")
-    if not is_bundle(target):
+    there = sorted(entry.name for entry in target.iterdir())
+    if there and not is_bundle(target):
         raise BundleError(
             f"{target} exists and is not a bundle (it has no {PROVENANCE}); "
-            f"choose a directory that does not exist"
+            f"choose a directory that does not exist or is empty"
         )
-    foreign = sorted(entry.name for entry in target.iterdir() if entry.name not in FILES)
+    foreign = [name for name in there if name not in FILES]
     if foreign:
         raise BundleError(
             f"{target} is a bundle but also holds {foreign[0]!r}, which would be lost; "
@@ -273,7 +289,44 @@ def _refuse_to_replace(target: Path) -> None:
         )
 
 
-def _damaged(directory: Path, name: str, error: Exception) -> BundleError:
+def _read(directory: Path, name: str) -> bytes:
+    """The content of a file.
+
+    Raises:
+        BundleError: if it cannot be read, or is not what was written; in bundles of earlier versions, which
+            have no digests, only the former is known.
+    """
+    try:
+        while True:
+            place = directory.stat().st_ino
+            content, digests = (directory / name).read_bytes(), _digests(directory)
+            if digests is None or digests.get(name) == hashlib.sha256(content).hexdigest():
+                return content
+            if place == directory.stat().st_ino:  # else another bundle took its place meanwhile
+                raise _damaged(directory, name, f"its SHA-256 is not that in {DIGESTS}, so it was changed")
+    except OSError as error:
+        raise _damaged(directory, name, error) from error
+
+
+def _digests(directory: Path) -> dict[str, str] | None:
+    """The digests of the files by name; None in a bundle without them.
+
+    Raises:
+        BundleError: if they are damaged.
+        OSError: if they cannot be read.
+    """
+    try:
+        content = (directory / DIGESTS).read_bytes()
+    except FileNotFoundError:
+        return None
+    digests = list(read_digest_lines(content))
+    if digest_lines(digests) != content:
+        raise _damaged(directory, DIGESTS, "it holds more than digests")
+    return dict(digests)
+
+
+def _damaged(directory: Path, name: str, error: Exception | str) -> BundleError:
     if not directory.is_dir():
         return BundleError(f"{directory} is not a directory; give the directory that a run was saved to")
-    return BundleError(f"the bundle {directory} is damaged: {name}: {error}; write it again")
+    why = error if isinstance(error, str) else reason(error)
+    return BundleError(f"the bundle {directory} is damaged: {name}: {why}; write it again")
