@@ -19,6 +19,7 @@ from qsession_sim.experiment.metrics import (
     metric_name,
     metric_unit,
 )
+from qsession_sim.results.summary import distribution
 
 JOBS: list[dict[str, Any]] = [
     {"id": "a", "at": "0s", "account": "lab.one", "qpu_time": "5s"},
@@ -54,6 +55,41 @@ def test_every_number_of_a_summary_is_a_metric(run: qs.Run) -> None:
     }
     assert len(found) > 100
     assert measure(run, as_metrics(list(found))) == found
+
+
+@pytest.mark.parametrize(
+    ("metrics", "distributions"),
+    [
+        (["mean_waiting", "p95_waiting"], 1),
+        (["utilization", "jain_index", "by_account.lab.submitted"], 0),
+        (["by_account.lab.mean_waiting", "session.p95_makespan", "mean_turnaround"], 3),
+    ],
+)
+def test_only_what_metrics_ask_for_is_computed(
+    monkeypatch: pytest.MonkeyPatch, metrics: list[str], distributions: int
+) -> None:
+    """A summary of this run has 42 distributions."""
+    computed = []
+
+    def counted(values: Any) -> dict[str, Any]:
+        computed.append(values)
+        return distribution(values)
+
+    fresh = qs.simulate(SCENARIO)
+    monkeypatch.setattr("qsession_sim.results.summary.distribution", counted)
+    assert measure(fresh, metrics) == {name: look_up(fresh.summary(), name) for name in metrics}
+    assert measure(fresh, metrics) == measure(qs.simulate(SCENARIO), metrics)
+    computed.clear()
+    measure(qs.simulate(SCENARIO), metrics)
+    assert len(computed) == distributions
+    computed.clear()
+    qs.simulate(SCENARIO).summary()
+    assert len(computed) == 42
+
+
+def test_what_is_changed_in_a_summary_stays_there(run: qs.Run) -> None:
+    run.summary()["all"]["waiting_us"]["mean"] = 0.0
+    assert run.summary()["all"]["waiting_us"]["mean"] == measure(run, ["mean_waiting"])["mean_waiting"] != 0.0
 
 
 def test_short_names_are_parts_of_the_summary(run: qs.Run) -> None:

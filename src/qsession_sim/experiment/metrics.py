@@ -178,11 +178,10 @@ def measure(run: Run, metrics: Sequence[Metric]) -> dict[str, Value]:
     Raises:
         StudyError: if the summary has no such number, or a function fails or gives something else.
     """
-    summary = run.summary() if any(isinstance(metric, str) for metric in metrics) else {}
     return {
         metric_name(metric): _computed(metric, run)
         if isinstance(metric, Reference)
-        else look_up(summary, metric)
+        else look_up(run.summary_parts, metric)
         for metric in metrics
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -27,7 +26,7 @@ from qsession_sim.results.bundle import (
 )
 from qsession_sim.results.columns import QueueLengths, queue_length_columns, queue_lengths
 from qsession_sim.results.record import Record
-from qsession_sim.results.summary import summarize
+from qsession_sim.results.summary import Parts, summary_parts, whole
 from qsession_sim.results.tables import TABLES, Tables
 from qsession_sim.results.usage import account_frame, terms_of
 
@@ -87,7 +86,6 @@ class Run(HasTables):
         self.scenario = scenario
         self._given = dict(provenance)
         self._tables = Tables(record)
-        self._summary: dict[str, Any] | None = None
 
     def _make(self, table: str) -> pl.DataFrame:
         return self._account_frame() if table == "accounts" else self._tables.build(table)
@@ -101,14 +99,17 @@ class Run(HasTables):
         return describe(self.record, self.scenario, self._given)
 
     def summary(self) -> dict[str, Any]:
-        """Counts, distributions and shares; see `results.summary.summarize` for what each number means."""
-        return copy.deepcopy(self._summarized())
+        """Counts, distributions and shares; `results.summary.summary_parts` explains each number."""
+        return whole(self.summary_parts)
 
-    def _summarized(self, queued: QueueLengths | None = None) -> dict[str, Any]:
-        if self._summary is None:
-            resolved = self.scenario.resolved
-            self._summary = summarize(self.record, resolved.warm_up, terms_of(resolved), queued)
-        return self._summary
+    @cached_property
+    def summary_parts(self) -> Parts:
+        """The summary, whose parts are computed when they are first read."""
+        return self._summary_parts(None)
+
+    def _summary_parts(self, queued: QueueLengths | None) -> Parts:
+        resolved = self.scenario.resolved
+        return summary_parts(self.record, resolved.warm_up, terms_of(resolved), queued)
 
     def save(self, directory: str | os.PathLike[str]) -> Path:
         """Write the run as a directory; an interruption leaves no half one. `load` reads it.
@@ -133,7 +134,7 @@ class Run(HasTables):
             return made.build(table)
 
         texts = {
-            SUMMARY: json_text(self._summarized(queued)),
+            SUMMARY: json_text(whole(vars(self).get("summary_parts") or self._summary_parts(queued))),
             SCENARIO: self.scenario.text,
             RESOLVED: self.scenario.to_json(),
             PROVENANCE: json_text(self.provenance),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, cached_property, partial
 from typing import Any, Final
 
 import numpy as np
@@ -51,9 +51,38 @@ STARVATION_FACTOR: Final = 10
 PERCENTS: Final = (50, 90, 95, 99)
 
 Values = npt.NDArray[np.signedinteger] | npt.NDArray[np.float64]
-Group = dict[str, Any]
 
 _NOTHING: Final = np.zeros(0, dtype=np.int64)
+
+
+class Parts(Mapping[str, Any]):
+    """A part of a summary, each of whose own parts is computed when it is first read.
+
+    Example:
+        >>> parts = Parts({"mean": lambda: 2.5, "max": lambda: max([])})
+        >>> parts["mean"], list(parts)
+        (2.5, ['mean', 'max'])
+    """
+
+    def __init__(self, makers: Mapping[str, Callable[[], Any]]) -> None:
+        self._makers = makers
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+def whole(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """All of a part of a summary, in dictionaries of its own."""
+    return {name: whole(part) if isinstance(part, Mapping) else part for name, part in parts.items()}
 
 
 def summarize(
@@ -62,7 +91,17 @@ def summarize(
     terms: Mapping[str, Terms] | None = None,
     queued: QueueLengths | None = None,
 ) -> dict[str, Any]:
-    """Counts, distributions and shares of a run, in integers, floats and None.
+    """All of `summary_parts`."""
+    return whole(summary_parts(record, warm_up_us, terms, queued))
+
+
+def summary_parts(
+    record: Record,
+    warm_up_us: int,
+    terms: Mapping[str, Terms] | None = None,
+    queued: QueueLengths | None = None,
+) -> Parts:
+    """Counts, distributions and shares of a run, in integers, floats and None, each computed when read.
 
     Jobs count if they were submitted, and sessions if they were created, at `warm_up_us` or later; intervals
     are clipped to what comes after it. (Nothing is submitted at a horizon; without one, the instant of the
@@ -86,33 +125,46 @@ def summarize(
       these jobs used over their total turnaround: 1 if none waited.
     - `starvation`: who waited much longer than the mean; see `starvation`.
     """
-    groups, jain = _job_groups(record, warm_up_us)
-    lengths = queue_lengths(record) if queued is None else queued
-    return {
-        "end_us": record.end_us,
-        "warm_up_us": warm_up_us,
-        "never_submitted": int((record.submitted_us < 0).sum()),
-        "never_created": int((created_us(record) < 0).sum()),
-        **groups,
-        "accounts": account_usage(record, terms or {}, warm_up_us),
-        "sessions": _session_groups(record, warm_up_us),
-        "qpus": {record.qpus[qpu]: _qpu(record, warm_up_us, qpu, queued) for qpu, queued in lengths.items()},
-        "jain_index": jain,
-        "starvation": starvation(record, warm_up_us),
-    }
+    jobs = cache(lambda: _Jobs(record, warm_up_us))
+    sessions = cache(lambda: _session_columns(record))
+    accounts, streams = record.workload.accounts, record.workload.streams
 
+    def qpus() -> Parts:
+        lengths = queue_lengths(record) if queued is None else queued
+        return Parts(
+            {
+                record.qpus[qpu]: partial(_qpu, record, warm_up_us, qpu, steps)
+                for qpu, steps in lengths.items()
+            }
+        )
 
-def _job_groups(record: Record, warm_up_us: int) -> tuple[dict[str, Any], float | None]:
-    """Statistics of all jobs, by mode, account and stream, and the fairness over accounts."""
-    jobs = _Jobs(record, warm_up_us)
-    workload = record.workload
-    groups = {
-        "all": jobs.group(slice(None)),
-        "by_mode": {mode.name.lower(): jobs.group(rows_where(jobs.mode == mode)) for mode in Mode},
-        "by_account": jobs.groups(workload.jobs.account, workload.accounts),
-        "by_stream": jobs.groups(workload.jobs.stream, workload.streams),
-    }
-    return groups, jobs.fairness(len(workload.accounts))
+    def sessions_of(*modes: Mode) -> Callable[[], Parts]:
+        return lambda: _session_group(sessions(), warm_up_us, modes)
+
+    return Parts(
+        {
+            "end_us": lambda: record.end_us,
+            "warm_up_us": lambda: warm_up_us,
+            "never_submitted": lambda: int((record.submitted_us < 0).sum()),
+            "never_created": lambda: int((created_us(record) < 0).sum()),
+            "all": lambda: jobs().all,
+            "by_mode": lambda: jobs().by_mode(),
+            "by_account": lambda: jobs().groups(record.workload.jobs.account, accounts),
+            "by_stream": lambda: jobs().groups(record.workload.jobs.stream, streams),
+            "accounts": lambda: account_usage(record, terms or {}, warm_up_us),
+            "sessions": lambda: Parts(
+                {
+                    "all": sessions_of(Mode.SESSION, Mode.BATCH),
+                    "by_mode": lambda: Parts(
+                        {mode.name.lower(): sessions_of(mode) for mode in (Mode.SESSION, Mode.BATCH)}
+                    ),
+                }
+            ),
+            "qpus": qpus,
+            "jain_index": lambda: jobs().fairness(len(accounts)),
+            "starvation": lambda: starvation(record, warm_up_us),
+        }
+    )
 
 
 class _Jobs:
@@ -120,7 +172,6 @@ class _Jobs:
 
     def __init__(self, record: Record, warm_up_us: int) -> None:
         self.rows = rows_where(record.submitted_us >= warm_up_us)
-        self._group_of_all: Group | None = None
         self.account = record.workload.jobs.account[self.rows]
         self.mode = job_modes(record, self.rows)
         self.status = public_status(record, self.rows)
@@ -140,41 +191,62 @@ class _Jobs:
         self.served = self.started & self.ended & (self.used_us > 0)
         self.preparation_us = _preparations(record, self.rows)
 
-    def group(self, members: Rows) -> Group:
+    @cached_property
+    def all(self) -> Parts:
+        """The group of all jobs."""
+        return self.group(slice(None))
+
+    def group(self, members: Rows) -> Parts:
         """Counts and distributions of the members of a group, given by their positions."""
-        if not isinstance(members, slice) and len(members) < len(self.status):
-            return self._group(members)
-        if self._group_of_all is None:  # often the only account or stream is the same as all
-            self._group_of_all = self._group(slice(None))
-        return copy.deepcopy(self._group_of_all)
-
-    def _group(self, members: Rows) -> Group:
-        status = self.status[members]
+        if not isinstance(members, slice) and len(members) == len(self.status):
+            return self.all  # often the only account or stream is the same as all
         started, ended, served = (
-            rows_where(mask[members]) for mask in (self.started, self.ended, self.served)
+            cache(partial(_true_of, mask, members)) for mask in (self.started, self.ended, self.served)
         )
-        delay_us, used_us = self.delay_us[members][served], self.used_us[members][served]
-        preparation_us = _NOTHING if self.preparation_us is None else self.preparation_us[members]
-        return {
-            "submitted": len(status),
-            "status": _counts(status, JobStatus),
-            "reason": _reason_counts(self.reason[members]),
-            "waiting_us": distribution(self.waiting_us[members][started]),
-            "turnaround_us": distribution(self.turnaround_us[members][ended]),
-            "slowdown": distribution(slowdown(delay_us, used_us)),
-            "bounded_slowdown": distribution(bounded_slowdown(delay_us, used_us, SLOWDOWN_BOUND_US)),
-            "preparation_us": distribution(preparation_us[preparation_us >= 0]),
-        }
 
-    def groups(self, column: Int64Array, names: Sequence[str]) -> dict[str, Group]:
+        def slowdowns(of: Callable[..., Values], *bound: int) -> dict[str, Any]:
+            delay_us, used_us = self.delay_us[members][served()], self.used_us[members][served()]
+            return distribution(of(delay_us, used_us, *bound))
+
+        def preparations() -> dict[str, Any]:
+            preparation_us = _NOTHING if self.preparation_us is None else self.preparation_us[members]
+            return distribution(preparation_us[preparation_us >= 0])
+
+        status = self.status[members]
+        return Parts(
+            {
+                "submitted": lambda: len(status),
+                "status": lambda: _counts(status, JobStatus),
+                "reason": lambda: _reason_counts(self.reason[members]),
+                "waiting_us": lambda: distribution(self.waiting_us[members][started()]),
+                "turnaround_us": lambda: distribution(self.turnaround_us[members][ended()]),
+                "slowdown": lambda: slowdowns(slowdown),
+                "bounded_slowdown": lambda: slowdowns(bounded_slowdown, SLOWDOWN_BOUND_US),
+                "preparation_us": preparations,
+            }
+        )
+
+    def by_mode(self) -> Parts:
+        """One group a mode."""
+
+        def group(mode: Mode) -> Parts:
+            return self.group(rows_where(self.mode == mode))
+
+        return Parts({mode.name.lower(): partial(group, mode) for mode in Mode})
+
+    def groups(self, column: Int64Array, names: Sequence[str]) -> Parts:
         """One group a name, in the order of the names; `column` has the number of each job's name."""
         if len(names) == 1:
-            return {names[0]: self.group(slice(None))}
+            return Parts({names[0]: lambda: self.all})
         # sorted once: there may be as many names as jobs; few names are few bits, which sort quickly
         number = column[self.rows].astype(np.min_scalar_type(len(names)))
         by_name = np.argsort(number, kind="stable")
         bounds = np.searchsorted(number[by_name], np.arange(len(names) + 1, dtype=number.dtype))
-        return {name: self.group(by_name[bounds[i] : bounds[i + 1]]) for i, name in enumerate(names)}
+
+        def group(number: int) -> Parts:
+            return self.group(by_name[bounds[number] : bounds[number + 1]])
+
+        return Parts({name: partial(group, number) for number, name in enumerate(names)})
 
     def fairness(self, accounts: int) -> float | None:
         """Jain's index over the accounts' shares, or None if no job was served."""
@@ -188,6 +260,10 @@ class _Jobs:
         if not present.any():
             return None
         return jain_index(used_us[present] / turnaround_us[present])
+
+
+def _true_of(mask: npt.NDArray[np.bool_], members: Rows) -> Rows:
+    return rows_where(mask[members])
 
 
 def _preparations(record: Record, rows: Rows) -> Int64Array | None:
@@ -230,39 +306,38 @@ def _reason_counts(reasons: npt.NDArray[Any]) -> dict[str, int]:
     return {reason.name: int(counts[reason]) for reason in Reason if counts[reason]}
 
 
-def _session_groups(record: Record, warm_up_us: int) -> dict[str, Any]:
+def _session_columns(record: Record) -> dict[str, Any]:
     columns: dict[str, Any] = session_columns(record)
     columns["on_qpu_us"] = _on_qpu_us(record)[columns["session"]]
-    counts = columns["created_us"] >= warm_up_us
-    mode = columns["mode"]
-    return {
-        "all": _session_group(columns, counts),
-        "by_mode": {
-            word.name.lower(): _session_group(columns, counts & (mode == word))
-            for word in (Mode.SESSION, Mode.BATCH)
-        },
-    }
+    return columns
 
 
-def _session_group(columns: Mapping[str, Any], members: npt.NDArray[np.bool_]) -> dict[str, Any]:
+def _session_group(columns: Mapping[str, Any], warm_up_us: int, modes: Sequence[Mode]) -> Parts:
+    members = (columns["created_us"] >= warm_up_us) & np.isin(columns["mode"], modes)
     chosen = {name: column[members] for name, column in columns.items()}
-    ended = sum(chosen[f"jobs_{word}"] for word in ("done", "error", "cancelled", "rejected"))
-    complete = (ended == chosen["jobs_submitted"]) & (chosen["last_job_completed_us"] >= 0)
+
+    def makespans() -> dict[str, Any]:
+        ended = sum(chosen[f"jobs_{word}"] for word in ("done", "error", "cancelled", "rejected"))
+        complete = (ended == chosen["jobs_submitted"]) & (chosen["last_job_completed_us"] >= 0)
+        return distribution((chosen["last_job_completed_us"] - chosen["created_us"])[complete])
+
     total_held_us = exact_sum(chosen["held_us"])
     theirs_us = total_held_us + exact_sum(chosen["on_qpu_us"])
-    return {
-        "created": int(members.sum()),
-        "state": _counts(chosen["state"], SessionState),
-        "reason": _reason_counts(chosen["reason"]),
-        "makespan_us": distribution((chosen["last_job_completed_us"] - chosen["created_us"])[complete]),
-        "usage_us": distribution(chosen["usage_us"]),
-        "total_usage_us": exact_sum(chosen["usage_us"]),
-        "total_held_us": total_held_us,
-        "held_share": total_held_us / theirs_us if theirs_us else None,
-        "activations": distribution(chosen["activations"]),
-        "delayed_us": distribution(chosen["delayed_us"]),
-        "total_delayed_us": exact_sum(chosen["delayed_us"]),
-    }
+    return Parts(
+        {
+            "created": lambda: int(members.sum()),
+            "state": lambda: _counts(chosen["state"], SessionState),
+            "reason": lambda: _reason_counts(chosen["reason"]),
+            "makespan_us": makespans,
+            "usage_us": lambda: distribution(chosen["usage_us"]),
+            "total_usage_us": lambda: exact_sum(chosen["usage_us"]),
+            "total_held_us": lambda: total_held_us,
+            "held_share": lambda: total_held_us / theirs_us if theirs_us else None,
+            "activations": lambda: distribution(chosen["activations"]),
+            "delayed_us": lambda: distribution(chosen["delayed_us"]),
+            "total_delayed_us": lambda: exact_sum(chosen["delayed_us"]),
+        }
+    )
 
 
 def _on_qpu_us(record: Record) -> Int64Array:

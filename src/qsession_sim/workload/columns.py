@@ -119,7 +119,8 @@ def constant(rows: int, value: int) -> Int64Array:
         >>> column.tolist(), column.strides
         ([7, 7, 7], (0,))
     """
-    return np.broadcast_to(np.int64(value), rows)
+    column: Int64Array = np.ndarray(rows, np.int64, np.int64(value), strides=(0,))
+    return column
 
 
 def is_constant(column: Int64Array) -> bool:

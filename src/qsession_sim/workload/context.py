@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -104,9 +105,13 @@ def stream_generator(seed: int, stream: str, purpose: Purpose) -> np.random.Gene
         >>> bool(first.random() == again.random())
         True
     """
-    words = np.frombuffer(hashlib.sha256(stream.encode()).digest(), dtype="<u4").tolist()
-    sequence = np.random.SeedSequence(seed, spawn_key=(*words, int(purpose)))
+    sequence = np.random.SeedSequence(seed, spawn_key=(*_words(stream), int(purpose)))
     return np.random.Generator(np.random.PCG64(sequence))
+
+
+@lru_cache(maxsize=256)
+def _words(stream: str) -> tuple[int, ...]:
+    return tuple(np.frombuffer(hashlib.sha256(stream.encode()).digest(), dtype="<u4").tolist())
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,17 @@ def check_rows(rows: float, stream: str) -> None:
         )
 
 
+_FIRST_CHUNK: Final = 1 << 9
+
+
+def _sizes(most: int) -> Iterator[int]:
+    """How many numbers are drawn at a time, without end: few first, as many sources have few instants."""
+    size = min(_FIRST_CHUNK, most)
+    while True:
+        yield size
+        size = min(2 * size, most)
+
+
 # -- Renewal processes: instants with independent gaps between them.
 
 _RENEWAL_CHUNK: Final = 1 << 16
@@ -125,9 +136,9 @@ def _sums_of_gaps(
 ) -> Iterator[Int64Array]:
     """Instants without end; none overflows before the first one that is past every bound."""
     now_us = 0
-    while True:
+    for size in _sizes(chunk):
         # a gap that leads past the bound may be of any length
-        gaps = np.minimum(sample(interarrival, generator, chunk), float(LONGEST_US))
+        gaps = np.minimum(sample(interarrival, generator, size), float(LONGEST_US))
         times_us = now_us + np.cumsum(durations_us(gaps, f"{stream}.interarrival"))
         now_us = int(times_us[-1])
         yield times_us
@@ -209,8 +220,8 @@ def _in_phases(
         chunks, ready = [waiting], len(waiting)
         while chunks[-1][-1] <= end and (count is None or rows + ready < count):
             chunks.append(next(drawn))
-            ready += _POISSON_CHUNK
-            check_rows(rows + ready - _POISSON_CHUNK, extent.stream)
+            check_rows(rows + ready, extent.stream)
+            ready += len(chunks[-1])
         waiting = np.concatenate(chunks)
         here = waiting <= end
         rows += int(here.sum())
@@ -256,8 +267,8 @@ def _phases(bursts: Bursts, generator: np.random.Generator) -> Iterator[tuple[Fl
 def _levels(generator: np.random.Generator) -> Iterator[Float64Array]:
     """Sums of exponentials with mean 1, without end."""
     reached = 0.0
-    while True:
-        steps = generator.standard_exponential(_POISSON_CHUNK)
+    for size in _sizes(_POISSON_CHUNK):
+        steps = generator.standard_exponential(size)
         steps[0] += reached
         levels = np.cumsum(steps)
         reached = float(levels[-1])
