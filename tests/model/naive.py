@@ -300,7 +300,7 @@ class Service:
             naive_clients.react(self, self.clients[job.spec.client], number)
 
     def look_at_sessions(self) -> None:
-        """S13: whether an ITTL clock runs; S52: whether a reservation sends a session away."""
+        """S13: whether an ITTL clock runs; S17, S52: whether a session has to give the QPU back."""
         for number, session in enumerate(self.sessions):
             empties = session.state == SessionState.ACTIVE and session.accepting
             if not empties or any(self.counts(job) for job in self.accepted_jobs_of(number)):
@@ -308,6 +308,10 @@ class Service:
             elif session.emptied is None:
                 session.emptied = session.thinking_since = self.now
                 session.allowed = self.allowed_to_think(session)
+            closes = session.state == SessionState.ACTIVE and not session.accepting
+            jobs = self.accepted_jobs_of(number)
+            if closes and not any(job.queued or job.stage == Stage.ON_QPU for job in jobs):  # S17
+                self.show(number, SessionState.INACTIVE, False, Reason.NONE)
         naive_windows.deactivate_for_reservations(self)
 
     def counts(self, job: Job) -> bool:

@@ -169,6 +169,12 @@ _SESSIONS = in_file(
         "self._start_life(session, now_us + session.spec.max_time_us + 1)",
         "S11",
     ),
+    (
+        "if session.phase is SessionPhase.CLOSING and session.finishing == session.jobs:",
+        "if session.phase is SessionPhase.CLOSING and not session.counting:",
+        "S17",
+    ),
+    ("self.let_go(now_us, session)", "pass", "S17"),
     ("self.commands_to_come -= session.commands", "pass", "S6"),
     ("qpu.holder = None", "pass", "S14"),
     (
@@ -197,6 +203,11 @@ _SESSIONS = in_file(
 
 _TRANSITIONS = in_file(
     "scheduler/transitions.py",
+    (
+        "_E.RELEASE: Transition(_P.INACTIVE_CLOSING, (_A.RELEASE_QPU,)),  # S17: closed when the last job ends",
+        "_E.RELEASE: Transition(_P.CLOSING),",
+        "S17",
+    ),
     (
         "_E.PREPARE: Transition(_P.IDLE),  # S43: it does not stop the clock",
         "_E.PREPARE: Transition(_P.RUNNING, (_A.STOP_ITTL,)),",

@@ -150,6 +150,21 @@ def test_simulated_accounts_are_charged_by_their_plans():
     ]
 
 
+def test_session_that_is_closed_is_not_charged_for_a_post_processing():
+    """S17, S62: `close()` at 1 us finds only the post-processing of `j1`, so `j2` starts then, after 1 us of usage."""
+    jobs = [
+        {"id": "j1", "at": "0us", "session": "s1", "qpu_time": "1us", "post_processing": "100us"},
+        {"id": "j2", "at": "0us", "account": "b", "qpu_time": "5us"},
+    ]
+    session = {"id": "s1", "account": "a", "interactive_timeout": "2us", "close": "1us"}
+
+    run = qs.simulate({"workload": [{"kind": "explicit", "sessions": [session], "jobs": jobs}]})
+
+    assert run.jobs["started_us"].to_list() == [0, 1]
+    assert run.sessions["usage_us"].to_list() == [1]
+    assert run.sessions["closed_us"].to_list() == [101]
+
+
 def test_users_are_charged_each_for_itself():
     """S60, S62: two jobs of a minute in all, of 10 minutes for each user."""
     groups = [{"at": "0s", "size": 2}]

@@ -83,11 +83,16 @@ def test_s51_batch_lets_job_mode_jobs_in_whatever_their_length(run):
 
 
 def test_s51_closing_session_lets_nobody_in(run):
-    """It waits for the post-processing of j0 until 9 and has no ITTL clock that anything could fit in."""
-    jobs = [JobSpec(qpu_time_us=1, at_us=0, session=0, post_processing_us=8), JobSpec(qpu_time_us=1, at_us=2)]
-    assert run(jobs, [SessionSpec(close_us=1)], rules=FILL)[:2] == [
-        "j0 0 0 9 DONE left 1",
-        "j1 2 9 10 DONE left 10",
+    """It waits until 9 for j1, which prepares, and has no ITTL clock that anything could fit in."""
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=0, session=0, preparation_us=9),
+        JobSpec(qpu_time_us=1, at_us=2),
+    ]
+    assert run(jobs, [SessionSpec(close_us=1)], rules=FILL)[:3] == [
+        "j0 0 0 1 DONE p--0",
+        "j1 0 9 10 DONE p0-9",
+        "j2 2 10 11 DONE p--2",
     ]
 
 

@@ -297,17 +297,18 @@ def test_s42_s52_job_that_a_session_prepared_before_it_lost_the_qpu_takes_no_sec
     assert lines[:2] == ["j0 0 0 10 DONE p--0", "j1 0 30 31 DONE p0-2"]
 
 
-def test_s41_ittl_counts_from_the_departure_and_close_waits_for_the_post_processing(run):
-    """j0 leaves at 1, so the clock would end at 4; the close at 2 stops it, and is done when j0 ends at 9."""
+def test_s17_close_releases_the_qpu_and_ends_with_the_post_processing(run):
+    """j0 leaves at 1, so the clock would end at 4; the close at 2 stops it and lets j1 in; j0 ends at 9."""
     jobs = [JobSpec(qpu_time_us=1, at_us=0, session=0, post_processing_us=8), JobSpec(qpu_time_us=1, at_us=1)]
     assert run(jobs, [SessionSpec(interactive_timeout_us=3, close_us=2)]) == [
         "j0 0 0 9 DONE left 1",
-        "j1 1 9 10 DONE left 10",
+        "j1 1 2 3 DONE left 3",
         "0 s0 ABSENT CREATE OPEN",
         "0 s0 OPEN START RUNNING",
         "2 s0 IDLE CLOSE CLOSING",
-        "9 s0 CLOSING END_LAST CLOSED CLOSED",
-        "end 10",
+        "2 s0 CLOSING RELEASE INACTIVE_CLOSING",
+        "9 s0 INACTIVE_CLOSING END_LAST CLOSED CLOSED",
+        "end 9",
     ]
     assert run(jobs, [SessionSpec(interactive_timeout_us=3)]) == [
         "j0 0 0 9 DONE left 1",
@@ -315,6 +316,100 @@ def test_s41_ittl_counts_from_the_departure_and_close_waits_for_the_post_process
         "0 s0 ABSENT CREATE OPEN",
         "0 s0 OPEN START RUNNING",
         "4 s0 IDLE ITTL INACTIVE",
+        "end 9",
+    ]
+
+
+CLOSE_FINDS_ONLY_POST_PROCESSING = ["1 s0 IDLE CLOSE CLOSING", "1 s0 CLOSING RELEASE INACTIVE_CLOSING"]
+
+
+@pytest.mark.parametrize("rules", [Rules(), READY], ids=["queued", "ready"])
+@pytest.mark.parametrize(
+    ("close_us", "changes"),
+    [
+        (
+            0,
+            [
+                "0 s0 OPEN CLOSE OPEN_CLOSING",
+                "0 s0 OPEN_CLOSING START CLOSING",
+                "1 s0 CLOSING RELEASE INACTIVE_CLOSING",
+            ],
+        ),
+        (1, ["0 s0 OPEN START RUNNING", *CLOSE_FINDS_ONLY_POST_PROCESSING]),
+    ],
+)
+def test_s17_session_that_waits_for_post_processing_only_is_released_at_once(run, rules, close_us, changes):
+    """j0 leaves at 1, so j1 need not wait for its end at 101, nor for the ITTL at 3."""
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0, post_processing_us=100),
+        JobSpec(qpu_time_us=5, at_us=0),
+    ]
+    session = SessionSpec(interactive_timeout_us=2, close_us=close_us)
+    assert run(jobs, [session], rules=rules) == [
+        "j0 0 0 101 DONE left 1",
+        "j1 0 1 6 DONE left 6",
+        "0 s0 ABSENT CREATE OPEN",
+        *changes,
+        "101 s0 INACTIVE_CLOSING END_LAST CLOSED CLOSED",
+        "end 101",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("session", "end"),
+    [
+        (SessionSpec(close_us=1, max_time_us=20), "20 s0 INACTIVE_CLOSING MAX_TIME CLOSED MAX_TIME"),
+        (SessionSpec(close_us=1, cancel_us=20), "20 s0 INACTIVE_CLOSING CANCEL CLOSED CANCELLED"),
+        (
+            SessionSpec(Mode.BATCH, close_us=1, cancel_us=20),
+            "20 s0 INACTIVE_CLOSING CANCEL CLOSED CANCELLED",
+        ),
+    ],
+)
+def test_s17_what_is_released_may_still_end_before_the_post_processing(run, session, end):
+    jobs = [JobSpec(qpu_time_us=1, at_us=0, session=0, post_processing_us=100)]
+    assert run(jobs, [session]) == [
+        "j0 0 0 101 DONE left 1",
+        "0 s0 ABSENT CREATE OPEN",
+        "0 s0 OPEN START RUNNING",
+        *CLOSE_FINDS_ONLY_POST_PROCESSING,
+        end,
+        "end 101",
+    ]
+
+
+@pytest.mark.parametrize("rules", [Rules(), READY], ids=["queued", "ready"])
+def test_s17_closing_session_holds_the_qpu_for_a_job_that_prepares_until_that_is_cancelled(run, rules):
+    """j0 leaves at 1; j1, which would be ready at 50, is cancelled at 10, so that j2 need not wait for it."""
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0, post_processing_us=100),
+        JobSpec(qpu_time_us=1, at_us=0, session=0, preparation_us=50, cancel_us=10),
+        JobSpec(qpu_time_us=5, at_us=0),
+    ]
+    lines = run(jobs, [SessionSpec(interactive_timeout_us=60, close_us=2)], rules=rules)
+    assert lines[2:] == [
+        "j2 0 10 15 DONE p--0 left 15",
+        "0 s0 ABSENT CREATE OPEN",
+        "0 s0 OPEN START RUNNING",
+        f"2 s0 {'IDLE' if rules is READY else 'RUNNING'} CLOSE CLOSING",
+        "10 s0 CLOSING RELEASE INACTIVE_CLOSING",
+        "101 s0 INACTIVE_CLOSING END_LAST CLOSED CLOSED",
+        "end 101",
+    ]
+
+
+def test_s17_release_goes_before_reserve(run):
+    """The QPU is reserved for account 1 from 3 on; j0 leaves at 5, and its session is released, not sent away."""
+    jobs = [JobSpec(qpu_time_us=5, at_us=0, session=0, post_processing_us=4)]
+    reservation = WindowSpec(WindowKind.RESERVATION, start_us=3, duration_us=4, account=1)
+    assert run(jobs, [SessionSpec(close_us=2)], windows=(reservation,)) == [
+        "j0 0 0 9 DONE left 5",
+        "0 s0 ABSENT CREATE OPEN",
+        "0 s0 OPEN START RUNNING",
+        "2 s0 RUNNING CLOSE CLOSING",
+        "5 s0 CLOSING RELEASE INACTIVE_CLOSING",
+        "9 s0 INACTIVE_CLOSING END_LAST CLOSED CLOSED",
+        "@0 RESERVATION 3-7",
         "end 9",
     ]
 

@@ -1,4 +1,4 @@
-"""The table of sessions, enumerated completely: every one of its 9 x 15 pairs (S9 to S26, S30, S41, S43, S52)."""
+"""The table of sessions, enumerated completely: every one of its 9 x 16 pairs (S9 to S26, S30, S41, S43, S52)."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ ABSENT           LEAVE_LAST  illegal
 ABSENT           PREPARE     illegal
 ABSENT           READY       illegal
 ABSENT           RESERVE     illegal
+ABSENT           RELEASE     illegal
 
 OPEN             CREATE      illegal
 OPEN             SUBMIT      OPEN             STOP_UNUSED
@@ -56,6 +57,7 @@ OPEN             LEAVE_LAST  OPEN
 OPEN             PREPARE     OPEN             STOP_UNUSED
 OPEN             READY       OPEN
 OPEN             RESERVE     illegal
+OPEN             RELEASE     illegal
 
 OPEN_CLOSING     CREATE      illegal
 OPEN_CLOSING     SUBMIT      illegal
@@ -72,6 +74,7 @@ OPEN_CLOSING     LEAVE_LAST  OPEN_CLOSING
 OPEN_CLOSING     PREPARE     illegal
 OPEN_CLOSING     READY       OPEN_CLOSING
 OPEN_CLOSING     RESERVE     illegal
+OPEN_CLOSING     RELEASE     illegal
 
 RUNNING          CREATE      illegal
 RUNNING          SUBMIT      RUNNING
@@ -88,6 +91,7 @@ RUNNING          LEAVE_LAST  IDLE             START_ITTL
 RUNNING          PREPARE     RUNNING
 RUNNING          READY       RUNNING
 RUNNING          RESERVE     INACTIVE         RELEASE_QPU REQUEUE_JOBS
+RUNNING          RELEASE     illegal
 
 IDLE             CREATE      illegal
 IDLE             SUBMIT      RUNNING          STOP_ITTL
@@ -104,6 +108,7 @@ IDLE             LEAVE_LAST  illegal
 IDLE             PREPARE     IDLE
 IDLE             READY       RUNNING          STOP_ITTL
 IDLE             RESERVE     INACTIVE         STOP_ITTL RELEASE_QPU REQUEUE_JOBS
+IDLE             RELEASE     illegal
 
 CLOSING          CREATE      illegal
 CLOSING          SUBMIT      illegal
@@ -120,6 +125,7 @@ CLOSING          LEAVE_LAST  CLOSING
 CLOSING          PREPARE     illegal
 CLOSING          READY       CLOSING
 CLOSING          RESERVE     INACTIVE_CLOSING RELEASE_QPU REQUEUE_JOBS
+CLOSING          RELEASE     INACTIVE_CLOSING RELEASE_QPU
 
 INACTIVE         CREATE      illegal
 INACTIVE         SUBMIT      INACTIVE
@@ -136,6 +142,7 @@ INACTIVE         LEAVE_LAST  INACTIVE
 INACTIVE         PREPARE     INACTIVE
 INACTIVE         READY       INACTIVE
 INACTIVE         RESERVE     illegal
+INACTIVE         RELEASE     illegal
 
 INACTIVE_CLOSING CREATE      illegal
 INACTIVE_CLOSING SUBMIT      illegal
@@ -152,6 +159,7 @@ INACTIVE_CLOSING LEAVE_LAST  INACTIVE_CLOSING
 INACTIVE_CLOSING PREPARE     illegal
 INACTIVE_CLOSING READY       INACTIVE_CLOSING
 INACTIVE_CLOSING RESERVE     illegal
+INACTIVE_CLOSING RELEASE     illegal
 
 CLOSED           CREATE      illegal
 CLOSED           SUBMIT      illegal
@@ -168,6 +176,7 @@ CLOSED           LEAVE_LAST  CLOSED
 CLOSED           PREPARE     illegal
 CLOSED           READY       illegal
 CLOSED           RESERVE     illegal
+CLOSED           RELEASE     illegal
 """
 
 ROWS = [line.split() for line in EXPECTED.splitlines() if line]

@@ -325,20 +325,36 @@ def test_s76_asks_for_queued_or_for_ready_jobs():
     assert violation(run(asks_for_ready=True)).startswith("S76 at 20 us: session 's1' has been without jobs")
 
 
-def test_s76_is_no_question_of_a_closing_session():
-    """S17, S41: closed at 5 while j1 runs, s1 stays active for its post-processing, longer than its ITTL."""
-    record = make_record(
-        (("j1", 0, 0, 10, 0, 0, 30, DONE, NONE),),
-        (("s1", 0, SESSION, 1000, 10),),
-        (
-            *delayed().transitions[:2],
-            (5, 0, SessionPhase.RUNNING, SessionEvent.CLOSE, SessionPhase.CLOSING, NONE),
-            (30, 0, SessionPhase.CLOSING, SessionEvent.END_LAST, SessionPhase.CLOSED, Reason.CLOSED),
-        ),
-        30,
-        left_us=np.array([10]),
+def test_s17_closing_session_does_not_hold_the_qpu_for_a_post_processing():
+    """Closed at 5 while j1 runs to 10, s1 is released then, and closed when the post-processing ends at 30."""
+    closing, inactive = SessionPhase.CLOSING, SessionPhase.INACTIVE_CLOSING
+
+    def run(*changes):
+        record = make_record(
+            (("j1", 0, 0, 10, 0, 0, 30, DONE, NONE),),
+            (("s1", 0, SESSION, 1000, 10),),
+            (
+                *delayed().transitions[:2],
+                (5, 0, SessionPhase.RUNNING, SessionEvent.CLOSE, closing, NONE),
+                *changes,
+            ),
+            30,
+            left_us=np.array([10]),
+        )
+        return make_run(record, horizon=None)
+
+    check_invariants(
+        run(
+            (10, 0, closing, SessionEvent.RELEASE, inactive, NONE),
+            (30, 0, inactive, SessionEvent.END_LAST, SessionPhase.CLOSED, Reason.CLOSED),
+        )
     )
-    check_invariants(make_run(record, horizon=None))
+    held = run((30, 0, closing, SessionEvent.END_LAST, SessionPhase.CLOSED, Reason.CLOSED))
+    assert violation(held) == (
+        "S17 at 10 us: session 's1' accepts no more jobs, none of its jobs is queued or on the QPU, "
+        "and it is still active"
+    )
+    assert broken_rules(held) == ["S17"]
 
 
 def test_s78_is_asked_of_each_qpu():

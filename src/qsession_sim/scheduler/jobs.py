@@ -435,14 +435,18 @@ class Jobs:
 
     def _stop_counting(self, now_us: int, _job: int, _before: int, session: Session, _qpu: object) -> None:
         session.counting -= 1
+        session.finishing += 1
         if not session.counting:
             self.sessions.apply(now_us, session, _LEAVE_LAST)
+        self.sessions.let_go(now_us, session)
 
     def _leave_session(self, now_us: int, _job: int, before: int, session: Session, _qpu: object) -> None:
         session.jobs -= 1
         counted = self._counts[before]
         if counted:
             session.counting -= 1
+        elif before == JobStage.POST_PROCESSING:
+            session.finishing -= 1
         if not session.jobs:
             event = _END_LAST
         elif counted and not session.counting:
@@ -450,6 +454,7 @@ class Jobs:
         else:
             event = _END
         self.sessions.apply(now_us, session, event)
+        self.sessions.let_go(now_us, session)
 
     def _make_way(self, now_us: int, _job: int, _before: int, session: Session, qpu: Qpu) -> None:
         """S52: a session whose job has left a QPU that is reserved for another account is active no more."""

@@ -24,6 +24,7 @@ class Session:
         "counting",
         "emptied_us",
         "fills_gaps",
+        "finishing",
         "is_batch",
         "ittl_deadline",
         "ittl_us",
@@ -47,6 +48,7 @@ class Session:
         self.phase = SessionPhase.ABSENT
         self.jobs = 0  # accepted and not ended
         self.counting = 0  # those of them that keep the ITTL clock from running (S13, S43)
+        self.finishing = 0  # those of them that are post-processed (S17)
         self.commands = 0  # closes and cancels to come (S6)
         self.ittl_deadline: Deadline | None = None
         self.life_deadline: Deadline | None = None  # the unused clock (S21), later max_time (S11)

@@ -156,6 +156,12 @@ class Sessions:
         if session.phase is SessionPhase.ABSENT:
             self.create(now_us, session.number)
         self.apply(now_us, session, SessionEvent.CLOSE if session.jobs else SessionEvent.CLOSE_EMPTY)
+        self.let_go(now_us, session)
+
+    def let_go(self, now_us: int, session: Session) -> None:
+        """S17: a closing session whose jobs are all post-processed does not hold the QPU for that."""
+        if session.phase is SessionPhase.CLOSING and session.finishing == session.jobs:
+            self.apply(now_us, session, SessionEvent.RELEASE)
 
     def cancel(self, now_us: int, session: Session) -> None:
         """S18; before the first submission it creates the session and ends it there (S9)."""

@@ -16,7 +16,8 @@ session that ends or loses the QPU acts on its queued jobs (`END_QUEUED_JOBS`, `
 Users see four states; nine phases are needed, because what an event does to an open, active or inactive
 session also depends on whether it still accepts jobs (the `*_CLOSING` phases: after a `close()` the last end
 closes it, S17), and for an active one on whether the ITTL clock runs (`IDLE`) or not (`RUNNING`, S13). A
-closing session has no idle phase, as it waits for nobody. How *many* jobs there are is no phase: an event
+closing session has no idle phase, as it waits for nobody: with nothing but post-processing left it gives the
+QPU back (`RELEASE`, S17). How *many* jobs there are is no phase: an event
 says whether it was the last one. Whether the `max_time` clock runs is none either: it runs from the first
 start to the end (S11).
 
@@ -87,6 +88,7 @@ class SessionEvent(IntEnum):
     PREPARE = 12  # an accepted submission of a job that does not count before it is ready (S43)
     READY = 13  # a job begins to count, because it is ready (S43)
     RESERVE = 14  # the QPU is reserved for another account (S52)
+    RELEASE = 15  # it accepts no more jobs, and all that it has are post-processed (S17)
 
 
 class SessionAction(IntEnum):
@@ -216,9 +218,10 @@ SESSION_TABLE: Final[dict[SessionPhase, dict[SessionEvent, Transition[SessionPha
         _E.CLOSE: Transition(_P.CLOSING),  # S26
         _E.CANCEL: _DROP_ACTIVE,  # S18, S26
         _E.MAX_TIME: _DROP_ACTIVE,  # S16
-        _E.LEAVE_LAST: Transition(_P.CLOSING),  # S41: closed when the last job has ended
+        _E.LEAVE_LAST: Transition(_P.CLOSING),
         _E.READY: Transition(_P.CLOSING),
         _E.RESERVE: Transition(_P.INACTIVE_CLOSING, _DEACTIVATE),  # S52
+        _E.RELEASE: Transition(_P.INACTIVE_CLOSING, (_A.RELEASE_QPU,)),  # S17: closed when the last job ends
     },
     _P.INACTIVE: {
         _E.SUBMIT: Transition(_P.INACTIVE),  # S15

@@ -16,6 +16,7 @@ from qsession_sim.testing.job_identities import (
     check_lindley,
     check_little,
     check_outcomes,
+    check_release,
     check_routing,
     check_session_life,
     check_simulators,
@@ -30,6 +31,7 @@ from qsession_sim.testing.qpu_identities import (
 )
 
 CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
+    "S17": check_release,
     "S22": check_simulators,
     "S42": check_lanes,
     "S52": check_windows,
@@ -52,7 +54,7 @@ CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
 
 
 def check_invariants(run: CheckedRun) -> None:
-    """Check that a finished run obeys S22, S42, S52, S54, S60, S62, S63 and S70 to S79, where they apply.
+    """Check that a finished run obeys the rules of `CHECKS`, S70 to S79 among them, where they apply.
 
     Args:
         run: as `simulate` returns it. What `load` returns has the tables, but not the record that is checked.

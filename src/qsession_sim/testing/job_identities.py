@@ -1,4 +1,4 @@
-"""S22, S54, S71 and S75 to S79: where jobs run and how long they wait, and the life of sessions."""
+"""S17, S22, S54, S71 and S75 to S79: where jobs run and how long they wait, and the life of sessions."""
 
 from __future__ import annotations
 
@@ -278,13 +278,14 @@ def check_session_life(facts: Facts) -> Iterator[Violation]:
 def check_idle_stretches(facts: Facts) -> Iterator[Violation]:
     """S76: an active session without jobs is deactivated when its ITTL is over."""
     record, active = facts.record, facts.active
-    session, emptied_us, refilled_us = _empty_stretches(facts)
+    asks_for_ready = facts.rules.ittl_asks_for_ready
+    session, emptied_us, refilled_us = _empty_stretches(facts, asks_for_ready=asks_for_ready)
     period = facts.own_period(session, emptied_us)
     sessions = record.workload.sessions
     counts = (sessions.mode[session] == Mode.BATCH) | facts.rules.hold.ittl_counts
     ittl_us = np.where(counts, sessions.interactive_timeout_us[session], 0)  # S51
     end_us = np.minimum(look_up(active.end_us, period), refilled_us)
-    # S13: the clock is that of a session that accepts jobs; a closing one may wait for post-processing
+    # S13: the clock is that of a session that accepts jobs; of a closing one see S17
     end_us = np.minimum(end_us, _stops_accepting_us(facts)[session])
     yield from earliest(
         emptied_us + ittl_us,
@@ -292,6 +293,22 @@ def check_idle_stretches(facts: Facts) -> Iterator[Violation]:
         lambda i: (
             f"{facts.session(session[i])} has been without jobs since {emptied_us[i]} us "
             f"and is still active after its ITTL of {ittl_us[i]} us"
+        ),
+    )
+
+
+def check_release(facts: Facts) -> Iterator[Violation]:
+    """S17: a session that accepts no more jobs holds a QPU only with a job that is queued or on the QPU."""
+    session, emptied_us, refilled_us = _empty_stretches(facts, asks_for_ready=False)
+    period = facts.own_period(session, emptied_us)
+    since_us = np.maximum(emptied_us, _stops_accepting_us(facts)[session])
+    until_us = np.minimum(look_up(facts.active.end_us, period), refilled_us)
+    yield from earliest(
+        since_us,
+        (period >= 0) & (since_us < until_us),
+        lambda i: (
+            f"{facts.session(session[i])} accepts no more jobs, none of its jobs is queued or on the QPU, "
+            "and it is still active"
         ),
     )
 
@@ -360,11 +377,11 @@ def _stops_accepting_us(facts: Facts) -> Int64Array:
     return stops_us
 
 
-def _empty_stretches(facts: Facts) -> tuple[Int64Array, Int64Array, Int64Array]:
+def _empty_stretches(facts: Facts, *, asks_for_ready: bool) -> tuple[Int64Array, Int64Array, Int64Array]:
     """Session, begin and end of each stretch after its first job in which the ITTL clock may run.
 
-    Then it has no job that stops the clock: none queued or running or, where the rules ask for a ready one,
-    none ready or running (S13, S43).
+    Then it has no job that stops the clock: none queued or running or, if that is asked for, none ready or
+    running (S13, S43).
     """
     record = facts.record
     job = accepted_jobs(record)
@@ -372,7 +389,7 @@ def _empty_stretches(facts: Facts) -> tuple[Int64Array, Int64Array, Int64Array]:
     never_us = record.end_us + 1
     since_us = record.submitted_us[job]
     left_us = over_us(record)[job]
-    if facts.rules.ittl_asks_for_ready and record.ready_us is not None:
+    if asks_for_ready and record.ready_us is not None:
         is_ready = record.ready_us[job] >= 0
         job, since_us, left_us = job[is_ready], record.ready_us[job[is_ready]], left_us[is_ready]
     left_us = np.where(left_us < 0, never_us, left_us)
