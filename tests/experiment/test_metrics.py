@@ -20,6 +20,7 @@ from qsession_sim.experiment.metrics import (
     metric_unit,
 )
 from qsession_sim.results.summary import distribution
+from qsession_sim.workload.columns import Workload
 
 JOBS: list[dict[str, Any]] = [
     {"id": "a", "at": "0s", "account": "lab.one", "qpu_time": "5s"},
@@ -85,6 +86,30 @@ def test_only_what_metrics_ask_for_is_computed(
     computed.clear()
     qs.simulate(SCENARIO).summary()
     assert len(computed) == 42
+
+
+def test_no_queue_is_counted_for_a_metric_that_is_none_of_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_arguments: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("qsession_sim.results.summary.queue_length", refused)
+    assert measure(qs.simulate(SCENARIO), ["utilization"]) == {"utilization": 0.5}  # 5 + 3 + 2 s of 20
+    with pytest.raises(AssertionError):
+        measure(qs.simulate(SCENARIO), ["mean_queue_length"])
+
+
+def test_the_digest_of_a_workload_is_made_when_provenance_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = []
+    monkeypatch.setattr(Workload, "digest", lambda _workload: made.append(None) or "0")
+    fresh = qs.simulate(SCENARIO)
+    fresh.summary()
+    qs.replicate(SCENARIO, replications=1)
+    assert made == []
+    fresh.save(tmp_path / "kept")
+    fresh.save(tmp_path / "again")
+    assert made == [None]
 
 
 def test_what_is_changed_in_a_summary_stays_there(run: qs.Run) -> None:

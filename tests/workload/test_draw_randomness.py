@@ -110,6 +110,31 @@ def test_the_numbers_of_the_purposes_stay():
     }
 
 
+TWO = {"kind": "uniform", "low": "1s", "high": "2s"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "drawn_for"),
+    [
+        ({}, set()),
+        ({"interarrival": TWO}, {"interarrival"}),
+        ({"qpu_time": TWO}, {"qpu_time"}),
+        ({"estimate": {"method": "time", "factor": None, "time": TWO}}, {"estimate"}),
+        (
+            {"estimate": {"method": "time", "factor": None, "time": {"kind": "constant", "value": "1s"}}},
+            set(),
+        ),
+        ({"preparation": TWO, "post_processing": {"kind": "constant", "value": "1s"}}, {"preparation"}),
+        ({"count": 0, "qpu_time": TWO}, set()),
+    ],
+)
+def test_a_draw_reports_for_what_it_drew(scenario, arrivals, changes, drawn_for):
+    """What is constant draws nothing; and where nothing is drawn, every seed gives the same workload."""
+    workloads = [draw(scenario(arrivals(**{"count": 4, **changes}), seed=seed)) for seed in (7, 8)]
+    assert [workload.drawn_for for workload in workloads] == [drawn_for, drawn_for]
+    assert (workloads[0].digest() == workloads[1].digest()) == (not drawn_for)
+
+
 def test_generators_differ_by_seed_by_stream_and_by_purpose():
     keys = [(seed, stream, purpose) for seed in (0, 1) for stream in ("a", "b") for purpose in Purpose]
     assert len({stream_generator(*key).random() for key in keys}) == len(keys) == 4 * len(Purpose)

@@ -18,7 +18,7 @@ from qsession_sim.queueing.statistics import (
     slowdown,
 )
 from qsession_sim.queueing.step_functions import StepFunction, maximum, time_average
-from qsession_sim.results.columns import QueueLengths, created_us, queue_lengths, session_columns
+from qsession_sim.results.columns import QueueLengths, created_us, queue_length, session_columns
 from qsession_sim.results.periods import (
     Rows,
     active_periods,
@@ -129,14 +129,8 @@ def summary_parts(
     sessions = cache(lambda: _session_columns(record))
     accounts, streams = record.workload.accounts, record.workload.streams
 
-    def qpus() -> Parts:
-        lengths = queue_lengths(record) if queued is None else queued
-        return Parts(
-            {
-                record.qpus[qpu]: partial(_qpu, record, warm_up_us, qpu, steps)
-                for qpu, steps in lengths.items()
-            }
-        )
+    def qpu(number: int) -> Parts:
+        return _qpu(record, warm_up_us, number, None if queued is None else queued[number])
 
     def sessions_of(*modes: Mode) -> Callable[[], Parts]:
         return lambda: _session_group(sessions(), warm_up_us, modes)
@@ -160,7 +154,9 @@ def summary_parts(
                     ),
                 }
             ),
-            "qpus": qpus,
+            "qpus": lambda: Parts(
+                {record.qpus[number]: partial(qpu, number) for number in record.queueing_qpus}
+            ),
             "jain_index": lambda: jobs().fairness(len(accounts)),
             "starvation": lambda: starvation(record, warm_up_us),
         }
@@ -352,7 +348,7 @@ def _on_qpu_us(record: Record) -> Int64Array:
     return total_us
 
 
-def _qpu(record: Record, warm_up_us: int, qpu: int, queued: StepFunction) -> dict[str, Any]:
+def _qpu(record: Record, warm_up_us: int, qpu: int, queued: StepFunction | None) -> Parts:
     end_us = record.end_us
     length_us = max(end_us - warm_up_us, 0)
     busy, down, active = (
@@ -369,15 +365,20 @@ def _qpu(record: Record, warm_up_us: int, qpu: int, queued: StepFunction) -> dic
     }
     is_done = is_of_qpu(record, record.stage == JobStatus.DONE, qpu)
     done = int((is_done & (record.ended_us > warm_up_us)).sum())
-    return {
-        "time_us": time_us,
-        "share": {kind: part / length_us if length_us else None for kind, part in time_us.items()},
-        "utilization": time_us["busy"] / length_us if length_us else None,
-        "mean_queue_length": time_average(queued, warm_up_us, end_us) if length_us else None,
-        "max_queue_length": maximum(queued, warm_up_us, end_us) if length_us else None,
-        "jobs_done": done,
-        "throughput_per_hour": done * HOUR / length_us if length_us else None,
-    }
+    steps = cache(lambda: queue_length(record, qpu) if queued is None else queued)
+    return Parts(
+        {
+            "time_us": lambda: time_us,
+            "share": lambda: {
+                kind: part / length_us if length_us else None for kind, part in time_us.items()
+            },
+            "utilization": lambda: busy_us / length_us if length_us else None,
+            "mean_queue_length": lambda: time_average(steps(), warm_up_us, end_us) if length_us else None,
+            "max_queue_length": lambda: maximum(steps(), warm_up_us, end_us) if length_us else None,
+            "jobs_done": lambda: done,
+            "throughput_per_hour": lambda: done * HOUR / length_us if length_us else None,
+        }
+    )
 
 
 def starvation(record: Record, warm_up_us: int) -> dict[str, Any]:

@@ -209,7 +209,8 @@ class Workload:
 
     Where the QPU time of a job depends on the QPU, `qpu_times_us` has a column for each QPU, shape (jobs,);
     `jobs.qpu_time_us` is then that of the QPU that the job names, else of the first that is no simulator.
-    `estimates_us` is the same for estimates. Else both are empty.
+    `estimates_us` is the same for estimates. Else both are empty. `drawn_for` names the purposes for which
+    random numbers were drawn, as the draw reports it; empty if another seed gives the same workload.
     """
 
     jobs: JobColumns
@@ -225,6 +226,7 @@ class Workload:
     windows: tuple[WindowSpec, ...] = ()  # S52
     qpu_times_us: tuple[Int64Array, ...] = ()
     estimates_us: tuple[Int64Array, ...] = ()
+    drawn_for: frozenset[str] = frozenset()
 
     def digest(self) -> str:
         """SHA-256 over names and column bytes: equal workloads, equal digests (S7)."""

@@ -32,7 +32,7 @@ from qsession_sim.workload.columns import (
     constant,
     is_constant,
 )
-from qsession_sim.workload.context import SourceContext, SourceRows, source_error
+from qsession_sim.workload.context import SourceContext, SourceRows, Streams, source_error
 from qsession_sim.workload.distributions import NoValueError
 from qsession_sim.workload.qpu_times import DrawnSource
 from qsession_sim.workload.qpus import drawn_windows, reserved_accounts, rows_on_qpus
@@ -93,9 +93,9 @@ def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
         for stream, source in enumerate(scenario.workload)
         if isinstance(source, ResolvedTrace)
     }
-    accounts = _accounts(scenario, traces)
+    accounts, streams = _accounts(scenario, traces), Streams(scenario.seed)
     parts = [
-        _source_rows(scenario, stream, accounts, traces.get(stream))
+        _source_rows(scenario, stream, accounts, traces.get(stream), streams)
         for stream in range(len(scenario.workload))
     ]
     if traces:
@@ -105,19 +105,24 @@ def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
         workload,
         qpus=tuple(qpu.name for qpu in scenario.qpus),
         qpu_specs=tuple(QpuSpec(qpu.lanes, qpu.simulator) for qpu in scenario.qpus),
-        windows=drawn_windows(scenario, accounts),
+        windows=drawn_windows(scenario, accounts, streams),
+        drawn_for=frozenset(purpose.name.lower() for purpose in streams.used),
     )
 
 
 def _source_rows(
-    scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...], trace: Trace | None
+    scenario: ResolvedScenario,
+    stream: int,
+    accounts: tuple[str, ...],
+    trace: Trace | None,
+    streams: Streams,
 ) -> SourceRows:
     """The rows of a source, with QPU times for each QPU where the service-time models differ (S54)."""
     source = scenario.workload[stream]
     qpus = {qpu.name: number for number, qpu in enumerate(scenario.qpus)}
     own = None if isinstance(source, ResolvedExplicit) else source.qpu
     context = SourceContext(
-        seed=scenario.seed,
+        streams=streams,
         horizon_us=scenario.horizon,
         execution_limit_us=scenario.rules.max_execution_time,
         service_time=scenario.qpus[0].service_time,

@@ -15,7 +15,7 @@ from qsession_sim.scheduler.plan import WindowSpec
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array
-from qsession_sim.workload.context import Purpose, SourceRows, qpu_error, source_error, stream_generator
+from qsession_sim.workload.context import Purpose, SourceRows, Streams, qpu_error, source_error
 from qsession_sim.workload.distributions import NoValueError, durations_us, sample
 
 MOST_OUTAGES: Final = 1_000_000
@@ -92,7 +92,9 @@ def _if_different(columns: Sequence[Int64Array]) -> tuple[Int64Array, ...]:
     return () if all(np.array_equal(column, columns[0]) for column in columns) else tuple(columns)
 
 
-def drawn_windows(scenario: ResolvedScenario, accounts: Sequence[str]) -> tuple[WindowSpec, ...]:
+def drawn_windows(
+    scenario: ResolvedScenario, accounts: Sequence[str], streams: Streams
+) -> tuple[WindowSpec, ...]:
     """The windows of all QPUs, numbered QPU by QPU as they are listed, drawn outages in order of time.
 
     Outages of one entry never overlap: the time to the next failure starts at the end of the repair. Each
@@ -102,6 +104,7 @@ def drawn_windows(scenario: ResolvedScenario, accounts: Sequence[str]) -> tuple[
     Args:
         scenario: in resolved form.
         accounts: names by number, with those of all reservations.
+        streams: where the random numbers come from.
 
     Raises:
         ScenarioError: if nothing bounds drawn outages, or there are more than 1,000,000 of one entry.
@@ -114,7 +117,7 @@ def drawn_windows(scenario: ResolvedScenario, accounts: Sequence[str]) -> tuple[
             if window.at is None:
                 drawn += 1
                 try:
-                    windows += _outages(scenario, number, window, drawn)
+                    windows += _outages(scenario, number, window, drawn, streams)
                 except NoValueError as error:
                     # a distribution does not know whose it is
                     raise qpu_error(qpu.name, str(error)) from None
@@ -143,7 +146,7 @@ def reserved_accounts(scenario: ResolvedScenario) -> Iterator[str]:
 
 
 def _outages(
-    scenario: ResolvedScenario, qpu: int, window: ResolvedWindow, place: int
+    scenario: ResolvedScenario, qpu: int, window: ResolvedWindow, place: int, streams: Streams
 ) -> Iterator[WindowSpec]:
     name = scenario.qpus[qpu].name
     before_us = scenario.horizon if window.until is None else window.until
@@ -152,8 +155,8 @@ def _outages(
         raise qpu_error(name, "outages need time_between_failures, repair_time, and until or a horizon")
     # no name of a source contains a slash, so no source has these generators
     stream = f"qpus/{name}/outages/{place}"
-    failures = stream_generator(scenario.seed, stream, Purpose.TIME_BETWEEN_FAILURES)
-    repairs = stream_generator(scenario.seed, stream, Purpose.REPAIR_TIME)
+    failures = streams.generator(stream, Purpose.TIME_BETWEEN_FAILURES)
+    repairs = streams.generator(stream, Purpose.REPAIR_TIME)
     now_us = outages = 0
     while True:
         # a time that leads past the bound may be of any length
