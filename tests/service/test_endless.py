@@ -71,3 +71,73 @@ def test_s6_run_that_gets_on_may_see_any_number_of_windows():
     run = simulate(scenario(HOURLY, jobs(*[f"{week}w" for week in range(30)], qpu_time="1h")))
     assert run.jobs["status"].to_list() == ["DONE"] * 30
     assert len(run.record.windows) == 29 * 7 * 24 + 1
+
+
+FAR = "30w"
+"""Hourly windows have 5,040 beginnings and as many ends by then."""
+SECOND_US = 1_000_000
+HOUR_US = 3600 * SECOND_US
+FAR_US = 30 * 7 * 24 * HOUR_US
+NO_LIMIT = {"max_execution_time": "none"}
+
+
+def one(**job):
+    at = {} if "after" in job else {"at": "0s"}
+    return {"id": "j", "account": "lab", "qpu_time": "1h", **at, **job}
+
+
+@pytest.mark.parametrize(
+    ("window", "before", "job", "session", "status", "end_us"),
+    [
+        # a calibration of 10 minutes is due at 30 weeks
+        (HOURLY, [], one(at=FAR), {}, "DONE", FAR_US + HOUR_US + 600 * SECOND_US),
+        (
+            HOURLY,
+            [one(id="i")],
+            one(after="i", think=FAR),
+            {},
+            "DONE",
+            FAR_US + 2 * HOUR_US + 600 * SECOND_US,
+        ),
+        (ALWAYS_DOWN, [], one(at="2h", cancel=FAR), {}, "CANCELLED", FAR_US),
+        (ALWAYS_DOWN, [], one(at="2h", session="s"), {"cancel": FAR}, "CANCELLED", FAR_US),
+        # the QPU is reserved for another account from an hour on
+        (ALWAYS_RESERVED, [], one(qpu_time=FAR), {}, "DONE", FAR_US),
+        (ALWAYS_DOWN, [], one(qpu_time="1s", post_processing=FAR), {}, "DONE", FAR_US + SECOND_US),
+        (ALWAYS_DOWN, [], one(preparation=FAR, cancel="31w"), {}, "CANCELLED", 31 * FAR_US // 30),
+    ],
+    ids=[
+        *("submission", "follow-up", "cancel of a job", "cancel of a session"),
+        *("end on the QPU", "post-processing", "preparation"),
+    ],
+)
+def test_s6_windows_do_not_count_while_something_planned_is_to_come(
+    window, before, job, session, status, end_us
+):
+    sessions = [{"id": "s", "account": "lab", **session}] if session else []
+    source = {"kind": "explicit", "sessions": sessions, "jobs": [*before, job]}
+    run = simulate(scenario(window, source, rules=NO_LIMIT))
+    assert run.jobs.select("status", "completed_us").row(-1) == (status, end_us)
+
+
+def test_s6_windows_of_one_qpu_do_not_count_while_one_of_another_is_to_end():
+    """A maintenance of 30 weeks that does not come again, beside an hourly calibration."""
+    qpus = [
+        {"name": "torino", "windows": [{"kind": "maintenance", "at": "0s", "duration": FAR}]},
+        {"name": "kyiv", "windows": [HOURLY]},
+    ]
+    run = simulate({"qpus": qpus, "workload": [{"kind": "explicit", "jobs": [one(at="1s", qpu="torino")]}]})
+    assert run.jobs.select("status", "completed_us").rows() == [("DONE", FAR_US + HOUR_US)]
+
+
+def test_s6_windows_count_again_once_nothing_planned_is_to_come():
+    """The second job comes after 30 weeks, and never runs either."""
+    with pytest.raises(ScenarioError, match="no job got through"):
+        simulate(scenario(ALWAYS_DOWN, jobs("2h", FAR)))
+
+
+def test_s52_end_on_the_qpu_is_not_certain_where_outages_come_again():
+    """The first job ends; the second is thrown off every hour, and its next try is always to come."""
+    source = {"kind": "explicit", "jobs": [one(id="i", qpu_time="1s"), one(qpu_time="2h", at="2s")]}
+    with pytest.raises(ScenarioError, match="no job got through"):
+        simulate(scenario(FAILS_HOURLY, source, rules={"on_outage": "requeue"}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush, heapreplace
 
 Deadline = tuple[int, int, int, int, int]
@@ -53,6 +53,10 @@ class Agenda:
                 return head
             self._disarmed.discard(heappop(heap))
         return None
+
+    def pending(self) -> Iterator[Deadline]:
+        """Everything that is to come, in no order; of the planned submissions the next one."""
+        return (deadline for deadline in self.heap if deadline not in self._disarmed)
 
     def take(self, limit: tuple[int, ...]) -> Deadline | None:
         """Take the next event off the agenda, if it is not beyond `limit`, the beginning of a deadline."""

@@ -131,6 +131,7 @@ class Scheduler:
             plan.sessions, self.rules, agenda, journal, self._qpus, router, usage, self._jobs.end_with_session
         )
         self._jobs.sessions = self._sessions
+        self._planned_jobs, self._planned_sessions = len(columns), len(self._sessions.all)
         self._jobs.windows = windows = Windows(
             plan.windows, self._qpus, agenda, journal, self._sessions, self.rules, self._jobs.fail
         )
@@ -201,6 +202,26 @@ class Scheduler:
         """Whether a run without a horizon goes on (S6); ask it between instants."""
         sessions = self._sessions
         return self._jobs.unfinished > 0 or sessions.commands_to_come > 0 or sessions.active > 0
+
+    @property
+    def has_plans(self) -> bool:
+        """Whether anything is certain to come but windows that come again (S6, S52).
+
+        It is what was known before the run, so that it comes a limited number of times: submissions, closes
+        and cancels, clocks and ends. An end on the QPU is certain where no outage can take it back. The whole
+        agenda is looked through.
+        """
+        if self._jobs.windows.has_single:
+            return True
+        return any(self._is_certain(*deadline[1:4]) for deadline in self._agenda.pending())
+
+    def _is_certain(self, rank: int, entity: int, number: int) -> bool:
+        if entity == Entity.SESSION:
+            return number < self._planned_sessions and self._sessions.all[number].phase != SessionPhase.CLOSED
+        if entity != Entity.JOB or number >= self._planned_jobs or self.journal.ended_us[number] != NEVER:
+            return False
+        qpu = self.journal.qpu[number] if self.journal.qpu else 0
+        return rank != Rank.FINISH or not self._jobs.windows.fails_again(qpu)
 
     def given_qpu(self, qpu: int) -> int:
         """The QPU of what names `qpu`, as long as nothing is routed; NEVER: it has to be (S54)."""

@@ -55,6 +55,17 @@ class Windows:
             for time_us, _, _ in changes:
                 self._arm(time_us, qpu)
 
+    @property
+    def has_single(self) -> bool:
+        """Whether a change by a window that does not come again is to come."""
+        changes = (change for changes in self._changes for change in changes)
+        return any(self._specs[window].every_us == NEVER for _, _, window in changes)
+
+    def fails_again(self, qpu: int) -> bool:
+        """Whether outages of a QPU come again and again."""
+        kind = WindowKind.OUTAGE
+        return any(spec.kind is kind and spec.qpu == qpu and spec.every_us != NEVER for spec in self._specs)
+
     def on_change(self, now_us: int, number: int) -> None:
         """A window of a QPU begins, ends or is due."""
         qpu = self._qpus[number]

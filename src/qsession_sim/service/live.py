@@ -337,6 +337,11 @@ class LiveService:
         """Whether a run without a horizon goes on (S6); ask it between instants."""
         return self._scheduler.is_needed
 
+    @property
+    def has_plans(self) -> bool:
+        """Whether anything is certain to come but windows that come again (S6, S52)."""
+        return self._scheduler.has_plans
+
     def next_event_us(self) -> int | None:
         """The time of the next event; None if nothing will ever happen by itself."""
         return self._scheduler.next_event_us()

@@ -34,7 +34,7 @@ _FINAL: Final = (JobStatus.DONE, JobStatus.CANCELLED, JobStatus.ERROR, JobStatus
 
 
 class Endless:
-    """Notices that windows come and go while no job gets through.
+    """Notices that windows come and go while no job gets through, and nothing else is still to come.
 
     A further attempt of a client (S65) is a job of its own, so it counts as progress only if it is done.
 
@@ -47,7 +47,7 @@ class Endless:
         self._live = live
         self._planned = planned
         self._looked_at_event = 0
-        self._seen = self._progress()
+        self._seen: tuple[int, int, int] | None = None  # None: windows are counted from now on
 
     def look(self) -> None:
         """Call it now and then.
@@ -59,8 +59,8 @@ class Endless:
         if events - self._looked_at_event < PATIENCE_EVENTS:
             return
         self._looked_at_event = events
-        seen, self._seen = self._seen, self._progress()
-        if seen == self._seen:
+        seen, self._seen = self._seen, None if self._live.has_plans else self._progress()
+        if seen is not None and seen == self._seen:
             what = f"windows came and went for {PATIENCE_EVENTS:,} events and no job got through"
             todo = "leave more time between them, or give a horizon"
             raise ScenarioError((f"qpus: {what}, so the run may never end; {todo}",))
