@@ -297,7 +297,7 @@ _WINDOWS = in_file(
         "self._begin(now_us, qpu, qpu.due_calibrations.pop())",
         "S52",
     ),
-    ("if qpu.job != NEVER or qpu.downs:", "if qpu.job != NEVER:", "S52"),
+    ("if qpu.job != NEVER or qpu.closed_by:", "if qpu.job != NEVER:", "S52"),
     (
         "if spec.kind is WindowKind.OUTAGE:",
         "if spec.kind is not WindowKind.RESERVATION:",

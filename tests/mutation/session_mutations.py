@@ -47,7 +47,7 @@ _JOBS = in_file(
     ),
     ("if not IS_ACTIVE[session.phase]:  # S10, S12, S15", "if session.phase is SessionPhase.OPEN:", "S15"),
     ("if session is None or not IS_ACTIVE[session.phase]:", "if session is None:", "S42"),
-    ("if qpu.job == NEVER and not qpu.downs:", "if qpu.job == NEVER:", "S52"),
+    ("if qpu.job == NEVER and not qpu.closed_by:", "if qpu.job == NEVER:", "S52"),
     ("qpu.lanes.give_back(job, session)", "pass", "S42"),
     ("qpu.lanes.forget(job, session)", "pass", "S42"),
     ("needed_us = own_limit_us", "needed_us = own_limit_us + 1", "S44"),

@@ -288,7 +288,7 @@ def fit_line(columns: Float64Array, values: Float64Array) -> LinearFit:
     if variation == 0:
         raise ValueError("all measured times are equal; there is nothing to explain")
     if np.any(scale == 0):
-        raise ValueError("a column has the same value everywhere; its coefficient cannot be told")
+        raise ValueError("a column has the same value everywhere; its coefficient cannot be determined")
     solution, _, rank, _ = np.linalg.lstsq((columns - centre) / scale, values - middle, rcond=None)
     if rank < columns.shape[1]:
         raise ValueError("one column follows from the others; their coefficients cannot be told apart")

@@ -223,7 +223,7 @@ class Jobs:
         qpu.is_called = False
         if qpu.due_calibrations:
             self.windows.calibrate(now_us, qpu)
-        if qpu.job == NEVER and not qpu.downs:
+        if qpu.job == NEVER and not qpu.closed_by:
             job = qpu.queue.pop(now_us) if qpu.holder is None else qpu.next_of_holder(now_us, qpu.holder)
             if job is not None:
                 number = self._session_number[job]
@@ -414,7 +414,7 @@ class Jobs:
         if self.ends_matter:
             self._on_end(now_us, job)
 
-    # ---------------------------------------------------------------- actions: what a session is told
+    # ---------------------------------------------------------------- actions: what a session learns of its jobs
 
     def _join_session(self, now_us: int, job: int, _before: int, session: Session, _qpu: object) -> None:
         if session.emptied_us != NEVER:

@@ -216,10 +216,9 @@ class QpuSpec:
 
 @dataclass(frozen=True)
 class WindowSpec:
-    """When a QPU does not serve everybody (S52).
+    """When a QPU does not serve everybody (S52): [start, end), or from when the QPU is free, as the kind says.
 
-    Maintenance, outage and reservation are [start, end); with `every_us` they come again so long after
-    each start. A calibration is due at `start_us` and takes `duration_us` from the moment the QPU is free.
+    With `every_us` it comes again so long after each start.
     """
 
     kind: WindowKind
@@ -227,7 +226,7 @@ class WindowSpec:
     duration_us: int
     every_us: int = NEVER
     qpu: int = 0
-    account: int = NEVER  # of a reservation
+    account: int = NEVER  # whose jobs alone are served, if the kind lets any in
 
 
 @dataclass(frozen=True)

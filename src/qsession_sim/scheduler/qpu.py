@@ -124,7 +124,7 @@ class Qpu:
         "_estimated_us",
         "_stage",
         "asks_while_busy",
-        "downs",
+        "closed_by",
         "due_calibrations",
         "finish",
         "holder",
@@ -165,7 +165,7 @@ class Qpu:
         self.holder: Session | None = None
         self.queued = 0  # its jobs that are not yet on it, if the router goes by them
         self.queued_us = 0  # their estimated QPU time, likewise
-        self.downs = 0  # maintenances, outages and calibrations that last
+        self.closed_by = 0  # windows that last and let nobody in
         self.due_calibrations: list[int] = []  # windows whose calibration waits for the QPU
 
     def look_for_work(self) -> None:

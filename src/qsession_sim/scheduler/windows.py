@@ -25,7 +25,7 @@ class Windows:
         qpus: by number.
         agenda: where the next change of each QPU is armed.
         journal: where each window is written down as it begins.
-        sessions: who are told of reservations.
+        sessions: they hold no QPU that is reserved for another account.
         rules: settings of the service.
         fail: called with (now_us, qpu) when an outage hits a QPU.
     """
@@ -86,13 +86,13 @@ class Windows:
 
     def calibrate(self, now_us: int, qpu: Qpu) -> bool:
         """Begin a calibration that is due, if it goes first now (S52); whether one has begun."""
-        if qpu.job != NEVER or qpu.downs:
+        if qpu.job != NEVER or qpu.closed_by:
             return False
         holder = qpu.holder
         if holder is not None and not holder.is_batch and not self._before_sessions:
             return False
         self._begin(now_us, qpu, qpu.due_calibrations.pop(0))
-        qpu.downs += 1
+        qpu.closed_by += 1
         return True
 
     def _begin(self, now_us: int, qpu: Qpu, window: int) -> None:
@@ -103,7 +103,7 @@ class Windows:
 
     def _take_hold(self, now_us: int, qpu: Qpu, spec: WindowSpec) -> None:
         if spec.kind is not WindowKind.RESERVATION:
-            qpu.downs += 1
+            qpu.closed_by += 1
             if spec.kind is WindowKind.OUTAGE:
                 self._fail(now_us, qpu)
             return
@@ -120,7 +120,7 @@ class Windows:
             qpu.queue.open_to_all()
             qpu.lanes.unprepared.open_to_all()
         else:
-            qpu.downs -= 1
+            qpu.closed_by -= 1
         qpu.look_for_work()
 
     def _expect(self, time_us: int, change: int, window: int) -> None:

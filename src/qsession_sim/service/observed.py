@@ -375,6 +375,6 @@ def _kind(qpu: Qpu) -> IntervalKind:
     """S72, in its order."""
     if qpu.job != NEVER:
         return IntervalKind.BUSY
-    if qpu.downs:
+    if qpu.closed_by:
         return IntervalKind.DOWN
     return IntervalKind.FREE if qpu.holder is None else IntervalKind.HELD
