@@ -234,12 +234,12 @@ _BUILT_IN = in_file(
         "S50",
     ),
     (
-        "entries = partial(earliest_deadline_first, slack=settings.slack or 1)",
+        "entries = partial(earliest_deadline_first, slack=slack)",
         "entries = partial(earliest_deadline_first, slack=10)",
         "S50",
     ),
     (
-        "return StaticPolicy(policy.name, policy.summary, partial(in_random_order, seed=seed))",
+        "return StaticPolicy(policy.name, policy.summary, partial(in_random_order, seed=seed), column)",
         "return StaticPolicy(policy.name, policy.summary, partial(in_random_order, seed=0))",
         "S7",
     ),
@@ -250,8 +250,18 @@ _BUILT_IN = in_file(
         "S50",
     ),
     (
-        'BuiltIn("shortest_job_first", "The smallest estimate first.", _static(shortest_first)),',
-        'BuiltIn("shortest_job_first", "The smallest estimate first.", _static(longest_first)),',
+        "_static(shortest_first, partial(estimate_column, 0, 1)),",
+        "_static(longest_first, partial(estimate_column, 0, 1)),",
+        "S50",
+    ),
+    (
+        "_static(longest_first, partial(estimate_column, 0, -1)),",
+        "_static(longest_first, partial(estimate_column, 1, -1)),",
+        "S50",
+    ),
+    (
+        "return KeyColumn(submissions, (values * factor).data)",
+        "return KeyColumn(submissions, values.data)",
         "S50",
     ),
 )

@@ -157,7 +157,7 @@ _QPU = in_file(
 )
 
 _ROUTING = in_file(
-    "scheduler/routing.py",
+    "scheduler/qpu.py",
     ("if qpu.queued < best.queued:", "if qpu.queued <= best.queued:", "S54"),
     (
         "return min(choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), qpu.number))",

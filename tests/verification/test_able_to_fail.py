@@ -10,7 +10,7 @@ from qsession_sim.experiment.simulate import simulate
 from qsession_sim.queueing import theory
 from qsession_sim.queueing.recursions import lindley
 from qsession_sim.verification import closed_clients, identities, open_queues
-from qsession_sim.verification.scenarios import constant, exponential
+from qsession_sim.verification.comparisons import constant, exponential
 from qsession_sim.verification.suite import EXPERIMENTS, verify
 
 SMALL = [

@@ -28,7 +28,7 @@ from qsession_sim.service.planning import account_specs
 from qsession_sim.service.simpy_driver import Program, Progress, Service
 from qsession_sim.workload.columns import Workload
 from qsession_sim.workload.draw import draw
-from qsession_sim.workload.users import plan_of_each
+from qsession_sim.workload.sources import plan_of_each
 
 
 def simulate(

@@ -23,7 +23,7 @@ from qsession_sim.results.record import SESSION, TIME, Record
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason
 from qsession_sim.units import SECOND
 from qsession_sim.workload.columns import Int64Array
-from qsession_sim.workload.users import every_account, plan_of_each
+from qsession_sim.workload.sources import every_account, plan_of_each
 
 if TYPE_CHECKING:
     import polars as pl

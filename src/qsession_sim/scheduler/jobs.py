@@ -10,8 +10,7 @@ from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.columns import GrowingJobs, Journal
 from qsession_sim.scheduler.limits import AccountLimits, Usage
 from qsession_sim.scheduler.plan import Rules
-from qsession_sim.scheduler.qpu import Qpu
-from qsession_sim.scheduler.routing import Router
+from qsession_sim.scheduler.qpu import Qpu, Router
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
 from qsession_sim.scheduler.transitions import (
@@ -414,7 +413,7 @@ class Jobs:
         if self.ends_matter:
             self._on_end(now_us, job)
 
-    # ---------------------------------------------------------------- actions: what a session learns of its jobs
+    # ---------------------------------------------------------------- actions: what the session of a job does
 
     def _join_session(self, now_us: int, job: int, _before: int, session: Session, _qpu: object) -> None:
         if session.emptied_us != NEVER:

@@ -216,9 +216,9 @@ class QpuSpec:
 
 @dataclass(frozen=True)
 class WindowSpec:
-    """When a QPU does not serve everybody (S52): [start, end), or from when the QPU is free, as the kind says.
+    """When a QPU does not serve everybody (S52): from `start_us`, or as soon as the QPU is free, as its kind says.
 
-    With `every_us` it comes again so long after each start.
+    It ends `duration_us` after its begin; with `every_us` it comes again so long after each start.
     """
 
     kind: WindowKind

@@ -22,9 +22,8 @@ from qsession_sim.scheduler.plan import (
     growing,
     submission_deadlines,
 )
-from qsession_sim.scheduler.qpu import Lanes, Qpu
+from qsession_sim.scheduler.qpu import Lanes, Qpu, Router
 from qsession_sim.scheduler.queues import NormalQueue, QueuePolicy, ordered_by
-from qsession_sim.scheduler.routing import Router
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
 from qsession_sim.scheduler.transitions import CAN_PREPARE, CAN_START, SessionPhase

@@ -9,8 +9,7 @@ from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.columns import Journal
 from qsession_sim.scheduler.limits import Usage
 from qsession_sim.scheduler.plan import Rules, SessionPlan, SessionSpec
-from qsession_sim.scheduler.qpu import Qpu
-from qsession_sim.scheduler.routing import Router
+from qsession_sim.scheduler.qpu import Qpu, Router
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.transitions import (
     REASON_OF,

@@ -24,16 +24,6 @@ from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.scheduler import ALL_EVENTS, Scheduler
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Rank
-from qsession_sim.service.arguments import (
-    JobOptions,
-    any_duration_us,
-    check_mode,
-    check_name,
-    checked_options,
-    route_of,
-    session_clocks,
-    some_duration_us,
-)
 from qsession_sim.service.observed import (
     Event,
     JobDetails,
@@ -44,7 +34,17 @@ from qsession_sim.service.observed import (
     SessionChanged,
     SessionDetails,
 )
-from qsession_sim.service.planning import plan_of
+from qsession_sim.service.planning import (
+    JobOptions,
+    any_duration_us,
+    check_mode,
+    check_name,
+    checked_options,
+    plan_of,
+    route_of,
+    session_clocks,
+    some_duration_us,
+)
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Workload
 

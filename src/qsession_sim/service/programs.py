@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Protocol, Self, Unpack
 
 from qsession_sim.errors import SchedulerUsageError
-from qsession_sim.service.arguments import JobOptions
 from qsession_sim.service.observed import LiveJob, LiveSession
+from qsession_sim.service.planning import JobOptions
 
 if TYPE_CHECKING:
     import simpy

@@ -18,9 +18,9 @@ from qsession_sim.scheduler.plan import AccountSpec, Rules
 from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Rank
-from qsession_sim.service.arguments import JobOptions
 from qsession_sim.service.live import STREAM, LiveService, RunIsOverError
 from qsession_sim.service.observed import JobEnded
+from qsession_sim.service.planning import JobOptions
 from qsession_sim.service.programs import ProgramJob, ProgramSession
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Workload

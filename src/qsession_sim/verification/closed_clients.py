@@ -18,12 +18,16 @@ from qsession_sim.queueing.statistics import (
 from qsession_sim.queueing.theory import LongRun
 from qsession_sim.results.run import Run
 from qsession_sim.units import SECOND
-from qsession_sim.verification.comparisons import Comparison, Cycles, Experiment, arrivals_to_empty, jobs_of
-from qsession_sim.verification.scenarios import (
+from qsession_sim.verification.comparisons import (
+    Comparison,
+    Cycles,
+    Experiment,
     ServiceTimes,
+    arrivals_to_empty,
     clients,
     constant,
     exponential,
+    jobs_of,
     scenario,
     session,
 )

@@ -10,9 +10,8 @@ import numpy as np
 
 from qsession_sim.queueing import theory
 from qsession_sim.verification.closed_clients import SESSION_THINK_SECONDS, THINK_SECONDS
-from qsession_sim.verification.comparisons import Comparison, critical_z
+from qsession_sim.verification.comparisons import SERVICE_SECONDS, Comparison, critical_z
 from qsession_sim.verification.open_queues import LOGNORMAL
-from qsession_sim.verification.scenarios import SERVICE_SECONDS
 from qsession_sim.verification.suite import Verification
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from qsession_sim.experiment.simulate import simulate
 from qsession_sim.queueing.recursions import lindley
 from qsession_sim.results.run import Run
 from qsession_sim.units import SECOND
-from qsession_sim.verification.scenarios import (
+from qsession_sim.verification.comparisons import (
     SERVICE_SECONDS,
     arrivals,
     clients,

@@ -12,19 +12,17 @@ from qsession_sim.queueing import theory
 from qsession_sim.queueing.recursions import kiefer_wolfowitz
 from qsession_sim.scenario.load import load_scenario
 from qsession_sim.verification.comparisons import (
+    SERVICE_SECONDS,
     Comparison,
     Cycles,
     DoneJobs,
     Experiment,
-    arrivals_to_empty,
-    jobs_of,
-)
-from qsession_sim.verification.scenarios import (
-    SERVICE_SECONDS,
     ServiceTimes,
     arrivals,
+    arrivals_to_empty,
     constant,
     exponential,
+    jobs_of,
     lognormal,
     scenario,
 )

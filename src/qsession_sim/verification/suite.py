@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from qsession_sim.verification import closed_clients, open_queues
-from qsession_sim.verification.comparisons import FAMILY_ERROR, Comparison, Experiment, differing
+from qsession_sim.verification.comparisons import (
+    FAMILY_ERROR,
+    Comparison,
+    Experiment,
+    constant,
+    differing,
+    exponential,
+)
 from qsession_sim.verification.identities import Identity, identities
-from qsession_sim.verification.scenarios import constant, exponential
 
 DEFAULT_SEED: Final = 1
 

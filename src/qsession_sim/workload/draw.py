@@ -37,14 +37,15 @@ from qsession_sim.workload.distributions import NoValueError
 from qsession_sim.workload.qpu_times import DrawnSource
 from qsession_sim.workload.qpus import drawn_windows, reserved_accounts, rows_on_qpus
 from qsession_sim.workload.sources import (
+    accounts_of,
     draw_arrivals,
     draw_batches,
     draw_explicit,
     draw_iterative,
     numbers_of,
+    with_users,
 )
 from qsession_sim.workload.trace import Trace, draw_trace, read_trace
-from qsession_sim.workload.users import accounts_of, with_users
 
 
 def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:

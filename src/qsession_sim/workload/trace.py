@@ -27,10 +27,9 @@ from qsession_sim.workload.columns import (
 from qsession_sim.workload.context import SourceContext, SourceRows, filled, source_error
 from qsession_sim.workload.formats import read_rows
 from qsession_sim.workload.qpu_times import drawn_estimates_us
-from qsession_sim.workload.sources import job_columns, said_of_all, session_columns
+from qsession_sim.workload.sources import accounts_of, job_columns, said_of_all, session_columns
 from qsession_sim.workload.trace_rows import FROM_SOURCE, TraceRows, check_chains, refuse, unreadable
 from qsession_sim.workload.trace_table import ColumnError, check_times
-from qsession_sim.workload.users import accounts_of
 
 
 @dataclass(frozen=True, eq=False)
