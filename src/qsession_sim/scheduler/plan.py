@@ -216,7 +216,7 @@ class QpuSpec:
 
 @dataclass(frozen=True)
 class WindowSpec:
-    """When a QPU does not serve everybody (S52): from `start_us`, or as soon as the QPU is free, as its kind says.
+    """When a QPU does not serve everybody (S52): from `start_us`, or when the QPU is free, as its kind says.
 
     It ends `duration_us` after its begin; with `every_us` it comes again so long after each start.
     """
