@@ -119,13 +119,13 @@ TWO = {"kind": "uniform", "low": "1s", "high": "2s"}
         ({}, set()),
         ({"interarrival": TWO}, {"interarrival"}),
         ({"qpu_time": TWO}, {"qpu_time"}),
-        ({"estimate": {"method": "time", "factor": None, "time": TWO}}, {"estimate"}),
+        ({"estimate": {"method": "given", "factor": None, "time": TWO}}, {"estimate"}),
         (
-            {"estimate": {"method": "time", "factor": None, "time": {"kind": "constant", "value": "1s"}}},
+            {"estimate": {"method": "given", "factor": None, "time": {"kind": "constant", "value": "1s"}}},
             set(),
         ),
         ({"preparation": TWO, "post_processing": {"kind": "constant", "value": "1s"}}, {"preparation"}),
-        ({"count": 0, "qpu_time": TWO}, set()),
+        ({"until": "10s", "qpu_time": TWO}, set()),
     ],
 )
 def test_a_draw_reports_for_what_it_drew(scenario, arrivals, changes, drawn_for):
