@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from qsession_sim.experiment.tasks import Configuration as Configuration
     from qsession_sim.experiment.tune import Tuning as Tuning
     from qsession_sim.experiment.tune import tune as tune
+    from qsession_sim.files import file_limits as file_limits
     from qsession_sim.policies.user import policy as policy
     from qsession_sim.results.run import Run as Run
     from qsession_sim.results.run import load as load
@@ -63,6 +64,7 @@ _HOME: Final = {
     "Tuning": "experiment.tune",
     "Workload": "workload.columns",
     "WorkloadFileError": "errors",
+    "file_limits": "files",
     "describe_workload": "workload.describe",
     "draw": "workload.draw",
     "format_duration": "units",

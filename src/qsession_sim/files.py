@@ -1,5 +1,6 @@
-"""Files and directories that are written whole or not at all, whoever else writes or reads them meanwhile,
-and the digests that tell whether they are still as they were written.
+"""Files that are read within limits, whoever wrote them; files and directories that are written whole or not
+at all, whoever else writes or reads them meanwhile, and the digests that tell whether they are still as they
+were written.
 
 What is being written stands next to its place, under a name with `partial` in it. When it is complete it is
 synced to the disk and renamed. Its writer holds a lock on it, so that the next one knows what a writer that
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import re
@@ -17,10 +19,14 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
+
+from qsession_sim.errors import QSessionError
 
 DIGESTS: Final = "files.sha256"
 """The file of digests in a directory, as `sha256sum -c` reads it."""
@@ -85,6 +91,202 @@ def _number_of(error: Exception) -> int:
     number = getattr(error, "errno", None)
     text = None if number is not None or os.name == "nt" else _OS_ERROR.search(str(error))
     return int(text[1]) if text else number or 0
+
+
+# reading what somebody else may have written
+
+
+@dataclass(frozen=True)
+class FileLimits:
+    """How much is read.
+
+    Attributes:
+        scenario_bytes: of a scenario, and of each file with values or measurements that it names.
+        trace_bytes: of a trace, unpacked.
+        allow_files: whether scenarios may name files.
+    """
+
+    scenario_bytes: int = 16 << 20
+    trace_bytes: int = 4 << 30
+    allow_files: bool = True
+
+
+_LIMITS: Final[ContextVar[FileLimits]] = ContextVar("limits")
+_LONGEST_LINE: Final = 1 << 20
+_AT_ONCE: Final = 1 << 16
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+_KINDS: Final = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def limits() -> FileLimits:
+    """Those that hold now."""
+    return _LIMITS.get(FileLimits())
+
+
+@contextmanager
+def file_limits(*, max_size: str | int | None = None, allow_files: bool = True) -> Iterator[None]:
+    """Read with other limits than the default: 16 MiB of a scenario, and 4 GiB of a trace, unpacked.
+
+    They hold for all that is read inside, also by workers of studies. Scenarios from strangers are data, but
+    they can name files of this machine; see docs/trust.md.
+
+    Args:
+        max_size: of any file: bytes, or a text such as `64MiB`; by default as above.
+        allow_files: whether scenarios may name files: values, measurements and traces.
+
+    Raises:
+        QSessionError: if `max_size` is no size.
+
+    Example:
+        >>> import qsession_sim as qs
+        >>> with qs.file_limits(allow_files=False):
+        ...     qs.load_scenario({"workload": [{"kind": "trace", "file": "a.csv"}]})
+        Traceback (most recent call last):
+        qsession_sim.errors.ScenarioError: scenario: workload.trace.file: files are not allowed (got 'a.csv')
+    """
+    chosen = FileLimits(allow_files=allow_files)
+    if max_size is not None:
+        most = read_size(max_size)
+        chosen = replace(chosen, scenario_bytes=most, trace_bytes=most)
+    with given_limits(chosen):
+        yield
+
+
+@contextmanager
+def given_limits(chosen: FileLimits) -> Iterator[None]:
+    """Read with the limits of another process."""
+    token = _LIMITS.set(chosen)
+    try:
+        yield
+    finally:
+        _LIMITS.reset(token)
+
+
+def read_size(size: str | int) -> int:
+    """Bytes of a written size.
+
+    Raises:
+        QSessionError: if it is none.
+
+    Example:
+        >>> read_size("64MiB"), read_size("2 GiB"), read_size(5)
+        (67108864, 2147483648, 5)
+    """
+    found = re.fullmatch(rf"([1-9][0-9]{{0,14}}) ?({'|'.join(_UNITS)})?", str(size))
+    if found is None:
+        raise QSessionError(f"not a size such as 64MiB: {size!r}")
+    return int(found[1]) << 10 * _UNITS.index(found[2] or "B")
+
+
+def written_size(size: float) -> str:
+    """A number of bytes for people.
+
+    Example:
+        >>> written_size(16 << 20), written_size(1500), written_size(7)
+        ('16 MiB', '1.465 KiB', '7 B')
+    """
+    power = min(max(int(size).bit_length() - 1, 0) // 10, len(_UNITS) - 1)
+    return f"{size / (1 << 10 * power):.4g} {_UNITS[power]}"
+
+
+def too_large(most: int) -> OSError:
+    """The error of a file with more bytes than are read."""
+    return OSError(
+        errno.EFBIG, f"is larger than {written_size(most)}; allow more with --max-size, or file_limits()"
+    )
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is no file: reading could wait for ever, have no end, or change something.
+
+    Raises:
+        OSError: if it is no file, or is not there.
+    """
+    _check_mode(path.stat().st_mode)
+
+
+def _check_mode(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "is a directory, not a file")
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, f"is {_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a file")
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read it.
+
+    Raises:
+        OSError: if it cannot be read, or is no file.
+    """
+    check_regular(path)
+    # what has taken its place since is not waited for
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - returned; a path has no opener
+    try:
+        _check_mode(os.fstat(file.fileno()).st_mode)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def read_at_most(file: BinaryIO, most: int) -> bytes:
+    """All that a file holds.
+
+    Raises:
+        OSError: if that is more bytes than allowed, of which no more are read, or it cannot be read.
+    """
+    parts, left = [], most + 1
+    while left and (part := file.read(min(left, _AT_ONCE))):
+        parts.append(part)
+        left -= len(part)
+    if not left:
+        raise too_large(most)
+    return b"".join(parts)
+
+
+class Bounded(io.RawIOBase):
+    """Lines of a file, unpacked; reading goes no further than allowed, in all and in a line."""
+
+    def __init__(self, files: Sequence[BinaryIO], most: int) -> None:
+        self._files, self._most = files, most  # the first is read; all are closed
+        self._read = self._in_line = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read some bytes.
+
+        Raises:
+            OSError: if there are too many, or it cannot be read.
+        """
+        view = memoryview(buffer)
+        part = self._files[0].read(min(len(view), _AT_ONCE))
+        self._read += len(part)
+        newline = part.rfind(b"\n")
+        self._in_line = len(part) - 1 - newline if newline >= 0 else self._in_line + len(part)
+        if self._read > self._most:
+            raise too_large(self._most)
+        if self._in_line > _LONGEST_LINE:
+            raise OSError(errno.EFBIG, f"has a line of more than {written_size(_LONGEST_LINE)}")
+        view[: len(part)] = part
+        return len(part)
+
+    def close(self) -> None:
+        """Close the files, too."""
+        for file in self._files:
+            file.close()
+        super().close()
 
 
 # digests

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from qsession_sim import __version__
+from qsession_sim.cli.options import reads_files
 from qsession_sim.cli.run import run
 from qsession_sim.cli.scenario import policies, resolve, schema, validate
 from qsession_sim.cli.studies import compare, replicate, sweep, tune
@@ -35,9 +36,9 @@ def run_command(arguments: Sequence[str]) -> int:
 def _application() -> typer.Typer:
     application = _group(_options)
     for simulation in (run, replicate, compare, sweep, tune):
-        application.command()(simulation)
+        application.command()(reads_files(simulation))
     scenarios = _group(_scenario_help)
-    for command in (validate, resolve, schema):
+    for command in (reads_files(validate), reads_files(resolve), schema):
         scenarios.command()(command)
     application.add_typer(scenarios, name="scenario")
     application.command()(policies)
@@ -49,7 +50,7 @@ def _application() -> typer.Typer:
 def _workloads() -> typer.Typer:
     workloads = _group(_workload_help)
     for command in (describe, export):
-        workloads.command()(command)
+        workloads.command()(reads_files(command))
     return workloads
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 
 import typer
 
 from qsession_sim.cli.terminal import FORMATS
-from qsession_sim.errors import BundleError, WorkloadFileError
+from qsession_sim.errors import BundleError, QSessionError, WorkloadFileError
 from qsession_sim.experiment.options import OPTIONS, options_of
+from qsession_sim.files import file_limits, read_size
 
 if TYPE_CHECKING:
     from qsession_sim.experiment.executors import Executor
@@ -181,6 +183,42 @@ def _parameter(name: str, kind: Any, declared: Any, default: Any = None) -> insp
     return inspect.Parameter(
         name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation
     )
+
+
+def _size(text: str | int) -> int:
+    try:
+        return read_size(text)
+    except QSessionError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+_MAX_SIZE: Final = typer.Option(
+    "--max-size",
+    metavar="SIZE",
+    parser=_size,
+    help="Read files up to this size, such as 64MiB; by default 16MiB of a scenario, and 4GiB of a trace, "
+    "unpacked.",
+)
+_NO_FILES: Final = typer.Option(
+    "--no-files", help="Refuse scenarios that name files, as those of strangers may."
+)
+
+
+def reads_files(command: Command) -> Command:
+    """Give a command that reads a scenario the options that limit what is read."""
+
+    @wraps(command)
+    def limited(*arguments: Any, max_size: int | None, no_files: bool, **given: Any) -> None:
+        with file_limits(max_size=max_size, allow_files=not no_files):
+            command(*arguments, **given)
+
+    signature = inspect.signature(command, eval_str=True)
+    more = [
+        _parameter("max_size", int | None, _MAX_SIZE),
+        _parameter("no_files", bool, _NO_FILES, default=False),
+    ]
+    vars(limited)["__signature__"] = signature.replace(parameters=[*signature.parameters.values(), *more])
+    return cast("Command", limited)
 
 
 # what options mean

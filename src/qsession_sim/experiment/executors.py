@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from qsession_sim.errors import QSessionError, StudyError, TaskError
 from qsession_sim.experiment.tasks import Task, TaskResult, run_task, whole_number
+from qsession_sim.files import FileLimits, given_limits, limits
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
@@ -50,14 +51,15 @@ def carry_out_task(task: Task) -> TaskResult:
         ) from error
 
 
-def run_packed(content: bytes, task_id: str) -> TaskResult:
+def run_packed(content: bytes, task_id: str, allowed: FileLimits | None = None) -> TaskResult:
     """As `carry_out_task`, in a worker. What a task refers to is looked for here, not by the pool, for which
     a policy that cannot be found is a dead worker."""
     _thread.works = True
     try:
         task: Task = pickle.loads(content)  # noqa: S301 - from the process that this one works for
         _refuse_other_versions(task, task_id)
-        return carry_out_task(task)
+        with given_limits(allowed or limits()):
+            return carry_out_task(task)
     finally:
         _thread.works = False
 
@@ -83,9 +85,9 @@ def _refuse_other_versions(task: Task, task_id: str) -> None:
         )
 
 
-def packed(task: Task) -> tuple[bytes, str]:
+def packed(task: Task) -> tuple[bytes, str, FileLimits]:
     """What `run_packed` takes."""
-    return pickle.dumps(task), task.id
+    return pickle.dumps(task), task.id, limits()
 
 
 def describe_task(task: Task) -> str:

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from pydantic import ValidationError
 
+from qsession_sim.files import check_regular, limits, open_regular, read_at_most
 from qsession_sim.scenario.document import Part, Path, duration, given, part, parts, text
 from qsession_sim.scenario.problems import Assignment, Problem, nearest, show_value, unknown_name
 from qsession_sim.scenario.service import HumanColumns, preset_names, read_preset
@@ -26,6 +27,24 @@ from qsession_sim.units import SECOND, format_duration
 if TYPE_CHECKING:
     from qsession_sim.queueing.service_time import LinearFit
     from qsession_sim.queueing.statistics import Float64Array
+
+
+def named_files(data: Any, own: str | None, path: Path = ()) -> Iterator[Problem]:
+    """Every file that a scenario names, where it may name none but its `own`.
+
+    Example:
+        >>> noise = {"kind": "empirical", "file": "/etc/passwd"}
+        >>> [problem.path for problem in named_files({"qpus": [{"noise": noise}]}, None)]
+        [('qpus', 0, 'noise', 'file')]
+    """
+    if isinstance(data, Mapping):
+        if data.get("file") not in (None, own):
+            yield Problem((*path, "file"), "files are not allowed", data["file"])
+        for key, value in data.items():
+            yield from named_files(value, own, (*path, key))
+    elif isinstance(data, list):
+        for index, item in enumerate(data):
+            yield from named_files(item, own, (*path, index))
 
 
 # -- Values of empirical distributions in a file of their own, which is read before validation.
@@ -124,13 +143,20 @@ def read_bytes(name: Any, directory: pathlib.Path) -> bytes:
     if not isinstance(name, str):
         raise ValueError("must be the name of a file")
     try:
-        return (directory / name).read_bytes()
-    except FileNotFoundError:
-        raise ValueError("no such file") from None
-    except IsADirectoryError:
-        raise ValueError("is a directory, not a file") from None
+        with open_regular(directory / name) as file:
+            return read_at_most(file, limits().scenario_bytes)
     except (OSError, ValueError) as error:
-        raise ValueError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise ValueError(_why(error)) from None
+
+
+def _why(error: OSError | ValueError) -> str:
+    """Why a file cannot be read."""
+    match error:
+        case FileNotFoundError():
+            return "no such file"
+        case IsADirectoryError():
+            return "is a directory, not a file"
+    return f"cannot be read: {getattr(error, 'strerror', None) or error}"
 
 
 def decode(content: bytes) -> str:
@@ -260,9 +286,12 @@ def _unpacked(name: str, content: bytes) -> bytes:
     if not name.endswith(".gz"):
         return content
     try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error):
+        with gzip.open(io.BytesIO(content)) as file:
+            return read_at_most(cast("BinaryIO", file), limits().scenario_bytes)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
         raise ValueError("is not a gzip file") from None
+    except OSError as error:
+        raise ValueError(_why(error)) from None
 
 
 def _table(text: str, name: str, columns: Mapping[str, str]) -> dict[str, Float64Array]:
@@ -515,11 +544,10 @@ def _file(path: Path, source: Part, directory: pathlib.Path) -> Iterator[Problem
 
 def _unreadable(file: pathlib.Path) -> str | None:
     try:
-        if file.is_dir():
-            return "is a directory, not a file"
-        return None if file.exists() else "no such file"
+        check_regular(file)
     except (OSError, ValueError) as error:
-        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        return _why(error)
+    return None
 
 
 def _trace_columns(path: Path, source: Part) -> Iterator[Problem]:

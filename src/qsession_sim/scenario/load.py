@@ -12,12 +12,14 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from qsession_sim.errors import ScenarioError
+from qsession_sim.files import limits, open_regular, read_at_most
 from qsession_sim.scenario.checks import contradictions, too_many_rows, uncalibrated
 from qsession_sim.scenario.document import Document, Path, child, cut, item_labels, plain, show_path
 from qsession_sim.scenario.files import (
     inline_service_times,
     inline_value_files,
     name_value_files,
+    named_files,
     set_skip_bad_lines,
     trace_format,
     trace_problems,
@@ -277,9 +279,11 @@ def load_scenario(
             failed = (*failed, "--skip-bad-lines: no source of the workload is a trace; leave it out")
     document = Document(read.document.origin, data, read.document.locate)
     policies = (queue_policies, hold_policies, routing_policies)
-    human, problems = _check(data, read.directory, policies)
+    # a trace that stands for a scenario was named by the user
+    own = pathlib.Path(document.origin).name if trace_format(document.origin) is not None else None
+    human, problems = _check(data, read.directory, policies, own)
     if problems and assignments:
-        before = _check(read.document.data, read.directory, policies)[1]
+        before = _check(read.document.data, read.directory, policies, own)[1]
         problems = name_causes(problems, before, assignments)
     if human is None or problems or failed:
         raise scenario_error(problems, document, assignments, failed)
@@ -287,11 +291,14 @@ def load_scenario(
 
 
 def _check(
-    data: Any, directory: pathlib.Path, policies: tuple[Sequence[str], Sequence[str], Sequence[str]]
+    data: Any,
+    directory: pathlib.Path,
+    policies: tuple[Sequence[str], Sequence[str], Sequence[str]],
+    own_file: str | None,
 ) -> tuple[HumanScenario | None, list[Problem]]:
     if not isinstance(data, Mapping):
         return None, [Problem((), "a scenario must be a mapping with keys such as workload", data)]
-    unusable = [*unusable_values(data)]
+    unusable = [*unusable_values(data), *(() if limits().allow_files else named_files(data, own_file))]
     if unusable:
         return None, unusable
     inlined, service_problems = inline_service_times(data, directory)
@@ -356,7 +363,8 @@ def _read_file(name: str) -> str:
     if not name:
         raise ScenarioError(("the name of the scenario is empty; give that of a file",))
     try:
-        content = pathlib.Path(name).read_bytes()
+        with open_regular(pathlib.Path(name)) as file:
+            content = read_at_most(file, limits().scenario_bytes)
     except FileNotFoundError:
         raise ScenarioError((f"{name}: no such file",)) from None
     except IsADirectoryError:

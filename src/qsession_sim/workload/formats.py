@@ -9,15 +9,24 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from io import TextIOWrapper
+from errno import EINVAL
+from io import SEEK_END, BufferedReader, TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, TextIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO, cast
 
 import numpy as np
 
 from qsession_sim.errors import WorkloadFileError
-from qsession_sim.files import whole_file
+from qsession_sim.files import (
+    Bounded,
+    check_regular,
+    limits,
+    open_regular,
+    read_at_most,
+    too_large,
+    whole_file,
+)
 from qsession_sim.scenario.files import ENDINGS, TraceFormat, not_utf8, trace_format
 from qsession_sim.scenario.sources import ResolvedTrace
 from qsession_sim.scheduler.vocabulary import NEVER
@@ -64,11 +73,13 @@ def _open(file: Path) -> BinaryIO:
     Raises:
         OSError, EOFError: if it cannot be read.
     """
-    if not _is_packed(file):
-        return file.open("rb")
-    if file.stat().st_size == 0:
-        raise EOFError("a compressed file is never empty")  # gzip reads it as one without lines
-    return cast("BinaryIO", gzip.open(file))
+    files = [open_regular(file)]
+    if _is_packed(file):
+        if file.stat().st_size == 0:
+            files[0].close()
+            raise EOFError("a compressed file is never empty")  # gzip reads it as one without lines
+        files.insert(0, cast("BinaryIO", gzip.GzipFile(fileobj=files[0])))
+    return BufferedReader(Bounded(files, limits().trace_bytes))
 
 
 def _write_text(text: str, file: Path) -> None:
@@ -195,10 +206,87 @@ def _write_csv(workload: Workload, file: Path) -> list[str]:
 def _read_parquet(source: ResolvedTrace, file: Path) -> TraceRows:
     import polars as pl
 
+    check_regular(file)
     there = pl.read_parquet_schema(file)
     wanted = dict.fromkeys(names_in_file(source.columns).values())
+    rows, size = _size_of_parquet(file)
+    if max(_BYTES_OF_A_NUMBER * rows * len(wanted.keys() & there.keys()), size) > limits().trace_bytes:
+        raise too_large(limits().trace_bytes)
     frame = pl.DataFrame([_parquet_column(file, name) for name in wanted if name in there])
     return rows_of(frame, np.arange(1, frame.height + 1), "row", source.columns, {})
+
+
+_BYTES_OF_A_NUMBER: Final = 8
+_ROW_COUNT, _ROW_GROUPS, _UNPACKED_BYTES = 3, 4, 2
+"""Fields of the footer of a Parquet file, and of a row group in it."""
+
+
+def _size_of_parquet(file: Path) -> tuple[int, int]:
+    """The number of rows, and of bytes that they are unpacked; polars tells neither before it unpacks them.
+
+    Raises:
+        OSError: if the footer cannot be read.
+    """
+    with open_regular(file) as content:
+        end = content.seek(-8, SEEK_END)
+        length = int.from_bytes(content.read(4), "little")
+        content.seek(max(end - length, 0))
+        footer = read_at_most(content, limits().scenario_bytes)
+    try:
+        fields = _Thrift(footer).value(_Thrift.STRUCT)
+        return fields[_ROW_COUNT], sum(group[_UNPACKED_BYTES] for group in fields[_ROW_GROUPS])
+    except (LookupError, TypeError, RecursionError):
+        raise OSError(EINVAL, "its footer cannot be read") from None
+
+
+class _Thrift:
+    """What is written in the compact protocol of Apache Thrift."""
+
+    STRUCT: Final = 12
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._place = 0
+
+    def value(self, kind: int) -> Any:
+        """The next value: a number, a list, or the values of a struct by their fields."""
+        match kind:
+            case 1 | 2:
+                return kind
+            case 3:
+                return self._byte()
+            case 4 | 5 | 6:
+                number = self._number()
+                return number >> 1 ^ -(number & 1)
+            case 7 | 8:
+                length = 8 if kind == 7 else self._number()
+                self._place += length
+                return None
+            case 9 | 10:
+                head = self._byte()
+                count = self._number() if head >> 4 == 15 else head >> 4
+                of = max(head & 15, 3)  # a truth value takes a byte here
+                return [self.value(of) for _ in range(count)]
+            case self.STRUCT:
+                return dict(self._fields())
+        raise LookupError(kind)
+
+    def _fields(self) -> Iterator[tuple[int, Any]]:
+        field = 0
+        while head := self._byte():
+            field = field + (head >> 4) if head >> 4 else self.value(4)
+            yield field, self.value(head & 15)
+
+    def _number(self) -> int:
+        number = shift = 0
+        while (byte := self._byte()) >> 7:
+            number |= (byte & 127) << shift
+            shift += 7
+        return number | byte << shift
+
+    def _byte(self) -> int:
+        self._place += 1
+        return self._content[self._place - 1]
 
 
 def _parquet_column(file: Path, name: str) -> pl.Series:
