@@ -177,6 +177,7 @@ class Client:
     spec: ClientSpec
     session: int
     iteration: int = 0
+    further_sessions: int = 0
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, OnError, OnFinish, OnRejection, Reason
 
+from . import naive_qpu
 from .histories import Client
 
 if TYPE_CHECKING:
@@ -23,11 +24,16 @@ def react(service: Service, client: Client, number: int) -> None:
         again = job.reason == Reason.SESSION_CLOSED and spec.on_rejection != OnRejection.GIVE_UP
         stops = not again
         if again and spec.on_rejection == OnRejection.NEW_SESSION:
-            client.session = service.add_session(service.sessions[job.session].spec)
+            client.further_sessions += 1
+            first = service.sessions[spec.session].spec
+            route = naive_qpu.route_of_repeat(service, first.route, client.further_sessions)
+            client.session = service.add_session(replace(first, route=route))
         elif again:
             client.session = NEVER
     if again:
-        repeated = replace(job.spec, at_us=service.now, after=NEVER, session=client.session)
+        attempts = sum(other.drawn == job.drawn for other in service.jobs)
+        route = naive_qpu.route_of_repeat(service, service.jobs[job.drawn].spec.route, attempts)
+        repeated = replace(job.spec, at_us=service.now, after=NEVER, session=client.session, route=route)
         service.add_job(repeated, drawn=job.drawn)
     elif stops or client.iteration == spec.jobs - 1:
         finish(service, client)

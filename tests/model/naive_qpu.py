@@ -199,6 +199,17 @@ def route(service: Service, pinned: int, number: int) -> int:
             return min(qpus, key=lambda qpu: (expected_wait(service, qpu), qpu))
 
 
+def route_of_repeat(service: Service, drawn: int, repeats: int) -> int:
+    """S54: splitmix64 of the number drawn for the first one and the count of repeats, where that matters."""
+    if service.rules.routing != Routing.RANDOM:
+        return drawn
+    bits = 2**64
+    number = (drawn + repeats + 0x9E3779B97F4A7C15) % bits
+    number = (number ^ number // 2**30) * 0xBF58476D1CE4E5B9 % bits
+    number = (number ^ number // 2**27) * 0x94D049BB133111EB % bits
+    return (number ^ number // 2**31) % len(real_qpus(service))
+
+
 def queued_at(service: Service, qpu: int) -> list[int]:
     return [number for number in jobs_at(service, qpu) if service.jobs[number].queued]
 

@@ -160,8 +160,8 @@ _STATIC_ORDERS = in_file(
         "S15",
     ),
     (
-        "mixed = (seed + (index + 1) * _INCREMENT) & _BITS",
-        "mixed = (seed + index * _INCREMENT) & _BITS",
+        "return splitmix64(seed + index * SPLITMIX_INCREMENT)",
+        "return splitmix64(seed + index)",
         "S50",
     ),
 )

@@ -24,8 +24,8 @@ _JOB_COLUMNS = in_file(
     ("self._repeats[job] = self._repeats.get(repeats, repeats)", "self._repeats[job] = repeats", "S65"),
     ("planned = self._repeats.get(job, job)", "planned = job", "S65"),
     (
-        "return JobSpec(**{name: column[job] for name, column in columns if column}, session=session)",
-        "return JobSpec(qpu_time_us=self.qpu_time_us[job], session=session)",
+        'return JobSpec(**{**given, "session": session, "route": route})',
+        "return JobSpec(qpu_time_us=self.qpu_time_us[job], session=session, route=route)",
         "S65",
     ),
     ("self.estimate_us[job] = self._estimates_us[qpu][planned]", "pass", "S54"),
@@ -170,6 +170,11 @@ _ROUTING = in_file(
         "S54",
     ),
     ("return choices[route % len(choices)]", "return choices[0]", "S54"),
+    (
+        "return splitmix64(route + repeats) % len(self._choices)",
+        "return (route + repeats) % len(self._choices)",
+        "S54",
+    ),
     ("self._choices = [qpu for qpu in qpus if not qpu.is_simulator]", "self._choices = [*qpus]", "S22"),
     (
         "return qpu.queued_us + max(0, self._columns.estimated_us(qpu.job) - ran_us)",
@@ -236,8 +241,8 @@ _SCHEDULER = in_file(
         "S5",
     ),
     (
-        "return self._sessions.add(replace(spec, created_us=NEVER, close_us=NEVER, cancel_us=NEVER))",
-        "return self._sessions.add(spec)",
+        "spec = replace(spec, created_us=NEVER, close_us=NEVER, cancel_us=NEVER, route=route)",
+        "spec = replace(spec, route=route)",
         "S66",
     ),
 )

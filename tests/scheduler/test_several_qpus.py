@@ -6,9 +6,10 @@ import pytest
 
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, QpuSpec, Routing, Rules, SessionSpec
+from qsession_sim.scheduler.qpu import splitmix64
 from qsession_sim.scheduler.queues import FirstInFirstOut
 from qsession_sim.scheduler.scheduler import Scheduler, why_not
-from qsession_sim.scheduler.vocabulary import NEVER, OnError
+from qsession_sim.scheduler.vocabulary import NEVER, OnError, OnRejection
 
 TWO = (QpuSpec(), QpuSpec())
 THREE = (QpuSpec(), QpuSpec(), QpuSpec())
@@ -177,6 +178,54 @@ def test_s65_repeated_job_is_routed_anew_and_has_the_time_of_its_qpu(run):
         "j2 0 - 3 CANCELLED JOB_CANCELLED @0",
         "j3 5 9 11 DONE @0",
         "end 11",
+    ]
+
+
+def test_s54_random_routing_of_further_attempts(run):
+    """SplitMix64 with seed 1234567 begins, as published, with 6457827717110365317: the first repeat of what drew
+    1234566, on QPU 0, is on QPU 1. The other job drew 0 and comes to 0; seed 1 begins with 0x910a2dec89025cc1."""
+    jobs = [
+        JobSpec(qpu_time_us=5, at_us=0, client=0, route=1234566, cancel_us=1),
+        JobSpec(qpu_time_us=5, at_us=0, client=1, route=0, cancel_us=2),
+    ]
+    clients = [ClientSpec(first_job=n, jobs=1, session=NEVER, on_error=OnError.RETRY) for n in (0, 1)]
+    lines = run(jobs, clients=clients, qpus=TWO, rules=Rules(routing=Routing.RANDOM))
+    assert lines == [
+        "j0 0 0 1 CANCELLED JOB_CANCELLED @0",
+        "j1 0 1 2 CANCELLED JOB_CANCELLED @0",
+        "j2 1 1 6 DONE @1",
+        "j3 2 6 11 DONE @1",
+        "end 11",
+    ]
+
+
+def test_s54_random_routing_counts_the_repeats_of_each_job(run):
+    """Each attempt is cut after 1; the 1st to 3rd repeat of what drew 5 go by splitmix64(6), (7) and (8)."""
+    assert [splitmix64(5 + n) % 2 for n in (1, 2, 3)] == [0, 1, 0]
+    jobs = [JobSpec(qpu_time_us=5, at_us=0, client=0, route=5, max_execution_time_us=1)] * 2
+    clients = [ClientSpec(first_job=0, jobs=2, session=NEVER, on_error=OnError.RETRY)]
+    lines = run(jobs, clients=clients, qpus=TWO, rules=Rules(routing=Routing.RANDOM), horizon_us=4)
+    assert [line.split()[-1] for line in lines[:-1] if line.startswith(("j0", "j2", "j3", "j4"))] == [
+        *("@1", "@0", "@1", "@0"),
+    ]
+
+
+def test_s54_random_routing_of_further_sessions(run):
+    """The session that drew 1234566 is on QPU 0 and closed at 2; the next one is on QPU 1, the one after on 0."""
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, client=0, session=0, think_us=0),
+        *[JobSpec(qpu_time_us=1, client=0, session=0, think_us=3) for _ in range(2)],
+    ]
+    clients = [ClientSpec(first_job=0, jobs=3, session=0, on_rejection=OnRejection.NEW_SESSION)]
+    session = SessionSpec(interactive_timeout_us=9, max_time_us=3, route=1234566)
+    lines = run(jobs, [session], clients=clients, qpus=TWO, rules=Rules(routing=Routing.RANDOM))
+    assert splitmix64(1234568) % 2 == 0
+    assert lines[:5] == [
+        "j0 0 0 1 DONE @0",
+        "j1 4 - 4 REJECTED SESSION_CLOSED @0",
+        "j2 8 - 8 REJECTED SESSION_CLOSED @1",
+        "j3 4 4 5 DONE @1",
+        "j4 8 8 9 DONE @0",
     ]
 
 

@@ -16,6 +16,7 @@ from qsession_sim.scenario.policies import QueuePolicySettings
 from qsession_sim.scheduler.account_queue import AccountOrder, Ranking
 from qsession_sim.scheduler.limits import Usage
 from qsession_sim.scheduler.plan import Column, Plan
+from qsession_sim.scheduler.qpu import SPLITMIX_INCREMENT, splitmix64
 from qsession_sim.scheduler.queues import (
     Entry,
     EntryOf,
@@ -35,9 +36,6 @@ from qsession_sim.workload.columns import constant
 #
 # An entry is the key, then the submission, then the job number, so that the order is total. The smallest goes
 # first.
-
-_BITS: Final = 2**64 - 1
-_INCREMENT: Final = 0x9E3779B97F4A7C15
 
 
 def last_first(_inputs: QueueInputs) -> EntryOf:
@@ -120,17 +118,11 @@ def in_random_order(_inputs: QueueInputs, *, seed: int) -> EntryOf:
 def random_number(seed: int, index: int) -> int:
     """Number `index` of the generator SplitMix64 with a seed, from 0 to 2**64 - 1.
 
-    Source: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA
-    2014, with the constants of the Java library.
-
     Example:
         >>> hex(random_number(0, 0))
         '0xe220a8397b1dcdaf'
     """
-    mixed = (seed + (index + 1) * _INCREMENT) & _BITS
-    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _BITS
-    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _BITS
-    return mixed ^ (mixed >> 31)
+    return splitmix64(seed + index * SPLITMIX_INCREMENT)
 
 
 # -- The same orders as columns, for an engine that asks no function. No column tells which session has

@@ -24,12 +24,14 @@ _DONE, _NEXT = JobStatus.DONE, Step.NEXT  # looking members up costs more than c
 class Client:
     """Where an iterative client stands. `session` is the one it submits to now."""
 
-    __slots__ = ("iteration", "session", "spec")
+    __slots__ = ("iteration", "repeats", "session", "sessions", "spec")
 
     def __init__(self, spec: ClientSpec) -> None:
         self.spec = spec
         self.iteration = 0
         self.session = spec.session
+        self.repeats = 0  # further attempts at the current iteration so far
+        self.sessions = 0  # further sessions so far
 
     @property
     def job(self) -> int:
@@ -49,6 +51,7 @@ class Client:
         if self.iteration + 1 == self.spec.jobs:
             return Step.FINISH
         self.iteration += 1
+        self.repeats = 0
         return _NEXT
 
     def _step_after_rejection(self, reason: int) -> Step:

@@ -59,10 +59,11 @@ class GrowingJobs(JobFields["array[int]"]):
             self._repeats[job] = self._repeats.get(repeats, repeats)
         return job
 
-    def repeat(self, job: int, session: int) -> JobSpec:
+    def repeat(self, job: int, session: int, route: int) -> JobSpec:
         """S65, S66: the same iteration again, with the same drawn times, in a session or in job mode."""
         columns = ((name, getattr(self, name)) for name, _, _ in _KEPT)
-        return JobSpec(**{name: column[job] for name, column in columns if column}, session=session)
+        given = {name: column[job] for name, column in columns if column}
+        return JobSpec(**{**given, "session": session, "route": route})
 
     def take_times_of(self, job: int, qpu: int) -> None:
         """Give a job the times that it has on a QPU, where QPUs differ."""

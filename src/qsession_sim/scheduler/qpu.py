@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from heapq import heappush
+from typing import Final
 
 from qsession_sim.scheduler.agenda import Agenda, Deadline
 from qsession_sim.scheduler.columns import GrowingJobs, Journal
@@ -208,6 +209,26 @@ class Qpu:
 # -- Routing: which QPU serves a job or a session that names none (S54).
 
 
+_BITS: Final = 2**64 - 1
+SPLITMIX_INCREMENT: Final = 0x9E3779B97F4A7C15
+
+
+def splitmix64(state: int) -> int:
+    """The number from 0 to 2**64 - 1 that the generator SplitMix64 gives next in a state.
+
+    Source: G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA
+    2014, with the constants of the Java library.
+
+    Example:
+        >>> hex(splitmix64(0))
+        '0xe220a8397b1dcdaf'
+    """
+    mixed = (state + SPLITMIX_INCREMENT) & _BITS
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _BITS
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _BITS
+    return mixed ^ (mixed >> 31)
+
+
 class Router:
     """Chooses once for each job or session, among the QPUs that are no simulators. Ties go by QPU number.
 
@@ -243,6 +264,12 @@ class Router:
         if number == NEVER and len(self._choices) == 1:
             return self._choices[0].number
         return number
+
+    def route_again(self, route: int, repeats: int) -> int:
+        """The number of a repetition: `route` is that of what is repeated for the `repeats`-th time (S54)."""
+        if self._routing is not Routing.RANDOM:
+            return route  # nobody asks for it
+        return splitmix64(route + repeats) % len(self._choices)
 
     def choose(self, now_us: int, route: int) -> int:
         """Decide for the next job or session; `route` is its random number."""

@@ -409,17 +409,23 @@ class Scheduler:
                 self._sessions.arm_command(self._sessions.all[client.session], now_us, rank)
             return
         if step is Step.AGAIN_IN_NEW_SESSION:
-            client.session = self._repeat_session(client.session)
+            client.session = self._repeat_session(client)
         elif step is Step.AGAIN_IN_JOB_MODE:
             client.session = NEVER
-        again = self._columns.repeat(ended_job, client.session)
+        client.repeats += 1
+        drawn = self._columns.route[client.job] if self._columns.route else 0
+        route = self._router.route_again(drawn, client.repeats)
+        again = self._columns.repeat(ended_job, client.session, route)
         self._arm_submission(now_us, self._append_job(again, ended_job))
 
-    def _repeat_session(self, session: int) -> int:
+    def _repeat_session(self, client: Client) -> int:
         """S66: another session with the same parameters."""
-        self.journal.repeated_sessions.append(session)
-        spec = self._sessions.all[session].spec
-        return self._sessions.add(replace(spec, created_us=NEVER, close_us=NEVER, cancel_us=NEVER))
+        self.journal.repeated_sessions.append(client.session)
+        client.sessions += 1
+        spec = self._sessions.all[client.spec.session].spec
+        route = self._router.route_again(spec.route, client.sessions)
+        spec = replace(spec, created_us=NEVER, close_us=NEVER, cancel_us=NEVER, route=route)
+        return self._sessions.add(spec)
 
     def _append_job(self, spec: JobSpec, repeats: int) -> int:
         self.journal.add_job(spec.session, repeats)
