@@ -24,9 +24,12 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from qsession_sim.errors import QSessionError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 DIGESTS: Final = "files.sha256"
 """The file of digests in a directory, as `sha256sum -c` reads it."""
@@ -338,6 +341,21 @@ def parse_json(content: str | bytes) -> Any:
 # writing
 
 
+def write_table(frame: pl.DataFrame, file: BinaryIO, row_group_size: int | None = None) -> None:
+    """Write a table as Parquet; equal tables, equal bytes.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    from polars.exceptions import ComputeError
+
+    try:
+        frame.rechunk().write_parquet(file, compression="zstd", row_group_size=row_group_size)
+    except ComputeError as error:  # such as a full disk
+        number = _number_of(error)
+        raise OSError(number, os.strerror(number)) if number else OSError(str(error)) from error
+
+
 def put_in_place(partial: Path, path: Path) -> None:
     """Give a finished file its name; what is there is replaced."""
     partial.replace(path)
@@ -426,7 +444,7 @@ def write_whole(path: Path, content: bytes, put: Callable[[Path, Path], object] 
     Raises:
         OSError: if it cannot be written; then there is no file, or the one that was there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_directory(path.parent)
     with whole_file(path, put) as partial:
         partial.write_bytes(content)
 
@@ -454,7 +472,7 @@ def whole_directory(
         ...     sorted(path.name for path in Path(above).rglob("*"))
         ['a.txt', 'new', 'out']
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_directory(target.parent)
     _mend(target)
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.{_PARTIAL}")
     try:
@@ -468,6 +486,13 @@ def whole_directory(
             sync(target.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _make_directory(path: Path) -> None:
+    missing = [directory for directory in (path, *path.parents) if not directory.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for directory in reversed(missing):
+        sync(directory.parent)
 
 
 def append_line(path: Path, line: bytes) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -51,9 +53,26 @@ class Counting:
 
 
 def content(directory):
-    """All files below a directory."""
+    """All files below a directory; the lines of digests are sorted, as they come in any order."""
     files = sorted(path for path in Path(directory).rglob("*") if path.is_file())
-    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
+    read = {str(path.relative_to(directory)): path.read_bytes() for path in files}
+    return {
+        name: b"".join(sorted(data.splitlines(keepends=True))) if "files.sha256" in name else data
+        for name, data in read.items()
+    }
+
+
+def check_digests(directory):
+    """What `sha256sum` says of a study: all files are named, and all are as they were written."""
+    command = ["sha256sum", "--strict", "-c", "files.sha256"]
+    ended = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    names = {name for name in content(directory) if name == "plan.json" or name.startswith("results/")}
+    assert sorted(ended.stdout.splitlines()) == sorted(f"{name}: OK" for name in names)
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
 
 
 def test_a_result_comes_back_as_it_was(tmp_path):
@@ -64,10 +83,14 @@ def test_a_result_comes_back_as_it_was(tmp_path):
     assert store.get(result.id) == result
     assert list(store.ids()) == [result.id]
     text = json.dumps(result.to_json(), ensure_ascii=False) + "\n"
+    plan, name = (json.dumps(PLAN, indent=2) + "\n").encode(), f"results/{result.id[:2]}/{result.id}.json"
+    lines = [f"{sha256(plan)}  plan.json\n", f"{sha256(text.encode())}  {name}\n"]
     assert content(tmp_path / "study") == {
-        "plan.json": (json.dumps(PLAN, indent=2) + "\n").encode(),
-        f"results/{result.id[:2]}/{result.id}.json": text.encode(),
+        "plan.json": plan,
+        name: text.encode(),
+        "files.sha256": "".join(sorted(lines)).encode(),
     }
+    check_digests(tmp_path / "study")
 
 
 def test_finished_tasks_are_not_run_again(tmp_path):
@@ -113,6 +136,182 @@ def test_a_damaged_result_is_computed_again(tmp_path, damage):
     assert content(tmp_path / "study") == whole
 
 
+def damages(written, count):
+    """One flipped bit, a part cut off, something added, nothing left, and None for a file that is lost."""
+    drawn = random.Random(7)
+    for _ in range(count):
+        bits = bytearray(written)
+        bits[drawn.randrange(len(bits))] ^= 1 << drawn.randrange(8)
+        yield bytes(bits)
+        yield written[: drawn.randrange(len(written))]
+    yield from (b"", written + b"\n", None)
+
+
+def put(file, data):
+    if data is None:
+        file.unlink()
+    else:
+        file.write_bytes(data)
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_of_a_damaged_study_what_fits_is_kept_and_the_rest_computed_again(tmp_path, earlier):
+    """Whatever is damaged, results are those of a whole study; only of studies without digests, as earlier
+    versions wrote them, not all damage is known."""
+    planned, study = tasks(3), tmp_path / "study"
+    results = in_order(carry_out(planned, in_process(), store=open_store(study, PLAN)))
+    if earlier:
+        (study / "files.sha256").unlink()
+    whole = content(study)
+    for name, written in whole.items():
+        for data in damages(written, 20):
+            put(study / name, data)
+            executor = Counting()
+            try:
+                again = in_order(carry_out(planned, executor, store=open_store(study, PLAN)))
+            except StudyError as error:
+                assert earlier
+                assert name == "plan.json"
+                message = str(error)
+                assert message.startswith(
+                    (f"the study directory {study} ", f"{study} holds another", f"{study} exists")
+                )
+            else:
+                assert [one.replication for one in again] == [0, 1, 2]
+                assert [set(one.metrics) for one in again] == [set(one.metrics) for one in results]
+                if not earlier:
+                    assert again == results
+                    lost = 1 if name.startswith("results/") else len(executor.given)
+                    assert len(executor.given) == lost <= 3
+                    after = content(study)
+                    assert {key: after[key] for key in whole if key != "files.sha256"} == {
+                        key: data for key, data in whole.items() if key != "files.sha256"
+                    }
+            for key in {*content(study), *whole}:
+                put(study / key, whole.get(key))
+
+
+def test_a_result_that_has_another_shape_is_computed_again_in_a_study_of_an_earlier_version(tmp_path):
+    (task,), store = tasks(1), open_store(tmp_path / "study", PLAN)
+    (result,) = carry_out([task], in_process(), store=store)
+    whole, (file,) = result.to_json(), (tmp_path / "study" / "results").glob("*/*")
+    name, *_ = whole["metrics"]
+    for change in (
+        {"metrics": {key.replace("m", "n"): value for key, value in whole["metrics"].items()}},
+        {"metrics": {**whole["metrics"], name: "1.0"}},
+        {"metrics": {**whole["metrics"], name: True}},
+        {"metrics": [1.0]},
+        {"configuration": "lifp"},
+        {"replication": 1},
+        {"seed": result.seed + 1},
+        {"settled": 1},
+        {"warm_up_us": 0.5},
+        {"batches": {name: [1.0]}},
+        {"batches": {name: 1.0}},
+    ):
+        (tmp_path / "study" / "files.sha256").unlink()
+        file.write_text(json.dumps({**whole, **change}))
+        executor = Counting()
+        assert list(carry_out([task], executor, store=open_store(tmp_path / "study", PLAN))) == [result]
+        assert executor.given == [0], change
+    for text in ("[" * 100_000, "1" * 5_000, '{"metrics": {"a": 1e999}}'):
+        (tmp_path / "study" / "files.sha256").unlink()
+        file.write_text(text)
+        assert open_store(tmp_path / "study", PLAN).get(task.id) is None
+
+
+def test_a_study_of_an_earlier_version_gets_digests_when_it_goes_on(tmp_path):
+    planned, study = tasks(4), tmp_path / "study"
+    list(carry_out(planned[:2], in_process(), store=open_store(study, PLAN)))
+    (study / "files.sha256").unlink()
+    assert [Store(study).get(task.id) for task in planned[:2]] == [run_task(task) for task in planned[:2]]
+    with pytest.raises(StudyError, match="holds another study"):
+        open_store(study, {**PLAN, "seed": 2})
+    assert not (study / "files.sha256").exists()
+    executor = Counting()
+    assert len(list(carry_out(planned, executor, store=open_store(study, PLAN)))) == 4
+    assert executor.given == [2, 3]
+    check_digests(study)
+
+
+def test_a_result_without_a_line_was_changed(tmp_path):
+    """Its line was damaged, or somebody put it there."""
+    planned, store = tasks(2), open_store(tmp_path / "study", PLAN)
+    list(carry_out(planned[:1], in_process(), store=store))
+    other = store._path(planned[1].id)
+    other.parent.mkdir()
+    other.write_text(json.dumps(run_task(planned[1]).to_json()) + "\n")
+    assert [Store(store.directory).get(task.id) for task in planned] == [run_task(planned[0]), None]
+
+
+@pytest.mark.parametrize("depth", [500, 900, 100_000])
+def test_a_plan_that_is_nested_deeply_is_an_error(tmp_path, depth):
+    (tmp_path / "plan.json").write_text('{"seed": ' + "[" * depth + "]" * depth + "}")
+    with pytest.raises(StudyError, match=r"is damaged: plan\.json: it is nested too deeply|its seed is "):
+        open_store(tmp_path, PLAN)
+
+
+def test_a_key_without_a_value_is_a_difference(tmp_path):
+    (tmp_path / "plan.json").write_text(json.dumps({**PLAN, "more": None}))
+    with pytest.raises(StudyError, match="holds another study: its more is null, not null"):
+        open_store(tmp_path, PLAN)
+
+
+def test_what_killed_writers_have_left_is_removed(tmp_path):
+    study = tmp_path / "study"
+    list(carry_out(tasks(1), in_process(), store=open_store(study, PLAN)))
+    whole = content(study)
+    (directory,) = (study / "results").iterdir()
+    for left in (directory / ".12345678.partial.a.json", study / ".12345678.partial.table.parquet"):
+        left.write_text("half")
+    assert list(Store(study).ids()) == [task.id for task in tasks(1)]
+    open_store(study, PLAN)
+    assert content(study) == whole
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs the names of open files")
+def test_a_result_is_on_the_disk_before_it_has_its_name_and_after_its_digest(tmp_path, monkeypatch):
+    store, order = open_store(tmp_path / "study", PLAN), []
+    result = run_task(*tasks(1))
+    file, fsync = store._path(result.id), os.fsync
+
+    def synced(descriptor):
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        order.append((name.rpartition(".partial.")[2], file.exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    store.put(result)
+    assert order == [
+        *[("study", False), ("results", False)],  # in which directories were made
+        *[(file.name, False), ("files.sha256", False), (file.parent.name, True)],
+    ]
+
+
+@pytest.mark.parametrize("full", ["result", "digest"])
+def test_a_full_disk_ends_a_study_which_goes_on_later(tmp_path, monkeypatch, full):
+    planned, store = tasks(2), open_store(tmp_path / "study", PLAN)
+    list(carry_out(planned[:1], in_process(), store=store))
+
+    def refuse(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    if full == "result":
+        monkeypatch.setattr(Path, "write_bytes", refuse)
+    else:
+        monkeypatch.setattr(store_module, "append_line", refuse)
+    with pytest.raises(StudyError) as caught:
+        list(carry_out(planned, in_process(), store=store))
+    assert str(caught.value) == (
+        f"cannot write the study directory {tmp_path / 'study'}: the disk is full (No space left on device)"
+    )
+    monkeypatch.undo()
+    executor = Counting()
+    assert len(list(carry_out(planned, executor, store=open_store(tmp_path / "study", PLAN)))) == 2
+    assert executor.given == [1]
+    check_digests(tmp_path / "study")
+
+
 def test_a_result_under_the_name_of_another_is_not_used(tmp_path):
     (one, other), store = tasks(2), open_store(tmp_path / "study", PLAN)
     store.put(run_task(one))
@@ -137,17 +336,18 @@ def test_a_directory_holds_one_study(tmp_path):
 def test_of_two_that_begin_at_once_the_first_wins(tmp_path, monkeypatch):
     begin = store_module._begin
 
-    def late(target, plan):
+    def late(path, *arguments):
         monkeypatch.setattr(store_module, "_begin", begin)
-        open_store(target, PLAN)  # the other process, after this one has seen that nothing is there
-        begin(target, plan)
+        open_store(path.parent, PLAN)  # the other process, after this one has seen that nothing is there
+        begin(path, *arguments)
 
     monkeypatch.setattr(store_module, "_begin", late)
     with pytest.raises(StudyError, match="its seed is 1, not 2"):
         open_store(tmp_path / "study", {**PLAN, "seed": 2})
     monkeypatch.setattr(store_module, "_begin", late)
     assert open_store(tmp_path / "other", PLAN) == Store(tmp_path / "other")
-    assert list(content(tmp_path)) == ["other/plan.json", "study/plan.json"]
+    names = [f"{study}/{name}" for study in ("other", "study") for name in ("files.sha256", "plan.json")]
+    assert list(content(tmp_path)) == names
 
 
 def test_file_systems_without_hard_links(tmp_path, monkeypatch):
@@ -157,7 +357,7 @@ def test_file_systems_without_hard_links(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "hardlink_to", refuse)
     open_store(tmp_path / "study", PLAN)
     assert read_plan(tmp_path / "study") == PLAN
-    assert list(content(tmp_path / "study")) == ["plan.json"]
+    assert list(content(tmp_path / "study")) == ["files.sha256", "plan.json"]
 
 
 def test_the_first_thing_in_which_plans_differ_is_named_wherever_it_stands(tmp_path):
@@ -207,7 +407,11 @@ def test_an_interrupt_while_a_result_is_written_leaves_nothing(tmp_path, monkeyp
     monkeypatch.setattr(Path, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         list(carry_out(tasks(1), in_process(), store=store))
-    assert content(tmp_path / "study") == before
+    monkeypatch.undo()
+    assert list(content(tmp_path / "study")) == list(before)
+    # its digest is there already, which does no harm
+    assert list(carry_out(tasks(1), in_process(), store=store)) == [run_task(*tasks(1))]
+    check_digests(tmp_path / "study")
 
 
 def test_a_store_that_cannot_be_written(tmp_path):
@@ -304,3 +508,5 @@ def test_two_processes_in_one_directory_do_not_damage_it(tmp_path):
     assert list(store.ids()) == sorted(task.id for task in planned)
     assert [store.get(task.id) for task in planned] == [run_task(task) for task in planned]
     assert [name for name in content(store.directory) if "partial" in name] == []
+    named = [line.split()[1] for line in (store.directory / "files.sha256").read_text().splitlines()]
+    assert set(named) == {"plan.json", *(f"results/{task.id[:2]}/{task.id}.json" for task in planned)}

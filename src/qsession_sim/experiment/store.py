@@ -2,23 +2,40 @@
 
 Results are found by the content id of their task, and are written whole or not at all. So any number of
 processes may work in one directory, and a study that was interrupted goes on from what is there.
+
+The digests of results are lines of one file, to which lines are only ever added: that needs no lock between
+processes, and whoever is killed at it leaves all lines but his own. A line is on the disk before its result
+has its name. So a result without a line was changed, or its line was, and counts as not there.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.executors import Executor
 from qsession_sim.experiment.tasks import Task, TaskResult
-from qsession_sim.files import is_partial, put_in_place, write_whole
+from qsession_sim.files import (
+    DIGESTS,
+    append_line,
+    digest_lines,
+    is_partial,
+    parse_json,
+    put_in_place,
+    reason,
+    remove_stale,
+    resolved,
+    write_table,
+    write_whole,
+)
 from qsession_sim.results.bundle import json_text
 
 if TYPE_CHECKING:
@@ -50,12 +67,19 @@ class Store:
     """The results in a study directory; `open_store` makes one."""
 
     directory: Path
+    _digests: Digests = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_digests", Digests(self.directory))
 
     def get(self, task_id: str) -> TaskResult | None:
-        """The result of a task; None if it is not there, or was damaged since it was written."""
+        """The result of a task; None if it is not there, or was changed since it was written."""
+        path = self._path(task_id)
         try:
-            written = json.loads(self._path(task_id).read_bytes())
-            result = TaskResult.from_json(written)
+            content = path.read_bytes()
+            if not self._digests.fit(self._name(path), content):
+                return None
+            result = TaskResult.from_json(parse_json(content))
         except (FileNotFoundError, ValueError, StudyError):
             return None
         except OSError as error:
@@ -69,18 +93,101 @@ class Store:
             StudyError: if it cannot be written.
         """
         text = json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False) + "\n"
+        path, content = self._path(result.id), text.encode()
+
+        def put(partial: Path, place: Path) -> None:
+            self._digests.add({self._name(path): content})
+            _put_result(partial, place)
+
         try:
-            write_whole(self._path(result.id), text.encode(), _put_result)
+            write_whole(path, content, put)
         except OSError as error:
             raise _cannot("write", self.directory, error) from error
 
+    def begin(self, plan: bytes) -> None:
+        """Make the directory if it is not there; write a plan that was lost or changed again, if its digest
+        says that it was this one.
+
+        Raises:
+            StudyError: if something else is there.
+            OSError: if it cannot be made, read or written.
+        """
+        path, digests = self.directory / PLAN, self._digests
+        there = path.read_bytes() if path.exists() else None
+        if digests.have(PLAN, plan):
+            if there is None or not digests.have(PLAN, there):
+                write_whole(path, plan)
+        elif there is None:
+            _begin(path, plan, digests)
+
+    def mend(self) -> None:
+        """Write down the digests of all that an earlier version wrote, and remove what killed processes left.
+
+        Raises:
+            OSError: if something cannot be read or written.
+        """
+        results = () if self._digests.exist() else sorted(self._files())
+        files = (self.directory / PLAN, *results)
+        self._digests.add({self._name(file): file.read_bytes() for file in files})
+        remove_stale((*self.directory.iterdir(), *(self.directory / RESULTS).glob("*/.*")))
+
     def ids(self) -> Iterator[str]:
         """The ids of the tasks that are done, sorted."""
-        yield from sorted(path.stem for path in (self.directory / RESULTS).glob("*/*.json"))
+        yield from sorted(path.stem for path in self._files())
+
+    def _files(self) -> Iterator[Path]:
+        found = (self.directory / RESULTS).glob("*/*.json")
+        return (path for path in found if not is_partial(path))
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.directory).as_posix()
 
     def _path(self, task_id: str) -> Path:
         # 256 directories: none becomes so large that looking into it takes long
         return self.directory / RESULTS / task_id[:2] / f"{task_id}.json"
+
+
+class Digests:
+    """The digests of files in a study directory, read as far as they are needed.
+
+    A file may have several lines, as when it differs each time that it is computed: what fits one of them is
+    what somebody wrote. All methods raise an OSError if the lines cannot be read or written.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / DIGESTS
+        self._read = 0  # bytes
+        self._lines: set[bytes] = set()
+
+    def exist(self) -> bool:
+        """Whether there are any; not in studies of earlier versions."""
+        return self._file.exists()
+
+    def fit(self, name: str, content: bytes) -> bool:
+        """Whether that is what was written to a file; also true where no digests are kept at all."""
+        return self.have(name, content) or not self.exist()
+
+    def have(self, name: str, content: bytes) -> bool:
+        """Whether a file has the digest of that; what other processes have added meanwhile counts."""
+        line = _line(name, content)
+        if line not in self._lines and self.exist():
+            with self._file.open("rb") as file:
+                file.seek(self._read)
+                new = file.read()
+            new = new[: new.rfind(b"\n") + 1]  # a line may be being added just now
+            self._read += len(new)
+            self._lines.update(new.splitlines(keepends=True))
+        return line in self._lines
+
+    def add(self, files: Mapping[str, bytes]) -> None:
+        """Write down what files are going to hold, by name, as far as it is not there."""
+        lines = [_line(*file) for file in files.items() if not self.have(*file)]
+        if lines:
+            append_line(self._file, b"".join(lines))
+
+
+def _line(name: str, content: bytes) -> bytes:
+    return digest_lines([(name, hashlib.sha256(content).hexdigest())])
 
 
 def open_store(directory: str | os.PathLike[str], plan: Mapping[str, Any]) -> Store:
@@ -100,24 +207,23 @@ def open_store(directory: str | os.PathLike[str], plan: Mapping[str, Any]) -> St
         ...     list(store.ids()), read_plan(directory)
         ([], {'seed': 7})
     """
-    if not os.fspath(directory):
-        raise StudyError("the name of the study directory is empty")
-    target = Path(directory).resolve()
+    target = _place(directory)
     if target.exists() and not target.is_dir():
         raise StudyError(f"{target} is no directory; choose a study directory, or one that does not exist")
+    store = Store(target)
+    wanted = json.loads(json.dumps(plan))
     try:
-        if not (target / PLAN).exists():
-            _begin(target, plan)
+        store.begin((json.dumps(plan, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        there = _read_plan(target, wanted)
+        if there != wanted:
+            raise StudyError(
+                f"{target} holds another study: {_difference(there, wanted)}; "
+                f"choose another directory, or ask for the same study to go on with it"
+            )
+        store.mend()
     except OSError as error:
         raise _cannot("make", target, error) from error
-    there = read_plan(target)
-    wanted = json.loads(json.dumps(plan))
-    if there != wanted:
-        raise StudyError(
-            f"{target} holds another study: {_difference(there, wanted)}; "
-            f"choose another directory, or ask for the same study to go on with it"
-        )
-    return Store(target)
+    return store
 
 
 def read_plan(directory: str | os.PathLike[str]) -> dict[str, Any]:
@@ -126,15 +232,23 @@ def read_plan(directory: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         StudyError: if it is no study directory, or damaged.
     """
-    path = Path(directory) / PLAN
+    return _read_plan(Path(directory))
+
+
+def _read_plan(directory: Path, wanted: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The same; a plan that is the wanted one is not damaged, whatever its digest says."""
     try:
-        plan = json.loads(path.read_bytes())
+        content = (directory / PLAN).read_bytes()
+        plan = parse_json(content)
+        changed = plan != wanted and not Digests(directory).fit(PLAN, content)
     except FileNotFoundError:
         raise StudyError(f"{directory} is not a study directory: it has no {PLAN}") from None
     except (OSError, ValueError) as error:
-        raise StudyError(f"the study directory {directory} is damaged: {PLAN}: {error}") from error
+        raise _damaged_plan(directory, f": {reason(error)}") from error
+    if changed:
+        raise _damaged_plan(directory, f": its SHA-256 is not in {DIGESTS}, so one of them was changed")
     if not isinstance(plan, dict):
-        raise StudyError(f"the study directory {directory} is damaged: {PLAN} is not a JSON object")
+        raise _damaged_plan(directory, " is not a JSON object")
     return plan
 
 
@@ -149,7 +263,7 @@ def merge_stores(sources: Iterable[str | os.PathLike[str]], target: str | os.Pat
         StudyError: if there is no source, a source is no study directory or damaged, or plans differ; then
             nothing was copied.
     """
-    stores = [Store(Path(source).resolve()) for source in sources]
+    stores = [Store(_place(source)) for source in sources]
     if not stores:
         raise StudyError("no study to merge; give the directories of one study or more")
     plans = [read_plan(store.directory) for store in stores]
@@ -198,7 +312,7 @@ def carry_out(
         for task in tasks:
             # looked up late, so that what another process has done meanwhile is not done again
             result = None if store is None else store.get(task.id)
-            if result is None:
+            if result is None or not result.is_of(task):
                 yield task
             else:
                 kept.append(result)
@@ -262,45 +376,62 @@ def write_study(
     Raises:
         StudyError: if they cannot be written.
     """
-    if not os.fspath(directory):
-        raise StudyError("the name of the study directory is empty")
-    target = Path(directory).resolve()
+    target = _place(directory)
     contents = {f"{name}.parquet": parquet(table) for name, table in tables.items()}
     contents[STUDY] = json_text(document).encode()
     try:
         for name, content in contents.items():
             write_whole(target / name, content)
     except OSError as error:
-        raise StudyError(f"cannot write the study {directory}: {error.strerror or error}") from error
+        raise StudyError(f"cannot write the study {directory}: {reason(error)}") from error
     return target
 
 
 def parquet(table: pl.DataFrame) -> bytes:
     """A table as the content of a file."""
     content = io.BytesIO()
-    table.rechunk().write_parquet(content, compression="zstd")
+    write_table(table, content)
     return content.getvalue()
 
 
-def _begin(target: Path, plan: Mapping[str, Any]) -> None:
+def _begin(path: Path, plan: bytes, digests: Digests) -> None:
     """Make a study directory; of several processes that try, the first one wins.
 
     Raises:
         StudyError: if something else is there.
         OSError: if it cannot be made.
     """
+    target = path.parent
     if target.is_dir() and any(entry for entry in target.iterdir() if not _is_ours(entry)):
         raise StudyError(
             f"{target} exists and is not a study directory (it has no {PLAN}); "
             f"choose a directory that does not exist"
         )
-    text = json.dumps(plan, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole(target / PLAN, text.encode(), _place_once)
+
+    def put(partial: Path, place: Path) -> None:
+        digests.add({PLAN: plan})  # first, so that no study of this version is without digests
+        _place_once(partial, place)
+
+    write_whole(path, plan, put)
 
 
 def _is_ours(entry: Path) -> bool:
     """What another process that is beginning the same study may have made."""
-    return entry.name == PLAN or is_partial(entry)
+    return entry.name in {PLAN, DIGESTS} or is_partial(entry)
+
+
+def _place(directory: str | os.PathLike[str]) -> Path:
+    """The absolute name of a study directory.
+
+    Raises:
+        StudyError: if it is empty, or there can be none.
+    """
+    if not os.fspath(directory):
+        raise StudyError("the name of the study directory is empty")
+    try:
+        return resolved(directory)
+    except OSError as error:
+        raise _cannot("use", Path(directory), error) from error
 
 
 def _put_result(partial: Path, path: Path) -> None:
@@ -329,16 +460,25 @@ def _difference(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     one: Any = there
     other: Any = wanted
     while isinstance(one, Mapping) and isinstance(other, Mapping):
-        key = next(key for key in (*one, *other) if one.get(key) != other.get(key))
+        key = next(
+            key for key in (*one, *other) if (key in one, one.get(key)) != (key in other, other.get(key))
+        )
         path.append(key)
         one, other = one.get(key), other.get(key)
     return f"its {'.'.join(path)} is {_short(one)}, not {_short(other)}"
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return "nested too deeply"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _cannot(do: str, directory: Path, error: OSError) -> StudyError:
-    return StudyError(f"cannot {do} the study directory {directory}: {error.strerror or error}")
+    return StudyError(f"cannot {do} the study directory {directory}: {reason(error)}")
+
+
+def _damaged_plan(directory: Path, why: str) -> StudyError:
+    return StudyError(f"the study directory {directory} is damaged: {PLAN}{why}; choose another directory")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,14 @@ import numpy as np
 
 from qsession_sim import __version__
 from qsession_sim.errors import StudyError
-from qsession_sim.experiment.metrics import Metric, Value, batched_means, measure, settled_warm_up
+from qsession_sim.experiment.metrics import (
+    Metric,
+    Value,
+    batched_means,
+    measure,
+    metric_name,
+    settled_warm_up,
+)
 from qsession_sim.experiment.references import Reference
 from qsession_sim.experiment.simulate import simulate_workload
 from qsession_sim.policies.registry import queue_policy
@@ -178,10 +186,34 @@ class TaskResult:
         Raises:
             StudyError: if it is something else.
         """
+        kinds = {"id": str, "configuration": str, "replication": int, "seed": int, "warm_up_us": int}
         try:
-            return cls(**written)
-        except TypeError:
-            raise StudyError(f"not the result of a task: {written!r}") from None
+            result = cls(**written)
+            sound = (
+                all(type(getattr(result, name)) is kind for name, kind in kinds.items())
+                and type(result.settled) is bool
+                and all(value is None or _is_number(value) for value in result.metrics.values())
+                and all(all(map(_is_number, means)) for means in result.batches.values())
+            )
+        except (TypeError, AttributeError):
+            sound = False
+        if not sound:
+            raise StudyError("not the result of a task")
+        return result
+
+    def is_of(self, task: Task) -> bool:
+        """Whether it says that it is the result of a task, and has what that measures."""
+        names = set(map(metric_name, task.metrics))
+        return (
+            (self.id, self.configuration, self.replication, self.seed)
+            == (task.id, task.configuration, task.replication, task.seed)
+            and set(self.metrics) == names
+            and set(self.batches) == (names if task.batches else set())
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int or (type(value) is float and math.isfinite(value))
 
 
 def run_task(task: Task) -> TaskResult:

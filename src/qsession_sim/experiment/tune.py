@@ -37,7 +37,7 @@ from qsession_sim.experiment.search import (
 from qsession_sim.experiment.store import Runs, open_store, parquet
 from qsession_sim.experiment.tasks import Configuration, whole_number
 from qsession_sim.experiment.variations import Range, read_ranges, written_range
-from qsession_sim.files import write_whole
+from qsession_sim.files import reason, write_whole
 from qsession_sim.queueing.statistics import Interval, mean_interval
 from qsession_sim.results.bundle import json_text
 
@@ -146,7 +146,7 @@ class Tuning(TuningFindings):
             for name, written in files.items():
                 write_whole(target / name, written)
         except OSError as error:
-            raise StudyError(f"cannot write {directory}: {error.strerror or error}") from error
+            raise StudyError(f"cannot write {directory}: {reason(error)}") from error
         return target
 
     def _drawn(self) -> dict[str, bytes]:

@@ -25,6 +25,7 @@ from qsession_sim.files import (
     reason,
     resolved,
     whole_directory,
+    write_table,
 )
 from qsession_sim.results.record import Record
 from qsession_sim.results.tables import TABLES, column_names
@@ -151,7 +152,9 @@ def write_bundle(
     try:
         with whole_directory(target) as partial:
             for table in tables:
-                _write_frame(partial / f"{table}.parquet", frame(table))
+                # a file that polars opens itself could still appear after an interrupt
+                with (partial / f"{table}.parquet").open("wb") as file:
+                    write_table(frame(table), file, _ROWS_PER_GROUP)
             for name, text in texts.items():
                 (partial / name).write_text(text, encoding="utf-8", newline="\n")
             digests = [(path.name, digest_of(path)) for path in sorted(partial.iterdir())]
@@ -159,22 +162,6 @@ def write_bundle(
     except OSError as error:
         raise BundleError(f"cannot write the bundle {directory}: {reason(error)}") from error
     return target
-
-
-def _write_frame(path: Path, frame: pl.DataFrame) -> None:
-    """Write a table.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
-    from polars.exceptions import ComputeError
-
-    # a file that polars opens itself could still appear after an interrupt
-    with path.open("wb") as file:
-        try:
-            frame.rechunk().write_parquet(file, compression="zstd", row_group_size=_ROWS_PER_GROUP)
-        except ComputeError as error:  # such as a full disk
-            raise OSError(reason(error).rpartition("IO error: ")[2]) from error
 
 
 def check_target(directory: str | os.PathLike[str]) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from qsession_sim.errors import BundleError
-from qsession_sim.files import whole_directory
+from qsession_sim.files import reason, whole_directory
 from qsession_sim.report.rows import (
     Column,
     Document,
@@ -165,7 +165,7 @@ def write_verification(verification: Verification, directory: str | os.PathLike[
             for name, content in files.items():
                 (partial / name).write_bytes(content)
     except OSError as error:
-        raise BundleError(f"cannot write {directory}: {error.strerror or error}") from error
+        raise BundleError(f"cannot write {directory}: {reason(error)}") from error
     return len(files) > 2
 
 
