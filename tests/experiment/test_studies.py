@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import pickle
 import shlex
 from pathlib import Path
 from typing import Any
@@ -489,3 +490,15 @@ def test_the_summary_says_what_was_found_and_how() -> None:
         f"{EQUAL}\n"
         "Warm-up: none left out.\n"
     )
+
+
+@pytest.mark.parametrize("warm_up", ["1m", "mser5"])
+def test_a_study_that_was_pickled_gives_the_same_tables(tmp_path: Path, warm_up: str) -> None:
+    (tmp_path / "mine.py").write_text("def last(job):\n    return (-job.number,)\n")
+    study = qs.compare(SCENARIO, ["fifo", f"{tmp_path}/mine.py:last"], replications=3, warm_up=warm_up)
+    back = pickle.loads(pickle.dumps(study))
+    assert back.table().equals(study.table())
+    assert back.runs().equals(study.runs())
+    assert back.to_dict() == study.to_dict()
+    for configuration in study.configurations:
+        assert back.plan.task(configuration, 1).id == study.plan.task(configuration, 1).id

@@ -14,6 +14,7 @@ from qsession_sim.errors import DurationError, PolicyError, StudyError, hint, re
 from qsession_sim.experiment.metrics import Metric, Value, as_metrics, check_batched, metric_name
 from qsession_sim.experiment.references import Reference, named_reference, reference_to
 from qsession_sim.experiment.tasks import Configuration, Task, inputs_digest, replication_seed
+from qsession_sim.files import resolved
 from qsession_sim.policies.registry import (
     QUEUE_POLICIES,
     QUEUE_POLICY_NAMES,
@@ -83,6 +84,13 @@ class StudyPlan:
         # kept while the study runs: every replication needs each configuration again
         kept = _KEPT if self.warm_up_of is None else _KEPT + 1
         object.__setattr__(self, "_prepared", lru_cache(maxsize=kept)(self._prepare))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_prepared"}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        self.__post_init__()
 
     def tasks(self, configurations: Iterable[Configuration], replications: Sequence[int]) -> Iterator[Task]:
         """The tasks of replications, each through all configurations, made as they are taken.
@@ -172,7 +180,7 @@ class StudyPlan:
             json.dumps(written, ensure_ascii=False),
             json.dumps(policies, ensure_ascii=False),
             reference,
-            str(scenario.directory.resolve()),
+            str(resolved(scenario.directory)),
             inputs_digest(scenario),
         )
 

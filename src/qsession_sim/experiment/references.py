@@ -17,6 +17,7 @@ from types import CodeType
 from typing import Any, Final, cast
 
 from qsession_sim.errors import StudyError
+from qsession_sim.files import resolved
 from qsession_sim.policies.user import find_user_policy, load_function
 
 # digests of code: what a user's function is made of, as far as results can depend on it
@@ -226,7 +227,7 @@ def named_reference(spelling: str, name: str | None = None) -> Reference:
     """
     function = _function_of(spelling)
     file, _, inner = spelling.rpartition(":")
-    spelled = f"{Path(file).resolve()}:{inner}" if file.endswith(".py") else spelling
+    spelled = f"{resolved(file)}:{inner}" if file.endswith(".py") else spelling
     return Reference(spelling if name is None else name, spelled, _digest(spelled, function), function)
 
 
@@ -250,7 +251,7 @@ def _spelling(function: Callable[..., Any]) -> str | None:
     file = getattr(module, "__file__", None)
     if file is None or not file.endswith(".py") or "." in name:
         return None
-    return f"{Path(file).resolve()}:{name}"
+    return f"{resolved(file)}:{name}"
 
 
 def _is_found(module: Any, name: str, function: Callable[..., Any]) -> bool:

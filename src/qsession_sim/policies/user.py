@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qsession_sim.errors import PolicyError
-from qsession_sim.files import check_regular
+from qsession_sim.files import check_regular, reason, resolved
 from qsession_sim.scheduler.queues import Order, OrderedByKey, ScannedOrder
 from qsession_sim.scheduler.view import JobView, QueueInputs, ServiceView, asked_when
 from qsession_sim.units import DAY
@@ -282,11 +282,11 @@ def load_function(file: Path, name: str) -> Any:
 def _load(file: Path) -> ModuleType:
     """Run a file as a module of its own, once for each content of it."""
     try:
-        path = file.resolve(strict=True)
+        path = resolved(file)
         check_regular(path)
         changed = path.stat().st_mtime_ns
     except OSError as error:
-        raise PolicyError(f"{file}: {error.strerror or error}") from None
+        raise PolicyError(f"{file}: {reason(error)}") from None
     return _run_file(path, changed)
 
 
