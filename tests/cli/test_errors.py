@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 
 from qsession_sim.cli.main import main
@@ -128,6 +130,75 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_run(
     assert ending(capsys, "run", quickstart, "-o", place) == (2, [], expected)
 
 
+COMMANDS = {  # all that write to a place
+    "run": ["run", "SCENARIO", "-o", "PLACE"],
+    "replicate": ["replicate", "SCENARIO", "--replications", "2", "-o", "PLACE"],
+    "compare": [
+        *("compare", "SCENARIO", "--policy", "fifo", "--policy", "lifo"),
+        *("--replications", "2", "-o", "PLACE"),
+    ],
+    "sweep": ["sweep", "SCENARIO", "--vary", "horizon=1h,2h", "--replications", "2", "-o", "PLACE"],
+    "tune": [
+        *("tune", "SCENARIO", "--vary", "horizon=1h..2h", "--minimise", "mean_waiting"),
+        *("--replications", "2", "--evaluations", "28", "-o", "PLACE"),
+    ],
+    "verify": ["verify", "-o", "PLACE"],
+    "export": ["workload", "export", "SCENARIO", "PLACE.csv"],
+}
+
+
+def writing(command, scenario, place):
+    parts = {"SCENARIO": scenario, "PLACE": str(place), "PLACE.csv": f"{place}.csv"}
+    return [parts.get(part, part) for part in COMMANDS[command]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("place", ["circle", "circle/below", "file/below", "a" * 300, "file"])
+def test_one_status_for_a_place_that_cannot_be_in_all_commands(
+    capsys, quickstart, tmp_path, monkeypatch, command, place
+):
+    for module, function in (("experiment.tasks", "simulate_workload"), ("verification.suite", "verify")):
+        monkeypatch.delattr(import_module(f"qsession_sim.{module}"), function)  # refused before that
+    for name in ("circle", "circle.csv"):
+        (tmp_path / name).symlink_to(tmp_path / name)
+    for name in ("file", "file.csv"):
+        (tmp_path / name).write_text("mine")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    status, out, err = ending(capsys, *writing(command, quickstart, tmp_path / place))
+    assert (status, out, len(err)) == (2, [], 1)
+    assert str(tmp_path) in err[0]
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert [(tmp_path / name).read_text() for name in ("file", "file.csv")] == ["mine", "mine"]
+
+
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"verify"}))
+def test_a_full_disk_is_called_that_by_all_commands(capsys, quickstart, tmp_path, monkeypatch, command):
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    status, out, err = ending(capsys, *writing(command, quickstart, tmp_path / "out"))
+    assert (status, out, len(err)) == (1, [], 1)
+    assert err[0].startswith("qsession-sim: ")
+    assert str(tmp_path / "out") in err[0]
+    assert err[0].endswith(": the disk is full (No space left on device)")
+
+
+@pytest.mark.parametrize("option", ["--policy", "--metric"])
+def test_a_file_of_functions_that_links_to_itself(capsys, quickstart, tmp_path, option):
+    file = tmp_path / "mine.py"
+    file.symlink_to(file)
+    arguments = ["replicate", quickstart, "--replications", "2", option, f"{file}:first"]
+    line = f"qsession-sim: {file}: Too many levels of symbolic links"
+    assert ending(capsys, *arguments) == (2, [], [line])
+
+
+def test_run_takes_an_empty_directory(capsys, quickstart, tmp_path):
+    status, _, err = ending(capsys, "run", quickstart, "-o", str(tmp_path))
+    assert (status, err) == (0, [f"saved in {tmp_path}"])
+    assert (tmp_path / "files.sha256").is_file()
+
+
 def test_a_place_that_fails_while_it_is_written_is_a_failure(capsys, quickstart, tmp_path, monkeypatch):
     full = OSError(28, "No space left on device")
     monkeypatch.setattr("pathlib.Path.rename", raising(full))
@@ -141,8 +212,14 @@ def test_a_place_that_fails_while_it_is_written_is_a_failure(capsys, quickstart,
     ("error", "line"),
     [
         (InvariantError("S70 is broken"), "qsession-sim: S70 is broken"),
-        (OSError(28, "No space left on device", "out"), "qsession-sim: out: No space left on device"),
-        (OSError(28, "No space left on device"), "qsession-sim: standard output: No space left on device"),
+        (
+            OSError(28, "No space left on device", "out"),
+            "qsession-sim: out: the disk is full (No space left on device)",
+        ),
+        (
+            OSError(28, "No space left on device"),
+            "qsession-sim: standard output: the disk is full (No space left on device)",
+        ),
         (MemoryError(), "qsession-sim: out of memory; simulate fewer jobs at a time"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import fields
 from pathlib import Path
@@ -222,3 +223,45 @@ def test_what_concerns_qpus_is_told_because_no_format_holds_it(tmp_path):
         "preparation, post-processing and estimates are not held",
         "times that are no whole seconds are decimal fractions, which other programs may not read",
     )
+
+
+def test_a_file_that_is_there_is_replaced_only_if_that_is_wanted(tmp_path):
+    (tmp_path / "a.csv").write_text("old")
+    with pytest.raises(qs.WorkloadFileError) as caught:
+        qs.write_workload(EMPTY_WORKLOAD, tmp_path / "a.csv", overwrite=False)
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.csv'}: is there already; choose another name, or replace it with --overwrite"
+    )
+    assert (tmp_path / "a.csv").read_text() == "old"
+    qs.write_workload(EMPTY_WORKLOAD, tmp_path / "new.csv", overwrite=False)
+    qs.write_workload(EMPTY_WORKLOAD, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "new.csv").read_bytes()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".swf", ".parquet"])
+def test_a_full_disk_is_called_that_in_every_format(tmp_path, monkeypatch, ending):
+    opened = Path.open
+
+    def full(path, mode="r", *rest, **options):
+        return opened(Path("/dev/full") if "w" in mode else path, mode, *rest, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(qs.WorkloadFileError) as caught:
+        qs.write_workload(EMPTY_WORKLOAD, tmp_path / f"a{ending}")
+    assert str(caught.value) == (
+        f"{tmp_path / f'a{ending}'}: cannot be written: the disk is full (No space left on device)"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs locks")
+def test_what_a_killed_export_has_left_is_removed(tmp_path):
+    for name in (".12345678.partial.a.csv", ".12345678.partial.b.csv", ".partial.a.txt"):
+        (tmp_path / name).write_text("half")
+    qs.write_workload(EMPTY_WORKLOAD, tmp_path / "a.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".12345678.partial.b.csv",
+        ".partial.a.txt",
+        "a.csv",
+    ]

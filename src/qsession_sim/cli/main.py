@@ -66,7 +66,16 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
     """Exit status and lines for an error that is not the fault of the program; None for one that is."""
     from typer import TyperException
 
-    from qsession_sim.errors import PolicyError, QSessionError, ScenarioError, StudyError, TaskError
+    from qsession_sim.errors import (
+        BundleError,
+        PolicyError,
+        QSessionError,
+        ScenarioError,
+        StudyError,
+        TaskError,
+        WorkloadFileError,
+    )
+    from qsession_sim.files import is_mistake, reason
 
     match error:
         case ScenarioError():
@@ -77,15 +86,16 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
             message = error.format_message().rstrip(".")
             return error.exit_code, [f"{command}: {message} (see {command} --help)"]
         case QSessionError():
-            mistaken = isinstance(error, StudyError) and not isinstance(error, TaskError)
-            # what a system call refused, such as a full disk, is no mistake, except in a policy
-            mistaken = mistaken and not isinstance(error.__cause__, OSError)
+            mistaken = isinstance(error, (StudyError, BundleError, WorkloadFileError))
+            mistaken = mistaken and not isinstance(error, TaskError)
+            # a name that cannot be written is a mistake; a full disk is none, except in a policy
+            mistaken = mistaken and (not isinstance(error.__cause__, OSError) or is_mistake(error.__cause__))
             status = BAD_INPUT if mistaken or isinstance(error, PolicyError) else FAILED
             return status, [f"qsession-sim: {error}"]
         case OSError():
             # every file that is written is named, so that an error without a name is of standard output
             where = "standard output" if error.filename is None else error.filename
-            return FAILED, [f"qsession-sim: {where}: {error.strerror or error}"]
+            return FAILED, [f"qsession-sim: {where}: {reason(error)}"]
         case MemoryError():
             return FAILED, ["qsession-sim: out of memory; simulate fewer jobs at a time"]
     return None

@@ -50,6 +50,7 @@ def export(
     seed: Seed = None,
     settings: Settings = None,
     skip_bad_lines: SkipBadLines = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it is there.")] = False,
 ) -> None:
     """Write the jobs of a workload to a file that can be replayed.
 
@@ -59,9 +60,9 @@ def export(
     from qsession_sim.workload.formats import check_workload_file, write_workload
 
     with usable_place("FILE"):
-        check_workload_file(file)
+        check_workload_file(file, overwrite=overwrite)
     drawn = _drawn(workload, seed, settings, skip_bad_lines)
-    for lost in write_workload(drawn, file):
+    for lost in write_workload(drawn, file, overwrite=overwrite):
         note(f"{file}: {lost}")
     for sentence in left_out(drawn):
         note(sentence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import gzip
 import os
 import re
@@ -24,8 +25,12 @@ from qsession_sim.files import (
     limits,
     open_regular,
     read_at_most,
+    reason,
+    remove_stale,
+    resolved,
     too_large,
     whole_file,
+    write_table,
 )
 from qsession_sim.scenario.files import ENDINGS, TraceFormat, not_utf8, trace_format
 from qsession_sim.scenario.sources import ResolvedTrace
@@ -300,7 +305,8 @@ def _parquet_column(file: Path, name: str) -> pl.Series:
 
 
 def _write_parquet(workload: Workload, file: Path) -> list[str]:
-    job_table(workload).write_parquet(file, compression="zstd")
+    with file.open("wb") as content:
+        write_table(job_table(workload), content)
     return not_in_table(workload)
 
 
@@ -573,19 +579,23 @@ def read_rows(source: ResolvedTrace, directory: Path) -> TraceRows:
     return FORMATS[kind].read(source, directory / source.file)
 
 
-def write_workload(workload: Workload, path: str | os.PathLike[str]) -> tuple[str, ...]:
+def write_workload(
+    workload: Workload, path: str | os.PathLike[str], *, overwrite: bool = True
+) -> tuple[str, ...]:
     """Write a workload to a file that a source of kind `trace` reads, in the format that its name ends in.
 
     Args:
         workload: as `draw` makes it.
         path: ends in .parquet, .csv, .csv.gz, .swf or .swf.gz; a file that is there is replaced when the new
             one is complete.
+        overwrite: whether it is replaced at all.
 
     Returns:
         What the format cannot hold and is therefore not in the file, as sentences; empty if nothing is lost.
 
     Raises:
-        WorkloadFileError: if the name has another ending, or the file cannot be written.
+        WorkloadFileError: if the name has another ending, or the file cannot be written, or is there and must
+            not be replaced.
 
     Example:
         >>> import tempfile
@@ -594,34 +604,45 @@ def write_workload(workload: Workload, path: str | os.PathLike[str]) -> tuple[st
         ...     write_workload(EMPTY_WORKLOAD, f"{folder}/nothing.csv")
         ()
     """
-    from polars.exceptions import PolarsError
-
     file = Path(path)
-    kind = check_workload_file(file)
+    kind = check_workload_file(file, overwrite=overwrite)
     try:
-        with whole_file(file.resolve()) as partial:
+        target = resolved(file)
+        remove_stale(target.parent.glob(f".*.{glob.escape(target.name)}"))
+        with whole_file(target) as partial:
             return tuple(FORMATS[kind].write(workload, partial))
-    except (OSError, PolarsError) as error:
-        raise WorkloadFileError(
-            f"{file}: cannot be written: {getattr(error, 'strerror', None) or error}"
-        ) from error
+    except OSError as error:
+        raise WorkloadFileError(f"{file}: cannot be written: {reason(error)}") from error
 
 
-def check_workload_file(path: str | os.PathLike[str]) -> TraceFormat:
+def check_workload_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> TraceFormat:
     """Check that a workload can be written to a file; nothing is changed.
+
+    Args:
+        path: its name.
+        overwrite: whether a file that is there may be replaced.
 
     Returns:
         The format that its name ends in.
 
     Raises:
-        WorkloadFileError: if the name has another ending, a directory is there, or there is none for it.
+        WorkloadFileError: if the name has another ending, a directory is there, or there is none for it, or a
+            file is there that must not be replaced.
     """
     file = Path(path)
     chosen = trace_format(file.name)
     if chosen is None:
         raise WorkloadFileError(f"{file}: the name must end in one of {ENDINGS}")
-    if file.is_dir():
-        raise WorkloadFileError(f"{file}: cannot be written: is a directory")
-    if not file.parent.is_dir():
-        raise WorkloadFileError(f"{file}: cannot be written: there is no directory {file.parent}")
+    try:
+        there = resolved(file)
+        if there.is_dir():
+            raise WorkloadFileError(f"{file}: cannot be written: is a directory")
+        if not there.parent.is_dir():
+            raise WorkloadFileError(f"{file}: cannot be written: there is no directory {file.parent}")
+        if there.exists() and not overwrite:
+            raise WorkloadFileError(
+                f"{file}: is there already; choose another name, or replace it with --overwrite"
+            )
+    except OSError as error:
+        raise WorkloadFileError(f"{file}: cannot be written: {reason(error)}") from error
     return chosen
