@@ -15,12 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from qsession_sim import testing as testing
     from qsession_sim.errors import BundleError as BundleError
+    from qsession_sim.errors import DurationError as DurationError
+    from qsession_sim.errors import IllegalTransitionError as IllegalTransitionError
     from qsession_sim.errors import InvariantError as InvariantError
     from qsession_sim.errors import PolicyError as PolicyError
     from qsession_sim.errors import QSessionError as QSessionError
     from qsession_sim.errors import ScenarioError as ScenarioError
+    from qsession_sim.errors import SchedulerUsageError as SchedulerUsageError
     from qsession_sim.errors import StudyError as StudyError
+    from qsession_sim.errors import TaskError as TaskError
     from qsession_sim.errors import WorkloadFileError as WorkloadFileError
+    from qsession_sim.experiment.executors import dask as dask
+    from qsession_sim.experiment.executors import processes as processes
     from qsession_sim.experiment.simulate import simulate as simulate
     from qsession_sim.experiment.study import Study as Study
     from qsession_sim.experiment.study import compare as compare
@@ -33,8 +39,11 @@ if TYPE_CHECKING:
     from qsession_sim.policies.user import policy as policy
     from qsession_sim.results.run import Run as Run
     from qsession_sim.results.run import load as load
+    from qsession_sim.scenario import build as build
     from qsession_sim.scenario.load import Scenario as Scenario
     from qsession_sim.scenario.load import load_scenario as load_scenario
+    from qsession_sim.scheduler.view import JobView as JobView
+    from qsession_sim.scheduler.view import ServiceView as ServiceView
     from qsession_sim.scheduler.vocabulary import Mode as Mode
     from qsession_sim.service.simpy_driver import Progress as Progress
     from qsession_sim.service.simpy_driver import Service as Service
@@ -49,7 +58,10 @@ __version__ = "0.1.0"
 
 _HOME: Final = {
     "BundleError": "errors",
+    "DurationError": "errors",
+    "IllegalTransitionError": "errors",
     "InvariantError": "errors",
+    "JobView": "scheduler.view",
     "Mode": "scheduler.vocabulary",
     "PolicyError": "errors",
     "Progress": "service.simpy_driver",
@@ -57,21 +69,26 @@ _HOME: Final = {
     "Run": "results.run",
     "Scenario": "scenario.load",
     "ScenarioError": "errors",
+    "SchedulerUsageError": "errors",
     "Service": "service.simpy_driver",
+    "ServiceView": "scheduler.view",
     "Configuration": "experiment.tasks",
     "Study": "experiment.study",
     "StudyError": "errors",
+    "TaskError": "errors",
     "Tuning": "experiment.tune",
     "Workload": "workload.columns",
     "WorkloadFileError": "errors",
-    "file_limits": "files",
+    "dask": "experiment.executors",
     "describe_workload": "workload.describe",
     "draw": "workload.draw",
+    "file_limits": "files",
     "format_duration": "units",
     "load": "results.run",
     "load_scenario": "scenario.load",
     "parse_duration": "units",
     "policy": "policies.user",
+    "processes": "experiment.executors",
     "replicate": "experiment.study",
     "compare": "experiment.study",
     "sweep": "experiment.study",
@@ -80,12 +97,14 @@ _HOME: Final = {
     "write_workload": "workload.formats",
 }
 
-__all__ = ["__version__", "testing", *_HOME]  # noqa: PLE0604 - the names of _HOME are strings
+_MODULES: Final = {"build": "scenario.build", "testing": "testing"}
+
+__all__ = ["__version__", *_MODULES, *_HOME]  # noqa: PLE0604 - the names of _HOME are strings
 
 
 def __getattr__(name: str) -> Any:
-    if name == "testing":
-        return import_module("qsession_sim.testing")
+    if name in _MODULES:
+        return import_module(f"{__name__}.{_MODULES[name]}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -193,7 +193,9 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 def test_every_public_name_is_there() -> None:
     assert [name for name in qs.__all__ if not hasattr(qs, name)] == []
-    assert set(qs.__all__) <= set(dir(qs))
+    assert dir(qs) == sorted(qs.__all__)
+    assert dir(qs.testing) == sorted(qs.testing.__all__)
+    assert all(hasattr(qs, name) for name in dir(qs))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         qs.nothing  # noqa: B018
 

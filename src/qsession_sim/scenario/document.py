@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from qsession_sim.errors import DurationError
@@ -33,15 +34,18 @@ class Document:
     locate: Callable[[Path], tuple[Position, Position]] | None = None
 
 
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
 def plain(value: Any, depth: int = 0) -> Any:
-    """Copy nested data into dicts with text keys, lists and Python scalars.
+    """Copy nested data into dicts with text keys, lists and Python scalars; a timedelta becomes a duration.
 
     Raises:
         ValueError: if the data is nested too deeply, or contains itself.
 
     Example:
-        >>> plain({1: (2, {"a": 3.5})})
-        {'1': [2, {'a': 3.5}]}
+        >>> plain({1: (2, {"a": 3.5, "b": timedelta(milliseconds=2)})})
+        {'1': [2, {'a': 3.5, 'b': '2000us'}]}
     """
     if depth > DEEPEST:
         raise ValueError("nested too deeply")
@@ -49,6 +53,8 @@ def plain(value: Any, depth: int = 0) -> Any:
         return {str(key): plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item, depth + 1) for item in value]
+    if isinstance(value, timedelta):
+        return f"{value // _MICROSECOND}us"
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return int(value)
     return float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else value

@@ -39,7 +39,7 @@ from qsession_sim.scenario.problems import (
 from qsession_sim.scenario.references import client_warnings, idle_plans
 from qsession_sim.scenario.resolve import resolve, write_resolved
 from qsession_sim.scenario.translation import problems_of
-from qsession_sim.scenario.yaml_source import read_value, read_yaml
+from qsession_sim.scenario.yaml_source import read_value, read_yaml, write_yaml
 
 # -- Values set from outside a scenario: `workload.vqe.clients=40`.
 
@@ -180,6 +180,19 @@ class Scenario:
     def to_json(self) -> str:
         """The resolved form as a JSON document; the same text for the same scenario."""
         return json.dumps(self.dump(), indent=2, ensure_ascii=False) + "\n"
+
+    def to_yaml(self) -> str:
+        """The scenario as people write it, with what was set from outside: a file that resolves to the same.
+
+        Names of files in it count from where this scenario's do.
+
+        Example:
+            >>> print(load_scenario({"workload": []}, ["horizon=5m"], seed=7).to_yaml(), end="")
+            workload: []
+            horizon: 5m
+            seed: 7
+        """
+        return write_yaml(self._document.data)
 
     @contextmanager
     def placing_problems(self) -> Iterator[None]:

@@ -49,3 +49,7 @@ def __getattr__(name: str) -> Any:
             "pip install 'qsession-sim[testing]'",
             name=missing,
         ) from error
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
