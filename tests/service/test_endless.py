@@ -136,8 +136,12 @@ def test_s6_windows_count_again_once_nothing_planned_is_to_come():
         simulate(scenario(ALWAYS_DOWN, jobs("2h", FAR)))
 
 
-@pytest.mark.parametrize("more", [[], ["1s"], ["1s", "2s"]])
+@pytest.mark.parametrize("more", [0, 1, 2, 3])
 def test_s52_end_on_the_qpu_is_not_certain_where_outages_come_again(more):
-    """However many events there are before, a look may come while the job is on the QPU."""
+    """Windows of another QPU come while the job is on its own; one of four phases of looking falls there."""
+    at_half_past = {**HOURLY, "at": "30m"}
+    qpus = [{"name": "torino", "windows": [FAILS_HOURLY]}, {"name": "kyiv", "windows": [at_half_past]}]
+    listed = [one(id=f"j{n}", at=f"{n}s", qpu_time="2h", qpu="torino") for n in range(more + 1)]
+    source = {"kind": "explicit", "jobs": listed}
     with pytest.raises(ScenarioError, match="no job got through"):
-        simulate(scenario(FAILS_HOURLY, jobs("0s", *more), rules={"on_outage": "requeue"}))
+        simulate({"qpus": qpus, "workload": [source], "rules": {"on_outage": "requeue"}})
