@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import qsession_sim as qs
 from qsession_sim.errors import ScenarioError
 from qsession_sim.scenario.values import MOST_ROWS
 from qsession_sim.units import SECOND
@@ -223,3 +224,103 @@ def test_every_way_to_retry_for_ever_is_refused(scenario, iterative, given):
 )
 def test_retries_that_end_are_drawn(scenario, iterative, given, of_scenario):
     assert len(draw(scenario(iterative(**{**ENDLESS, **given}), **of_scenario)).jobs) == 6
+
+
+RETRYING = {
+    "kind": "iterative",
+    "account": "lab",
+    "mode": "job",
+    "iterations": 1,
+    "qpu_time": "4h",
+    "on_error": "retry",
+}
+HOUR = 3600 * SECOND
+
+
+def retrying(plan, **source):
+    """One client of an account with a plan, whose only job is cut at 3 h each time (S44)."""
+    return {
+        "plans": {"small": plan},
+        "accounts": [{"name": "lab", "plan": "small"}],
+        "workload": [{**RETRYING, **source}],
+    }
+
+
+def quota(usage, window):
+    return {"quota": {"usage": usage, "window": window}}
+
+
+def rate(count, window):
+    return {"submission_rate": {"count": count, "window": window}}
+
+
+@pytest.mark.parametrize(
+    ("plan", "source", "submitted", "reason"),
+    [
+        # 3 h in the window: the first retry, at 3 h, is one too many
+        (quota("3h", "28d"), {}, [0, 3], "QUOTA_EXCEEDED"),
+        (quota("2h", "2h"), {"clients": 2}, [0, 0, 3, 6], "QUOTA_EXCEEDED"),
+        # 3 h at the first retry, 6 h at the second
+        (quota("5h", "28d"), {}, [0, 3, 6], "QUOTA_EXCEEDED"),
+        (quota("6h", "6h"), {}, [0, 3, 6], "QUOTA_EXCEEDED"),
+        # on the QPU from 2 h to 5 h and from 7 h to 10 h: 2 + 3 h in (3 h, 10 h]
+        (quota("5h", "7h"), {"preparation": "2h"}, [0, 5, 10], "QUOTA_EXCEEDED"),
+        # at 6 h those of 0 h and 3 h are in (-1 h, 6 h]
+        (rate(2, "7h"), {}, [0, 3, 6], "RATE_LIMITED"),
+    ],
+)
+def test_retries_that_a_plan_ends_are_simulated_to_their_end(plan, source, submitted, reason):
+    """S60, S65, S66: the last submission is rejected, which ends the client."""
+    run = qs.simulate(retrying(plan, **source))
+    assert [time_us / HOUR for time_us in run.jobs["submitted_us"]] == submitted
+    assert run.jobs.select("status", "reason").row(-1) == ("REJECTED", reason)
+    assert set(run.jobs["status"]) == {"ERROR", "REJECTED"}
+
+
+@pytest.mark.parametrize(
+    ("plan", "more", "words"),
+    [
+        ({}, {}, "would be retried for ever"),
+        # 3 h of use in the last 3 h is all that there can be
+        (quota("4h", "3h"), {}, "may be retried for ever"),
+        # at most 5 h in any 7 h
+        (quota("6h", "7h"), {"preparation": "2h"}, "may be retried for ever"),
+        # one of two clients may wait for the other at any time
+        (quota("5h", "28d"), {"clients": 2}, "may be retried for ever"),
+        (rate(2, "7h"), {"clients": 2}, "may be retried for ever"),
+        # (0 h, 6 h] has the submission of 3 h only
+        (rate(2, "6h"), {}, "may be retried for ever"),
+    ],
+)
+def test_retries_that_a_plan_does_not_end_for_certain_are_refused(plan, more, words):
+    with pytest.raises(ScenarioError, match=words):
+        qs.simulate(retrying(plan, **more))
+
+
+def test_windows_may_keep_the_attempts_of_a_client_apart():
+    """S52: with an hour of maintenance each 3 h 30, no two attempts need follow each other without a pause."""
+    window = {"kind": "maintenance", "every": "210m", "duration": "1h"}
+    with pytest.raises(ScenarioError, match="may be retried for ever"):
+        qs.simulate(
+            {**retrying(rate(2, "7h")), "qpus": [{"name": "torino", "windows": [window]}]},
+        )
+
+
+@pytest.mark.parametrize(
+    ("start", "on_rejection", "ends"),
+    [
+        ("2024-03-31T22:00:00Z", "new_session", True),
+        ("2024-03-31T22:00:00Z", "job_mode", False),
+        ("2024-04-01T00:00:00Z", "job_mode", True),
+    ],
+)
+def test_retries_that_end_because_the_client_is_too_old(start, on_rejection, ends):
+    """S23: from April 2024 on its session calls are rejected; by then it may be in job mode."""
+    accounts = [{"name": "lab", "client": {"qiskit-ibm-runtime": "0.19.0"}}]
+    source = {**RETRYING, "mode": "session", "on_rejection": on_rejection}
+    scenario = {"start": start, "accounts": accounts, "workload": [source]}
+    if ends:
+        assert qs.simulate(scenario).jobs.select("status", "reason").row(-1) == ("REJECTED", "CLIENT_TOO_OLD")
+    else:
+        with pytest.raises(ScenarioError, match="would be retried for ever"):
+            qs.simulate(scenario)

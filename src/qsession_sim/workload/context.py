@@ -180,6 +180,8 @@ class SourceContext:
     routes: bool = False  # whether there is a choice of QPUs for what names none
     qpus: Mapping[str, int] = field(default_factory=dict)  # name to index into Workload.qpus
     models: Mapping[str, ServiceTimeModel] = field(default_factory=dict)  # of each QPU, by its name
+    old_clients: frozenset[str] = frozenset()  # accounts whose session calls are refused in the end (S23)
+    is_alone: bool = False  # no windows, and no client but one that might go on for ever (S65)
 
     def generator(self, purpose: Purpose) -> np.random.Generator:
         """The source's own generator for one purpose."""

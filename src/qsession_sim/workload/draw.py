@@ -11,7 +11,7 @@ from typing import assert_never
 import numpy as np
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.accounts import AccountPlans
+from qsession_sim.scenario.accounts import AccountPlans, is_refused
 from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.scenario.sources import (
     ResolvedArrivals,
@@ -136,6 +136,12 @@ def _source_rows(
         routes=sum(not qpu.simulator for qpu in scenario.qpus) > 1,
         qpus=qpus,
         models={qpu.name: qpu.service_time for qpu in scenario.qpus},
+        old_clients=frozenset(
+            account.name
+            for account in scenario.accounts or ()
+            if account.client is not None and is_refused(account.client)
+        ),
+        is_alone=_has_one_retrying_client(scenario),
     )
     try:
         return rows_on_qpus(
@@ -144,6 +150,13 @@ def _source_rows(
     except NoValueError as error:
         # a distribution does not know whose it is
         raise source_error(source.name, str(error)) from None
+
+
+def _has_one_retrying_client(scenario: ResolvedScenario) -> bool:
+    """Whether one client retries at most, and no window ever comes between its attempts (S52, S65)."""
+    sources = [source for source in scenario.workload if isinstance(source, ResolvedIterative)]
+    clients = sum(source.clients for source in sources if source.on_error == "retry")
+    return clients <= 1 and not any(qpu.windows for qpu in scenario.qpus)
 
 
 def _drawn(source: ResolvedSource, context: SourceContext, trace: Trace | None) -> SourceRows:

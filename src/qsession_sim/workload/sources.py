@@ -14,7 +14,7 @@ import numpy as np
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.queueing.statistics import Float64Array
-from qsession_sim.scenario.accounts import HumanAccount, ResolvedPlan
+from qsession_sim.scenario.accounts import REFUSED_FROM, HumanAccount, ResolvedPlan
 from qsession_sim.scenario.distributions import AnyDistribution, Bounded
 from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.scenario.service import GivenModel
@@ -284,7 +284,7 @@ def draw_iterative(source: ResolvedIterative, context: SourceContext) -> SourceR
         account=taken(account, client),
         **given,
     )
-    _refuse_endless_retries(source, context, jobs.qpu_time_us)
+    _refuse_endless_retries(source, context, jobs)
     clients_in = ClientColumns(
         first_job=first_job,
         jobs=iterations,
@@ -393,30 +393,51 @@ def _drawn_sessions(
     )
 
 
-def _refuse_endless_retries(
-    source: ResolvedIterative, context: SourceContext, qpu_time_us: Int64Array
-) -> None:
+def _refuse_endless_retries(source: ResolvedIterative, context: SourceContext, jobs: JobColumns) -> None:
     """A job that S44 cuts is cut again at every retry (S65): in a run without a horizon, for ever."""
     limits = [limit for limit in (source.max_execution_time, context.execution_limit_us) if limit is not None]
-    if source.on_error != "retry" or context.horizon_us is not None or not limits or _ends_rejected(source):
+    if source.on_error != "retry" or context.horizon_us is not None or not limits:
         return
-    over = np.count_nonzero(qpu_time_us > min(limits))
-    if over:
+    limit_us = min(limits)
+    over = np.flatnonzero(jobs.qpu_time_us > limit_us)
+    plan = context.plans.of(source.account)
+    if not len(over) or _ends_rejected(source, context):
+        return
+    cycle_us = limit_us + int(jobs.preparation_us[over].max())
+    if not _is_limited(plan, limit_us, cycle_us, is_alone=context.is_alone):
+        would = "would" if plan.quota is None and plan.submission_rate is None else "may"
         raise source_error(
             source.name,
-            f"{over} of {len(qpu_time_us)} jobs need more QPU time than max_execution_time "
-            f"({format_duration(min(limits))}) and would be retried for ever; give a horizon, "
+            f"{len(over)} of {len(jobs)} jobs need more QPU time than max_execution_time "
+            f"({format_duration(limit_us)}) and {would} be retried for ever; give a horizon, "
             "on_error: stop or continue, shorter jobs or a longer max_execution_time",
         )
 
 
-def _ends_rejected(source: ResolvedIterative) -> bool:
+def _is_limited(plan: ResolvedPlan, limit_us: int, cycle_us: int, *, is_alone: bool) -> bool:
+    """Whether a quota or a rate is certain to reject a retry, which ends the client (S60, S66).
+
+    Where it retries, an attempt of `limit_us` on the QPU has just ended. How long it waited is known only
+    of a client that is alone once all else is over: not at all, so that one begins each `cycle_us`.
+    """
+    quota, rate = plan.quota, plan.submission_rate
+    if quota is not None:
+        attempts, rest_us = divmod(quota.window, cycle_us) if is_alone else (0, quota.window)
+        if quota.usage <= attempts * limit_us + min(limit_us, rest_us):
+            return True
+    return is_alone and rate is not None and rate.count * cycle_us < rate.window
+
+
+def _ends_rejected(source: ResolvedIterative, context: SourceContext) -> bool:
     """Whether a client that goes on retrying meets a rejection that ends it."""
     if source.mode == "job" or source.max_time is None:
         return False
     # S24 rejects its first submission; otherwise S16 closes its session, and S66 says what follows
     never_admitted = source.max_execution_time is not None and source.max_execution_time > source.max_time
-    return never_admitted or source.on_rejection == "give_up"
+    # S23 rejects its session calls from some day on; by then it may have gone on in job mode
+    too_old = source.account in context.old_clients
+    stays = source.on_rejection == "new_session" or context.start >= REFUSED_FROM
+    return never_admitted or source.on_rejection == "give_up" or (too_old and stays)
 
 
 # -- Users: who of a population submits what.
