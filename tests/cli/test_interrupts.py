@@ -1,9 +1,10 @@
-"""Ctrl-C and SIGTERM: status 130 or 143, one line, nothing half written, wherever they come."""
+"""Ctrl-C, SIGTERM and SIGHUP: status 130, 143 or 129, one line, nothing half written, wherever they come."""
 
 from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,9 +25,15 @@ workload:
 """
 
 
+CLOSED = getattr(signal, "SIGHUP", signal.SIGTERM)
+NOT_IGNORED = pytest.mark.skipif(signal.getsignal(CLOSED) is not signal.SIG_DFL, reason="needs SIGHUP")
 SIGNALS = pytest.mark.parametrize(
     ("number", "status", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        pytest.param(CLOSED, 129, "terminated", marks=NOT_IGNORED),
+    ],
 )
 
 
@@ -61,7 +68,7 @@ def test_one_line_wherever_it_comes(capsys, monkeypatch, quickstart, place, numb
     output = capsys.readouterr()
     assert (output.out, output.err) == ("", f"qsession-sim: {word}\n")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is signal.getsignal(CLOSED) is signal.SIG_DFL
 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
@@ -140,15 +147,18 @@ def test_an_interrupt_that_python_drops_takes_effect_after_the_next_run(capsys, 
     assert output.err == "qsession-sim: interrupted after 2 of 4 runs; with -o DIR they would be kept\n"
 
 
-def test_a_process_that_ignores_interrupts_goes_on_ignoring_them(quickstart, monkeypatch, capsys):
-    """As one that was started in the background."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGINT, CLOSED])
+def test_a_process_that_ignores_interrupts_goes_on_ignoring_them(quickstart, monkeypatch, capsys, number):
+    """As one that was started in the background, or by nohup."""
+    before = signal.signal(number, signal.SIG_IGN)
     try:
-        monkeypatch.setattr("qsession_sim.report.run_rows.run_document", lambda *shown: press() or [])
+        monkeypatch.setattr(
+            "qsession_sim.report.run_rows.run_document", lambda *_: press(number=number) or []
+        )
         assert main(["run", quickstart]) == 0
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(number) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
 
 
 def test_a_stretch_may_end_first():
@@ -229,3 +239,30 @@ def test_a_pipe_that_is_closed_early_is_silent(busy_day):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+@NOT_IGNORED
+def test_a_study_with_workers_ends_when_its_terminal_is_closed_and_goes_on_later(quickstart, tmp_path):
+    """The workers get the signal, too, as all processes of a terminal do."""
+    command = [sys.executable, "-m", "qsession_sim", "replicate", quickstart, "--replications", "200"]
+    command += ["--workers", "2", "-o", str(tmp_path / "study")]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while len(list((tmp_path / "study").glob("results/*/*.json"))) < 3:  # of which one may not be counted yet
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGHUP)
+    out, err = process.communicate()
+    kept = len(list((tmp_path / "study").glob("results/*/*.json")))
+    assert (process.returncode, out) == (129, "")
+    said = re.fullmatch(
+        r"qsession-sim: terminated after (\d+) of 200 runs, kept in (.*); the same command goes on\n", err
+    )
+    assert said is not None, err
+    assert (said[2], 1 <= int(said[1]) <= kept < 200) == (str(tmp_path / "study"), True)
+    assert (
+        main(["replicate", quickstart, "--replications", "200", "-o", str(tmp_path / "study"), "--quiet"])
+        == 0
+    )
+    assert len(list((tmp_path / "study").glob("results/*/*.json"))) == 200

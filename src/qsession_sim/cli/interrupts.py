@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: one clean end, however hastily and wherever they come."""
+"""Ctrl-C, SIGTERM and SIGHUP: one clean end, however hastily and wherever they come."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
 
+from qsession_sim.interrupts import ENDING
+
 _SAME_INTERRUPT_SECONDS: Final = 2.0
 
 _DEFAULTS: Final[dict[signal.Signals, Any]] = {
-    signal.SIGINT: signal.default_int_handler,
-    signal.SIGTERM: signal.SIG_DFL,
+    number: signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL for number in ENDING
 }
 """The signals that end a command, and how each is handled by default."""
 
 
 class Interrupt(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM. CPython ends a process by SIGINT if a plain KeyboardInterrupt ever passed through
+    """Ctrl-C or the like. CPython ends a process by SIGINT if a plain KeyboardInterrupt ever passed through
     `exec`, which the standard library uses to make classes, even if it was caught later."""
 
 
@@ -42,7 +43,8 @@ class Interrupts:
 
     @contextmanager
     def handled(self, *, whole_process: bool) -> Iterator[None]:
-        """Handle Ctrl-C and SIGTERM, unless the caller of the process switched them off or handles them.
+        """Handle these signals, unless the caller of the process switched them off, as `nohup` does one, or
+        handles them.
 
         Args:
             whole_process: nothing comes afterwards, so that there is nothing left to interrupt.

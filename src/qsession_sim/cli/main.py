@@ -17,9 +17,8 @@ from qsession_sim.cli.interrupts import Interrupts
 DONE: Final = 0
 FAILED: Final = 1
 BAD_INPUT: Final = 2
-INTERRUPTED: Final = 130
-TERMINATED: Final = 143
-"""As a shell has them: 128 and the number of the signal."""
+SIGNALLED: Final = 128
+"""As a shell has it: to which the number of the signal is added."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: as after the program's name; by default those of the process.
 
     Returns:
-        The exit status: 0 done, 1 a failure, 2 bad input or usage, 130 interrupted, 143 terminated.
+        The exit status: 0 done, 1 a failure, 2 bad input or usage, 130 interrupted, 143
+        terminated, 129 when the terminal was closed.
 
     Example:
         >>> main(["scenario", "validate", "no such file.yaml"])
@@ -50,11 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BaseException as error:
             # an interrupt in the middle of an import can come out as another error
             if interrupts.signal is not None or isinstance(error, KeyboardInterrupt):
-                terminated = interrupts.signal == signal.SIGTERM
-                what = " ".join(
-                    ("terminated" if terminated else "interrupted", *getattr(error, "__notes__", ()))
-                )
-                return _fail(TERMINATED if terminated else INTERRUPTED, [f"qsession-sim: {what}"])
+                number = interrupts.signal or signal.SIGINT
+                word = "interrupted" if number == signal.SIGINT else "terminated"
+                what = " ".join((word, *getattr(error, "__notes__", ())))
+                return _fail(SIGNALLED + number, [f"qsession-sim: {what}"])
             explained = _explain(error)
             if explained is None:
                 raise

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 from qsession_sim.errors import QSessionError, StudyError, TaskError
 from qsession_sim.experiment.tasks import Task, TaskResult, run_task, whole_number
 from qsession_sim.files import FileLimits, given_limits, limits
-from qsession_sim.interrupts import interrupts_afterwards
+from qsession_sim.interrupts import FROM_TERMINAL, interrupts_afterwards
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -140,18 +140,19 @@ def spawned_pool(workers: int) -> Pool:
     """Make a pool of worker processes, which are started when there is something to do."""
     context = _Context()
     lifeline, held = context.Pipe(duplex=False)
-    executor = ProcessPoolExecutor(workers, context, _begin_worker, (lifeline,))
+    with _interrupts_blocked():  # a process that keeps count of locks is started here
+        executor = ProcessPoolExecutor(workers, context, _begin_worker, (lifeline,))
     return Pool(executor, lifeline, held)
 
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Let Ctrl-C wait; processes that are started meanwhile never see it. Where signals cannot be blocked,
-    on Windows, those processes ignore it only after they have begun."""
+    """Let what a terminal sends wait; processes that are started meanwhile never see it. Where signals cannot
+    be blocked, on Windows, those processes ignore it only after they have begun."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINAL)
     try:
         yield
     finally:
@@ -160,7 +161,8 @@ def _interrupts_blocked() -> Iterator[None]:
 
 def _begin_worker(lifeline: Connection) -> None:
     """What each worker does first."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in FROM_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # there is a worker for each processor already
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
