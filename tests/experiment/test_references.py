@@ -224,6 +224,8 @@ def test_code_that_changed_on_the_way_is_refused(tmp_path: Path) -> None:
     [
         ("statistics:nothing", "statistics:nothing cannot be found"),
         ("no_such_module_here:f", "cannot be found"),
+        (":f", "cannot be found: ValueError: Empty module name"),
+        (".a:f", "cannot be found: TypeError"),
         ("math:pi", "must be a function"),
     ],
 )

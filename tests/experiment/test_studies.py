@@ -15,6 +15,7 @@ import pytest
 
 import qsession_sim as qs
 from qsession_sim.errors import StudyError
+from qsession_sim.experiment.executors import processes
 from qsession_sim.experiment.references import named_reference
 from qsession_sim.experiment.store import StudyProgress, merge_stores
 from qsession_sim.experiment.tasks import replication_seed
@@ -502,3 +503,26 @@ def test_a_study_that_was_pickled_gives_the_same_tables(tmp_path: Path, warm_up:
     assert back.to_dict() == study.to_dict()
     for configuration in study.configurations:
         assert back.plan.task(configuration, 1).id == study.plan.task(configuration, 1).id
+
+
+def test_problems_that_come_up_while_a_study_draws_have_their_place(tmp_path, monkeypatch) -> None:
+    """As those of a single run, wherever the runs are; the last setting that is varied is drawn, too."""
+    monkeypatch.chdir(tmp_path)
+    source = "{kind: arrivals, account: a, interarrival: 9s, count: 2, qpu_time: 1s}"
+    (tmp_path / "a.yaml").write_text(f"workload:\n  - {source}\n", "utf-8")
+    far = ["workload.arrivals.interarrival=5217750w"]
+    place = "a.yaml:2:33: workload.arrivals.interarrival: 2 arrivals reach beyond 2**62 us"
+    set_place = f"--set {far[0]}: 2 arrivals reach beyond 2**62 us"
+
+    with pytest.raises(qs.ScenarioError) as swept:
+        qs.sweep("a.yaml", [f"{far[0]},9s"], replications=2)
+    with pytest.raises(qs.ScenarioError) as tuned:
+        qs.tune("a.yaml", ["workload.arrivals.qpu_time=1s..2s"], minimise="mean_waiting", overrides=far)
+    with processes(1) as workers, pytest.raises(qs.ScenarioError) as replicated:
+        qs.replicate("a.yaml", replications=2, overrides=far, executor=workers)
+
+    assert [error.value.problems[0].partition(", about")[0] for error in (swept, tuned, replicated)] == [
+        place,
+        set_place,
+        set_place,
+    ]

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, Final, cast
 
-from qsession_sim.errors import StudyError
+from qsession_sim.errors import QSessionError, StudyError
 from qsession_sim.files import resolved
 from qsession_sim.policies.user import find_user_policy, load_function
 
@@ -297,8 +297,11 @@ def _function_of(spelling: str) -> Callable[..., Any]:
             function = load_function(Path(place), name)
         else:
             function = reduce(getattr, name.split("."), importlib.import_module(place))
-    except (ImportError, AttributeError) as error:
-        raise StudyError(f"{spelling} cannot be found: {error}; give it as file.py:function") from None
+    except QSessionError:
+        raise
+    except (Exception, SystemExit) as error:  # a module may do anything when it is imported
+        what = f"{spelling} cannot be found: {type(error).__name__}: {error}"
+        raise StudyError(f"{what}; give it as file.py:function") from error
     if not callable(function):
         raise StudyError(f"{spelling}: must be a function, not {function!r}")
     return cast("Callable[..., Any]", function)

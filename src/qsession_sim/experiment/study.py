@@ -382,7 +382,8 @@ def _study(
         look = bound if rule is None else next_look(study.replications, bound)
         tasks = plan.tasks(configurations, range(study.replications, look))
         new = runs.carry_out(tasks, None if rule else look * len(configurations))
-        results = {**study.results, **{(one.configuration, one.replication): one for one in new}}
+        with plan.scenario.placing_problems():
+            results = {**study.results, **{(one.configuration, one.replication): one for one in new}}
         study = replace(study, replications=look, results=results)
         if study.reached:
             break

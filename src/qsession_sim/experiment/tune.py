@@ -280,9 +280,10 @@ def _observe(
     observed: dict[str, Observed] = {
         one.name: {name: [None] * count for name in names} for one in configurations
     }
-    for result in runs.carry_out(plan.tasks(configurations, range(count)), most):
-        for name in names:
-            observed[result.configuration][name][result.replication] = result.metrics[name]
+    with plan.scenario.placing_problems():
+        for result in runs.carry_out(plan.tasks(configurations, range(count)), most):
+            for name in names:
+                observed[result.configuration][name][result.replication] = result.metrics[name]
     return [observed[one.name] for one in configurations]
 
 

@@ -6,7 +6,7 @@ import json
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -211,11 +211,13 @@ class Scenario:
         try:
             yield
         except ScenarioError as error:
+            if not self._document.origin:  # whoever has the file adds them
+                raise
             raise placed_error(error, self._document, self._assignments) from None
 
 
 def read_resolved(written: Mapping[str, Any], directory: pathlib.Path) -> Scenario:
-    """A scenario from what `Scenario.dump` gave, which is not checked again.
+    """A scenario from what `Scenario.dump` gave, which is not checked again, and knows no places of problems.
 
     Args:
         written: the resolved form as JSON values.
@@ -226,7 +228,8 @@ def read_resolved(written: Mapping[str, Any], directory: pathlib.Path) -> Scenar
         >>> read_resolved(scenario.dump(), scenario.directory).resolved == scenario.resolved
         True
     """
-    return _rebuild(written, _written(written), LIBRARY_ORIGIN, written, directory)
+    scenario = _rebuild(written, _written(written), LIBRARY_ORIGIN, written, directory)
+    return replace(scenario, _document=Document("", written))
 
 
 def _rebuild(written: Any, text: str, origin: str, human: Any, directory: pathlib.Path) -> Scenario:

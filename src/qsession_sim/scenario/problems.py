@@ -176,7 +176,7 @@ def placed_error(
 
     Args:
         error: each of its lines starts with `workload` or `qpus`, which `.NAME` may follow, the name of a
-            source or a QPU, and then a key inside it.
+            source or a QPU, and then a key inside it; a line that has its place already keeps it.
         document: where the sources stand.
         assignments: what was set from outside.
 
@@ -186,7 +186,13 @@ def placed_error(
         a.yaml:2:5: workload.arrivals.shots: too many
     """
     report = _Report(document, assignments)
-    return ScenarioError(tuple(report.line(report.problem_of(line))[1] for line in error.problems))
+    has_place = (f"{document.origin}:", "--set ")
+    return ScenarioError(
+        tuple(
+            line if line.startswith(has_place) else report.line(report.problem_of(line))[1]
+            for line in error.problems
+        )
+    )
 
 
 Ordered = tuple[tuple[int, ...], str]
