@@ -37,6 +37,9 @@ DIGESTS: Final = "files.sha256"
 _DIGEST_LINE: Final = re.compile(rb"([0-9a-f]{64})  ([^\n]+)\n")
 _PARTIAL: Final = "partial"
 _REPLACED: Final = "replaced"
+_LEVEL: Final = 1
+"""Of compression: `benchmarks/ratios.py` measures what it saves."""
+
 _OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 _NOT_SYNCED: Final = {errno.EINVAL, errno.ENOTSUP, errno.EROFS, errno.EACCES}
 """What is said of what has nothing to sync, and of directories that can be written but not read."""
@@ -350,7 +353,9 @@ def write_table(frame: pl.DataFrame, file: BinaryIO, row_group_size: int | None 
     from polars.exceptions import ComputeError
 
     try:
-        frame.rechunk().write_parquet(file, compression="zstd", row_group_size=row_group_size)
+        frame.rechunk().write_parquet(
+            file, compression="zstd", compression_level=_LEVEL, row_group_size=row_group_size
+        )
     except ComputeError as error:  # such as a full disk
         number = _number_of(error)
         raise OSError(number, os.strerror(number)) if number else OSError(str(error)) from error
