@@ -249,9 +249,13 @@ _SCHEDULER = in_file(
 
 _USAGE = in_file(
     "scheduler/limits.py",
-    ("since_us = now_us - window_us", "since_us = now_us - window_us + 1", "S60"),
-    ("used_us -= min(end_us, since_us) - start_us", "used_us -= since_us - start_us", "S60"),
-    ("if end_us > since_us + found.longest_us:", "if end_us > since_us:", "S60"),
+    (
+        "return 0 if found is None else found.attained_us(now_us) - found.attained_us(now_us - window_us)",
+        "return 0 if found is None else found.attained_us(now_us) - found.attained_us(now_us - window_us - 1)",
+        "S60",
+    ),
+    ("self._sum_us -= time_us", "pass", "S62"),
+    ("starts += [start for _, start in found.earliest[place : place + 1]]", "pass", "S63"),
     ("self._lingering[job_on_qpu] = _key(session)", "self._end(now_us, _key(session))", "S62"),
     ("return NEVER - 1 - session", "return session", "S62"),
 )

@@ -134,6 +134,20 @@ def test_s62_usage_in_a_window_is_the_part_of_each_stretch_that_lies_in_it():
     assert usage.used_us(32, 1, 25) == 0
 
 
+def test_s62_what_an_outage_takes_back_may_have_begun_before_every_window():
+    """One job is on its QPU from 0 on; others use [2, 4) and [20, 22) on another."""
+    usage = Usage(10)
+    usage.begin_job(0, 0, 0)
+    for start_us, end_us, job in ((2, 4, 1), (20, 22, 2)):
+        usage.begin_job(start_us, 0, job)
+        usage.end_job(end_us, job)
+    assert [usage.used_us(22, 0, window_us) for window_us in (10, 3, 1)] == [12, 5, 2]
+    assert usage.attained_us(22, 0) == 26
+    usage.take_back_job(25, 0)
+    assert [usage.used_us(25, 0, window_us) for window_us in (10, 4, 3)] == [2, 1, 0]
+    assert (usage.attained_us(25, 0), usage.falls_from_us(25, 0, 10)) == (4, 30)
+
+
 def test_s62_foreign_job_that_runs_while_the_session_idles_does_not_interrupt_its_usage(run):
     """Under `shared`: s0 of account a is active from 0 to 7, whatever runs; b's job uses 3 of b's own."""
     jobs = [

@@ -2,26 +2,79 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 
 from qsession_sim.scheduler.plan import AccountSpec
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
+from qsession_sim.units import LONGEST_US
 
 # -- Usage: how much QPU time each account has used, and when (S62).
 
 
-class _Account:
-    """The stretches of one account: those that last, and those that are over, by their end."""
+class _Instants:
+    """Instants in their order, with the sums up to each, so that no question walks over them.
 
-    __slots__ = ("attained_us", "earliest", "longest_us", "over", "running", "total_us")
+    Example:
+        >>> instants = _Instants()
+        >>> for time_us in (2, 5, 5, 9):
+        ...     instants.add(time_us)
+        >>> instants.gone_by_us(1), instants.gone_by_us(7)  # 5 + 2 + 2
+        (0, 9)
+    """
+
+    __slots__ = ("_count", "_sum_us", "_sums_us", "_times_us")
+
+    def __init__(self) -> None:
+        self._times_us: list[int] = []
+        self._sums_us: list[int] = []  # of all up to each, forgotten ones included
+        self._count = 0  # how many are forgotten, and their sum
+        self._sum_us = 0
+
+    def add(self, time_us: int) -> None:
+        """Add one that is not before the others."""
+        self._times_us.append(time_us)
+        self._sums_us.append((self._sums_us[-1] if self._sums_us else self._sum_us) + time_us)
+
+    def remove(self, time_us: int) -> None:
+        """Take one out, as if it had never been there."""
+        place = bisect_right(self._times_us, time_us) - 1
+        if place < 0:
+            self._count -= 1
+            self._sum_us -= time_us
+        else:
+            del self._times_us[place], self._sums_us[place]
+        for later in range(max(place, 0), len(self._sums_us)):
+            self._sums_us[later] -= time_us
+
+    def gone_by_us(self, now_us: int) -> int:
+        """The sum of the times from each instant to now, over those that are not to come."""
+        place = bisect_right(self._times_us, now_us)
+        return (self._count + place) * now_us - (self._sums_us[place - 1] if place else self._sum_us)
+
+    def forget(self, until_us: int) -> None:
+        """Nobody asks about a time at or before `until_us` any more; now and then what is older goes."""
+        place = bisect_right(self._times_us, until_us)
+        if 2 * place > len(self._times_us):
+            self._count += place
+            self._sum_us = self._sums_us[place - 1]
+            del self._times_us[:place], self._sums_us[:place]
+
+
+class _Account:
+    """The stretches of one account: when they begin and end, and which of them last."""
+
+    __slots__ = ("begun", "earliest", "ended", "running")
 
     def __init__(self) -> None:
         self.running: dict[int, int] = {}  # start by key
-        self.over: deque[tuple[int, int]] = deque()  # (end, start)
-        self.earliest: deque[tuple[int, int]] = deque()  # those of them that began before all later ones
-        self.attained_us = 0  # of all that are over, however long ago
-        self.total_us = 0  # of those in `over`
-        self.longest_us = 0
+        self.begun = _Instants()
+        self.ended = _Instants()
+        self.earliest: list[tuple[int, int]] = []  # (end, start) of those that began before all later ones
+
+    def attained_us(self, now_us: int) -> int:
+        """What was used in (0, now]."""
+        return self.begun.gone_by_us(now_us) - self.ended.gone_by_us(now_us)
 
 
 class Usage:
@@ -46,30 +99,12 @@ class Usage:
     def used_us(self, now_us: int, account: int, window_us: int) -> int:
         """What an account used in (now - window, now], in microseconds."""
         found = self._accounts.get(account)
-        if found is None:
-            return 0
-        since_us = now_us - window_us
-        used_us = found.total_us
-        if found.running:
-            used_us += sum(now_us - max(start, since_us) for start in found.running.values())
-        over = found.over
-        while over and over[0][0] <= now_us - self._window_us:
-            end_us, start_us = over.popleft()
-            found.total_us -= end_us - start_us
-            used_us -= end_us - start_us
-        for end_us, start_us in over:
-            if end_us > since_us + found.longest_us:
-                break  # they are sorted by their end, and none that ends later can begin before the window
-            if start_us < since_us:
-                used_us -= min(end_us, since_us) - start_us
-        return used_us
+        return 0 if found is None else found.attained_us(now_us) - found.attained_us(now_us - window_us)
 
     def attained_us(self, now_us: int, account: int) -> int:
         """What an account used in (0, now], in microseconds."""
         found = self._accounts.get(account)
-        if found is None:
-            return 0
-        return found.attained_us + sum(now_us - start for start in found.running.values())
+        return 0 if found is None else found.attained_us(now_us)
 
     def falls_from_us(self, now_us: int, account: int, window_us: int) -> int | None:
         """From when on what an account used in the window may become less, if it uses nothing more.
@@ -79,11 +114,9 @@ class Usage:
         found = self._accounts.get(account)
         if found is None:
             return None
-        earliest = found.earliest
-        while earliest and earliest[0][0] <= now_us - self._window_us:
-            earliest.popleft()
         starts = list(found.running.values())
-        starts += next(([start] for end, start in earliest if end > now_us - window_us), [])
+        place = bisect_right(found.earliest, (now_us - window_us, LONGEST_US))
+        starts += [start for _, start in found.earliest[place : place + 1]]
         return min(starts) + window_us if starts else None
 
     def begin_job(self, now_us: int, account: int, job: int) -> None:
@@ -100,7 +133,8 @@ class Usage:
     def take_back_job(self, now_us: int, job: int) -> None:
         """An outage threw a job off the QPU: its stay costs nothing (S62)."""
         if job in self._owner:
-            del self._accounts[self._owner.pop(job)].running[job]
+            found = self._accounts[self._owner.pop(job)]
+            found.begun.remove(found.running.pop(job))
             self.taken_back += 1
         else:
             self.end_job(now_us, job)
@@ -118,19 +152,26 @@ class Usage:
 
     def _begin(self, now_us: int, account: int, key: int) -> None:
         self._owner[key] = account
-        self._accounts.setdefault(account, _Account()).running[key] = now_us
+        found = self._accounts.get(account)
+        if found is None:
+            found = self._accounts[account] = _Account()
+        found.running[key] = now_us
+        found.begun.add(now_us)
 
     def _end(self, now_us: int, key: int) -> None:
         found = self._accounts[self._owner.pop(key)]
         start_us = found.running.pop(key)
+        found.ended.add(now_us)
+        earliest, over_us = found.earliest, now_us - self._window_us
         if now_us > start_us:
-            found.over.append((now_us, start_us))
-            while found.earliest and found.earliest[-1][1] >= start_us:
-                found.earliest.pop()
-            found.earliest.append((now_us, start_us))
-            found.attained_us += now_us - start_us
-            found.total_us += now_us - start_us
-            found.longest_us = max(found.longest_us, now_us - start_us)
+            while earliest and earliest[-1][1] >= start_us:
+                earliest.pop()
+            earliest.append((now_us, start_us))
+        place = bisect_right(earliest, (over_us, LONGEST_US))
+        if 2 * place > len(earliest):
+            del earliest[:place]
+        found.begun.forget(over_us)
+        found.ended.forget(over_us)
 
 
 def _key(session: int) -> int:
