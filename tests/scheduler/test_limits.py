@@ -135,14 +135,14 @@ def test_s62_usage_in_a_window_is_the_part_of_each_stretch_that_lies_in_it():
 
 
 def test_s62_what_an_outage_takes_back_may_have_begun_before_every_window():
-    """One job is on its QPU from 0 on; others use [2, 4) and [20, 22) on another."""
+    """One job is on its QPU from 1 on; others use [2, 4) and [20, 22) on another."""
     usage = Usage(10)
-    usage.begin_job(0, 0, 0)
+    usage.begin_job(1, 0, 0)
     for start_us, end_us, job in ((2, 4, 1), (20, 22, 2)):
         usage.begin_job(start_us, 0, job)
         usage.end_job(end_us, job)
     assert [usage.used_us(22, 0, window_us) for window_us in (10, 3, 1)] == [12, 5, 2]
-    assert usage.attained_us(22, 0) == 26
+    assert usage.attained_us(22, 0) == 25
     usage.take_back_job(25, 0)
     assert [usage.used_us(25, 0, window_us) for window_us in (10, 4, 3)] == [2, 1, 0]
     assert (usage.attained_us(25, 0), usage.falls_from_us(25, 0, 10)) == (4, 30)
