@@ -511,7 +511,7 @@ def test_problems_that_come_up_while_a_study_draws_have_their_place(tmp_path, mo
     source = "{kind: arrivals, account: a, interarrival: 9s, count: 2, qpu_time: 1s}"
     (tmp_path / "a.yaml").write_text(f"workload:\n  - {source}\n", "utf-8")
     far = ["workload.arrivals.interarrival=5217750w"]
-    place = "a.yaml:2:33: workload.arrivals.interarrival: 2 arrivals reach beyond 2**62 us"
+    place = "a.yaml:2:48: workload.arrivals.interarrival: 2 arrivals reach beyond 2**62 us"
     set_place = f"--set {far[0]}: 2 arrivals reach beyond 2**62 us"
 
     with pytest.raises(qs.ScenarioError) as swept:
