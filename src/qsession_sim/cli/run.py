@@ -19,7 +19,7 @@ from qsession_sim.cli.options import (
     settings_of,
     usable_place,
 )
-from qsession_sim.cli.terminal import note, note_warnings, of_run, run_progress, show
+from qsession_sim.cli.terminal import note, note_memory, note_warnings, of_run, run_progress, show
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def run(
     )
     if not quiet:
         note_warnings(loaded)
+        note_memory(loaded)
     saved = False
     try:
         with nullcontext() if quiet else run_progress(loaded.resolved.horizon) as progress:

@@ -178,6 +178,15 @@ def note_warnings(scenario: Scenario) -> None:
         note(f"warning: {warning}")
 
 
+def note_memory(scenario: Scenario) -> None:
+    """Print how much memory a run needs, if that is more than is free."""
+    from qsession_sim.workload.describe import memory_warning
+
+    warning = memory_warning(scenario.resolved)
+    if warning is not None:
+        note(f"warning: {warning}")
+
+
 # consoles
 
 

@@ -27,6 +27,7 @@ from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
 from qsession_sim.service.planning import account_specs
 from qsession_sim.service.simpy_driver import Program, Progress, Service
 from qsession_sim.workload.columns import Workload
+from qsession_sim.workload.describe import check_memory
 from qsession_sim.workload.draw import draw
 from qsession_sim.workload.sources import plan_of_each
 
@@ -105,6 +106,7 @@ def prepare(
     policies = named.model_copy(update=chosen)
     scenario = replace(scenario, resolved=scenario.resolved.model_copy(update={"policies": policies}))
     with scenario.placing_problems():
+        check_memory(scenario.resolved)
         workload = draw(scenario.resolved, scenario.directory)
     return scenario, _service(scenario.resolved, workload, queue, progress)
 

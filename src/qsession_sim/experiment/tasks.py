@@ -34,6 +34,7 @@ from qsession_sim.scenario.load import Scenario, read_resolved
 from qsession_sim.scenario.policies import ResolvedPolicies
 from qsession_sim.scenario.sources import ResolvedTrace
 from qsession_sim.workload.columns import Workload
+from qsession_sim.workload.describe import check_memory
 from qsession_sim.workload.draw import draw
 
 _BITS: Final = 53  # whole numbers that every reader of JSON keeps
@@ -311,6 +312,7 @@ def _scenario(written: str, directory: str) -> Scenario:
 def _workload(written: str, directory: str, inputs: str, seed: int) -> Workload:
     base = _scenario(written, directory)
     with base.placing_problems():
+        check_memory(base.resolved)
         workload = draw(base.resolved.model_copy(update={"seed": seed}), base.directory)
     if inputs_digest(base) != inputs:  # afterwards, when they are known to be readable
         raise StudyError(

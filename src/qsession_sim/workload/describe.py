@@ -1,16 +1,32 @@
-"""`describe_workload`: what a workload asks for, before it is simulated."""
+"""What a workload asks for, before it is simulated; and how much memory, before it is drawn."""
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from qsession_sim.errors import ScenarioError
+from qsession_sim.files import written_size
 from qsession_sim.queueing.statistics import exact_sum, mean, percentiles
+from qsession_sim.scenario.distributions import count_mean
+from qsession_sim.scenario.models import ResolvedScenario
+from qsession_sim.scenario.sources import (
+    ResolvedArrivals,
+    ResolvedBatches,
+    ResolvedExplicit,
+    ResolvedIterative,
+    ResolvedSource,
+)
+from qsession_sim.scenario.values import MOST_ROWS
 from qsession_sim.scheduler.vocabulary import NEVER, Mode
 from qsession_sim.units import HOUR
 from qsession_sim.workload.columns import BoolArray, Int64Array, Workload
+from qsession_sim.workload.starts import expected_starts
 
 _PERCENTS: Final = (10, 50, 90, 99)
 
@@ -168,3 +184,91 @@ def _busiest_hour(workload: Workload, known: BoolArray) -> dict[str, Any] | None
         "submissions": int(counts[busiest]),
         "offered_load": _offered_load(workload, in_hour, HOUR),
     }
+
+
+# How much memory a run needs: as many columns as it holds for each job at its peak, when its largest table is
+# written. `benchmarks/memory.py` measures that.
+
+_COLUMNS: Final = 40
+_COPIES: Final = 4
+"""Columns of a job, and of each thing that not all jobs have: drawn, kept, in the journal, in the table."""
+
+
+def expected_jobs(source: ResolvedSource, horizon_us: int | None) -> float:
+    """How many jobs a source draws, on average; 0 where that is not known, as of traces.
+
+    Example:
+        >>> from qsession_sim.scenario.load import load_scenario
+        >>> arrivals = {"kind": "arrivals", "account": "a", "interarrival": "36s", "qpu_time": "5s"}
+        >>> scenario = load_scenario({"horizon": "1h", "workload": [arrivals]})
+        >>> expected_jobs(scenario.resolved.workload[0], scenario.resolved.horizon)
+        100.0
+    """
+    match source:
+        case ResolvedExplicit():
+            return len(source.jobs)
+        case ResolvedIterative():
+            return source.clients * count_mean(source.iterations)
+        case ResolvedArrivals() | ResolvedBatches():
+            before_us = horizon_us if source.until is None and source.count is None else source.until
+            starts = expected_starts(source, count=source.count, before_us=before_us)
+            return starts * (count_mean(source.jobs) if isinstance(source, ResolvedBatches) else 1)
+    return 0.0
+
+
+def needed_memory(scenario: ResolvedScenario) -> tuple[int, int]:
+    """Jobs that a run will have, and bytes that it needs for them, on average. Sources that draw more rows
+    than any may, and of which nothing is known, count as none."""
+    jobs = needed = 0.0
+    routes = len(scenario.qpus) + 1 if len(scenario.qpus) > 1 else 0
+    for source in scenario.workload:
+        expected = expected_jobs(source, scenario.horizon)
+        if expected <= MOST_ROWS:
+            keys = ("users", "preparation", "post_processing", "estimate", "mode")
+            more = routes + sum(getattr(source, key, None) is not None for key in keys)
+            jobs, needed = jobs + expected, needed + 8 * (_COLUMNS + _COPIES * more) * expected
+    return round(jobs), round(needed)
+
+
+def check_memory(scenario: ResolvedScenario) -> None:
+    """Refuse a run that needs more memory than there is; where the system does not say, none is refused.
+
+    Raises:
+        ScenarioError: with what it needs.
+    """
+    jobs, needed = needed_memory(scenario)
+    total = memory()[1]
+    if total is not None and needed > total:
+        what = (
+            f"workload: {jobs:,} jobs need about {written_size(needed)} of memory, and this machine has "
+            f"{written_size(total)}; ask for fewer, or an earlier until or horizon"
+        )
+        raise ScenarioError((what,))
+
+
+def memory_warning(scenario: ResolvedScenario) -> str | None:
+    """What is said of a run that needs more memory than is free; None if it does not."""
+    jobs, needed = needed_memory(scenario)
+    free = memory()[0]
+    if free is None or needed <= free:
+        return None
+    return f"{jobs:,} jobs need about {written_size(needed)} of memory, and {written_size(free)} are free"
+
+
+_MEMORY: Final = Path("/proc/meminfo")
+_GROUP: Final = Path("/sys/fs/cgroup")
+
+
+def memory() -> tuple[int | None, int | None]:
+    """Bytes that are free, and all that this process may have; None where the system does not say."""
+    with suppress(OSError):
+        found = dict(re.findall(r"^(\w+): +(\d+) kB$", _MEMORY.read_text("ascii"), re.MULTILINE))
+        if found.keys() >= {"MemAvailable", "MemTotal"}:
+            free, total = (1024 * int(found[name]) for name in ("MemAvailable", "MemTotal"))
+            with suppress(OSError, ValueError):  # of a container; without a limit it says max
+                most, used = (
+                    int((_GROUP / name).read_text("ascii")) for name in ("memory.max", "memory.current")
+                )
+                free, total = min(free, max(most - used, 0)), min(total, most)
+            return free, total
+    return None, None

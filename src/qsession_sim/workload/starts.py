@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -233,12 +234,18 @@ def _in_phases(
             waiting = next(drawn)
 
 
+def _cycle_us(bursts: Bursts) -> int:
+    return bursts.quiet.lasts + bursts.burst.lasts
+
+
+def _in_cycle(bursts: Bursts) -> float:
+    """Instants in both phases together, on average."""
+    return sum(phase.per_hour * phase.lasts for phase in (bursts.quiet, bursts.burst)) / HOUR
+
+
 def _check_phases(bursts: Bursts, extent: Extent) -> None:
-    cycle_us = bursts.quiet.lasts + bursts.burst.lasts
-    in_cycle = (
-        bursts.quiet.per_hour * bursts.quiet.lasts + bursts.burst.per_hour * bursts.burst.lasts
-    ) / HOUR
-    cycles = [] if extent.before_us is None else [extent.before_us / cycle_us]
+    in_cycle = _in_cycle(bursts)
+    cycles = [] if extent.before_us is None else [extent.before_us / _cycle_us(bursts)]
     cycles += [] if extent.count is None else [extent.count / in_cycle]
     if 2 * min(cycles) > MOST_ROWS:
         what = f"has more than {MOST_ROWS:,} phases; let them last longer"
@@ -283,6 +290,31 @@ def _rounded(times_us: Float64Array, extent: Extent) -> Int64Array:
 # -- Any of these, as a source says.
 
 Starts = ResolvedArrivals | ResolvedBatches | HumanStart
+
+
+def expected_starts(starts: Starts, *, count: int | None, before_us: int | None) -> float:
+    """How many instants `start_times_us` gives, on average; 0 where nothing bounds them.
+
+    Example:
+        >>> from qsession_sim.scenario.distributions import Exponential
+        >>> every = HumanStart(interarrival=Exponential[int](kind="exponential", mean=20))
+        >>> expected_starts(every, count=None, before_us=100), expected_starts(every, count=3, before_us=100)
+        (5.0, 3.0)
+    """
+    if starts.groups is not None:
+        return float(sum(group.size for group in starts.groups))
+    found = [] if count is None else [float(count)]
+    if before_us is not None:
+        if starts.interarrival is not None:
+            apart_us = mean(starts.interarrival)
+        elif starts.rates is not None:
+            apart_us = _WEEK_US / sum(hourly_rates(starts.rates))
+        elif starts.bursts is not None:
+            apart_us = _cycle_us(starts.bursts) / _in_cycle(starts.bursts)
+        else:
+            apart_us = math.inf
+        found.append(before_us / apart_us if apart_us else math.inf)
+    return min(found, default=0.0)
 
 
 def start_times_us(
