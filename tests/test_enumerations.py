@@ -491,7 +491,10 @@ def test_what_is_written_in_each_format_can_be_looked_at_and_simulated(ending, t
 
 def test_all_commands_have_the_same_formats_of_output():
     options = {option for listed in golden.command_options().values() for option in listed}
-    assert [option for option in options if option.startswith("--format")] == ["--format table|json"]
+    assert sorted(option for option in options if option.startswith("--format")) == [
+        "--format table|json",
+        "--format table|json|csv|markdown|latex",
+    ]
     assert "`--format json`" in (ROOT / "README.md").read_text(encoding="utf-8") + PAGES["traces"]
 
 
@@ -515,7 +518,11 @@ SHORT = {
 
 
 def test_commands_with_formats_have_an_example():
-    having = {name for name, listed in golden.command_options().items() if "--format table|json" in listed}
+    having = {
+        name
+        for name, listed in golden.command_options().items()
+        if any(option.startswith("--format") for option in listed)
+    }
     assert {f"qsession-sim {name}" for name in SHORT} == having - {
         "qsession-sim verify"
     }  # which takes minutes
@@ -525,9 +532,14 @@ def test_commands_with_formats_have_an_example():
 def test_a_command_prints_in_each_format(command, capsys):
     arguments = [*command.split(), str(ROOT / "scenarios" / "quickstart.yaml"), *SHORT[command]]
     texts = []
-    for name in ("table", "json"):
+    whole = command == "workload describe"
+    for name in ("table", "json") if whole else ("table", "json", "csv", "markdown", "latex"):
         assert main([*arguments, "--format", name]) == 0
         texts.append(capsys.readouterr().out)
     assert isinstance(json.loads(texts[1]), dict | list)
     with pytest.raises(ValueError, match="Expecting value"):
         json.loads(texts[0])
+    if not whole:
+        rows = len(texts[2].splitlines())
+        # a line of rules in Markdown; in LaTeX three rules, and the beginning and the end
+        assert [len(text.splitlines()) - rows for text in texts[3:]] == [1, 5]

@@ -412,3 +412,46 @@ def test_a_bar_appears_after_a_second_and_tells_the_time_left():
         {"completed": 40, "total": 100, "description": "40 of 100 runs, about 3 s left"},
         "started",
     ]
+
+
+def test_a_table_for_other_programs_has_all_rows_where_people_see_some(capsys, three_jobs):
+    """40 values of the last job's length; with lengths of 1, 5 and n s the jobs wait 0, 4 and 6 s: 10 / 3 s."""
+    values = ",".join(f"{number}s" for number in range(1, 41))
+    vary = ["--vary", f"workload.all.jobs.c.qpu_time={values}", "--replications", "2"]
+    status, out, err = ended(
+        capsys, "sweep", three_jobs, *vary, "--metric", "mean_waiting", "--format", "csv", "--quiet"
+    )
+    assert (status, err) == (0, "")
+    rows = [f"{number}s,{10 / 3!r},0" for number in range(1, 41)]
+    assert [line.replace("3.3333333333333335", repr(10 / 3)) for line in out.splitlines()] == [
+        "qpu_time,mean_waiting [s],mean_waiting half-width [s]",
+        *rows,
+    ]
+
+
+def test_a_table_of_a_comparison_is_chosen_by_its_metric(capsys, three_jobs):
+    """The jobs wait 10 s under fifo and 8 s under lifo, all together: a change by a fifth."""
+    compared = ["--policy", "fifo", "--policy", "lifo", "--replications", "2", "--metric", "mean_waiting"]
+    status, out, _ = ended(
+        capsys, "compare", three_jobs, *compared, "--format", "markdown", "--table", "mean_waiting", "--quiet"
+    )
+    assert status == 0
+    assert [line.split(" | ")[0] for line in out.splitlines()] == [
+        "| policy",
+        out.splitlines()[1],
+        "| fifo  ",
+        "| lifo  ",
+    ]
+    assert "-20.0 %" in out.splitlines()[3]
+
+
+def test_a_name_of_a_table_is_refused_where_all_are_printed(capsys, three_jobs):
+    status, out, err = ended(capsys, "run", three_jobs, "--table", "sessions")
+    assert (status, out) == (2, "")
+    assert err == (
+        "qsession-sim run: Invalid value for --table: is for one table; give --format csv, markdown, latex "
+        "(see qsession-sim run --help)\n"
+    )
+    status, out, err = ended(capsys, "run", three_jobs, "--format", "csv", "--table", "sesions")
+    assert (status, out) == (2, "")
+    assert err == "qsession-sim: there is no table 'sesions'; there are waiting, qpus\n"

@@ -10,7 +10,7 @@ import typer
 from qsession_sim import __version__
 from qsession_sim.cli.options import reads_files
 from qsession_sim.cli.run import run
-from qsession_sim.cli.scenario import policies, resolve, schema, validate
+from qsession_sim.cli.scenario import metrics, policies, resolve, schema, validate
 from qsession_sim.cli.studies import compare, replicate, sweep, tune
 from qsession_sim.cli.terminal import say
 from qsession_sim.cli.verify import verify
@@ -41,6 +41,7 @@ def _application() -> typer.Typer:
     for command in (reads_files(validate), reads_files(resolve), schema):
         scenarios.command()(command)
     application.add_typer(scenarios, name="scenario")
+    application.command()(reads_files(metrics))
     application.command()(policies)
     application.add_typer(_workloads(), name="workload")
     application.command()(verify)

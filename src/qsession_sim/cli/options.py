@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 
 import typer
 
-from qsession_sim.cli.terminal import FORMATS
+from qsession_sim.cli.terminal import FORMATS, TABLE_FORMATS
 from qsession_sim.errors import BundleError, QSessionError, WorkloadFileError
 from qsession_sim.experiment.options import OPTIONS, options_of
 from qsession_sim.files import file_limits, read_size
@@ -106,11 +106,28 @@ def option(name: str) -> Any:
     )
 
 
-def output_format(what: str) -> Any:
+def output_format(what: str, formats: Sequence[str] = FORMATS) -> Any:
     """The option that says how a result is printed, for the annotation of a parameter."""
     return typer.Option(
-        "--format", parser=one_of(FORMATS), metavar="|".join(FORMATS), help=f"How to print {what}."
+        "--format", parser=one_of(formats), metavar="|".join(formats), help=f"How to print {what}."
     )
+
+
+ALL_FORMATS: Final = (*FORMATS, *TABLE_FORMATS)
+
+TableName = Annotated[
+    str | None,
+    typer.Option(
+        "--table", metavar="NAME", help="The table that csv, markdown and latex print; by default the first."
+    ),
+]
+
+
+def check_table(name: str | None, output_format: str) -> None:
+    """Refuse the name of a table where all of them are printed."""
+    if name is not None and output_format not in TABLE_FORMATS:
+        wanted = ", ".join(TABLE_FORMATS)
+        raise typer.BadParameter(f"is for one table; give --format {wanted}", param_hint="--table")
 
 
 ScenarioFile = Annotated[
@@ -160,9 +177,11 @@ def takes(declared: type) -> Callable[[Command], Command]:
         more = [
             parameter for name in options_of(declared) if name not in names for parameter in _parameters(name)
         ]
-        formats = _parameter("output_format", str, output_format("the results"), "table")
+        printed = output_format("the results", ALL_FORMATS)
+        formats = _parameter("output_format", str, printed, "table")
+        table = inspect.Parameter("table", formats.kind, default=None, annotation=TableName)
         quiet = _parameter("quiet", bool, _QUIET, default=False)
-        vars(command)["__signature__"] = signature.replace(parameters=[*own, *more, formats, quiet])
+        vars(command)["__signature__"] = signature.replace(parameters=[*own, *more, formats, table, quiet])
         return command
 
     return complete

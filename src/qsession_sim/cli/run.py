@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qsession_sim.cli.options import (
+    ALL_FORMATS,
     Hold,
     Policy,
     Routing,
@@ -15,6 +16,8 @@ from qsession_sim.cli.options import (
     Seed,
     Settings,
     SkipBadLines,
+    TableName,
+    check_table,
     output_format,
     settings_of,
     usable_place,
@@ -38,7 +41,8 @@ def run(
     policy: Policy = None,
     hold: Hold = None,
     routing: Routing = None,
-    form: Annotated[str, output_format("the summary")] = "table",
+    form: Annotated[str, output_format("the summary", ALL_FORMATS)] = "table",
+    table: TableName = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Print the summary only: no progress bar, no notes.")
     ] = False,
@@ -47,6 +51,7 @@ def run(
 
     It says who waited how long, how the QPU spent its time and what each session cost.
     """
+    check_table(table, form)
     if output is not None:
         from qsession_sim.results.bundle import check_target
 
@@ -76,7 +81,7 @@ def run(
                 with interrupts_afterwards():
                     finished.save(output)
                     saved = True
-        show(of_run(finished), form)
+        show(of_run(finished), form, table)
         if not quiet:
             _note(finished, output)
     except BaseException as error:

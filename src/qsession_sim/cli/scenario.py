@@ -40,6 +40,21 @@ def schema() -> None:
     show_json(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
 
 
+def metrics(scenario: ScenarioFile, settings: Settings = None) -> None:
+    """List the names that --metric takes for a scenario, with their units."""
+    from qsession_sim.experiment.metrics import metric_unit, names_of_metrics
+    from qsession_sim.report.rows import Listing, Section
+
+    names = names_of_metrics(_loaded(scenario, None, settings))
+    titles = {"short": "Short names", "paths": "Paths into the summary of a run"}
+    width = max(len(name) for found in names.values() for name in found) + 2
+    sections = []
+    for group, found in names.items():
+        rows = tuple((name, metric_unit(name) or "") for name in found)
+        sections.append(Section(group, titles[group], body=Listing(rows, width)))
+    show_document(sections, wide=True)
+
+
 def policies() -> None:
     """List the policies, with one line each."""
     from qsession_sim.policies.registry import QUEUE_POLICIES, user_policies

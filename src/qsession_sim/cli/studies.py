@@ -17,6 +17,7 @@ from qsession_sim.cli.options import (
     Routing,
     ScenarioFile,
     at_least,
+    check_table,
     chosen_executor,
     takes,
 )
@@ -198,7 +199,7 @@ def tune(
         if directory is not None:
             with interrupts_afterwards():
                 tuning.save(directory)
-    show(of_tuning(tuning), given["output_format"])
+    show(of_tuning(tuning), given["output_format"], given["table"])
     if directory is not None and not given["quiet"]:
         note(f"saved in {directory}")
     if tuning.best is None:
@@ -213,7 +214,7 @@ def _study(kind: str, arguments: tuple[Any, ...], given: dict[str, Any]) -> None
     """Carry out a study, and show it."""
     with _progress(given) as progress:
         study = _carried_out(kind, arguments, given, progress)
-    show(of_study(study), given["output_format"])
+    show(of_study(study), given["output_format"], given["table"])
     if given["quiet"]:
         return
     if study.rule is not None and not study.reached:
@@ -227,7 +228,8 @@ def _carried_out(kind: str, arguments: tuple[Any, ...], given: dict[str, Any], p
     """What the function of the library returns that has the name of the command, and its options."""
     import qsession_sim
 
-    of_commands = {"workers", "dask_address", "output_format", "quiet"}
+    of_commands = {"workers", "dask_address", "output_format", "table", "quiet"}
+    check_table(given["table"], given["output_format"])
     options = {name: value for name, value in given.items() if value is not None and name not in of_commands}
     executor = chosen_executor(given["workers"], given["dask_address"])
     return getattr(qsession_sim, kind)(*arguments, **options, executor=executor, progress=progress)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from qsession_sim.cli.interrupts import raise_lost_interrupt
@@ -53,32 +54,39 @@ class Shown:
         document: what people read.
         values: all of it, as JSON values.
         wide: lines are plain, and as long as they are.
+        tables: with all their rows, for formats that have one of them; the first unless another is named.
     """
 
     document: Callable[[], Document]
     values: Callable[[], Mapping[str, Any]]
     wide: bool = False
+    tables: Callable[[], Document] = tuple
 
 
 def of_run(run: Run) -> Shown:
     """One simulation."""
-    from qsession_sim.report.run_rows import run_document
+    from qsession_sim.report.run_rows import run_document, run_tables
 
-    return Shown(lambda: run_document(run.record, run.summary(), run.scenario.resolved), run.summary)
+    return Shown(
+        lambda: run_document(run.record, run.summary(), run.scenario.resolved),
+        run.summary,
+        tables=lambda: run_tables(run.record, run.summary(), run.scenario.resolved),
+    )
 
 
 def of_study(study: Study) -> Shown:
     """What replications, a comparison or a sweep show."""
-    from qsession_sim.report.study_rows import study_document
+    from qsession_sim.report.study_rows import study_document, study_tables
 
-    return Shown(lambda: study_document(study), study.to_dict)
+    return Shown(lambda: study_document(study), study.to_dict, tables=lambda: study_tables(study))
 
 
 def of_tuning(tuning: Tuning) -> Shown:
     """The best value of a setting."""
     from qsession_sim.report.study_rows import tuning_document
 
-    return Shown(lambda: tuning_document(tuning), tuning.to_dict)
+    document = partial(tuning_document, tuning)
+    return Shown(document, tuning.to_dict, tables=partial(document, everything=True))
 
 
 def of_workload(workload: Workload) -> Shown:
@@ -97,23 +105,25 @@ def of_verification(verification: Verification) -> Shown:
     return Shown(lambda: verification_document(verification), lambda: as_json(verification), wide=True)
 
 
-def show(shown: Shown, output_format: str) -> None:
-    """Print a result in one of the `FORMATS`."""
-    FORMATS[output_format](shown)
+FORMATS: Final = ("table", "json")
+"""What `--format` takes: all tables for people, or one document for programs."""
+
+TABLE_FORMATS: Final = ("csv", "markdown", "latex")
+"""What it takes besides where one table can be printed."""
 
 
-def _show_tables(shown: Shown) -> None:
-    show_document(shown.document(), wide=shown.wide)
+def show(shown: Shown, output_format: str, table: str | None = None) -> None:
+    """Print a result in a format; `table` names the one that CSV, Markdown and LaTeX print."""
+    if output_format == "json":
+        from qsession_sim.results.bundle import json_text
 
+        show_json(json_text(shown.values()))
+    elif output_format == "table":
+        show_document(shown.document(), wide=shown.wide)
+    else:
+        from qsession_sim.report.tables import WRITERS, table_of
 
-def _show_json(shown: Shown) -> None:
-    from qsession_sim.results.bundle import json_text
-
-    show_json(json_text(shown.values()))
-
-
-FORMATS: Final[Mapping[str, Callable[[Shown], None]]] = {"table": _show_tables, "json": _show_json}
-"""What `--format` takes."""
+        say(WRITERS[output_format](table_of(shown.tables(), table)).removesuffix("\n"))
 
 
 def show_document(document: Document, *, wide: bool = False) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,8 +13,10 @@ import numpy.typing as npt
 
 from qsession_sim.errors import StudyError, hint, repeated
 from qsession_sim.experiment.references import Reference, named_reference, reference_to
+from qsession_sim.experiment.simulate import simulate
 from qsession_sim.queueing.statistics import batch_means, mser5
 from qsession_sim.results.run import Run
+from qsession_sim.scenario.load import Scenario
 from qsession_sim.scheduler.vocabulary import Reason
 
 if TYPE_CHECKING:
@@ -147,6 +150,40 @@ def metric_unit(metric: Metric) -> str | None:
     # the last parts alone: those before may be names of the user, such as lab_users
     before, _, last = path.rpartition(".")
     return "us" if last.endswith("_us") or (before.endswith("_us") and last in _PARTS_OF_TIMES) else ""
+
+
+def names_of_metrics(
+    source: str | Path | Mapping[str, Any] | Scenario, **options: Any
+) -> dict[str, list[str]]:
+    """All names that a metric of a scenario can have: short ones, and paths into the summary of its runs.
+
+    Nothing is simulated beyond the first microsecond, in which a run has all its groups.
+
+    Args:
+        source: as for `simulate`.
+        **options: `overrides` and others of `simulate`.
+
+    Returns:
+        By `short` and `paths`, in the order of the summary.
+
+    Example:
+        >>> names = names_of_metrics({"workload": []})
+        >>> names["short"][:2], names["paths"][2:5]
+        (['mean_waiting', 'p50_waiting'], ['never_submitted', 'never_created', 'all.submitted'])
+    """
+    overrides = (*options.pop("overrides", ()), "horizon=1us", "warm_up=0s")
+    summary = simulate(source, overrides=overrides, **options).summary()
+    return {"short": [*ALIASES], "paths": [*_numbers_in(summary, "")]}
+
+
+def _numbers_in(part: Mapping[str, Any], before: str) -> Iterator[str]:
+    for key, value in part.items():
+        if key == "reason" and value.keys() <= Reason.__members__.keys():  # those that did not occur count 0
+            yield from (f"{before}{key}.{name}" for name in list(Reason.__members__)[1:])
+        elif isinstance(value, Mapping):
+            yield from _numbers_in(value, f"{before}{key}.")
+        elif not isinstance(value, (str, list)):
+            yield f"{before}{key}"
 
 
 def _is_in_summary(metric: str) -> bool:

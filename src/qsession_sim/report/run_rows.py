@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -61,26 +62,35 @@ _ORDINARY: Final = (NEVER, Reason.NONE, Reason.CLOSED)
 _STATISTICS: Final = {"mean": "mean", "median": "p50", "p95": "p95", "longest": "max"}
 
 
-def run_document(record: Record, summary: Mapping[str, Any], resolved: ResolvedScenario) -> Document:
+def run_document(
+    record: Record, summary: Mapping[str, Any], resolved: ResolvedScenario, most: int = MOST_ROWS
+) -> Document:
     """What is shown of a run.
 
     Args:
         record: what happened.
         summary: as `Run.summary` gives it.
         resolved: what was simulated.
+        most: rows in a table.
     """
     modes = {mode: group for mode, group in summary["by_mode"].items() if group["submitted"]}
     streams = {name: group for name, group in summary["by_stream"].items() if group["submitted"]}
     sections = [
         Section("run", resolved.title or "", above=tuple(_heading(summary, resolved))),
-        _waiting("waiting", "Waiting for the QPU", "mode", modes and modes | {"all": summary["all"]}),
-        _waiting("sources", "The same by source", "source", streams if len(streams) > 1 else {}),
-        _qpus(summary["qpus"]),
-        _sessions(record),
-        _accounts(summary["accounts"]),
+        _waiting("waiting", "Waiting for the QPU", "mode", modes and modes | {"all": summary["all"]}, most),
+        _waiting("sources", "The same by source", "source", streams if len(streams) > 1 else {}, most),
+        _qpus(summary["qpus"], most),
+        _sessions(record, most),
+        _accounts(summary["accounts"], most),
         _timeline(record),
     ]
     return [section for section in sections if section.body is not None or section.above]
+
+
+def run_tables(record: Record, summary: Mapping[str, Any], resolved: ResolvedScenario) -> Document:
+    """The same with all rows of its tables, that of sources first."""
+    document = run_document(record, summary, resolved, most=sys.maxsize)
+    return sorted(document, key=lambda section: section.name != "sources")
 
 
 def _heading(summary: Mapping[str, Any], resolved: ResolvedScenario) -> Iterator[Note]:
@@ -94,11 +104,11 @@ def _heading(summary: Mapping[str, Any], resolved: ResolvedScenario) -> Iterator
             yield Note(f"{counted(summary[name], thing)} {name.replace('_', ' ')}", Emphasis.WARNING)
 
 
-def _waiting(name: str, title: str, what: str, groups: Mapping[str, Mapping[str, Any]]) -> Section:
+def _waiting(name: str, title: str, what: str, groups: Mapping[str, Mapping[str, Any]], most: int) -> Section:
     """A row for each group of jobs; of all jobs also why they were rejected, cancelled or in error."""
     if not groups:
         return Section(name)
-    shown = list(groups.values())[:MOST_ROWS]
+    shown = list(groups.values())[:most]
     columns = [counts("jobs", [group["submitted"] for group in shown])]
     for outcome, statuses in _OUTCOMES.items():
         jobs = [sum(group["status"][status] for status in statuses) for group in shown]
@@ -109,7 +119,7 @@ def _waiting(name: str, title: str, what: str, groups: Mapping[str, Mapping[str,
     preparations_us = [group["preparation_us"]["mean"] for group in shown]
     if any(mean_us is not None for mean_us in preparations_us):
         columns.append(durations("preparation", preparations_us))
-    labels = words(what, list(groups)[:MOST_ROWS])
+    labels = words(what, list(groups)[:most])
     reasons = groups["all"]["reason"] if name == "waiting" else {}
     below = (*_more(len(groups) - len(shown)), *_reasons(reasons))
     return Section(name, title, body=Table(labels, tuple(columns)), below=below)
@@ -127,10 +137,10 @@ def _reasons(counts_of: Mapping[str, int]) -> Iterator[Note]:
         yield Note("Reasons: " + ", ".join(f"{counts_of[reason]:,} {reason}" for reason in often))
 
 
-def _qpus(qpus: Mapping[str, Mapping[str, Any]]) -> Section:
+def _qpus(qpus: Mapping[str, Mapping[str, Any]], most: int) -> Section:
     """Of one QPU a row for each thing that it did; of several a row for each of them, and one for all."""
     if len(qpus) > 1:
-        return Section("qpus", "How the QPUs spent their time", body=_table_of_qpus(qpus))
+        return Section("qpus", "How the QPUs spent their time", body=_table_of_qpus(qpus, most))
     for name, qpu in qpus.items():
         shares = [qpu["share"][kind] for kind in qpu["time_us"]]
         columns = (
@@ -143,9 +153,9 @@ def _qpus(qpus: Mapping[str, Mapping[str, Any]]) -> Section:
     return Section("qpus")
 
 
-def _table_of_qpus(qpus: Mapping[str, Mapping[str, Any]]) -> Table:
+def _table_of_qpus(qpus: Mapping[str, Mapping[str, Any]], most: int) -> Table:
     """The last row has the means of shares and queue lengths, and the sum of jobs."""
-    shown, hidden = list(qpus)[:MOST_ROWS], len(qpus) - MOST_ROWS
+    shown, hidden = list(qpus)[:most], len(qpus) - most
     more: tuple[More, ...] = (More(hidden),) if hidden > 0 else ()
     empty: tuple[Cell, ...] = ("",) * len(more)
 
@@ -162,16 +172,16 @@ def _table_of_qpus(qpus: Mapping[str, Mapping[str, Any]]) -> Table:
     return Table(words("QPU", (*shown, *more, "all")), tuple(columns))
 
 
-def _sessions(record: Record) -> Section:
+def _sessions(record: Record, most: int) -> Section:
     table = session_columns(record)
     total = len(table["session"])
     if total == 0:
         return Section("sessions")
     rows = np.arange(total)
     title = "What each session cost"
-    if total > MOST_ROWS:
-        title = f"What sessions cost: the {MOST_ROWS} with the largest usage"
-        rows = np.sort(np.argsort(-table["usage_us"], kind="stable")[:MOST_ROWS])
+    if total > most:
+        title = f"What sessions cost: the {most} with the largest usage"
+        rows = np.sort(np.argsort(-table["usage_us"], kind="stable")[:most])
     names = [name for block in record.workload.session_names for name in block]
     labels: list[str | More] = [names[number] for number in table["session"][rows].tolist()]
     if total > len(rows):
@@ -220,12 +230,12 @@ def _states(states: Iterable[int], reasons: Iterable[int]) -> Iterator[str]:
         yield f"{SessionState(state).name.lower()}{why}"
 
 
-def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> Section:
+def _accounts(accounts: Mapping[str, Mapping[str, Any]], most: int) -> Section:
     """Usage, price and share of the quota of the accounts that have a plan, the largest usage first."""
     with_plan = {name: used for name, used in accounts.items() if used["plan"] is not None}
     if not with_plan:
         return Section("accounts")
-    shown = dict(sorted(with_plan.items(), key=lambda item: -item[1]["usage_us"])[:MOST_ROWS])
+    shown = dict(sorted(with_plan.items(), key=lambda item: -item[1]["usage_us"])[:most])
     rows = list(shown.values())
     columns = [
         words("plan", (used["plan"] for used in rows)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -43,9 +44,15 @@ def study_document(study: StudyFindings) -> Document:
         method.append(Note(f"{hidden:,} more configurations are in the results of -o DIR and --format json"))
     return [
         Section("study", title or "", above=(Note(_size(study)),)),
-        *_estimates(study),
+        *_estimates(study, MOST_ROWS),
         Section("method", above=tuple(method)),
     ]
+
+
+def study_tables(study: StudyFindings) -> Document:
+    """Tables of a study with all their rows: the means of all metrics, then those that are shown."""
+    means = Section("means", body=_means(study, sys.maxsize))
+    return [means, *(section for section in _estimates(study, sys.maxsize) if section.name != "means")]
 
 
 def _size(study: StudyFindings) -> str:
@@ -57,14 +64,14 @@ def _size(study: StudyFindings) -> str:
     return f"{things}, {counted(study.replications, 'replication')}, {runs}; seed {study.plan.seed}"
 
 
-def _estimates(study: StudyFindings) -> Iterator[Section]:
+def _estimates(study: StudyFindings, most: int) -> Iterator[Section]:
     if len(study.configurations) == 1:
         yield Section("metrics", body=_metrics(study))
     elif study.baseline is None:
-        yield Section("means", body=_means(study))
+        yield Section("means", body=_means(study, most))
     else:
         for metric in study.metrics:
-            yield Section(metric, metric, body=_comparison(study, metric))
+            yield Section(metric, metric, body=_comparison(study, metric, most))
 
 
 def _metrics(study: StudyFindings) -> Table:
@@ -78,9 +85,9 @@ def _metrics(study: StudyFindings) -> Table:
     return Table(words("metric", study.metrics, long=True), tuple(columns))
 
 
-def _means(study: StudyFindings) -> Table:
+def _means(study: StudyFindings, most: int) -> Table:
     """Many configurations, nothing to compare with: a row for each, a column for each metric."""
-    shown = study.in_order[:MOST_ROWS]
+    shown = study.in_order[:most]
     columns = []
     for metric in study.metrics:
         scale = _scale(study, metric, shown)
@@ -89,9 +96,9 @@ def _means(study: StudyFindings) -> Table:
     return Table(_labels(study, shown), tuple(columns))
 
 
-def _comparison(study: StudyFindings, metric: str) -> Table:
+def _comparison(study: StudyFindings, metric: str, most: int) -> Table:
     """One metric: a row for each configuration, and how it differs from the baseline."""
-    shown = study.in_order[:MOST_ROWS]
+    shown = study.in_order[:most]
     scale = _scale(study, metric, shown)
     estimates = [study.estimates[one.name, metric] for one in shown]
     changes = (Change(one.relative_change) if one.pairs else "" for one in estimates)
@@ -150,8 +157,11 @@ def _varied(study: StudyFindings, configuration: Configuration) -> str:
 _MOST_SETTINGS: Final = 20
 
 
-def tuning_document(tuning: TuningFindings) -> Document:
-    """What is shown of a search: the best settings, what they gain on new workloads, and the trade-off."""
+def tuning_document(tuning: TuningFindings, *, everything: bool = False) -> Document:
+    """What is shown of a search: the best settings, what they gain on new workloads, and the trade-off.
+
+    Of a long trade-off only some settings are shown, unless `everything` is.
+    """
     sections = [Section("tuning", above=tuple(_question(tuning)))]
     if tuning.best is None:
         none = Note(f"None is best: {tuning.why_nothing}", Emphasis.WARNING)
@@ -162,7 +172,7 @@ def tuning_document(tuning: TuningFindings) -> Document:
         title = f"On {workloads} that the search did not see (seed {tuning.seed + 1})"
         sections.append(Section("best", above=tuple(best)))
         sections.append(Section("confirmation", title, body=_confirmation(tuning)))
-    return [*sections, *_trade_off(tuning)]
+    return [*sections, *_trade_off(tuning, sys.maxsize if everything else _MOST_SETTINGS)]
 
 
 def _question(tuning: TuningFindings) -> Iterator[Note]:
@@ -204,11 +214,11 @@ def _confirmation(tuning: TuningFindings) -> Table:
     return Table(words("metric", (row.metric for row in rows), long=True), tuple(columns))
 
 
-def _trade_off(tuning: TuningFindings) -> Iterator[Section]:
+def _trade_off(tuning: TuningFindings, most: int) -> Iterator[Section]:
     front = _without_repetition(tuning)
     if len(front) < 2:
         return
-    shown = _spread(front)
+    shown = _spread(front, most)
     labels, *columns = (_values_of_range(tuning, index, shown) for index in range(len(tuning.ranges)))
     for metric in tuning.baseline:
         scale = scale_of(metric_unit(metric), [row.means[metric] for row in shown])
@@ -237,9 +247,9 @@ def _without_repetition(tuning: TuningFindings) -> list[Evaluation]:
     return list(kept.values())
 
 
-def _spread(front: list[Evaluation]) -> list[Evaluation]:
+def _spread(front: list[Evaluation], most: int) -> list[Evaluation]:
     """As many rows as are shown, evenly spread with both ends."""
-    if len(front) <= _MOST_SETTINGS:
+    if len(front) <= most:
         return front
     last = len(front) - 1
-    return [front[round(place * last / (_MOST_SETTINGS - 1))] for place in range(_MOST_SETTINGS)]
+    return [front[round(place * last / (most - 1))] for place in range(most)]
