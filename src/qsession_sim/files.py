@@ -244,6 +244,16 @@ def open_regular(path: Path) -> BinaryIO:
     return file
 
 
+def read_regular(path: Path) -> bytes:
+    """All that a file holds.
+
+    Raises:
+        OSError: if it cannot be read, or is no file.
+    """
+    with open_regular(path) as file:
+        return file.read()
+
+
 def read_at_most(file: BinaryIO, most: int) -> bytes:
     """All that a file holds.
 

@@ -234,6 +234,19 @@ def test_a_study_of_an_earlier_version_gets_digests_when_it_goes_on(tmp_path):
     check_digests(study)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.parametrize("name", ["plan.json", "files.sha256", "result"])
+def test_a_pipe_in_a_study_is_not_waited_for(tmp_path, name):
+    study = tmp_path / "study"
+    list(carry_out(tasks(1), in_process(), store=open_store(study, PLAN)))
+    (result,) = (study / "results").glob("*/*")
+    file = result if name == "result" else study / name
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(StudyError, match=r"study directory .*: is a pipe, not a file"):
+        list(carry_out(tasks(1), in_process(), store=open_store(study, PLAN)))
+
+
 def test_a_result_without_a_line_was_changed(tmp_path):
     """Its line was damaged, or somebody put it there."""
     planned, store = tasks(2), open_store(tmp_path / "study", PLAN)

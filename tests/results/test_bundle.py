@@ -300,16 +300,16 @@ def test_a_bundle_of_an_earlier_version_has_no_digests(tmp_path):
 
 def test_a_bundle_that_is_replaced_while_it_is_read_is_not_called_damaged(tmp_path, monkeypatch):
     make_run(warm_up=71).save(tmp_path / "out")
-    read, read_bytes = [], Path.read_bytes
+    read, read_regular = [], bundle.read_regular
 
     def reading(path):
-        content = read_bytes(path)
+        content = read_regular(path)
         read.append(path.name)
         if len(read) == 1:
             make_run().save(tmp_path / "out")
         return content
 
-    monkeypatch.setattr(Path, "read_bytes", reading)
+    monkeypatch.setattr(bundle, "read_regular", reading)
     assert load(tmp_path / "out").summary() == make_run().summary()
     assert read == ["summary.json", "files.sha256"] * 2
 
@@ -331,6 +331,16 @@ def test_json_that_no_bundle_has_is_a_clear_error(tmp_path, content, why):
     assert str(caught.value) == (
         f"the bundle {tmp_path / 'out'} is damaged: summary.json: {why}; write it again"
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.parametrize("name", ["jobs.parquet", "summary.json", "files.sha256"])
+def test_a_pipe_in_a_bundle_is_not_waited_for(tmp_path, name):
+    make_run().save(tmp_path / "out")
+    (tmp_path / "out" / name).unlink()
+    os.mkfifo(tmp_path / "out" / name)
+    with pytest.raises(BundleError, match=r"is damaged: .*: is a pipe, not a file; write it again"):
+        everything(tmp_path / "out")
 
 
 def test_an_empty_directory_becomes_a_bundle_with_its_mode(tmp_path):

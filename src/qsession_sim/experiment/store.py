@@ -28,8 +28,10 @@ from qsession_sim.files import (
     append_line,
     digest_lines,
     is_partial,
+    open_regular,
     parse_json,
     put_in_place,
+    read_regular,
     reason,
     remove_stale,
     resolved,
@@ -76,7 +78,7 @@ class Store:
         """The result of a task; None if it is not there, or was changed since it was written."""
         path = self._path(task_id)
         try:
-            content = path.read_bytes()
+            content = read_regular(path)
             if not self._digests.fit(self._name(path), content):
                 return None
             result = TaskResult.from_json(parse_json(content))
@@ -113,7 +115,7 @@ class Store:
             OSError: if it cannot be made, read or written.
         """
         path, digests = self.directory / PLAN, self._digests
-        there = path.read_bytes() if path.exists() else None
+        there = read_regular(path) if path.exists() else None
         if digests.have(PLAN, plan):
             if there is None or not digests.have(PLAN, there):
                 write_whole(path, plan)
@@ -128,7 +130,7 @@ class Store:
         """
         results = () if self._digests.exist() else sorted(self._files())
         files = (self.directory / PLAN, *results)
-        self._digests.add({self._name(file): file.read_bytes() for file in files})
+        self._digests.add({self._name(file): read_regular(file) for file in files})
         remove_stale((*self.directory.iterdir(), *(self.directory / RESULTS).glob("*/.*")))
 
     def ids(self) -> Iterator[str]:
@@ -171,7 +173,7 @@ class Digests:
         """Whether a file has the digest of that; what other processes have added meanwhile counts."""
         line = _line(name, content)
         if line not in self._lines and self.exist():
-            with self._file.open("rb") as file:
+            with open_regular(self._file) as file:
                 file.seek(self._read)
                 new = file.read()
             new = new[: new.rfind(b"\n") + 1]  # a line may be being added just now
@@ -238,7 +240,7 @@ def read_plan(directory: str | os.PathLike[str]) -> dict[str, Any]:
 def _read_plan(directory: Path, wanted: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The same; a plan that is the wanted one is not damaged, whatever its digest says."""
     try:
-        content = (directory / PLAN).read_bytes()
+        content = read_regular(directory / PLAN)
         plan = parse_json(content)
         changed = plan != wanted and not Digests(directory).fit(PLAN, content)
     except FileNotFoundError:

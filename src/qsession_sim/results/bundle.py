@@ -22,6 +22,7 @@ from qsession_sim.files import (
     digest_of,
     parse_json,
     read_digest_lines,
+    read_regular,
     reason,
     resolved,
     whole_directory,
@@ -286,7 +287,7 @@ def _read(directory: Path, name: str) -> bytes:
     try:
         while True:
             place = directory.stat().st_ino
-            content, digests = (directory / name).read_bytes(), _digests(directory)
+            content, digests = read_regular(directory / name), _digests(directory)
             if digests is None or digests.get(name) == hashlib.sha256(content).hexdigest():
                 return content
             if place == directory.stat().st_ino:  # else another bundle took its place meanwhile
@@ -303,7 +304,7 @@ def _digests(directory: Path) -> dict[str, str] | None:
         OSError: if they cannot be read.
     """
     try:
-        content = (directory / DIGESTS).read_bytes()
+        content = read_regular(directory / DIGESTS)
     except FileNotFoundError:
         return None
     digests = list(read_digest_lines(content))
