@@ -12,6 +12,7 @@ import json
 
 import pytest
 
+from qsession_sim.cli.main import main
 from qsession_sim.errors import ScenarioError, StudyError
 from qsession_sim.experiment.executors import in_process
 from qsession_sim.experiment.search import front
@@ -222,3 +223,57 @@ def test_front_is_that_of_the_evaluations():
     found = tuned("p95_makespan <= 1.05 x baseline")
     places = [tuple(one.means.values()) for one in found.evaluations]
     assert [one.on_front for one in found.evaluations] == front(places)
+
+
+NAMES = ("a$^$", "\\$", "量子", "a" * 400)
+
+
+@pytest.mark.parametrize("account", NAMES)
+def test_names_in_figures_are_no_mathematics(tmp_path, account):
+    """`$^$` alone is none that matplotlib can set."""
+    job = {"id": "a", "at": "0s", "account": account, "qpu_time": "1s"}
+    scenario = {"workload": [{"kind": "explicit", "name": "all", "jobs": [job]}]}
+    metric = f"by_account.{account}.waiting_us.mean"
+    found = tune(
+        scenario,
+        ["workload.all.jobs.a.qpu_time=1s..9s"],
+        minimise="mean_turnaround",
+        subject_to=[f"{metric} <= 1s"],
+        replications=2,
+        evaluations=28,
+    )
+
+    found.save(tmp_path / "out")
+
+    shown = found.figure().axes[0].xaxis.label.get_text().replace(r"\$", "$")
+    assert shown == f"{metric} [s]" if len(account) < 20 else shown.endswith("waiting_us.mean [s]")
+    assert b"<svg" in (tmp_path / "out" / "trade_off.svg").read_bytes()
+
+
+def test_a_figure_that_cannot_be_drawn_loses_nothing(tmp_path, monkeypatch, capsys):
+    def fails(_tuning):
+        raise ZeroDivisionError("no room")
+
+    monkeypatch.setattr("qsession_sim.report.figures.draw_trade_off", fails)
+    (tmp_path / "a.yaml").write_text(
+        "workload: [{kind: arrivals, account: a, interarrival: 9s, count: 2, qpu_time: 1s}]", "utf-8"
+    )
+    options = [
+        "--vary",
+        "workload.arrivals.qpu_time=1s..2s",
+        "--minimise",
+        "mean_waiting",
+        "--evaluations",
+        "28",
+    ]
+    out = tmp_path / "out"
+
+    status = main(["tune", str(tmp_path / "a.yaml"), *options, "--replications", "2", "-o", str(out)])
+
+    printed = capsys.readouterr()
+    assert "best" in printed.out
+    said = (
+        "qsession-sim: trade_off.svg cannot be drawn, the other files are saved: ZeroDivisionError: no room\n"
+    )
+    assert (status, printed.err) == (2, said)
+    assert {"tuning.json", "evaluations.parquet"} <= {path.name for path in out.iterdir()}

@@ -176,7 +176,7 @@ def option_case(random, folder):
     }  # fmt: skip
     command = random.choice([*by_command])
     arguments = [*command.split(), *(() if command == "policies" else ("a.yaml",))]
-    fixed = {"tune": ["--evaluations", "8", "--replications", "2"], "replicate": ["--max-replications", "3"]}
+    fixed = {"tune": ["--evaluations", "28", "--replications", "2"], "replicate": ["--max-replications", "3"]}
     if command in {"replicate", "compare", "sweep", "tune"} and random.random() < 0.8:
         arguments += fixed.get(command, ["--replications", "2"])
     usual = {"compare": "--policy=fifo --policy=lifo", "sweep": "--vary=seed=1,2", "tune": "--vary=workload.flow.qpu_time=1s..9s --minimise=mean_waiting"}  # fmt: skip
@@ -189,7 +189,7 @@ def option_case(random, folder):
     if command in {"compare", "sweep", "tune"} and "--replications" not in arguments:
         arguments += ["--replications", "2"]
     if command == "tune" and "--evaluations" not in arguments:
-        arguments += ["--evaluations", "8"]
+        arguments += ["--evaluations", "28"]
     return arguments, "qsession-sim|--|a.yaml:"
 
 

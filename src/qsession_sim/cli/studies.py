@@ -22,6 +22,7 @@ from qsession_sim.cli.options import (
     takes,
 )
 from qsession_sim.cli.terminal import StudyBar, note, of_study, of_tuning, show, study_progress
+from qsession_sim.errors import StudyError
 from qsession_sim.experiment.options import CompareOptions, ReplicateOptions, SweepOptions, TuneOptions
 from qsession_sim.interrupts import interrupts_afterwards
 
@@ -194,12 +195,18 @@ def tune(
     question = {"minimise": minimise, "maximise": maximise, "subject_to": subject_to, "metrics": metrics}
     chosen = {"replications": replications, "evaluations": evaluations, "policy": policy}
     directory = given["directory"]
+    failure: StudyError | None = None
     with _progress(given) as progress:
         tuning = _carried_out("tune", (scenario, vary), {**given, **question, **chosen}, progress)
         if directory is not None:
             with interrupts_afterwards():
-                tuning.save(directory)
+                try:
+                    tuning.save(directory)
+                except StudyError as error:  # what was found is shown first
+                    failure = error
     show(of_tuning(tuning), given["output_format"], given["table"])
+    if failure is not None:
+        raise failure
     if directory is not None and not given["quiet"]:
         note(f"saved in {directory}")
     if tuning.best is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,33 +134,39 @@ class Tuning(TuningFindings):
     def save(self, directory: str | os.PathLike[str]) -> Path:
         """Write `tuning.json`, `evaluations.parquet` and, with matplotlib, `trade_off.svg` to a directory.
 
+        The figure comes last, so that none that cannot be drawn loses anything.
+
         Raises:
-            StudyError: if they cannot be written.
+            StudyError: if they cannot be written, or the figure cannot be drawn.
         """
         target = Path(directory)
         try:
-            files = {
-                DOCUMENT: json_text(self.to_dict()).encode(),
-                TABLE: parquet(self.table()),
-                **self._drawn(),
-            }
-            for name, written in files.items():
-                write_whole(target / name, written)
+            write_whole(target / DOCUMENT, json_text(self.to_dict()).encode())
+            write_whole(target / TABLE, parquet(self.table()))
+            drawn = self._drawn()
+            if drawn is not None:
+                write_whole(target / FIGURE, drawn)
         except OSError as error:
             raise StudyError(f"cannot write {directory}: {reason(error)}") from error
         return target
 
-    def _drawn(self) -> dict[str, bytes]:
+    def _drawn(self) -> bytes | None:
         try:
             import matplotlib as mpl
         except ImportError:
-            return {}
+            return None
         content = io.BytesIO()
-        with mpl.rc_context():
+        metadata = {"Date": None, "Creator": "qsession-sim"}
+        with mpl.rc_context(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of letters that no font has
             mpl.rcdefaults()  # whatever the user's settings are
             mpl.rcParams["svg.hashsalt"] = "qsession-sim"  # else the names inside the file are random
-            self.figure().savefig(content, format="svg", metadata={"Date": None, "Creator": "qsession-sim"})
-        return {FIGURE: content.getvalue()}
+            try:
+                self.figure().savefig(content, format="svg", metadata=metadata)
+            except Exception as error:
+                what = f"{FIGURE} cannot be drawn, the other files are saved"
+                raise StudyError(f"{what}: {type(error).__name__}: {error}") from error
+        return content.getvalue()
 
 
 @with_options(TuneOptions)

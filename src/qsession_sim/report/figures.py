@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.metrics import metric_unit
 from qsession_sim.experiment.variations import LOGARITHMIC_FROM
+from qsession_sim.report.text import one_line, short_name
 from qsession_sim.units import SECOND, parse_duration
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _COLOUR: Final = "#0b5fa5"
 _COLOURS: Final = (_COLOUR, "#c8553d", "#3a7d44", "#7b5ea7", "#c99700", "#5b6770")
 _POINTS: Final[dict[str, Any]] = {"fmt": "o", "capsize": 3}
 _MOST_NAMES: Final = 40
+_LONGEST_NAME: Final = 60
 
 
 def draw_means(study: StudyFindings, metric: str) -> Figure:
@@ -49,7 +51,9 @@ def draw_means(study: StudyFindings, metric: str) -> Figure:
                 (places[one.name], mean, error) for one, mean, error in points if one.policy == policy
             ]
             across, up, half_widths = zip(*of_policy, strict=True)
-            axes.errorbar(across, up, yerr=half_widths, color=colour, label=policy, **_POINTS)
+            axes.errorbar(
+                across, up, yerr=half_widths, color=colour, label=policy and _plain(policy), **_POINTS
+            )
         if len(policies) > 1:
             axes.legend()
         axes.set(xlabel=label, ylabel=name)
@@ -59,7 +63,7 @@ def draw_means(study: StudyFindings, metric: str) -> Figure:
         axes.errorbar(means, range(len(drawn)), xerr=errors, color=_COLOUR, **_POINTS)
         axes.set(xlabel=name, ylim=(max(len(drawn), 1) - 0.5, -0.5))
         if len(drawn) <= _MOST_NAMES:
-            axes.set_yticks(range(len(drawn)), [one.name for one, _ in drawn])
+            axes.set_yticks(range(len(drawn)), [_plain(one.name) for one, _ in drawn])
     axes.set_title(f"{100 * study.level:.4g} % confidence intervals", fontsize=9)
     return figure
 
@@ -117,8 +121,18 @@ def _figure(height: float) -> tuple[Figure, Any]:
 def _axis(name: str, unit: str | None) -> tuple[str, int]:
     """The label of an axis, and how many of the unit are one on it."""
     if unit == "us":
-        return f"{name} [s]", SECOND
-    return f"{name} [{unit}]" if unit else name, 1
+        return f"{_plain(name)} [s]", SECOND
+    return f"{_plain(name)} [{unit}]" if unit else _plain(name), 1
+
+
+def _plain(name: str) -> str:
+    r"""A name as matplotlib shows it: never as mathematics, and no longer than there is room.
+
+    Example:
+        >>> print(_plain("by_account.a$^$.jobs\x1b"))
+        by_account.a\$^\$.jobs\x1b
+    """
+    return short_name(one_line(name), "…", _LONGEST_NAME).replace("$", r"\$")
 
 
 def _constrained(tuning: TuningFindings) -> Constraint | None:
@@ -142,7 +156,7 @@ def _only_setting(study: StudyFindings) -> tuple[str, dict[str, float]] | None:
     path = study.paths[0]
     written = {one.name: study.settings_of(one)[0] for one in study.configurations}
     try:
-        return path, {name: float(value) for name, value in written.items()}
+        return _plain(path), {name: float(value) for name, value in written.items()}
     except ValueError:
         pass
     try:

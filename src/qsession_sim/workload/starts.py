@@ -296,10 +296,9 @@ def expected_starts(starts: Starts, *, count: int | None, before_us: int | None)
     """How many instants `start_times_us` gives, on average; 0 where nothing bounds them.
 
     Example:
-        >>> from qsession_sim.scenario.distributions import Exponential
-        >>> every = HumanStart(interarrival=Exponential[int](kind="exponential", mean=20))
-        >>> expected_starts(every, count=None, before_us=100), expected_starts(every, count=3, before_us=100)
-        (5.0, 3.0)
+        >>> every = HumanStart.model_validate({"interarrival": "20s"})
+        >>> [expected_starts(every, count=count, before_us=100_000_000) for count in (None, 3)]
+        [5.0, 3.0]
     """
     if starts.groups is not None:
         return float(sum(group.size for group in starts.groups))
