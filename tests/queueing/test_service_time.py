@@ -137,6 +137,15 @@ def test_layers_beyond_int64_are_refused():
         layer_times_us(column(1), column(1), column(1), 1e-308, 0)
 
 
+def test_layers_count_exactly_and_only_the_product_is_rounded():
+    """At 400,000 a second a layer takes 2.5 us; no float64 holds 2**53 + 1."""
+    one = column(1, 1, 1)
+    assert layer_times_us(one, one, column(1, 2, 3), 4e5, 0).tolist() == [2, 5, 8]
+    assert layer_times_us(column(1), column(1), column(2**53 + 1), 1e6, 0).tolist() == [2**53 + 1]
+    # as written, 0.7 layers a second are exactly 10,000,000 / 7 us each
+    assert layer_times_us(column(7), column(10**9), column(7), 0.7, 0).tolist() == [70 * 10**15]
+
+
 def test_a_line_adds_what_each_property_takes():
     """-100 + 0.25 x executions + 10 x qubits: 50 and 900."""
     terms = [(0.25, column(520, 3920)), (10.0, column(2, 2))]

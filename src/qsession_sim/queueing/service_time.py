@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from math import lcm
 from typing import Final
 
@@ -79,16 +80,20 @@ def executions(circuits: Int64Array, shots: Int64Array) -> Int64Array:
         >>> executions(np.array([2**40]), np.array([2**40])).tolist() == [2**80]
         True
     """
-    # float64 has room for every product of two int64, so what is too large shows before it overflows
-    rough = circuits.astype(np.float64) * shots
-    return circuits * shots if np.all(rough <= _LONGEST_US) else circuits.astype(object) * shots
+    return _product(circuits, shots)
+
+
+def _product(first: Int64Array, *others: Int64Array) -> Int64Array:
+    # float64 has room for every product of a few int64, so what is too large shows before it overflows
+    rough = reduce(np.multiply, others, first.astype(np.float64))
+    return reduce(np.multiply, others, first if np.all(rough <= _LONGEST_US) else first.astype(object))
 
 
 def layer_times_us(
     circuits: Int64Array,
     shots: Int64Array,
     layers: Int64Array,
-    clops: float,
+    clops: float | Fraction,
     overhead_us: int,
     noise: Float64Array | None = None,
 ) -> Int64Array:
@@ -101,9 +106,9 @@ def layer_times_us(
         circuits: number of circuits of each job, at least 1; shape (jobs,).
         shots: number of shots of each circuit, at least 1; shape (jobs,).
         layers: number of layers of each circuit, at least 1; shape (jobs,).
-        clops: layers per second, above 0.
+        clops: layers per second, above 0; a float counts as the decimal number that it is written as.
         overhead_us: microseconds that a job takes in addition to its layers.
-        noise: factor on the whole time of each job; shape (jobs,).
+        noise: factor on the whole time of each job; shape (jobs,). Without it only integers are used.
 
     Returns:
         Microseconds, shape (jobs,), rounded half to even once, at least 1 (S2).
@@ -115,10 +120,12 @@ def layer_times_us(
         >>> layer_times_us(np.array([10]), np.array([100]), np.array([100]), 25_000.0, 2_000_000).tolist()
         [6000000]
     """
-    all_layers = circuits.astype(np.float64) * shots * layers
+    layer_us = Fraction(1_000_000) / (clops if isinstance(clops, Fraction) else Fraction(repr(clops)))
+    all_layers = _product(circuits, shots, layers)
     with np.errstate(over="ignore"):
-        exact_us = overhead_us + all_layers / clops * 1e6
-    return _rounded_us(exact_us if noise is None else exact_us * noise)
+        _check_longest(overhead_us + all_layers.astype(np.float64) * float(layer_us))
+    exact = _Sums.of(((overhead_us, np.ones_like(circuits)), (layer_us, all_layers)), len(circuits))
+    return exact.rounded_us(noise)
 
 
 def linear_times_us(

@@ -21,6 +21,7 @@ from qsession_sim.files import check_regular, limits, open_regular, read_at_most
 from qsession_sim.scenario.document import Part, Path, duration, given, part, parts, text
 from qsession_sim.scenario.problems import Assignment, Problem, nearest, show_value, unknown_name
 from qsession_sim.scenario.service import HumanColumns, preset_names, read_preset
+from qsession_sim.scenario.sources import TIME_COLUMNS
 from qsession_sim.scenario.values import format_coefficient
 from qsession_sim.units import SECOND, format_duration
 
@@ -482,8 +483,6 @@ class TraceFormat(Enum):
         self.names_columns = names_columns
 
 
-_TIMES: Final = ("submitted", "think", "qpu_time", "max_execution_time")
-
 ENDINGS: Final = ", ".join(ending for kind in TraceFormat for ending in kind.endings)
 """The endings of names of trace files."""
 
@@ -555,5 +554,5 @@ def _trace_columns(path: Path, source: Part) -> Iterator[Problem]:
     kind = trace_format(source["file"])
     if columns and kind is not None and not kind.names_columns:
         yield Problem((*path, "columns"), f"the fields of {kind.name} have fixed places; remove it")
-    elif given(columns, *_TIMES) and "unit" not in columns:
+    elif given(columns, *TIME_COLUMNS) and "unit" not in columns:
         yield Problem((*path, "columns", "unit"), "missing; give the unit of the times, such as s")

@@ -506,6 +506,13 @@ TimeUnit = Literal["us", "ms", "s", "min", "h", "d"]
 ColumnName = Annotated[str, Field(strict=True, min_length=1)]
 
 
+TIME_COLUMNS: Final = (
+    *("submitted", "think", "qpu_time", "max_execution_time"),
+    *("preparation", "post_processing", "estimate"),
+)
+"""The columns of `TraceColumns` that are in its `unit`."""
+
+
 class TraceColumns(Model):
     """Which column of a CSV or Parquet file says what; those not named here have their own names."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsession_sim.scenario.sources import TraceColumns
+from qsession_sim.scenario.sources import TIME_COLUMNS, TraceColumns
 from qsession_sim.scheduler.plan import JobSpec
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.units import LONGEST_US, UNITS_US
@@ -248,7 +248,7 @@ def rows_of(
     bad.add(shapeless, shapes.__getitem__)
     unit = 1 if columns is None or columns.unit is None else UNITS_US[columns.unit]
     given = set() if columns is None else columns.model_fields_set
-    in_unit = {column.name for column in COLUMNS if column.key in given and column.name.endswith("_us")}
+    in_unit = {column.name for column in COLUMNS if column.key in given and column.key in TIME_COLUMNS}
     table = _Table(frame, names, dict.fromkeys(in_unit, unit), bad)
     ids, names_of = _ids(table)
     after = _after(table, ids)
