@@ -325,3 +325,43 @@ def test_a_warm_up_that_is_longer_than_the_run_is_told(capsys, quickstart, outpu
     assert capsys.readouterr().err == ""
     assert main([*arguments, "warm_up=349s"]) == 0
     assert capsys.readouterr().err == ""
+
+
+WARM_UP = """
+warm_up: 1m
+workload:
+  - kind: explicit
+    sessions:
+      - {id: early, account: a, close: 20s}
+      - {id: s1, account: a, close: 70s}
+      - {id: s2, account: a, close: 100s}
+    jobs:
+      - {id: j1, at: 0s, session: early, qpu_time: 10s}
+      - {id: j2, at: 60s, session: s1, qpu_time: 5s}
+      - {id: j3, at: 90s, session: s2, qpu_time: 4s}
+"""
+
+
+def test_sessions_of_the_warm_up_count_nowhere(tmp_path, capsys):
+    """S62: `early` is active from 0 to 20 s, `s1` from 60 to 70 s and `s2` from 90 to 100 s: 20 s after the
+    warm-up, in the table as in the JSON of the same run."""
+    (tmp_path / "w.yaml").write_text(WARM_UP, encoding="utf-8")
+
+    assert main(["run", str(tmp_path / "w.yaml"), "--format", "json"]) == 0
+    summary = json.loads(capsys.readouterr().out)["sessions"]["all"]
+    assert (summary["created"], summary["total_usage_us"], summary["total_held_us"]) == (
+        2,
+        20_000_000,
+        11_000_000,
+    )
+
+    assert main(["run", str(tmp_path / "w.yaml")]) == 0
+    shown = capsys.readouterr().out
+    table = shown.partition("What each session cost\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split() for line in table if line.strip("─- ")] == [
+        ["session", "mode", "state", "makespan", "usage", "held", "activations", "done"],
+        "s1 session closed 5 s 10 s 5 s 1 1".split(),
+        "s2 session closed 4 s 10 s 6 s 1 1".split(),
+        "all 20 s 11 s 2 2".split(),
+    ]
+    assert "Timeline, the warm-up included" in shown

@@ -80,9 +80,9 @@ def run_document(
         _waiting("waiting", "Waiting for the QPU", "mode", modes and modes | {"all": summary["all"]}, most),
         _waiting("sources", "The same by source", "source", streams if len(streams) > 1 else {}, most),
         _qpus(summary["qpus"], most),
-        _sessions(record, most),
+        _sessions(record, most, summary["warm_up_us"]),
         _accounts(summary["accounts"], most),
-        _timeline(record),
+        _timeline(record, summary["warm_up_us"]),
     ]
     return [section for section in sections if section.body is not None or section.above]
 
@@ -172,8 +172,11 @@ def _table_of_qpus(qpus: Mapping[str, Mapping[str, Any]], most: int) -> Table:
     return Table(words("QPU", (*shown, *more, "all")), tuple(columns))
 
 
-def _sessions(record: Record, most: int) -> Section:
+def _sessions(record: Record, most: int, warm_up_us: int) -> Section:
+    """A row for each session that the summary counts: those created after the warm-up."""
     table = session_columns(record)
+    counts_in = table["created_us"] >= warm_up_us
+    table = {name: column[counts_in] for name, column in table.items()}
     total = len(table["session"])
     if total == 0:
         return Section("sessions")
@@ -260,7 +263,7 @@ _Lane = tuple[int, int]
 """A QPU, and a session, NEVER for job mode or _DOWN for its windows."""
 
 
-def _timeline(record: Record) -> Section:
+def _timeline(record: Record, warm_up_us: int) -> Section:
     """Empty for a run that is too large for a screen, or in which no job was accepted."""
     if record.end_us == 0 or len(record.workload.jobs) > _MOST_JOBS:
         return Section("timeline")
@@ -275,7 +278,8 @@ def _timeline(record: Record) -> Section:
     lanes = tuple(
         Lane(record.qpus[lane[0]] if several else "", name, stretches[lane]) for lane, name in names.items()
     )
-    return Section("timeline", "Timeline", body=Timeline(lanes, record.end_us))
+    title = "Timeline, the warm-up included" if warm_up_us else "Timeline"
+    return Section("timeline", title, body=Timeline(lanes, record.end_us))
 
 
 def _lanes(record: Record) -> dict[_Lane, str]:
