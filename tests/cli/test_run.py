@@ -360,8 +360,8 @@ def test_sessions_of_the_warm_up_count_nowhere(tmp_path, capsys):
     table = shown.partition("What each session cost\n")[2].partition("\n\n")[0].splitlines()
     assert [line.split() for line in table if line.strip("─- ")] == [
         ["session", "mode", "state", "makespan", "usage", "held", "activations", "done"],
-        "s1 session closed 5 s 10 s 5 s 1 1".split(),
-        "s2 session closed 4 s 10 s 6 s 1 1".split(),
-        "all 20 s 11 s 2 2".split(),
+        ["s1", "session", "closed", "5", "s", "10", "s", "5", "s", "1", "1"],
+        ["s2", "session", "closed", "4", "s", "10", "s", "6", "s", "1", "1"],
+        ["all", "20", "s", "11", "s", "2", "2"],
     ]
     assert "Timeline, the warm-up included" in shown

@@ -20,14 +20,69 @@ def test_describe_prints_what_the_library_gives(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == expected
 
 
-def test_describe_prints_a_line_for_each_value(tmp_path, capsys):
-    (tmp_path / "a.swf").write_text(LINE)
+DESCRIBED = """
+qpus: [{name: torino, windows: [{kind: maintenance, at: 9h, duration: 1h}]}, {name: kyiv}]
+workload:
+  - kind: explicit
+    sessions: [{id: s, account: x, qpu: kyiv}]
+    jobs:
+      - {id: a, at: 0s, account: x, qpu_time: 6m, qpu: torino}
+      - {id: b, at: 1h, session: s, qpu_time: 6m}
+      - {id: c, at: 2h, account: y, qpu_time: 6m}
+  - kind: iterative
+    account: y
+    mode: job
+    iterations: 2
+    qpu_time: 30m
+    think_time: 30m
+    qpu: kyiv
+"""
 
-    assert main(["workload", "describe", str(tmp_path / "a.swf")]) == 0
 
-    lines = dict(line.split() for line in capsys.readouterr().out.splitlines())
-    shown = ("jobs", "qpu_time_us.p50", "qpu_time_us.count", "offered_load")
-    assert [lines[key] for key in shown] == ["1", "5s", "1", "-"]
+def test_describe_prints_groups_of_values(tmp_path, capsys):
+    """Known in 2 h: 6 min on torino and 36 min on kyiv, with half of the 6 min of c on each. The follow-up of
+    30 min comes after 1 h at the earliest, so that 2 h stay the whole time."""
+    (tmp_path / "a.yaml").write_text(DESCRIBED)
+
+    assert main(["workload", "describe", str(tmp_path / "a.yaml")]) == 0
+
+    assert (
+        capsys.readouterr().out
+        == """\
+5 jobs, 1 session, 1 client, 2 accounts; 1h 18m of QPU time
+4 known submissions from 0 s to 2h, 2 an hour
+1 follow-up, submitted when another job has ended
+Busiest hour: from 0 s, 2 submissions, load 0.3
+
+Jobs by source
+source     jobs
+explicit      3
+iterative     2
+
+Offered load
+QPU     jobs that name it   open  closed at most  windows
+torino                  1  0.075               0        1
+kyiv                    3  0.325            0.25        0
+mean                         0.2           0.125
+open: submissions that are known, in the time from the first to the last
+closed at most: what follow-ups add if no job ever waits
+
+Times
+                     number     mean  min  p10  median  p90  max
+between submissions       3      40m  0 s  12m      1h   1h   1h
+QPU time                  5  15m 36s   6m   6m      6m  30m  30m
+think time                1      30m  30m  30m     30m  30m  30m
+
+Sessions and batches
+mode     number  mean jobs  most jobs  mean QPU time  longest
+session       1          1          1             6m       6m
+
+Jobs of accounts
+      number  mean  min   p10  median   p90  max
+jobs       2  2.50    2  2.10    2.50  2.90    3
+The most: y, 3 jobs, 60.0%
+"""
+    )
 
 
 def test_export_writes_a_file_that_is_replayed(tmp_path, capsys):
@@ -88,7 +143,7 @@ def test_skipped_lines_are_counted_aloud(tmp_path, capsys):
     assert main(["run", trace, "--skip-bad-lines", "--quiet"]) == 0
     assert capsys.readouterr().err == ""
     assert main(["workload", "describe", trace, "--skip-bad-lines"]) == 0
-    assert "left_out.trace.bad_lines                1\n" in capsys.readouterr().out
+    assert "trace: 1 malformed line skipped\n" in capsys.readouterr().out
 
 
 def test_jobs_that_never_ran_are_counted_aloud(tmp_path, capsys):

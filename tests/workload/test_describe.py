@@ -34,7 +34,11 @@ def test_a_small_workload_is_described_in_full():
         "rate_per_hour": 1.5,
         "total_qpu_time_us": 24 * 60_000_000,
         "offered_load": 0.15,
-        "qpus": {"qpu": {"named_by_jobs": 0, "offered_load": 0.15, "windows": 0}},
+        # d comes after b at the earliest, before c: 6 min in 2 h
+        "closed_load_at_most": 0.05,
+        "qpus": {
+            "qpu": {"named_by_jobs": 0, "offered_load": 0.15, "closed_load_at_most": 0.05, "windows": 0}
+        },
         "interarrival_us": {"count": 2, **one(HOUR)},
         "qpu_time_us": {"count": 4, **one(HOUR // 10)},
         "think_us": {"count": 1, **one(5_000_000)},
@@ -92,9 +96,45 @@ def test_the_load_of_each_qpu_is_that_of_its_own_jobs_and_a_share_of_the_others(
     description = qs.describe_workload(qs.draw(qs.load_scenario(scenario).resolved))
 
     assert description["qpus"] == {
-        "torino": {"named_by_jobs": 1, "offered_load": 0.5, "windows": 0},
-        "aer": {"named_by_jobs": 1, "offered_load": 0.5, "windows": 0},
-        "kyiv": {"named_by_jobs": 0, "offered_load": 0.2, "windows": 1},
+        "torino": {"named_by_jobs": 1, "offered_load": 0.5, "closed_load_at_most": None, "windows": 0},
+        "aer": {"named_by_jobs": 1, "offered_load": 0.5, "closed_load_at_most": None, "windows": 0},
+        "kyiv": {"named_by_jobs": 0, "offered_load": 0.2, "closed_load_at_most": None, "windows": 1},
     }
     assert description["offered_load"] == 0.35
     assert description["busiest_hour"] == {"start_us": 0, "submissions": 2, "offered_load": 0.35}
+
+
+def test_closed_loops_offer_what_they_would_without_waiting():
+    """Two clients from 0 on, with 5 jobs each: prepared 1 s, 3 s on the QPU, post-processed 2 s, 4 s of thought.
+
+    One job begins each 10 s, so the last of the 8 follow-ups, of 24 s in all, comes at 40 s at the earliest.
+    """
+    source = {
+        "kind": "iterative",
+        "account": "x",
+        "mode": "job",
+        "clients": 2,
+        "iterations": 5,
+        "preparation": "1s",
+        "qpu_time": "3s",
+        "post_processing": "2s",
+        "think_time": "4s",
+    }
+    description = qs.describe_workload(qs.draw(qs.load_scenario({"workload": [source]}).resolved))
+
+    keys = ("known_submissions", "follow_ups", "offered_load", "closed_load_at_most")
+    assert [description[key] for key in keys] == [2, 8, None, 24 / 40]
+    run = qs.simulate({"workload": [source]})
+    assert run.jobs["submitted_us"].max() > 40_000_000
+
+
+def test_follow_ups_of_follow_ups_may_stand_before_them():
+    """c after b after a: at 0 s, 5 s and 10 s at the earliest, so 2 x 5 s in 10 s."""
+    jobs = [
+        {"id": "c", "after": "b", "account": "x", "qpu_time": "5s"},
+        {"id": "b", "after": "a", "account": "x", "qpu_time": "5s"},
+        {"id": "a", "at": "7s", "account": "x", "qpu_time": "5s"},
+    ]
+    scenario = {"workload": [{"kind": "explicit", "jobs": jobs}]}
+    description = qs.describe_workload(qs.draw(qs.load_scenario(scenario).resolved))
+    assert description["closed_load_at_most"] == 1.0

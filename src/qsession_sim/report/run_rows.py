@@ -17,7 +17,6 @@ from qsession_sim.report.rows import (
     Duration,
     Emphasis,
     Lane,
-    Listing,
     More,
     Note,
     Number,
@@ -324,27 +323,132 @@ def _stretches(record: Record) -> Iterator[tuple[State, _Lane, Stretch]]:
 def left_out(workload: Workload) -> Iterator[str]:
     """Sentences that say what was left out of each trace."""
     for left in workload.left_out:
-        stream = workload.streams[left.stream]
-        if left.bad_lines:
-            yield f"{stream}: {counted(left.bad_lines, 'malformed line')} skipped"
-        if left.unrun_jobs:
-            lines = counted(left.unrun_jobs, "line")
-            yield f"{stream}: {lines} left out: jobs that never ran, or parts of jobs"
+        yield from _left_out(workload.streams[left.stream], left.bad_lines, left.unrun_jobs)
+
+
+def _left_out(stream: str, bad_lines: int, unrun_jobs: int) -> Iterator[str]:
+    if bad_lines:
+        yield f"{stream}: {counted(bad_lines, 'malformed line')} skipped"
+    if unrun_jobs:
+        lines = counted(unrun_jobs, "line")
+        yield f"{stream}: {lines} left out: jobs that never ran, or parts of jobs"
+
+
+_TIMES: Final = {
+    "interarrival_us": "between submissions",
+    "qpu_time_us": "QPU time",
+    "think_us": "think time",
+}
+_SPREAD: Final = {"mean": "mean", "min": "min", "p10": "p10", "median": "p50", "p90": "p90", "max": "max"}
 
 
 def workload_document(description: Mapping[str, Any]) -> Document:
-    """What is shown of a description of a workload: every value, with the keys that lead to it."""
-    return [Section("workload", body=Listing(tuple(_values(description, "")), width=40))]
+    """What is shown of a description of a workload, as `describe_workload` gives it."""
+    times = {words: description[key] for key, words in _TIMES.items() if description[key] is not None}
+    shape = {mode: part for mode, part in description["session_shape"].items() if part["count"]}
+    sections = [
+        Section("workload", above=tuple(_workload_heading(description))),
+        _sources(description["streams"]),
+        _offered(description),
+        Section("times", "Times", body=_spread("", times, Duration)) if times else Section("times"),
+        _shapes(shape),
+        _jobs_of_accounts(description),
+    ]
+    return [section for section in sections if section.body is not None or section.above]
 
 
-def _values(part: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Cell]]:
-    for name, value in part.items():
-        key = f"{prefix}{name}"
-        if isinstance(value, Mapping):
-            yield from _values(value, f"{key}.")
-        elif "_us" in key and not key.endswith(".count"):
-            yield key, Duration(value, exact=True)
-        elif isinstance(value, float):
-            yield key, Number(value, digits=4)
-        else:
-            yield key, value if isinstance(value, str) else Count(value, grouped=False)
+def _workload_heading(description: Mapping[str, Any]) -> Iterator[Note]:
+    parts = [
+        counted(description[f"{thing}s"], thing)
+        for thing in ("job", "session", "client", "account")
+        if description[f"{thing}s"] or thing == "job"
+    ]
+    yield Note(f"{', '.join(parts)}; {readable_duration(description['total_qpu_time_us'])} of QPU time")
+    known, hour = description["known_submissions"], description["busiest_hour"]
+    if known:
+        first, last = (readable_duration(description[f"{end}_submission_us"]) for end in ("first", "last"))
+        rate = description["rate_per_hour"]
+        often = "" if rate is None else f", {rate:,.4g} an hour"
+        yield Note(f"{counted(known, 'known submission')} from {first} to {last}{often}")
+    if description["follow_ups"]:
+        yield Note(f"{counted(description['follow_ups'], 'follow-up')}, submitted when another job has ended")
+    if hour is not None:
+        begin = readable_duration(hour["start_us"])
+        jobs = counted(hour["submissions"], "submission")
+        yield Note(f"Busiest hour: from {begin}, {jobs}, load {hour['offered_load']:.4g}")
+    for name, left in description["left_out"].items():
+        for sentence in _left_out(name, left["bad_lines"], left["unrun_jobs"]):
+            yield Note(sentence, Emphasis.WARNING)
+
+
+def _sources(jobs: Mapping[str, int]) -> Section:
+    if len(jobs) < 2:
+        return Section("sources")
+    shown = dict(list(jobs.items())[:MOST_ROWS])
+    table = Table(words("source", shown), (counts("jobs", shown.values()),))
+    return Section("sources", "Jobs by source", body=table, below=tuple(_more(len(jobs) - len(shown))))
+
+
+def _offered(description: Mapping[str, Any]) -> Section:
+    """The load of each QPU, and the mean of those that are no simulators."""
+    qpus: dict[str, Mapping[str, Any]] = dict(list(description["qpus"].items())[:MOST_ROWS])
+    hidden = len(description["qpus"]) - len(qpus)
+    if not description["jobs"]:
+        return Section("load")
+    means = [description] if len(description["qpus"]) > 1 else []
+    more: tuple[More, ...] = (More(hidden),) if hidden else ()
+    empty: tuple[Cell, ...] = ("",) * len(more)
+
+    def loads(heading: str, key: str) -> Column:
+        of = [Number(row[key], digits=4) for row in (*qpus.values(), *means)]
+        return Column(heading, (*of[: len(qpus)], *empty, *of[len(qpus) :]))
+
+    def numbers(heading: str, key: str) -> Column:
+        return Column(heading, (*(Count(row[key]) for row in qpus.values()), *empty, *[""] * len(means)))
+
+    columns = [numbers("jobs that name it", "named_by_jobs"), loads("open", "offered_load")]
+    below: tuple[Note, ...] = (
+        Note("open: submissions that are known, in the time from the first to the last"),
+    )
+    if description["follow_ups"]:
+        columns.append(loads("closed at most", "closed_load_at_most"))
+        below += (Note("closed at most: what follow-ups add if no job ever waits"),)
+    if any(row["windows"] for row in qpus.values()):
+        columns.append(numbers("windows", "windows"))
+    labels = words("QPU", (*qpus, *more, *["mean"] * len(means)))
+    return Section("load", "Offered load", body=Table(labels, tuple(columns)), below=below)
+
+
+def _spread(what: str, groups: Mapping[str, Mapping[str, Any]], kind: Callable[[float], Cell]) -> Table:
+    """A row for each distribution."""
+    spread = (
+        Column(heading, tuple(kind(group[key]) for group in groups.values()))
+        for heading, key in _SPREAD.items()
+    )
+    return Table(words(what, groups), (counts("number", (g["count"] for g in groups.values())), *spread))
+
+
+def _number_of_jobs(value: float) -> Cell:
+    return Count(int(value)) if value == int(value) else Number(value)
+
+
+def _shapes(shape: Mapping[str, Mapping[str, Any]]) -> Section:
+    """How many jobs a session or a batch has, and how much QPU time they ask for."""
+    if not shape:
+        return Section("sessions")
+    columns = [counts("number", (part["count"] for part in shape.values()))]
+    for heading, key in (("mean jobs", "mean"), ("most jobs", "max")):
+        columns.append(Column(heading, tuple(_number_of_jobs(part["jobs"][key]) for part in shape.values())))
+    for heading, key in (("mean QPU time", "mean"), ("longest", "max")):
+        columns.append(durations(heading, (part["qpu_time_us"][key] for part in shape.values())))
+    return Section("sessions", "Sessions and batches", body=Table(words("mode", shape), tuple(columns)))
+
+
+def _jobs_of_accounts(description: Mapping[str, Any]) -> Section:
+    busiest = description["busiest_account"]
+    if busiest is None or description["accounts"] < 2:
+        return Section("accounts")
+    table = _spread("", {"jobs": description["account_jobs"]}, _number_of_jobs)
+    share = f"{counted(busiest['jobs'], 'job')}, {busiest['share']:.1%}"
+    below = (Note(f"The most: {busiest['name']}, {share}"),)
+    return Section("accounts", "Jobs of accounts", body=table, below=below)

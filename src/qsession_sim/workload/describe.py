@@ -12,7 +12,7 @@ import numpy as np
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.files import written_size
-from qsession_sim.queueing.statistics import exact_sum, mean, percentiles
+from qsession_sim.queueing.statistics import Float64Array, exact_sum, mean, percentiles
 from qsession_sim.scenario.distributions import count_mean
 from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.scenario.sources import (
@@ -36,6 +36,8 @@ def describe_workload(workload: Workload) -> dict[str, Any]:
 
     Rates and loads count jobs whose time of submission is known beforehand; that of follow-ups depends on the
     simulation. The offered load is their QPU time divided by the time from the first submission to the last.
+    Follow-ups offer at most `closed_load_at_most`, which is what they would if no job ever waited or ended
+    early: their QPU time divided by the time from the first submission to what would be the last one then.
     The load of a QPU is that of the jobs that name it, and an equal share of those that name none; that of
     the whole is the mean over the QPUs. Jobs of simulator backends, which never wait, count only there.
 
@@ -48,6 +50,7 @@ def describe_workload(workload: Workload) -> dict[str, Any]:
     known = jobs.at_us != NEVER
     at_us = np.sort(jobs.at_us[known])
     span_us = int(at_us[-1] - at_us[0]) if len(at_us) else 0
+    closed_span_us = 0 if known.all() else round(_earliest_us(workload).max() - at_us[0])
     return {
         "jobs": len(jobs),
         "sessions": len(workload.sessions),
@@ -63,7 +66,8 @@ def describe_workload(workload: Workload) -> dict[str, Any]:
         "rate_per_hour": len(at_us) * HOUR / span_us if span_us else None,
         "total_qpu_time_us": exact_sum(jobs.qpu_time_us),
         "offered_load": _offered_load(workload, known, span_us),
-        "qpus": _loads(workload, known, span_us),
+        "closed_load_at_most": _offered_load(workload, ~known, closed_span_us),
+        "qpus": _loads(workload, known, span_us, closed_span_us),
         "interarrival_us": _distribution(np.diff(at_us)),
         "qpu_time_us": _distribution(jobs.qpu_time_us),
         "think_us": _distribution(jobs.think_us[jobs.after != NEVER]),
@@ -160,15 +164,35 @@ def _offered_load(workload: Workload, rows: BoolArray, span_us: int) -> float | 
     return float(sum(asked_us[qpu] for qpu in qpus) / (len(qpus) * span_us)) if span_us else None
 
 
-def _loads(workload: Workload, rows: BoolArray, span_us: int) -> dict[str, Any]:
+def _earliest_us(workload: Workload) -> Float64Array:
+    """When each job would be submitted if none ever waited; shape (jobs,).
+
+    The way of each job to one that it follows doubles until it has reached a known submission.
+    """
+    jobs = workload.jobs
+    quickest_us = np.min(workload.qpu_times_us, axis=0) if workload.qpu_times_us else jobs.qpu_time_us
+    lasts_us = (jobs.preparation_us + quickest_us + jobs.post_processing_us).astype(np.float64)
+    follows = jobs.after != NEVER
+    before: Int64Array = np.where(follows, jobs.after, np.arange(len(jobs)))
+    later_us: Float64Array = np.where(follows, jobs.think_us + lasts_us[before], 0.0)
+    while np.any(follows[before]):
+        later_us = later_us + later_us[before]
+        before = before[before]
+    return jobs.at_us[before] + later_us
+
+
+def _loads(workload: Workload, known: BoolArray, span_us: int, closed_span_us: int) -> dict[str, Any]:
     """Of each QPU the jobs that name it, known or not, its load, and its windows of availability (S52)."""
     return {
         name: {
             "named_by_jobs": int(np.count_nonzero(workload.jobs.qpu == number)),
             "offered_load": float(asked_us / span_us) if span_us else None,
+            "closed_load_at_most": float(closed_us / closed_span_us) if closed_span_us else None,
             "windows": sum(window.qpu == number for window in workload.windows),
         }
-        for number, (name, asked_us) in enumerate(zip(workload.qpus, _asked_us(workload, rows), strict=True))
+        for number, (name, asked_us, closed_us) in enumerate(
+            zip(workload.qpus, _asked_us(workload, known), _asked_us(workload, ~known), strict=True)
+        )
     }
 
 
