@@ -38,6 +38,9 @@ def changed(data, path, change):
     return {key: changed(item, path[1:], change) if key == path[0] else item for key, item in data.items()}
 
 
+FORMS = [("json", ()), *((form, ("--table", "sessions")) for form in ("csv", "markdown", "latex"))]
+
+
 def print_all(name, folder):
     """What every command prints that reads a scenario or a trace."""
     ending = carry_out("workload", "describe", name)
@@ -47,7 +50,7 @@ def print_all(name, folder):
         if ending.status
         else (
             ("run", name),
-            ("run", name, "--format", "json"),
+            *(("run", name, "--format", form, *table) for form, table in FORMS),
             ("scenario", "resolve", name),
             ("scenario", "validate", name),
             ("replicate", name, "--replications", "2", "-o", str(folder / "study")),
@@ -173,3 +176,17 @@ def test_values_in_json_stay_what_they_are(tmp_path):
 
     assert json.loads(ending.out)["title"] == title
     check_printed(ending)
+
+
+def test_rows_for_other_programs_are_whole(tmp_path):
+    """A name of 600 letters; the line of a table for people loses its middle."""
+    name = "a" * 600
+    job = {"id": "j", "at": "0s", "session": name, "qpu_time": "1s"}
+    source = {"kind": "explicit", "sessions": [{"id": name, "account": "lab"}], "jobs": [job]}
+    (tmp_path / "a.yaml").write_text(json.dumps({"workload": [source]}), "utf-8")
+    command = ("run", str(tmp_path / "a.yaml"), "--format")
+
+    rows = carry_out(*command, "csv", "--table", "sessions").out.splitlines()
+    check_printed(carry_out(*command, "table"))
+
+    assert rows[1].startswith(f"{name},")

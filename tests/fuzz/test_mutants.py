@@ -163,9 +163,9 @@ def option_case(random, folder):
               "workload.all.jobs.j1.at=1s,2s", "workload.flow=1", "title={}", "title=\x1b[2J", "mean_waiting", "p95_turnaround",
               "mean_waiting <= 1.05 x baseline", "mean_waiting <= 1s", "mean_waiting", "half_width(mean_waiting) < 5%", "a$^$",
               "by_account.a$^$.waiting_us.mean", "by_account.x.jobs", "jobs", "random:2", "latin-hypercube:2", "random:x",
-              "json", "table", "xml", "out", "a.yaml", "p.py", "1MiB", "\u202e", "x" * 5000, "as it stands")  # fmt: skip
+              "json", "table", "xml", "csv", "markdown", "latex", "sessions", "accounts", "out", "a.yaml", "p.py", "1MiB", "\u202e", "x" * 5000, "as it stands")  # fmt: skip
     by_command = {
-        "run": "--seed --set --policy --hold --routing --format -o --max-size",
+        "run": "--seed --set --policy --hold --routing --format --format --table -o --max-size",
         "replicate": "--replications --until --max-replications --metric --policy --hold --seed --set --warm-up --batches --level --format -o",
         "compare": "--policy --policy --hold --baseline --replications --metric --seed --warm-up --level --batches",
         "sweep": "--vary --vary --sample --policy --baseline --metric --replications --set",

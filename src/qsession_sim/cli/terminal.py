@@ -123,7 +123,7 @@ def show(shown: Shown, output_format: str, table: str | None = None) -> None:
     else:
         from qsession_sim.report.tables import WRITERS, table_of
 
-        say(WRITERS[output_format](table_of(shown.tables(), table)).removesuffix("\n"))
+        say(WRITERS[output_format](table_of(shown.tables(), table)).removesuffix("\n"), longest=None)
 
 
 def show_document(document: Document, *, wide: bool = False) -> None:
@@ -157,20 +157,21 @@ def show_json(text: str) -> None:
     sys.stdout.write(seen_json(text))
 
 
-def say(text: str) -> None:
-    """Print lines on standard output."""
-    print("\n".join(map(_safe, text.split("\n"))), flush=True)
-
-
 LONGEST_LINE: Final = 500
 """Characters in a line; what is longer, such as a name that fills a file, loses its middle."""
 
 
-def _safe(line: str) -> str:
+def say(text: str, longest: int | None = LONGEST_LINE) -> None:
+    """Print lines on standard output; with `longest` None as long as they are, for other programs."""
+    print("\n".join(_safe(line, longest) for line in text.split("\n")), flush=True)
+
+
+def _safe(line: str, longest: int | None = LONGEST_LINE) -> str:
     """A line that does nothing to a terminal, whatever files hold, and is not too long to be read."""
     from qsession_sim.report.text import one_line, short_name
 
-    return short_name(one_line(line), "…", LONGEST_LINE)
+    shown = one_line(line)
+    return shown if longest is None else short_name(shown, "…", longest)
 
 
 # warnings, notes and errors
