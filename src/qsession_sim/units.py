@@ -106,5 +106,21 @@ def format_duration(duration_us: int) -> str:
     return "".join(parts)
 
 
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
+
+
+def percentage_or_factor(change: float, times: str = TIMES) -> str:
+    """Write a relative change: in percent, and above 1,000 % as the factor.
+
+    Example:
+        >>> percentage_or_factor(-0.126), percentage_or_factor(10.0), percentage_or_factor(11.34)
+        ('-12.6 %', '+1000.0 %', '×12.3')
+    """
+    return f"{100 * change:+z.1f} %" if change <= _MOST_IN_PERCENT else f"{times}{1 + change:,.1f}"
+
+
+_MOST_IN_PERCENT: Final = 10
+
+
 def _message(text: object) -> str:
     return f"{text!r} is not a duration; write a number with a unit, such as 90s, 2h30m or 250us"

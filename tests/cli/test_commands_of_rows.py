@@ -86,7 +86,7 @@ def test_each_command_computes_the_whole_row_again(capsys, three_jobs, tmp_path,
 
 
 def test_the_level_is_that_of_intervals(capsys, three_jobs):
-    out = ended(capsys, "replicate", three_jobs, "--replications", "2", "--level", "0.99")[1]
+    out = ended(capsys, "replicate", three_jobs, "--policy", "random", "--level", "0.99")[1]
     assert "Intervals of means: 99 %," in out
 
 

@@ -141,7 +141,7 @@ def test_an_interrupt_that_python_drops_takes_effect_after_the_next_run(capsys, 
         yield from results
 
     monkeypatch.setattr(store, "carry_out", interrupted)
-    assert main(["replicate", quickstart, "--replications", "4"]) == 130
+    assert main(["replicate", quickstart, "--policy", "random", "--replications", "4"]) == 130
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err == "qsession-sim: interrupted after 2 of 4 runs; with -o DIR they would be kept\n"
@@ -244,8 +244,17 @@ def test_a_pipe_that_is_closed_early_is_silent(busy_day):
 @NOT_IGNORED
 def test_a_study_with_workers_ends_when_its_terminal_is_closed_and_goes_on_later(quickstart, tmp_path):
     """The workers get the signal, too, as all processes of a terminal do."""
-    command = [sys.executable, "-m", "qsession_sim", "replicate", quickstart, "--replications", "200"]
-    command += ["--workers", "2", "-o", str(tmp_path / "study")]
+    arguments = ["replicate", quickstart, "--policy", "random", "--replications", "200"]
+    command = [
+        sys.executable,
+        "-m",
+        "qsession_sim",
+        *arguments,
+        "--workers",
+        "2",
+        "-o",
+        str(tmp_path / "study"),
+    ]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -261,8 +270,5 @@ def test_a_study_with_workers_ends_when_its_terminal_is_closed_and_goes_on_later
     )
     assert said is not None, err
     assert (said[2], 1 <= int(said[1]) <= kept < 200) == (str(tmp_path / "study"), True)
-    assert (
-        main(["replicate", quickstart, "--replications", "200", "-o", str(tmp_path / "study"), "--quiet"])
-        == 0
-    )
+    assert main([*arguments, "-o", str(tmp_path / "study"), "--quiet"]) == 0
     assert len(list((tmp_path / "study").glob("results/*/*.json"))) == 200

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
 
 import pytest
 
+import qsession_sim as qs
 from qsession_sim.cli.main import main
 from qsession_sim.cli.terminal import StudyBar, study_progress
 from qsession_sim.experiment import store
@@ -47,22 +49,53 @@ def test_compare_prints_means_differences_and_its_method(capsys, three_jobs):
     options = ["--replications", "2", "--metric", "mean_waiting", "--metric", "max_waiting"]
     status, out, err = ended(capsys, "compare", three_jobs, "--policy", "fifo", "--policy", "lifo", *options)
     assert (status, err) == (0, "")
-    table, _, method = out.partition("\n2 independent")
+    assert (
+        out
+        == """\
+Three jobs
+2 policies, 1 replication, 2 runs; seed 7
+
+mean_waiting
+policy     mean  difference   change
+fifo    3.333 s                       baseline  nothing drawn
+lifo    2.667 s   -0.6667 s  -20.0 %            nothing drawn
+
+max_waiting
+policy  mean  difference   change
+fifo     6 s                       baseline  nothing drawn
+lifo     5 s        -1 s  -16.7 %            nothing drawn
+
+1 replication (seed 7), each with a workload that all configurations see.
+Nothing is drawn: each configuration is run once; their numbers are exact for this workload, and say
+nothing about others.
+Warm-up: none left out.
+"""
+    )
+
+
+def test_compare_prints_intervals_of_what_is_drawn(capsys, three_jobs):
+    """c goes before b or after it by the luck of the draw, and waits 3 s less, or b 1 s more."""
+    options = ["--replications", "4", "--metric", "jain_index", "--metric", "max_waiting"]
+    status, out, err = ended(
+        capsys, "compare", three_jobs, "--policy", "random", "--policy", "fifo", *options
+    )
+    assert (status, err) == (0, "")
+    table, _, method = out.partition("\n4 independent")
     assert (
         table
         == """\
 Three jobs
-2 policies, 2 replications, 4 runs; seed 7
+2 policies, 4 replications, 5 runs; seed 7
 
-mean_waiting
-policy         mean     difference   change
-fifo    3.333 ± 0 s                          baseline
-lifo    2.667 ± 0 s  -0.6667 ± 0 s  -20.0 %  significant
+jain_index
+policy   mean  difference  change
+random  1 ± 0                      baseline
+fifo        1      +0 ± 0  +0.0 %  not significant  nothing drawn
 
 max_waiting
-policy     mean  difference   change
-fifo    6 ± 0 s                       baseline
-lifo    5 ± 0 s    -1 ± 0 s  -16.7 %  significant
+policy           mean      difference               change
+random  5.75 ± 0.80 s                                       baseline
+fifo              6 s  +0.25 ± 0.80 s  +4.3 % (-8.3…+21.1)  not significant  nothing drawn
 """
     )
     assert method.startswith(
@@ -107,9 +140,9 @@ def test_hold_policies_alone_are_compared(capsys, three_jobs):
     assert (
         """\
 max_waiting
-policy        mean  difference  change
-exclusive  6 ± 0 s    +0 ± 0 s  +0.0 %  not significant
-shared     6 ± 0 s                      baseline
+policy     mean  difference  change
+exclusive   6 s        +0 s  +0.0 %            nothing drawn
+shared      6 s                      baseline  nothing drawn
 """
         in out
     )
@@ -120,18 +153,17 @@ def test_replicate_prints_a_row_for_each_metric(capsys, three_jobs):
     status, out, err = ended(capsys, "replicate", three_jobs, "--replications", "3", *metrics)
     assert (status, err) == (0, "")
     assert out == (
-        f"""\
+        """\
 Three jobs
-1 configuration, 3 replications, 3 runs; seed 7
+1 configuration, 1 replication, 1 run; seed 7
 
-metric            mean  of
-max_waiting    6 ± 0 s   3
-all.submitted    3 ± 0   3
-p95_makespan         -   0
+metric         mean  of
+max_waiting     6 s   1  nothing drawn
+all.submitted     3   1  nothing drawn
+p95_makespan      -   0  nothing drawn
 
-3 independent replications (seed 7).
-{METHOD}All replications gave the same numbers, as where nothing is drawn: what they show is exact for this
-workload, and intervals and tests say nothing about others.
+1 replication (seed 7).
+Nothing is drawn: run once; its numbers are exact for this workload, and say nothing about others.
 Warm-up: none left out.
 """
     )
@@ -146,10 +178,10 @@ def test_sweep_prints_a_row_for_each_point_in_the_order_of_the_values(capsys, th
     assert (
         """\
 qpu_time, qpu_time  max_waiting  mean_waiting
-3s, 5s                  6 ± 0 s   3.333 ± 0 s
-3s, 6s                  7 ± 0 s       4 ± 0 s
-4s, 5s                  7 ± 0 s   3.667 ± 0 s
-4s, 6s                  8 ± 0 s   4.333 ± 0 s
+3s, 5s                      6 s       3.333 s  nothing drawn
+3s, 6s                      7 s           4 s  nothing drawn
+4s, 5s                      7 s       3.667 s  nothing drawn
+4s, 6s                      8 s       4.333 s  nothing drawn
 """
         in out
     )
@@ -175,7 +207,7 @@ def test_tune_prints_the_best_and_what_it_gains(capsys, three_jobs):
         "such that max_waiting <= 1.5 x baseline, that is 9 s",
     ]
     assert "Best: workload.all.jobs.b.qpu_time=6s" in lines
-    assert "max_waiting           6 s   9 s    +3 ± 0 s  +50.0 %   kept" in lines
+    assert "max_waiting           6 s   9 s        +3 s  +50.0 %   kept" in lines
 
 
 def test_tune_without_a_way_to_keep_the_constraints_fails(capsys, three_jobs):
@@ -338,7 +370,7 @@ def test_an_interrupt_says_what_is_kept_and_how_to_go_on(
 ):
     place = tmp_path / "study"
     filled = [part.format(place=place) for part in options]
-    both = ["--policy", "fifo", "--policy", "lifo"]
+    both = ["--policy", "random", "--hold", "exclusive", "--hold", "shared"]
     arguments = ["compare", three_jobs, *both, "--replications", "2", *filled]
     carry_out = store.carry_out
 
@@ -422,10 +454,30 @@ def test_a_table_for_other_programs_has_all_rows_where_people_see_some(capsys, t
         capsys, "sweep", three_jobs, *vary, "--metric", "mean_waiting", "--format", "csv", "--quiet"
     )
     assert (status, err) == (0, "")
-    rows = [f"{number}s,{10 / 3!r},0" for number in range(1, 41)]
+    rows = [f"{number}s,{10 / 3!r},nothing drawn" for number in range(1, 41)]
     assert [line.replace("3.3333333333333335", repr(10 / 3)) for line in out.splitlines()] == [
-        "qpu_time,mean_waiting [s],mean_waiting half-width [s]",
+        "qpu_time,mean_waiting [s],",
         *rows,
+    ]
+
+
+def test_a_table_for_other_programs_has_the_ends_of_changes(capsys, three_jobs):
+    compared = ["--policy", "fifo", "--policy", "random", "--replications", "4", "--metric", "max_waiting"]
+    status, out, err = ended(
+        capsys, "compare", three_jobs, *compared, "--format", "csv", "--table", "max_waiting", "--quiet"
+    )
+    assert (status, err) == (0, "")
+    heading, *rows = csv.reader(out.splitlines())
+    assert heading == [
+        *("policy", "mean [s]", "mean half-width [s]", "difference [s]", "difference half-width [s]"),
+        *("change", "change low", "change high", "", ""),
+    ]
+    study = qs.compare(three_jobs, ["fifo", "random"], replications=4, metrics=["max_waiting"])
+    row = study.table().to_dicts()[1]
+    ends = [repr(row[name]) for name in ("relative_change", "relative_change_low", "relative_change_high")]
+    assert [line[5:] for line in rows] == [
+        ["", "", "", "baseline", "nothing drawn"],
+        [*ends, "not significant", ""],
     ]
 
 

@@ -140,7 +140,9 @@ from qsession_sim.experiment.executors import processes
 def longest(run):
     return run.jobs["waiting_us"].max()
 
-study = qs.replicate({"workload": []}, replications=3, metrics=[METRIC], executor=processes(2))
+SOURCE = {"kind": "arrivals", "account": "lab", "count": 1, "interarrival": "1s",
+          "qpu_time": {"kind": "exponential", "mean": "1s"}}
+study = qs.replicate({"workload": [SOURCE]}, replications=3, metrics=[METRIC], executor=processes(2))
 print("done", study.replications)
 """
 

@@ -6,7 +6,7 @@ import pytest
 
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.estimates import Precision, next_look, read_precision, replications_of
-from qsession_sim.queueing.statistics import Interval
+from qsession_sim.queueing.statistics import Interval, RatioInterval
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,20 @@ def test_rules_are_read(text: str, bound: float, relative: bool) -> None:
     assert read_precision(text) == Precision(" ".join(text.split()), "mean_waiting", bound, relative)
 
 
+@pytest.mark.parametrize(("written", "bound"), [("5%", 0.05), ("5 %", 0.05), ("0.1", 0.1)])
+def test_rules_for_relative_changes_are_read(written: str, bound: float) -> None:
+    rule = read_precision(f"half_width( relative_change( mean_waiting ) ) < {written}")
+    text = f"half_width( relative_change( mean_waiting ) ) < {written}"
+    assert rule == Precision(text, "mean_waiting", bound, relative=False, of_change=True)
+    # the bound is one of the change, not a share of it
+    assert rule.holds(RatioInterval(9.0, 9.0 - bound / 2, 9.0 + bound / 2, 0.95, 9))
+    assert not rule.holds(RatioInterval(9.0, 9.0 - bound, 9.0 + 2 * bound, 0.95, 9))
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "half_width(relative_change(mean_waiting)) < 5s",
         "",
         "half_width(mean_waiting)",
         "half_width(mean_waiting) < ",

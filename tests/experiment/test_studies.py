@@ -72,11 +72,14 @@ def test_the_table_has_the_documented_columns_whatever_is_asked() -> None:
         "mean": pl.Float64,
         "low": pl.Float64,
         "high": pl.Float64,
+        "drawn": pl.Boolean,
         "pairs": pl.Int64,
         "difference": pl.Float64,
         "difference_low": pl.Float64,
         "difference_high": pl.Float64,
         "relative_change": pl.Float64,
+        "relative_change_low": pl.Float64,
+        "relative_change_high": pl.Float64,
         "p_value": pl.Float64,
         "adjusted_p_value": pl.Float64,
         "significant": pl.Boolean,
@@ -236,22 +239,199 @@ def test_batches_that_are_all_equal_have_no_correlation() -> None:
     assert [sentence for sentence in study.method if "correlate" in sentence] == []
 
 
-EQUAL = (
-    "All replications gave the same numbers, as where nothing is drawn: what they show is exact for this workload, "
-    "and intervals and tests say nothing about others."
+LISTED = {
+    "seed": 3,
+    "workload": [
+        {
+            "kind": "explicit",
+            "jobs": [
+                {"id": "long", "at": "0s", "account": "lab", "qpu_time": "5s"},
+                {"id": "b", "at": "1s", "account": "lab", "qpu_time": "3s"},
+                {"id": "c", "at": "2s", "account": "lab", "qpu_time": "1s"},
+            ],
+        }
+    ],
+}
+EXACT = (
+    "Nothing is drawn: each configuration is run once; their numbers are exact for this workload, and say nothing "
+    "about others."
 )
 
 
-def test_intervals_of_what_is_not_drawn_are_told_to_say_nothing_of_other_workloads() -> None:
-    times = [{"id": "a", "at": "0s", "qpu_time": "9s"}, {"id": "b", "at": "1s", "qpu_time": "4s"}]
-    times.append({"id": "c", "at": "2s", "qpu_time": "1s"})
-    listed = {"workload": [{"kind": "explicit", "jobs": [job | {"account": "lab"} for job in times]}]}
-    metrics = ["mean_waiting", "p95_makespan"]
-    study = qs.compare(listed, ["fifo", "shortest_job_first"], replications=2, metrics=metrics)
-    assert study.method[3] == EQUAL
-    assert EQUAL not in qs.compare(listed, ["fifo", "lifo"], replications=1).method
-    assert EQUAL not in qs.replicate(listed, replications=2, metrics=["p95_makespan"]).method
-    assert EQUAL not in qs.replicate(SCENARIO, replications=2, metrics=["mean_waiting", "done"]).method
+def test_where_nothing_is_drawn_each_configuration_is_run_once(tmp_path: Path) -> None:
+    """fifo: 0, 4 and 6 s; lifo: 0, 5 and 3 s. No interval, no test, and one result in the directory each."""
+    seen: list[Any] = []
+    study = qs.compare(
+        LISTED,
+        ["fifo", "lifo"],
+        replications=30,
+        metrics=["max_waiting"],
+        directory=tmp_path / "study",
+        progress=seen.append,
+    )
+    assert (study.replications, len(study.results), study.runs().height) == (1, 2, 2)
+    assert len(list((tmp_path / "study" / "results").glob("*/*.json"))) == 2
+    assert [(one.done, one.total) for one in seen] == [(1, 31), (2, 2)]
+    shown = study.table().drop("command", "policy", "hold", "routing").to_dicts()
+    none = dict.fromkeys(
+        [
+            "low",
+            "high",
+            "difference_low",
+            "difference_high",
+            "relative_change_low",
+            "relative_change_high",
+            "p_value",
+            "adjusted_p_value",
+            "significant",
+        ]
+    )
+    assert shown[0] == none | {
+        "configuration": "fifo",
+        "metric": "max_waiting",
+        "unit": "us",
+        "count": 1,
+        "mean": 6e6,
+        "drawn": False,
+        "pairs": None,
+        "difference": None,
+        "relative_change": None,
+    }
+    assert shown[1] == none | {
+        "configuration": "lifo",
+        "metric": "max_waiting",
+        "unit": "us",
+        "count": 1,
+        "mean": 5e6,
+        "drawn": False,
+        "pairs": 1,
+        "difference": -1e6,
+        "relative_change": -1 / 6,
+    }
+    assert study.method == (
+        "1 replication (seed 3), each with a workload that all configurations see.",
+        EXACT,
+        "Warm-up: none left out.",
+    )
+
+
+def test_a_policy_that_draws_changes_nothing_for_the_others() -> None:
+    """`random` is run 30 times on the listed jobs; its differences are those to the one number of fifo."""
+    asked: dict[str, Any] = {"replications": 30, "metrics": ["max_waiting"]}
+    study = qs.compare(LISTED, ["fifo", "random", "lifo"], **asked)
+    assert (study.replications, len(study.results)) == (30, 32)
+    drawn = {one.name: study.is_drawn(one.name) for one in study.configurations}
+    assert drawn == {"fifo": False, "random": True, "lifo": False}
+    table = {row["configuration"]: row for row in study.table().to_dicts()}
+    assert [table[name]["count"] for name in drawn] == [1, 30, 1]
+    assert [table[name]["pairs"] for name in drawn] == [None, 30, 1]
+    alone = {
+        row["configuration"]: row for row in qs.compare(LISTED, ["fifo", "lifo"], **asked).table().to_dicts()
+    }
+    for name in ("fifo", "lifo"):
+        assert {**table[name], "command": None} == {**alone[name], "command": None}
+    values = study.observations("random", "max_waiting")
+    assert set(values) == {5e6, 6e6}  # which of b and c goes first
+    row = table["random"]
+    assert row["difference"] == pytest.approx(sum(values) / 30 - 6e6, rel=1e-12)
+    assert row["difference_low"] < row["difference"] < row["difference_high"] < 0
+    assert row["significant"] is True
+    backwards = qs.compare(LISTED, ["random", "fifo"], **asked).table().to_dicts()[1]
+    assert (backwards["pairs"], backwards["difference"]) == (30, -row["difference"])
+    assert backwards["p_value"] == row["p_value"]
+    assert study.method[3:5] == (
+        (
+            "Nothing is drawn in fifo, lifo: run once; their numbers are exact for this workload, and say nothing "
+            "about others."
+        ),
+        (
+            "Where one of two is exact, each replication of the other makes a pair with it; where both are, so is "
+            "the difference."
+        ),
+    )
+
+
+def test_routes_count_as_drawn_under_random_routing_alone() -> None:
+    several = {**LISTED, "qpus": [{"name": "a"}, {"name": "b"}]}
+    study = qs.sweep(several, ["policies.routing=round_robin,random"], replications=4, metrics=["done"])
+    assert [row["count"] for row in study.table().to_dicts()] == [1, 4]
+
+
+def test_a_rule_for_changes_asks_all_but_the_baseline() -> None:
+    """It stops at the first look at which the intervals of both changes are narrow enough."""
+    asked: dict[str, Any] = {"baseline": "fifo", "metrics": ["mean_waiting", "max_waiting"]}
+    policies = ["lifo", "fifo", "random"]
+    rule = "half_width(relative_change(max_waiting)) < 50%"
+    study = qs.compare(SCENARIO, policies, until=rule, **asked)
+    widths = {}
+    for count in (10, 13, 17, 22, 28, 35, 44, 55, 69, 87):
+        fixed = qs.compare(SCENARIO, policies, replications=count, **asked)
+        found = [fixed.estimates[name, "max_waiting"].relative_change_interval for name in ("lifo", "random")]
+        widths[count] = max((one.half_width if one else 9.0) for one in found)
+        if widths[count] < 0.5:
+            break
+    assert (study.replications, study.reached) == (count, True)
+    assert study.replications > 10
+    row = study.table().row(
+        by_predicate=pl.col("configuration").eq("lifo") & pl.col("metric").eq("max_waiting"), named=True
+    )
+    assert row["relative_change_low"] < row["relative_change"] < row["relative_change_high"]
+    with pytest.raises(StudyError, match="without a baseline nothing changes"):
+        qs.replicate(SCENARIO, until=rule, metrics=["max_waiting"])
+
+
+def test_no_change_of_what_may_be_nothing() -> None:
+    """Of two replications the interval of the baseline contains 0, of ten it does not."""
+    for count in (2, 10):
+        study = qs.compare(SCENARIO, ["fifo", "lifo"], replications=count, metrics=["max_waiting"])
+        before = study.estimates["fifo", "max_waiting"].interval
+        assert before is not None
+        assert before.covers(0) == (count == 2)
+        row = study.table().to_dicts()[1]
+        known = [row[name] is not None for name in ("difference", "relative_change", "relative_change_low")]
+        assert known == [True, count == 10, count == 10]
+        assert ("%)" in study.summary_text) == (count == 10)
+
+
+def test_a_rule_asks_nothing_of_what_is_exact() -> None:
+    rule = "half_width(max_waiting) < 1%"
+    study = qs.compare(LISTED, ["fifo", "lifo"], until=rule, metrics=["max_waiting"])
+    assert (study.replications, study.reached) == (1, True)
+    mixed = qs.compare(
+        LISTED, ["fifo", "random"], until="half_width(max_waiting) < 1s", metrics=["max_waiting"]
+    )
+    assert (mixed.replications, mixed.reached) == (10, True)
+
+
+def test_batches_of_what_is_not_drawn_have_no_interval() -> None:
+    listed = {
+        "workload": [
+            {
+                "kind": "arrivals",
+                "name": "x",
+                "account": "lab",
+                "count": 9,
+                "interarrival": "1s",
+                "qpu_time": "2s",
+            }
+        ]
+    }
+    row = qs.replicate(listed, batches=3, metrics=["mean_waiting"]).table().to_dicts()[0]
+    assert (row["count"], row["mean"], row["low"], row["drawn"]) == (1, 4e6, None, False)  # 0, 1, …, 8 s
+
+
+def test_a_warm_up_found_in_a_drawn_run_makes_others_drawn() -> None:
+    """Jobs as listed, but what is left out of them is found in each run of the baseline."""
+    source = {**SCENARIO["workload"][0], "name": "x"}
+    constant = {**source, "interarrival": "10s", "qpu_time": "9s"}
+    settings = [f"workload.x.{key}={json.dumps(constant[key])}" for key in ("interarrival", "qpu_time")]
+    both = [qs.Configuration("drawn"), qs.Configuration("listed", overrides=tuple(settings))]
+    study = qs.compare(
+        {**SCENARIO, "workload": [source]}, both, replications=2, warm_up="mser5", metrics=["done"]
+    )
+    assert [study.is_drawn(name) for name in ("drawn", "listed")] == [True, True]
+    alone = qs.compare({**SCENARIO, "workload": [source]}, both, replications=2, metrics=["done"])
+    assert [alone.is_drawn(name) for name in ("drawn", "listed")] == [True, False]
 
 
 def test_what_does_not_exist_in_some_runs_is_told() -> None:
@@ -469,26 +649,17 @@ def test_a_setting_with_numbers_or_durations_is_an_axis() -> None:
 
 
 def test_the_summary_says_what_was_found_and_how() -> None:
-    jobs = [
-        {"id": "long", "at": "0s", "account": "lab", "qpu_time": "5s"},
-        {"id": "b", "at": "1s", "account": "lab", "qpu_time": "3s"},
-        {"id": "c", "at": "2s", "account": "lab", "qpu_time": "1s"},
-    ]
-    source = {"seed": 3, "workload": [{"kind": "explicit", "jobs": jobs}]}
-    study = qs.compare(source, ["fifo", "lifo"], replications=2, metrics=["max_waiting", "p95_makespan"])
+    study = qs.compare(LISTED, ["fifo", "lifo"], replications=2, metrics=["max_waiting", "p95_makespan"])
     assert study.summary_text == (
         "max_waiting [s]\n"
-        "  fifo: 6 ± 0\n"
-        "  lifo: 5 ± 0, difference -1 ± 0 (-16.7 %), significant\n"
+        "  fifo: 6\n"
+        "  lifo: 5, difference -1 (-16.7 %)\n"
         "p95_makespan [s]\n"
         "  fifo: does not exist in any run\n"
         "  lifo: does not exist in any run\n"
         "\n"
-        "2 independent replications (seed 3), each with a workload that all configurations see.\n"
-        "Intervals of means: 95 %, mean ± t s / sqrt(n) of n replications, Student's t with n - 1.\n"
-        "Differences to fifo: by pairs on the same workload, with intervals of the same kind, one by one; "
-        "significant by the paired t-test at 5 %.\n"
-        f"{EQUAL}\n"
+        "1 replication (seed 3), each with a workload that all configurations see.\n"
+        f"{EXACT}\n"
         "Warm-up: none left out.\n"
     )
 

@@ -14,6 +14,7 @@ import pytest
 from qsession_sim.queueing.statistics import (
     Interval,
     batch_means_interval,
+    fieller_interval,
     mean_interval,
     ratio_interval,
     t_quantile,
@@ -135,3 +136,58 @@ def test_what_has_no_interval_is_refused():
     for probability, degrees_of_freedom in ((0.0, 3), (1.0, 3), (0.5, 0)):
         with pytest.raises(ValueError, match="no t quantile"):
             t_quantile(probability, degrees_of_freedom)
+
+
+def test_the_ends_of_fiellers_interval_are_where_the_paired_test_begins_to_tell_the_ratio():
+    """Of x - r b the interval of the mean ends at 0 where r is an end; between them it covers 0."""
+    generator = np.random.default_rng(3)
+    below = generator.normal(10.0, 4.0, 8)
+    above = 2 * below + generator.normal(0.0, 5.0, 8)
+    for sign in (1.0, -1.0):
+        found = fieller_interval(sign * above, sign * below, 0.9)
+        assert found is not None
+        assert (found.estimate, found.level, found.degrees_of_freedom) == (
+            above.mean() / below.mean(),
+            0.9,
+            7,
+        )
+        assert found.half_width == (found.high - found.low) / 2
+        assert mean_interval(above - found.low * below, 0.9).low == pytest.approx(0.0, abs=1e-9)
+        assert mean_interval(above - found.high * below, 0.9).high == pytest.approx(0.0, abs=1e-9)
+        inside, outside = (found.low + found.high) / 2, found.high + 0.01
+        assert mean_interval(above - inside * below, 0.9).covers(0.0)
+        assert not mean_interval(above - outside * below, 0.9).covers(0.0)
+
+
+def test_fiellers_interval_by_hand():
+    """Of a constant below it is the interval of the mean, divided; of equal pairs it has no width. 1, 3 by
+    8, 10 at level 0.5, t = 1 with one degree of freedom: (2 - 9 r)^2 = (1 - r)^2, so r = 1 / 8 and 3 / 10."""
+    divided = fieller_interval(np.array([1.0, 2.0, 3.0]), np.full(3, 4.0))
+    mean = mean_interval(np.array([1.0, 2.0, 3.0]))
+    assert divided is not None
+    assert (divided.low, divided.high) == pytest.approx((mean.low / 4, mean.high / 4), rel=1e-12)
+    same = fieller_interval(np.full(3, 2.0), np.full(3, 4.0))
+    assert same is not None
+    assert (same.low, same.estimate, same.high) == (0.5, 0.5, 0.5)
+    both = fieller_interval(np.array([1.0, 3.0]), np.array([8.0, 10.0]), 0.5)
+    assert both is not None
+    assert (both.low, both.estimate, both.high) == pytest.approx((1 / 8, 2 / 9, 3 / 10), rel=1e-12)
+
+
+def test_a_ratio_to_what_may_be_nothing_has_no_interval():
+    assert fieller_interval(np.array([1.0, 2.0]), np.array([-1.0, 2.0])) is None
+    assert fieller_interval(np.array([1.0, 2.0]), np.array([0.0, 0.0])) is None
+    with pytest.raises(ValueError, match="2 numerators and 3 denominators are no pairs"):
+        fieller_interval(np.array([1.0, 2.0]), np.array([4.0, 4.0, 4.0]))
+
+
+def test_fiellers_intervals_cover_as_often_as_they_say_also_of_few_pairs():
+    """Five pairs whose mean below has a standard error of 20 %, as few are: symmetric ones cover less."""
+    generator = np.random.default_rng(3)
+    below = np.abs(generator.normal(10.0, 4.5, (SAMPLES, 5)))
+    truth = (above := 2 * below + generator.normal(0.0, 2.0, (SAMPLES, 5))).mean() / below.mean()
+    pairs = [(top, bottom) for top, bottom in zip(above, below, strict=True)]
+    found = [fieller_interval(*pair, 0.9) for pair in pairs]
+    covered = sum(one is None or one.covers(truth) for one in found)
+    assert sum(one is None for one in found) < SAMPLES / 50
+    assert abs(covered / SAMPLES - 0.9) < 0.03

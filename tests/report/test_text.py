@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import pytest
 from hypothesis import given
@@ -59,6 +60,11 @@ def text_of(*sections, width=None, unicode=True):
         (Share(None, bar=True), ""),
         (Change(0.25), "+25.0 %"),
         (Change(-0.0004), "+0.0 %"),
+        (Change(0.25, (0.2, 0.31)), "+25.0 % (+20.0…+31.0)"),
+        (Change(10.0), "+1000.0 %"),
+        (Change(11.34), "\N{MULTIPLICATION SIGN}12.3"),
+        (Change(11.34, (10.5, 12.0)), "\N{MULTIPLICATION SIGN}12.3 (\N{MULTIPLICATION SIGN}11.5…\N{MULTIPLICATION SIGN}13.0)"),
+        (Change(11.34, (9.5, 12.0)), "\N{MULTIPLICATION SIGN}12.3 (+950.0 %…\N{MULTIPLICATION SIGN}13.0)"),
         (Number(1234.5), "1,234.50"),
         (Number(1234.5, digits=4), "1234"),
         (Measure(None, None, SECONDS), "-"),
@@ -68,6 +74,13 @@ def text_of(*sections, width=None, unicode=True):
         (Measure(2_500_000.0, 310_000.0, SECONDS, difference=True), "+2.50 ± 0.31 s"),
         (Measure(-2_500_000.0, 310_000.0, SECONDS, difference=True), "-2.50 ± 0.31 s"),
         (Measure(0.8, None, Scale()), "0.8000"),
+        (Measure(0.7, 2.7, Scale(), bounds=(0.0, 1.0)), "0.7 (0.0…1.0)"),
+        (Measure(0.7, 0.027, Scale(), bounds=(0.0, 1.0)), "0.700 (0.673…0.727)"),
+        (Measure(0.7, 0.0, Scale(), bounds=(0.0, 1.0)), "0.7000 ± 0"),
+        (Measure(0.7, None, Scale(), bounds=(0.0, 1.0)), "0.7000"),
+        (Measure(-0.02, 0.15, Scale(), difference=True, bounds=(-1.0, 1.0)), "-0.02 (-0.17…+0.13)"),
+        (Measure(2_000_000.0, 3_100_000.0, SECONDS, bounds=(0.0, math.inf)), "2.0 (0.0…5.1) s"),
+        (Measure(2_000_000.0, 310_000.0, SECONDS, bounds=(0.0, math.inf)), "2.00 ± 0.31 s"),
         (Interval(1.25, 20.0), "1.25 to 20"),
         (Score(2.345, fails=True), "+2.35 !"),
         (Score(-0.5, fails=False), "-0.50"),

@@ -13,7 +13,13 @@ import numpy as np
 from qsession_sim.errors import DurationError, StudyError
 from qsession_sim.experiment.metrics import Value
 from qsession_sim.experiment.tasks import whole_number
-from qsession_sim.queueing.statistics import Interval, mean_and_spread, mean_interval
+from qsession_sim.queueing.statistics import (
+    Interval,
+    RatioInterval,
+    fieller_interval,
+    mean_and_spread,
+    mean_interval,
+)
 from qsession_sim.units import parse_duration
 
 _ROUNDING: Final = 1e-13
@@ -31,7 +37,9 @@ class Estimate:
         pairs: observations that both this configuration and the baseline have; 0 of the baseline itself.
         difference: mean of the differences of pairs; None without a pair.
         difference_interval: of it; None with fewer than two pairs.
-        relative_change: the difference by the mean of the baseline in the same pairs; None if that is 0.
+        relative_change: the difference by the size of the mean of the baseline in the same pairs; None if
+            that is 0, or not told from 0 by its interval.
+        relative_change_interval: of it; None with fewer than two pairs.
         p_value: of the paired t-test; None with fewer than two pairs.
         adjusted_p_value: after Holm's correction over all comparisons of the study.
     """
@@ -43,6 +51,7 @@ class Estimate:
     difference: float | None = None
     difference_interval: Interval | None = None
     relative_change: float | None = None
+    relative_change_interval: RatioInterval | None = None
     p_value: float | None = None
     adjusted_p_value: float | None = None
 
@@ -50,39 +59,60 @@ class Estimate:
 def estimate(values: Sequence[Value], baseline: Sequence[Value] | None, level: float) -> Estimate:
     """Estimate a mean and, if there is a baseline, the mean of the differences of pairs.
 
-    Intervals: `queueing.statistics.mean_interval`. Observations that do not exist (None) are left out, and of
-    pairs both.
+    Intervals: `queueing.statistics.mean_interval`, of the relative change `fieller_interval`. Observations
+    that do not exist (None) are left out, and of pairs both. A single one, of a run in which nothing is
+    drawn, makes a pair with each of the others.
 
     Args:
-        values: one from each replication, in order.
-        baseline: of the same replications; None: no comparison.
+        values: one from each replication, in order; a single one where nothing is drawn.
+        baseline: of the same replications, or a single one; None: no comparison.
         level: of the intervals, above 0 and below 1.
 
     Example:
-        >>> one = estimate([3, 5, 7], [1, 2, 3], 0.95)
+        >>> one = estimate([13, 15, 17], [11, 12, 13], 0.95)
         >>> one.mean, one.difference, one.relative_change, round(one.p_value, 4)
-        (5.0, 3.0, 1.5, 0.0351)
+        (15.0, 3.0, 0.25, 0.0351)
     """
     present = np.array([value for value in values if value is not None], dtype=np.float64)
     alone = Estimate(len(present), _mean(present), _interval(present, level))
     if baseline is None:
         return alone
+    size = max(len(values), len(baseline))
     both = [
         (value, other)
-        for value, other in zip(values, baseline, strict=True)
+        for value, other in zip(*(_repeated(one, size) for one in (values, baseline)), strict=True)
         if value is not None and other is not None
     ]
     differences = np.array([_difference(value, other) for value, other in both], dtype=np.float64)
-    difference = _mean(differences)
-    scale = _mean(np.array([other for _, other in both], dtype=np.float64))
+    others = np.array([other for _, other in both], dtype=np.float64)
+    change, interval = _relative_change(differences, others, level)
     return replace(
         alone,
         pairs=len(both),
-        difference=difference,
+        difference=_mean(differences),
         difference_interval=_interval(differences, level),
-        relative_change=difference / abs(scale) if difference is not None and scale else None,
+        relative_change=change,
+        relative_change_interval=interval,
         p_value=paired_p_value(differences) if len(both) > 1 else None,
     )
+
+
+def _repeated(values: Sequence[Value], size: int) -> Sequence[Value]:
+    return list(values) * size if len(values) == 1 else values
+
+
+def _relative_change(
+    differences: np.typing.NDArray[np.float64], others: np.typing.NDArray[np.float64], level: float
+) -> tuple[float | None, RatioInterval | None]:
+    """The mean difference by the size of the mean of the others, and its interval."""
+    mean = _mean(others)
+    if not mean:
+        return None, None
+    sizes = math.copysign(1.0, mean) * others
+    if len(others) == 1:
+        return float(differences[0] / sizes[0]), None
+    interval = fieller_interval(differences, sizes, level)
+    return (None, None) if interval is None else (interval.estimate, interval)
 
 
 def paired_p_value(differences: np.typing.NDArray[np.float64]) -> float:
@@ -161,6 +191,7 @@ DEFAULT_BOUND: Final = 1000
 _RULE: Final = re.compile(
     r"\s*half_width\(\s*(?P<metric>.+?)\s*\)\s*<\s*(?P<bound>\S(?:.*\S)?)\s*", re.DOTALL
 )
+_OF_CHANGE: Final = re.compile(r"relative_change\(\s*(?P<metric>.+?)\s*\)", re.DOTALL)
 _NUMBER: Final = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -172,15 +203,17 @@ class Precision:
         text: as it was written.
         metric: whose interval.
         bound: of the half width, above 0: a share of the mean if `relative`, else in the metric's unit.
-        relative: whether the bound is a share.
+        relative: whether the bound is a share of the mean.
+        of_change: whether the interval is that of the relative change against the baseline.
     """
 
     text: str
     metric: str
     bound: float
     relative: bool
+    of_change: bool = False
 
-    def holds(self, interval: Interval | None) -> bool:
+    def holds(self, interval: Interval | RatioInterval | None) -> bool:
         """Whether an interval is narrow enough; one that does not exist is not.
 
         Example:
@@ -195,7 +228,8 @@ class Precision:
 
 
 def read_precision(text: str) -> Precision:
-    """Read `half_width(METRIC) < BOUND`, where the bound is a percentage of the mean, a duration or a number.
+    """Read `half_width(METRIC) < BOUND`, where the bound is a percentage of the mean, a duration or a number;
+    or `half_width(relative_change(METRIC)) < BOUND`, where it is a percentage of the baseline, or a share.
 
     Raises:
         StudyError: if it is anything else.
@@ -204,28 +238,37 @@ def read_precision(text: str) -> Precision:
         >>> rule = read_precision("half_width(mean_waiting) < 5s")
         >>> rule.metric, rule.bound, rule.relative
         ('mean_waiting', 5000000.0, False)
+        >>> rule = read_precision("half_width(relative_change(mean_waiting)) < 5%")
+        >>> rule.metric, rule.bound, rule.relative, rule.of_change
+        ('mean_waiting', 0.05, False, True)
     """
     match = _RULE.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise StudyError(
             f"until must be such as 'half_width(mean_waiting) < 2%', with a percentage of the mean, "
-            f"a duration or a number, not {text!r}"
+            f"a duration or a number, or 'half_width(relative_change(mean_waiting)) < 5%', not {text!r}"
         )
-    bound = match["bound"]
+    bound, change = match["bound"], _OF_CHANGE.fullmatch(match["metric"])
     share = bound.removesuffix("%").rstrip()
     try:
         if _NUMBER.fullmatch(share):
             value = float(share)
         elif bound.endswith("%"):
             raise StudyError(f"until {text!r}: {bound} is not a percentage")
+        elif change is not None:
+            raise StudyError(
+                f"until {text!r}: a change is a percentage of the baseline or a share, not {bound}"
+            )
         else:
             value = float(parse_duration(bound))
     except DurationError as error:
         raise StudyError(f"until {text!r}: {error}") from None
-    relative = bound.endswith("%")
+    percent = bound.endswith("%")
     if not 0 < value < float("inf"):
         raise StudyError(f"until {text!r}: the half width must be less than something above 0")
-    return Precision(" ".join(text.split()), match["metric"], value / 100 if relative else value, relative)
+    metric = match["metric"] if change is None else change["metric"]
+    value = value / 100 if percent else value
+    return Precision(" ".join(text.split()), metric, value, percent and change is None, change is not None)
 
 
 def next_look(replications: int, bound: int) -> int:

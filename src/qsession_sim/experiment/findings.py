@@ -12,14 +12,14 @@ import numpy as np
 
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.estimates import Estimate, Precision, estimate, with_holm
-from qsession_sim.experiment.metrics import Value, metric_name, metric_unit
+from qsession_sim.experiment.metrics import Metric, Value, metric_bounds, metric_name, metric_unit
 from qsession_sim.experiment.options import DEFAULT_LEVEL
 from qsession_sim.experiment.plan import StudyPlan
 from qsession_sim.experiment.search import Constraint, Means, Objective, Values
 from qsession_sim.experiment.tasks import Configuration, TaskResult
 from qsession_sim.experiment.variations import Range
-from qsession_sim.queueing.statistics import Interval, autocorrelation
-from qsession_sim.units import SECOND, format_duration
+from qsession_sim.queueing.statistics import Interval, RatioInterval, autocorrelation, cut_ends, shows_ends
+from qsession_sim.units import SECOND, format_duration, percentage_or_factor
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,18 @@ class StudyFindings:
 
     def unit_of(self, metric: str) -> str | None:
         """The unit of a metric, by its name; see `metric_unit`."""
-        return next(metric_unit(one) for one in self.plan.metrics if metric_name(one) == metric)
+        return metric_unit(self._metric(metric))
+
+    def bounds_of(self, metric: str) -> tuple[float, float]:
+        """What a metric lies between, by its name; see `metric_bounds`."""
+        return metric_bounds(self._metric(metric))
+
+    def _metric(self, name: str) -> Metric:
+        return next(one for one in self.plan.metrics if metric_name(one) == name)
+
+    def is_drawn(self, configuration: str) -> bool:
+        """Whether a seed matters to it: else there is one run, whose numbers are exact."""
+        return self.results[configuration, 0].drawn
 
     def is_significant(self, one: Estimate) -> bool | None:
         """Whether it differs from the baseline after Holm's correction; None without a comparison."""
@@ -88,12 +99,15 @@ class StudyFindings:
 
     def observations(self, configuration: str, metric: str) -> Sequence[Value]:
         """The values of a metric by replication, or by batch of one long run; None: it does not exist there.
+        Where nothing is drawn there is one value, that of the whole run.
 
         Raises:
             StudyError: if there is no such configuration or metric.
         """
         if metric not in self.metrics or (configuration, 0) not in self.results:
             raise StudyError(f"the study has no metric {metric!r} of a configuration {configuration!r}")
+        if not self.is_drawn(configuration):
+            return [self.results[configuration, 0].metrics[metric]]
         if self.plan.batches:
             return self.results[configuration, 0].batches[metric]
         return [self.results[configuration, number].metrics[metric] for number in range(self.replications)]
@@ -118,9 +132,19 @@ class StudyFindings:
         rule = self.rule
         if rule is None:
             return True
-        return all(
-            rule.holds(self.estimates[configuration.name, rule.metric].interval)
-            for configuration in self.configurations
+        return all(rule.holds(interval) for interval in self._intervals_of(rule))
+
+    def _intervals_of(self, rule: Precision) -> Iterator[Interval | RatioInterval | None]:
+        """Those that a rule is about; of what is exact there are none."""
+        names = [one.name for one in self.configurations]
+        drawn = [name for name in names if self.is_drawn(name)]
+        if not rule.of_change:
+            return (self.estimates[name, rule.metric].interval for name in drawn)
+        compared = names if self.baseline in drawn else drawn
+        return (
+            self.estimates[name, rule.metric].relative_change_interval
+            for name in compared
+            if name != self.baseline
         )
 
     @property
@@ -129,7 +153,7 @@ class StudyFindings:
         return (
             *_workloads(self),
             *_intervals(self),
-            *_equal(self),
+            *_exact(self),
             *_stopping(self),
             *_warm_up(self),
             *_missing(self),
@@ -147,6 +171,8 @@ class StudyFindings:
         return "\n".join((*lines, "", *self.method)) + "\n"
 
 
+_MOST_NAMED: Final = 3
+
 _SAMPLINGS: Final = {
     "grid": "all combinations of the values (a grid)",
     "random": "independent uniform points",
@@ -160,14 +186,17 @@ def _line(study: StudyFindings, configuration: str, metric: str, scale: int) -> 
         return "does not exist in any run"
     text = f"{one.mean / scale:.4g}"
     if one.interval is not None:
-        text += f" ± {one.interval.half_width / scale:.2g}"
+        half_width, bounds = one.interval.half_width, study.bounds_of(metric)
+        low, high = (end / scale for end in cut_ends(one.mean, half_width, bounds))
+        shown = shows_ends(one.mean, half_width, bounds)
+        text += f" ({low:.4g}…{high:.4g})" if shown else f" ± {half_width / scale:.2g}"
     if one.difference is None:
         return text
     text += f", difference {one.difference / scale:+.4g}"
     if one.difference_interval is not None:
         text += f" ± {one.difference_interval.half_width / scale:.2g}"
     if one.relative_change is not None:
-        text += f" ({100 * one.relative_change:+z.1f} %)"
+        text += f" ({percentage_or_factor(one.relative_change)})"
     significant = study.is_significant(one)
     return text if significant is None else f"{text}, {'significant' if significant else 'not significant'}"
 
@@ -189,6 +218,8 @@ def _workloads(study: StudyFindings) -> Iterator[str]:
 
 def _intervals(study: StudyFindings) -> Iterator[str]:
     level = f"{100 * study.level:.4g} %"
+    if not any(study.is_drawn(one.name) for one in study.configurations):
+        return
     if study.plan.batches:
         yield (
             f"Intervals of means: {level}, from the means of {study.plan.batches} batches of "
@@ -202,20 +233,29 @@ def _intervals(study: StudyFindings) -> Iterator[str]:
         where = "on the same workload" if _same_jobs(study) else "of one replication"
         holm = f" with Holm's correction for all {compared} comparisons" if compared > 1 else ""
         yield (
-            f"Differences to {study.baseline}: by pairs {where}, with intervals of the same "
-            f"kind, one by one; significant by the paired t-test{holm} at {100 * (1 - study.level):.4g} %."
+            f"Differences to {study.baseline}: by pairs {where}, with intervals of the same kind, one by "
+            f"one; those of changes by Fieller's theorem; significant by the paired t-test{holm} at "
+            f"{100 * (1 - study.level):.4g} %."
         )
 
 
-def _equal(study: StudyFindings) -> Iterator[str]:
-    """Replications of listed jobs, or of a trace, repeat one workload: no metric has any spread."""
-    if study.plan.batches or study.replications == 1:
+def _exact(study: StudyFindings) -> Iterator[str]:
+    """Listed jobs, or a trace: every replication would repeat the first one."""
+    exact = [one.name for one in study.configurations if not study.is_drawn(one.name)]
+    if not exact:
         return
-    observed = [set(study.observations(*key)) for key in study.estimates]
-    if all(len(values) == 1 for values in observed) and any(values != {None} for values in observed):
+    numbers = "its numbers are" if len(exact) == 1 else "their numbers are"
+    say = f"{numbers} exact for this workload, and say nothing about others"
+    if len(exact) == len(study.configurations):
+        run = "run once" if len(exact) == 1 else "each configuration is run once"
+        yield f"Nothing is drawn: {run}; {say}."
+        return
+    shown = ", ".join(exact[:_MOST_NAMED]) + (", and others" if len(exact) > _MOST_NAMED else "")
+    yield f"Nothing is drawn in {shown}: run once; {say}."
+    if study.baseline is not None:
         yield (
-            "All replications gave the same numbers, as where nothing is drawn: what they show is exact for "
-            "this workload, and intervals and tests say nothing about others."
+            "Where one of two is exact, each replication of the other makes a pair with it; where both are, "
+            "so is the difference."
         )
 
 
@@ -308,23 +348,35 @@ class Confirmation:
 
     Attributes:
         metric: its name.
-        baseline: of the scenario as it stands.
-        best: of the best settings.
-        difference: best less baseline, by pairs.
-        keeps: whether the mean of `best` keeps the constraints on this metric; None without one.
+        before: of the scenario as it stands.
+        after: of the best settings, with their difference from the scenario as it stands by pairs.
+        keeps: whether the mean of `after` keeps the constraints on this metric; None without one.
     """
 
     metric: str
-    baseline: Interval
-    best: Interval
-    difference: Interval
+    before: Estimate
+    after: Estimate
     keeps: bool | None
 
     @property
+    def baseline(self) -> Interval | None:
+        """Of the scenario as it stands; None if nothing is drawn, as its one number is exact then."""
+        return self.before.interval
+
+    @property
+    def best(self) -> Interval | None:
+        """Of the best settings; None as for `baseline`."""
+        return self.after.interval
+
+    @property
+    def difference(self) -> Interval | None:
+        """Best less baseline, by pairs; None if both are exact."""
+        return self.after.difference_interval
+
+    @property
     def change(self) -> float | None:
-        """The difference as a share of the baseline; None if that is 0."""
-        mean = self.baseline.estimate
-        return self.difference.estimate / mean if mean else None
+        """The difference as a share of the size of the baseline; None if that is not told from 0."""
+        return self.after.relative_change
 
 
 @dataclass(frozen=True)
@@ -344,6 +396,7 @@ class TuningFindings:
         confirmation: by metric; empty without `best`.
         commands: repeat the confirmed means, of the baseline and of the best settings; empty if the scenario
             is no file.
+        drawn: whether anything is drawn under any settings; else each was simulated once, and all is exact.
     """
 
     scenario: str
@@ -357,6 +410,15 @@ class TuningFindings:
     best: Evaluation | None
     confirmation: tuple[Confirmation, ...]
     commands: Mapping[str, str]
+    drawn: bool = True
+
+    @property
+    def at_edges(self) -> tuple[str, ...]:
+        """The best settings that lie at an end of their range, beyond which a better one may be."""
+        if self.best is None:
+            return ()
+        places = zip(self.ranges, self.best.values, self.best.settings, strict=True)
+        return tuple(setting for one, value, setting in places if value in {one.low, one.high})
 
     @property
     def why_nothing(self) -> str:

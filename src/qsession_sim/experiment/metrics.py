@@ -143,13 +143,42 @@ def metric_unit(metric: Metric) -> str | None:
     """
     if isinstance(metric, Reference) or not _is_in_summary(metric):
         return "us" if metric_name(metric).endswith("_us") else None
-    path = ALIASES.get(metric, metric)
-    path = ALIASES.get(path.rpartition(".")[2], path)  # of a group, such as by_stream.vqe.mean_waiting
+    path = _path_of(metric)
     if path.endswith("_per_hour"):
         return "1/h"
     # the last parts alone: those before may be names of the user, such as lab_users
     before, _, last = path.rpartition(".")
     return "us" if last.endswith("_us") or (before.endswith("_us") and last in _PARTS_OF_TIMES) else ""
+
+
+def metric_bounds(metric: Metric) -> tuple[float, float]:
+    """What a metric of the summary lies between: a share or an index between 0 and 1, a slowdown is at least
+    1, all others are at least 0. Of a function of the user nothing is known.
+
+    Example:
+        >>> metric_bounds("utilization"), metric_bounds("by_stream.vqe.mean_slowdown")
+        ((0.0, 1.0), (1.0, inf))
+        >>> metric_bounds("starvation.by_account.share.jobs"), metric_bounds("my_metrics.py:grade")
+        ((0.0, inf), (-inf, inf))
+    """
+    if isinstance(metric, Reference) or not _is_in_summary(metric):
+        return -math.inf, math.inf
+    path = _path_of(metric)
+    before, _, last = path.rpartition(".")
+    of = before.rpartition(".")[2]
+    if last in _SHARES or (of == "share" and last in _PARTS_OF_TIMES):
+        return 0.0, 1.0
+    slowed = of in {"slowdown", "bounded_slowdown"} and last in _STATISTICS
+    return 1.0 if slowed else 0.0, math.inf
+
+
+_SHARES: Final = {"utilization", "jain_index", "held_share", "share"}
+
+
+def _path_of(metric: str) -> str:
+    """The path of a short name, also of one in a group, such as by_stream.vqe.mean_waiting."""
+    path = ALIASES.get(metric, metric)
+    return ALIASES.get(path.rpartition(".")[2], path)
 
 
 def names_of_metrics(

@@ -60,8 +60,8 @@ OPTIONS: Final = {
         least=1,
     ),
     "until": Option(
-        "instead of a number: `half_width(METRIC) < BOUND`, asked again and again until it holds in each "
-        "configuration.",
+        "instead of a number: `half_width(METRIC) < BOUND`, or `half_width(relative_change(METRIC)) < "
+        "BOUND`, asked again and again until it holds in each configuration.",
         "--until RULE",
         'Replicate until this holds, such as "half_width(mean_waiting) < 2%".',
     ),

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from qsession_sim.errors import DurationError, PolicyError, StudyError, hint, repeated
 from qsession_sim.experiment.metrics import Metric, Value, as_metrics, check_batched, metric_name
 from qsession_sim.experiment.references import Reference, named_reference, reference_to
-from qsession_sim.experiment.tasks import Configuration, Task, inputs_digest, replication_seed
+from qsession_sim.experiment.tasks import Configuration, Task, inputs_digest, is_drawn, replication_seed
 from qsession_sim.files import resolved
 from qsession_sim.policies.registry import (
     QUEUE_POLICIES,
@@ -95,7 +95,8 @@ class StudyPlan:
     def tasks(self, configurations: Iterable[Configuration], replications: Sequence[int]) -> Iterator[Task]:
         """The tasks of replications, each through all configurations, made as they are taken.
 
-        Very many configurations come in blocks, so that each is resolved once.
+        Very many configurations come in blocks, so that each is resolved once. One in which nothing is drawn
+        has replication 0 alone, as all others repeat it.
 
         Raises:
             ScenarioError: if the scenario cannot be used with the settings of a configuration.
@@ -105,7 +106,8 @@ class StudyPlan:
         for start in range(0, len(chosen), _KEPT):
             for replication in replications:
                 for configuration in chosen[start : start + _KEPT]:
-                    yield self.task(configuration, replication)
+                    if replication == 0 or is_drawn(self.task(configuration, 0)):
+                        yield self.task(configuration, replication)
 
     def task(self, configuration: Configuration, replication: int) -> Task:
         """One run.

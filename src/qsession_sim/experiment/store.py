@@ -350,6 +350,7 @@ class Runs:
         progress: called after each result.
         done: tasks whose results are there.
         kept: how many of them were done before.
+        left_out: tasks that are not needed, as they would repeat others.
     """
 
     executor: Executor
@@ -357,17 +358,22 @@ class Runs:
     progress: Callable[[StudyProgress], None] | None
     done: int = 0
     kept: int = 0
+    left_out: int = 0
 
-    def carry_out(self, tasks: Iterable[Task], total: int | None) -> Iterator[TaskResult]:
-        """The results of a batch, as from the function `carry_out`; `total` is the number of all tasks."""
+    def carry_out(self, tasks: Iterable[Task], total: int | None, repeats: int = 0) -> Iterator[TaskResult]:
+        """The results of a batch, as from the function `carry_out`; `total` is the number of all tasks, among
+        them `repeats` for each in which nothing is drawn, which are not needed."""
         done, kept = self.done, self.kept
 
-        def report(batch: StudyProgress) -> None:
+        def count(batch: StudyProgress) -> None:
             self.done, self.kept = done + batch.done, kept + batch.kept
-            if self.progress is not None:
-                self.progress(StudyProgress(self.done, self.kept, total))
 
-        yield from carry_out(tasks, self.executor, store=self.store, progress=report)
+        for result in carry_out(tasks, self.executor, store=self.store, progress=count):
+            self.left_out += 0 if result.drawn else repeats
+            if self.progress is not None:
+                needed = None if total is None else total - self.left_out
+                self.progress(StudyProgress(self.done, self.kept, needed))
+            yield result
 
 
 def write_study(

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _KINDS: Final = {"policy": "queue", "hold": "hold", "routing": "routing"}
 _NUMBERS: Final = (
     *("mean", "low", "high", "difference", "difference_low", "difference_high"),
-    *("relative_change", "p_value", "adjusted_p_value"),
+    *("relative_change", "relative_change_low", "relative_change_high", "p_value", "adjusted_p_value"),
 )
 
 
@@ -58,10 +58,12 @@ class Study(StudyFindings):
         - `configuration`, `policy`, `hold`, `routing`, and a column for each setting that a sweep varies.
         - `metric`, `unit` (such as `us` or `1/h`, empty for counts and shares; of functions of the user `us`
           if the name ends in `_us`, else null).
-        - `count` of observations, `mean`, and the ends `low` and `high` of its interval.
+        - `count` of observations, `mean`, and the ends `low` and `high` of its interval; `drawn`: False where
+          nothing is drawn, so that there is one run, whose number is exact.
         - compared with the baseline: `pairs`, mean `difference` with `difference_low` and `difference_high`,
-          `relative_change` (difference over the size of the baseline's mean), `p_value`,
-          `adjusted_p_value` (Holm), `significant`. Null where there is no comparison.
+          `relative_change` (difference over the size of the baseline's mean; null where the interval of that
+          contains 0) with `relative_change_low` and `relative_change_high`, `p_value`, `adjusted_p_value`
+          (Holm), `significant`. Null where there is no comparison, and intervals and tests of what is exact.
         - `command`: what computes the row again; null if the scenario is no file. Where there is a baseline
           it is that of the whole study, on which differences and Holm's correction depend. If policies were
           given that no option can name, it computes the mean and its interval only, or is null if these
@@ -79,7 +81,7 @@ class Study(StudyFindings):
         kinds = {
             **dict.fromkeys(("count", "pairs"), pl.Int64),
             **dict.fromkeys(_NUMBERS, pl.Float64),
-            "significant": pl.Boolean,
+            **dict.fromkeys(("drawn", "significant"), pl.Boolean),
         }
         return pl.DataFrame(rows, schema={name: kinds.get(name, pl.String) for name in rows[0]})
 
@@ -92,6 +94,7 @@ class Study(StudyFindings):
             (configuration, self.results[configuration.name, number])
             for number in range(self.replications)
             for configuration in self.configurations
+            if (configuration.name, number) in self.results
         ]
         return pl.DataFrame(
             {
@@ -155,7 +158,7 @@ class Study(StudyFindings):
     def _row(self, configuration: Configuration, metric: Metric) -> dict[str, Any]:
         """What the table says of a metric of a configuration."""
         one = self.estimates[configuration.name, metric_name(metric)]
-        interval, difference = one.interval, one.difference_interval
+        interval, difference, change = one.interval, one.difference_interval, one.relative_change_interval
         return {
             "configuration": configuration.name,
             **{kind: self._policy(configuration, kind) for kind in _KINDS},
@@ -166,11 +169,14 @@ class Study(StudyFindings):
             "mean": one.mean,
             "low": interval and interval.low,
             "high": interval and interval.high,
+            "drawn": self.is_drawn(configuration.name),
             "pairs": one.pairs or None,
             "difference": one.difference,
             "difference_low": difference and difference.low,
             "difference_high": difference and difference.high,
             "relative_change": one.relative_change,
+            "relative_change_low": change and change.low,
+            "relative_change_high": change and change.high,
             "p_value": one.p_value,
             "adjusted_p_value": one.adjusted_p_value,
             "significant": self.is_significant(one),
@@ -359,7 +365,7 @@ def _study(
     if baseline is not None and plan.warm_up == MSER5:
         named = {configuration.name: configuration for configuration in configurations}
         plan = replace(plan, warm_up_of=named[baseline])
-    directory, (bound, rule) = options["directory"], _bound(plan, options)
+    directory, (bound, rule) = options["directory"], _bound(plan, options, baseline)
     study = Study(
         kind=kind,
         plan=plan,
@@ -381,10 +387,13 @@ def _study(
     while study.replications < bound:
         look = bound if rule is None else next_look(study.replications, bound)
         tasks = plan.tasks(configurations, range(study.replications, look))
-        new = runs.carry_out(tasks, None if rule else look * len(configurations))
+        new = runs.carry_out(tasks, None if rule else look * len(configurations), look - 1)
         with plan.scenario.placing_problems():
             results = {**study.results, **{(one.configuration, one.replication): one for one in new}}
         study = replace(study, replications=look, results=results)
+        if not any(study.is_drawn(one.name) for one in configurations):
+            study = replace(study, replications=1)
+            break
         if study.reached:
             break
     if directory is not None:
@@ -392,7 +401,7 @@ def _study(
     return study
 
 
-def _bound(plan: StudyPlan, options: SweepOptions) -> tuple[int, Precision | None]:
+def _bound(plan: StudyPlan, options: SweepOptions, baseline: str | None) -> tuple[int, Precision | None]:
     """The largest number of replications, and the rule that may stop before."""
     level, until = options["level"], options["until"]
     if not isinstance(level, float) or not 0 < level < 1:
@@ -405,4 +414,8 @@ def _bound(plan: StudyPlan, options: SweepOptions) -> tuple[int, Precision | Non
     if rule is not None and rule.metric not in plan.metric_names:
         known = hint(rule.metric, plan.metric_names)
         raise StudyError(f"until {rule.text!r}: {rule.metric!r} is not among the metrics; {known}")
+    if rule is not None and rule.of_change and baseline is None:
+        raise StudyError(
+            f"until {rule.text!r}: without a baseline nothing changes; compare, or give a baseline"
+        )
     return bound, rule

@@ -28,11 +28,12 @@ from qsession_sim.experiment.metrics import (
 )
 from qsession_sim.experiment.references import Reference
 from qsession_sim.experiment.simulate import simulate_workload
-from qsession_sim.policies.registry import queue_policy
+from qsession_sim.policies.registry import QUEUE_POLICIES, queue_policy, routing_policy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, read_resolved
 from qsession_sim.scenario.policies import ResolvedPolicies
 from qsession_sim.scenario.sources import ResolvedTrace
+from qsession_sim.scheduler.plan import Routing
 from qsession_sim.workload.columns import Workload
 from qsession_sim.workload.describe import check_memory
 from qsession_sim.workload.draw import draw
@@ -71,7 +72,7 @@ def whole_number(number: Any, name: str, least: int) -> int:
     return number
 
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of content ids: raised when equal tasks of another version would give other results."""
 
 
@@ -165,6 +166,7 @@ class TaskResult:
         warm_up_us: what was left out at the beginning.
         settled: False if MSER-5 says that the run is too short to tell where its beginning ends.
         batches: the means of the batches of each metric; empty if the run was not cut.
+        drawn: False if nothing that the run uses was drawn, so that every seed gives the same.
     """
 
     id: str
@@ -175,6 +177,7 @@ class TaskResult:
     warm_up_us: int = 0
     settled: bool = True
     batches: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    drawn: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """JSON values; `from_json` gives back the same, floats to the last bit."""
@@ -227,6 +230,7 @@ def run_task(task: Task) -> TaskResult:
     """
     scenario = _set_up(task)
     run, settled = _simulated(task, scenario), True
+    drawn = is_drawn(task)
     if task.warm_up == "mser5":
         warm_up_us, settled = (
             _own_warm_up(task, run) if task.warm_up_of is None else _warm_up(task.warm_up_of)
@@ -242,7 +246,29 @@ def run_task(task: Task) -> TaskResult:
         warm_up_us=run.scenario.resolved.warm_up,
         settled=settled,
         batches=batched_means(run, task.metrics, task.batches) if task.batches else {},
+        drawn=drawn,
     )
+
+
+_ROUTES: Final = frozenset({"route", "session_route"})
+"""Drawn where there are several QPUs, for the routing policy `random` alone."""
+
+
+def is_drawn(task: Task) -> bool:
+    """Whether a random number that the run uses is drawn, as the draw of its workload reports it; also one of
+    its queue policy, or of the run in which its warm-up is found.
+
+    Raises:
+        ScenarioError: if what is drawn cannot be used.
+    """
+    used, policies = (
+        _drawn_for(task.scenario, task.directory, task.inputs, task.seed),
+        _policies(task.policies),
+    )
+    if routing_policy(policies.routing.name) is not Routing.RANDOM:
+        used -= _ROUTES
+    of_queue = task.policy is None and QUEUE_POLICIES[policies.queue.name].draws
+    return bool(used) or of_queue or (task.warm_up_of is not None and is_drawn(task.warm_up_of))
 
 
 def _set_up(task: Task) -> Scenario:
@@ -320,6 +346,11 @@ def _workload(written: str, directory: str, inputs: str, seed: int) -> Workload:
             f"{platform.node()}; start the study again, with the same files everywhere"
         )
     return workload
+
+
+@lru_cache(maxsize=4096)
+def _drawn_for(written: str, directory: str, inputs: str, seed: int) -> frozenset[str]:
+    return _workload(written, directory, inputs, seed).drawn_for
 
 
 @lru_cache(maxsize=64)

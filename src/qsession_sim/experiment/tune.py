@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.commands import replicate_command
+from qsession_sim.experiment.estimates import estimate
 from qsession_sim.experiment.executors import as_executor
 from qsession_sim.experiment.findings import Confirmation, Evaluation, TuningFindings
 from qsession_sim.experiment.metrics import metric_name
-from qsession_sim.experiment.options import TuneOptions, with_options
+from qsession_sim.experiment.options import DEFAULT_LEVEL, TuneOptions, with_options
 from qsession_sim.experiment.plan import AS_IT_STANDS, Source, StudyPlan, make_plan
 from qsession_sim.experiment.search import (
     MEMBERS,
@@ -39,7 +40,7 @@ from qsession_sim.experiment.store import Runs, open_store, parquet
 from qsession_sim.experiment.tasks import Configuration, whole_number
 from qsession_sim.experiment.variations import Range, read_ranges, written_range
 from qsession_sim.files import reason, write_whole
-from qsession_sim.queueing.statistics import Interval, mean_interval
+from qsession_sim.queueing.statistics import Interval
 from qsession_sim.results.bundle import json_text
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ METHOD: Final = (
 )
 
 Observed = dict[str, list[float | None]]
-"""Of each metric, one value for each replication."""
+"""Of each metric, one value for each replication; a single one where nothing is drawn."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,6 +112,8 @@ class Tuning(TuningFindings):
             "replications": self.replications,
             "baseline": dict(self.baseline),
             "best": None if self.best is None else _evaluation_json(self.best),
+            "at_edges": list(self.at_edges),
+            "drawn": self.drawn,
             "confirmation": {
                 "seed": self.seed + 1,
                 "metrics": {one.metric: _confirmation_json(one) for one in self.confirmation},
@@ -284,14 +287,13 @@ def _observe(
     count = question.replications
     most = count * (question.evaluations + 3)  # the search, the baseline, and both ends of the confirmation
     names = list(map(metric_name, plan.metrics))
-    observed: dict[str, Observed] = {
-        one.name: {name: [None] * count for name in names} for one in configurations
-    }
+    done = runs.carry_out(plan.tasks(configurations, range(count)), most, count - 1)
     with plan.scenario.placing_problems():
-        for result in runs.carry_out(plan.tasks(configurations, range(count)), most):
-            for name in names:
-                observed[result.configuration][name][result.replication] = result.metrics[name]
-    return [observed[one.name] for one in configurations]
+        results = sorted(done, key=lambda result: result.replication)
+    return [
+        {name: [one.metrics[name] for one in results if one.configuration == chosen.name] for name in names}
+        for chosen in configurations
+    ]
 
 
 def _search(question: _Question, plan: StudyPlan, runs: Runs) -> Tuning:
@@ -300,9 +302,11 @@ def _search(question: _Question, plan: StudyPlan, runs: Runs) -> Tuning:
     for constraint in question.constraints:
         constraint.limit(baseline)  # before the search: the bound exists
     means: dict[Values, Means] = {}
+    drawn: set[bool] = set()
 
     def evaluate(points: Sequence[Values]) -> list[Merit]:
         observed = _observe(runs, question, plan, list(map(question.configuration, points)))
+        drawn.update(len(values) > 1 for one in observed for values in one.values())
         means.update(zip(points, map(_means, observed), strict=True))
         return [_merit(question, means[values], baseline) for values in points]
 
@@ -321,6 +325,7 @@ def _search(question: _Question, plan: StudyPlan, runs: Runs) -> Tuning:
         best=None if chosen is None else evaluations[chosen],
         confirmation=(),
         commands={},
+        drawn=any(drawn),
     )
 
 
@@ -381,16 +386,10 @@ def _confirmation(
     limits: Means,
 ) -> Confirmation:
     """One metric; relative bounds are relative to the baseline on the same new workloads."""
-    before, after = _array(baseline), _array(better)
+    before, after = estimate(baseline, None, DEFAULT_LEVEL), estimate(better, baseline, DEFAULT_LEVEL)
     own = [constraint for constraint in question.constraints if constraint.metric == metric]
-    kept = all(one.excess({metric: float(after.mean())}, limits) <= 0 for one in own)
-    return Confirmation(
-        metric,
-        mean_interval(before),
-        mean_interval(after),
-        mean_interval(after - before),
-        kept if own else None,
-    )
+    kept = all(one.excess({metric: after.mean}, limits) <= 0 for one in own)
+    return Confirmation(metric, before, after, kept if own else None)
 
 
 def _means(observed: Observed) -> Means:
@@ -419,13 +418,16 @@ def _evaluation_json(one: Evaluation) -> dict[str, Any]:
 
 
 def _confirmation_json(one: Confirmation) -> dict[str, Any]:
-    def written(interval: Interval) -> dict[str, float]:
-        return {"mean": interval.estimate, "low": interval.low, "high": interval.high}
+    def written(mean: float | None, interval: Interval | None) -> dict[str, Any]:
+        return {"mean": mean, "low": interval and interval.low, "high": interval and interval.high}
 
+    change = one.after.relative_change_interval
     return {
-        "baseline": written(one.baseline),
-        "best": written(one.best),
-        "difference": written(one.difference),
+        "baseline": written(one.before.mean, one.baseline),
+        "best": written(one.after.mean, one.best),
+        "difference": written(one.after.difference, one.difference),
         "change": one.change,
+        "change_low": change and change.low,
+        "change_high": change and change.high,
         "keeps_constraints": one.keeps,
     }

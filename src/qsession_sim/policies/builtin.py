@@ -413,11 +413,13 @@ SINCE_THE_START: Final = 0
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """A queue policy before its parameters are known; `make` has them and the seed of the run."""
+    """A queue policy before its parameters are known; `make` has them and the seed of the run, on which only
+    one that `draws` depends."""
 
     name: str
     summary: str
     make: Callable[[BuiltIn, QueuePolicySettings, int], QueuePolicy]
+    draws: bool = False
 
 
 def _static(
@@ -522,7 +524,9 @@ BUILT_IN: Final = MappingProxyType(
             ),
             BuiltIn("wfp3", "The largest (waited / estimate)³ x size first.", _scored(wfp3)),
             BuiltIn("unicef", "The largest waited / (estimate x log size) first.", _scored(unicef)),
-            BuiltIn("random", "In an order that only the seed and the job number determine.", _random),
+            BuiltIn(
+                "random", "In an order that only the seed and the job number determine.", _random, draws=True
+            ),
             BuiltIn(
                 "session_first",
                 "Jobs of sessions that have started first: a late submission keeps its priority.",

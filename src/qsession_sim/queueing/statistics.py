@@ -352,8 +352,8 @@ def _check_finite(values: Observations, what: str) -> None:
 
 # -- Confidence intervals.
 #
-# All are symmetric, with quantiles of Student's t distribution. Their level is exact for normal observations
-# and approximate for others, the better the more there are.
+# All have quantiles of Student's t distribution, and all but Fieller's are symmetric. Their level is exact
+# for normal observations and approximate for others, the better the more there are.
 
 
 @dataclass(frozen=True)
@@ -385,6 +385,22 @@ class Interval:
     def covers(self, value: float) -> bool:
         """Whether a value lies in the interval, its ends included."""
         return self.low <= value <= self.high
+
+
+def cut_ends(estimate: float, half_width: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """The ends of a symmetric interval, cut where what is estimated cannot be.
+
+    Example:
+        >>> cut_ends(0.75, 2.5, (0.0, 1.0)), cut_ends(7.0, 2.5, (0.0, math.inf))
+        ((0.0, 1.0), (4.5, 9.5))
+    """
+    return max(estimate - half_width, bounds[0]), min(estimate + half_width, bounds[1])
+
+
+def shows_ends(estimate: float, half_width: float, bounds: tuple[float, float]) -> bool:
+    """Whether an interval is better shown by its ends: it is cut, or there is a bound on either side."""
+    cut = cut_ends(estimate, half_width, bounds) != (estimate - half_width, estimate + half_width)
+    return half_width > 0 and (cut or math.isfinite(bounds[1] - bounds[0]))
 
 
 def t_quantile(probability: float, degrees_of_freedom: int) -> float:
@@ -509,6 +525,83 @@ def ratio_interval(numerators: Observations, denominators: Observations, level: 
     differences = np.asarray(numerators, np.float64) - ratio * np.asarray(denominators, np.float64)
     residuals = mean_interval(differences, level)
     return Interval(ratio, residuals.half_width / below, level, residuals.degrees_of_freedom)
+
+
+@dataclass(frozen=True)
+class RatioInterval:
+    """An estimate of a ratio and the ends of its confidence interval, which is not symmetric.
+
+    Attributes:
+        estimate: the ratio of the means.
+        low: the lower end.
+        high: the upper end.
+        level: probability with which such an interval covers what is estimated, above 0 and below 1.
+        degrees_of_freedom: of Student's t distribution, at least 1.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    degrees_of_freedom: int
+
+    @property
+    def half_width(self) -> float:
+        """Half the distance of the ends."""
+        return (self.high - self.low) / 2
+
+    def covers(self, value: float) -> bool:
+        """Whether a value lies in the interval, its ends included."""
+        return self.low <= value <= self.high
+
+
+def fieller_interval(
+    numerators: Observations, denominators: Observations, level: float = 0.95
+) -> RatioInterval | None:
+    """Interval of the ratio of two means from independent pairs, exact if these are normally distributed.
+
+    It has every ratio r for which the paired t-test does not tell the mean of numerator - r denominator from
+    0: E. C. Fieller, "Some problems in interval estimation", Journal of the Royal Statistical Society B 16
+    (1954). So it covers 0 where the interval of the mean of the numerators does. Where the denominators may
+    be near 0 it covers as often as it says, which `ratio_interval` does for many pairs only.
+
+    Args:
+        numerators: shape (n,), n at least 2, finite.
+        denominators: shape (n,), finite, of any sign.
+        level: above 0 and below 1.
+
+    Returns:
+        None if the interval of the mean of the denominators contains 0: then any ratio is possible.
+
+    Raises:
+        ValueError: outside of these.
+
+    Example:
+        >>> interval = fieller_interval(np.array([1.0, 2.0, 3.0]), np.array([10.0, 10.0, 10.0]))
+        >>> interval.estimate, round(interval.high - interval.estimate, 4)  # 2 ± 2.484, by 10
+        (0.2, 0.2484)
+        >>> fieller_interval(np.array([1.0, 2.0]), np.array([1.0, 2.0])) is None
+        True
+    """
+    below = mean_interval(denominators, level)
+    _check_interval(numerators, level)
+    if numerators.shape != denominators.shape:
+        raise ValueError(f"{len(numerators)} numerators and {len(denominators)} denominators are no pairs")
+    if below.covers(0):
+        return None
+    count, mean = len(numerators), below.estimate
+    ratio = mean_and_spread(numerators)[0] / mean
+    quantile = t_quantile((1 + level) / 2, count - 1)
+    # deviations as shares of the mean below, so that squares are neither too large nor vanish
+    above, under = (
+        np.zeros(count) if values.min() == values.max() else (values - values.mean()) / mean
+        for values in (numerators, denominators)
+    )
+    scale = quantile**2 / (count * (count - 1))
+    squares, mixed, of_under = (scale * float(a @ b) for a, b in ((above,) * 2, (above, under), (under,) * 2))
+    rest = max(squares - 2 * ratio * mixed + ratio**2 * of_under - (of_under * squares - mixed**2), 0.0)
+    middle, half = (part / (1 - of_under) for part in (ratio - mixed, math.sqrt(rest)))
+    return RatioInterval(ratio, middle - half, middle + half, level, count - 1)
 
 
 def _interval(estimate: float, standard_error: float, level: float, degrees_of_freedom: int) -> Interval:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.metrics import metric_unit
 from qsession_sim.experiment.variations import LOGARITHMIC_FROM
+from qsession_sim.queueing.statistics import cut_ends
 from qsession_sim.report.text import one_line, short_name
 from qsession_sim.units import SECOND, parse_duration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from qsession_sim.experiment.estimates import Estimate
     from qsession_sim.experiment.findings import Evaluation, StudyFindings, TuningFindings
     from qsession_sim.experiment.search import Constraint
 
@@ -38,7 +41,7 @@ def draw_means(study: StudyFindings, metric: str) -> Figure:
         if study.estimates[configuration.name, metric].mean is not None
     ]
     means = [(one.mean or 0.0) / scale for _, one in drawn]
-    errors = [0.0 if one.interval is None else one.interval.half_width / scale for _, one in drawn]
+    errors = [_reaches(study, metric, one, scale) for _, one in drawn]
     setting = _only_setting(study)
     height = 4.0 if setting else min(1.5 + 0.35 * len(drawn), 1.5 + 0.35 * _MOST_NAMES)
     figure, axes = _figure(height)
@@ -50,9 +53,9 @@ def draw_means(study: StudyFindings, metric: str) -> Figure:
             of_policy = [
                 (places[one.name], mean, error) for one, mean, error in points if one.policy == policy
             ]
-            across, up, half_widths = zip(*of_policy, strict=True)
+            across, up, reaches = zip(*of_policy, strict=True)
             axes.errorbar(
-                across, up, yerr=half_widths, color=colour, label=policy and _plain(policy), **_POINTS
+                across, up, yerr=_rows(reaches), color=colour, label=policy and _plain(policy), **_POINTS
             )
         if len(policies) > 1:
             axes.legend()
@@ -60,12 +63,25 @@ def draw_means(study: StudyFindings, metric: str) -> Figure:
         if 0 < LOGARITHMIC_FROM * min(places.values()) <= max(places.values()):
             _make_logarithmic(axes)
     else:
-        axes.errorbar(means, range(len(drawn)), xerr=errors, color=_COLOUR, **_POINTS)
+        axes.errorbar(means, range(len(drawn)), xerr=_rows(errors), color=_COLOUR, **_POINTS)
         axes.set(xlabel=name, ylim=(max(len(drawn), 1) - 0.5, -0.5))
         if len(drawn) <= _MOST_NAMES:
             axes.set_yticks(range(len(drawn)), [_plain(one.name) for one, _ in drawn])
     axes.set_title(f"{100 * study.level:.4g} % confidence intervals", fontsize=9)
     return figure
+
+
+def _reaches(study: StudyFindings, metric: str, one: Estimate, scale: int) -> tuple[float, float]:
+    """How far an interval goes down and up from the mean, no further than the metric can."""
+    if one.mean is None or one.interval is None:
+        return 0.0, 0.0
+    low, high = cut_ends(one.mean, one.interval.half_width, study.bounds_of(metric))
+    return (one.mean - low) / scale, (high - one.mean) / scale
+
+
+def _rows(reaches: Iterable[tuple[float, float]]) -> list[tuple[float, ...]]:
+    """As matplotlib wants errors: all that go down, and all that go up."""
+    return list(zip(*reaches, strict=True))
 
 
 def draw_trade_off(tuning: TuningFindings) -> Figure:

@@ -6,6 +6,7 @@ full; how it is written is for the writer to say.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,9 +41,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A difference as a share of what it is compared with; None if that is nothing."""
+    """A difference as a share of what it is compared with, and the ends of its interval; None if there is
+    none."""
 
     value: float | None
+    ends: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,14 @@ class Measure:
         half_width: of its confidence interval; None: there is none.
         scale: in which it is shown.
         difference: its sign is always shown.
+        bounds: what it lies between, in the same unit; intervals are cut there.
     """
 
     value: float | None
     half_width: float | None
     scale: Scale
     difference: bool = False
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from qsession_sim.experiment.metrics import metric_unit
+from qsession_sim.experiment.metrics import metric_bounds, metric_unit
 from qsession_sim.experiment.search import trade_off_metrics
 from qsession_sim.report.rows import (
     Cell,
@@ -79,9 +79,11 @@ def _metrics(study: StudyFindings) -> Table:
     only = study.configurations[:1]
     estimates = [study.estimates[only[0].name, metric] for metric in study.metrics]
     scales = [_scale(study, metric, only) for metric in study.metrics]
-    columns = [Column("mean", tuple(map(_mean, estimates, scales)))]
+    bounds = map(study.bounds_of, study.metrics)
+    columns = [Column("mean", tuple(map(_mean, estimates, scales, bounds)))]
     if any(one.count < study.replications for one in estimates) and not study.plan.batches:
         columns.append(Column("of", tuple(Count(one.count) for one in estimates)))
+    columns += _exact(study, only * len(estimates))
     return Table(words("metric", study.metrics, long=True), tuple(columns))
 
 
@@ -91,9 +93,10 @@ def _means(study: StudyFindings, most: int) -> Table:
     columns = []
     for metric in study.metrics:
         scale = _scale(study, metric, shown)
-        cells = tuple(_mean(study.estimates[one.name, metric], scale) for one in shown)
+        bounds = study.bounds_of(metric)
+        cells = tuple(_mean(study.estimates[one.name, metric], scale, bounds) for one in shown)
         columns.append(Column(metric, cells, long=True))
-    return Table(_labels(study, shown), tuple(columns))
+    return Table(_labels(study, shown), (*columns, *_exact(study, shown)))
 
 
 def _comparison(study: StudyFindings, metric: str, most: int) -> Table:
@@ -101,12 +104,13 @@ def _comparison(study: StudyFindings, metric: str, most: int) -> Table:
     shown = study.in_order[:most]
     scale = _scale(study, metric, shown)
     estimates = [study.estimates[one.name, metric] for one in shown]
-    changes = (Change(one.relative_change) if one.pairs else "" for one in estimates)
+    bounds = study.bounds_of(metric)
     columns = (
-        Column("mean", tuple(_mean(one, scale) for one in estimates)),
-        Column("difference", tuple(_difference(one, scale) for one in estimates)),
-        Column("change", tuple(changes)),
+        Column("mean", tuple(_mean(one, scale, bounds) for one in estimates)),
+        Column("difference", tuple(_difference(one, scale, bounds) for one in estimates)),
+        Column("change", tuple(map(_change, estimates))),
         words("", (_verdict(study, one, metric) for one in shown)),
+        *_exact(study, shown),
     )
     return Table(_labels(study, shown), columns)
 
@@ -118,15 +122,29 @@ def _verdict(study: StudyFindings, configuration: Configuration, metric: str) ->
     return {None: "", True: "significant", False: "not significant"}[significant]
 
 
-def _mean(one: Estimate, scale: Scale) -> Measure:
-    return Measure(one.mean, _half_width(one.interval), scale)
+def _exact(study: StudyFindings, shown: Sequence[Configuration]) -> tuple[Column, ...]:
+    """What says of a row that nothing is drawn; no column if everywhere something is."""
+    marks = ["" if study.is_drawn(one.name) else "nothing drawn" for one in shown]
+    return (words("", marks),) if any(marks) else ()
 
 
-def _difference(one: Estimate, scale: Scale) -> Cell:
-    """Empty where there is nothing to compare with, as for the baseline."""
+def _mean(one: Estimate, scale: Scale, bounds: tuple[float, float]) -> Measure:
+    return Measure(one.mean, _half_width(one.interval), scale, bounds=bounds)
+
+
+def _difference(one: Estimate, scale: Scale, bounds: tuple[float, float]) -> Cell:
+    """Empty where there is nothing to compare with, as for the baseline; of a metric within bounds."""
     if one.pairs == 0:
         return ""
-    return Measure(one.difference, _half_width(one.difference_interval), scale, difference=True)
+    half_width, (low, high) = _half_width(one.difference_interval), bounds
+    return Measure(one.difference, half_width, scale, difference=True, bounds=(low - high, high - low))
+
+
+def _change(one: Estimate) -> Cell:
+    """Empty where there is nothing to compare with; without interval if it has no width."""
+    interval = one.relative_change_interval
+    ends = None if interval is None or interval.low == interval.high else (interval.low, interval.high)
+    return Change(one.relative_change, ends) if one.pairs else ""
 
 
 def _half_width(interval: Interval | None) -> float | None:
@@ -170,7 +188,13 @@ def tuning_document(tuning: TuningFindings, *, everything: bool = False) -> Docu
         best = (Note(f"Best: {setting}", Emphasis.STRONG) for setting in tuning.best.settings)
         workloads = counted(tuning.replications, "workload")
         title = f"On {workloads} that the search did not see (seed {tuning.seed + 1})"
-        sections.append(Section("best", above=tuple(best)))
+        if not tuning.drawn:
+            title = "Nothing is drawn: exact for this workload, and of others it says nothing"
+        edges = (
+            Note(f"{setting} is at an end of its range: a better value may lie beyond", Emphasis.WARNING)
+            for setting in tuning.at_edges
+        )
+        sections.append(Section("best", above=(*best, *edges)))
         sections.append(Section("confirmation", title, body=_confirmation(tuning)))
     return [*sections, *_trade_off(tuning, sys.maxsize if everything else _MOST_SETTINGS)]
 
@@ -187,26 +211,22 @@ def _question(tuning: TuningFindings) -> Iterator[Note]:
             suffix = f", that is {written(Measure(limit, None, scale), Page())}"
         yield Note(f"such that {constraint.text}{suffix}")
     tried, workloads = counted(len(tuning.evaluations), "candidate"), counted(tuning.replications, "workload")
-    yield Note(f"{tried}, each on the same {workloads} (seed {tuning.seed})")
+    where = f"each on the same {workloads} (seed {tuning.seed})" if tuning.drawn else "each simulated once"
+    yield Note(f"{tried}, {where}")
 
 
 def _confirmation(tuning: TuningFindings) -> Table:
     rows = tuning.confirmation
-    scales = [scale_of(metric_unit(row.metric), [row.baseline.estimate, row.best.estimate]) for row in rows]
+    scales = [scale_of(metric_unit(row.metric), [row.before.mean, row.after.mean]) for row in rows]
 
-    def column(heading: str, measure: Callable[[Confirmation, Scale], Measure]) -> Column:
+    def column(heading: str, measure: Callable[[Confirmation, Scale], Cell]) -> Column:
         return Column(heading, tuple(map(measure, rows, scales)))
 
     columns = [
-        column("as it stands", lambda row, scale: Measure(row.baseline.estimate, None, scale)),
-        column("best", lambda row, scale: Measure(row.best.estimate, None, scale)),
-        column(
-            "difference",
-            lambda row, scale: Measure(
-                row.difference.estimate, row.difference.half_width, scale, difference=True
-            ),
-        ),
-        Column("change", tuple(Change(row.change) for row in rows)),
+        column("as it stands", lambda row, scale: Measure(row.before.mean, None, scale)),
+        column("best", lambda row, scale: Measure(row.after.mean, None, scale)),
+        column("difference", lambda row, scale: _difference(row.after, scale, metric_bounds(row.metric))),
+        Column("change", tuple(_change(row.after) for row in rows)),
     ]
     if tuning.constraints:
         verdicts = {None: "", True: "kept", False: "missed"}

@@ -12,6 +12,7 @@ from typing import Final
 from qsession_sim.errors import StudyError, hint
 from qsession_sim.report.rows import (
     Cell,
+    Change,
     Column,
     Document,
     Duration,
@@ -157,6 +158,10 @@ def _plain(column: Column) -> Iterator[list[str]]:
         scales = [cell.scale.divisor if isinstance(cell, Measure) else 1 for cell in cells]
         named = f"{column.heading} half-width{suffix}"
         yield [named, *(_divided(width, scale) for width, scale in zip(widths, scales, strict=True))]
+    ends = [cell.ends if isinstance(cell, Change) else None for cell in cells]
+    if any(ends):
+        for place, name in enumerate(("low", "high")):
+            yield [f"{column.heading} {name}", *("" if pair is None else repr(pair[place]) for pair in ends)]
     if len(units) > 1:
         yield [f"{column.heading} unit", *(_unit(cell) for cell in cells)]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple, assert_never
 
+from qsession_sim.queueing.statistics import cut_ends, shows_ends
 from qsession_sim.report.rows import (
     Cell,
     Change,
@@ -34,10 +35,22 @@ from qsession_sim.report.rows import (
     Table,
     Timeline,
 )
-from qsession_sim.units import DAY, HOUR, MILLISECOND, MINUTE, SECOND, format_duration
+from qsession_sim.units import (
+    DAY,
+    HOUR,
+    MILLISECOND,
+    MINUTE,
+    SECOND,
+    TIMES,
+    format_duration,
+    percentage_or_factor,
+)
 
 NOTHING: Final = "-"
 """Stands where there is no value."""
+
+
+_NARROW: Final = 40
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,11 @@ class Page:
     unicode: bool = True
 
     @property
+    def narrow(self) -> bool:
+        """Whether there is little room beside the name of a row."""
+        return self.width is not None and self.width < _NARROW
+
+    @property
     def ellipsis(self) -> str:
         """Stands for what is left out."""
         return "…" if self.unicode else "..."
@@ -61,6 +79,11 @@ class Page:
     def plus_minus(self) -> str:
         """Stands between a mean and half the width of its interval."""
         return "±" if self.unicode else "+-"
+
+    @property
+    def times(self) -> str:
+        """Stands before a factor."""
+        return TIMES if self.unicode else "x"
 
 
 class Line(NamedTuple):
@@ -130,6 +153,10 @@ def written(cell: Cell, page: Page) -> str:
         '68.2 ± 1.2 s'
         >>> written(Measure(250_000.0, None, Scale("s", 1_000_000), difference=True), Page())
         '+0.2500 s'
+        >>> written(Measure(0.75, 2.5, Scale(), bounds=(0.0, 1.0)), Page())
+        '0.8 (0.0…1.0)'
+        >>> written(Change(-0.126, (-0.159, -0.094)), Page()), written(Change(11.3, (9.5, 13.1)), Page())
+        ('-12.6 % (-15.9…-9.4)', '×12.3 (+950.0 %…×14.1)')
     """
     match cell:
         case str():
@@ -153,11 +180,11 @@ def _number(
         case Share():
             text = f"{100 * value:.1f} %"
         case Change():
-            text = f"{100 * value:+z.1f} %"
+            text = _change(value, cell.ends, page)
         case Number():
             text = f"{value:,.2f}" if cell.digits is None else f"{value:.{cell.digits}g}"
         case Measure():
-            text = _measure(cell, value / cell.scale.divisor, page.plus_minus)
+            text = _measure(cell, value / cell.scale.divisor, page)
         case Score():
             text = f"{value:+.2f}{' !' if cell.fails else ''}"
         case More():
@@ -192,17 +219,38 @@ def readable_duration(duration_us: float) -> str:
     return " ".join(parts)
 
 
-def _measure(measure: Measure, value: float, plus_minus: str) -> str:
-    """Half the width of an interval in two digits, and its mean up to the same place; else four digits."""
+def _change(value: float, ends: tuple[float, float] | None, page: Page) -> str:
+    text = percentage_or_factor(value, page.times)
+    if ends is None or page.narrow:
+        return text
+    shown = [percentage_or_factor(end, page.times).removesuffix(" %") for end in ends]
+    if shown[1].startswith(page.times) and not shown[0].startswith(page.times):
+        shown[0] += " %"
+    return f"{text} ({page.ellipsis.join(shown)})"
+
+
+def _measure(measure: Measure, value: float, page: Page) -> str:
+    """Half the width of an interval in two digits, and its mean up to the same place; else four digits.
+    Where the metric has two bounds, or the interval is cut at one, by its ends."""
+    bounds = measure.bounds[0] / measure.scale.divisor, measure.bounds[1] / measure.scale.divisor
     if measure.half_width is None:
         text = _digits(value, 4)
     elif measure.half_width == 0:
-        text = f"{_digits(value, 4)} {plus_minus} 0"
+        text = f"{_digits(value, 4)} {page.plus_minus} 0"
     else:
         half_width = measure.half_width / measure.scale.divisor
         places = _places(half_width, 2)
-        text = f"{value:z,.{places}f} {plus_minus} {half_width:,.{places}f}"
-    sign = "+" if measure.difference and not text.startswith("-") else ""
+        text = f"{value:z,.{places}f}"
+        if shows_ends(value, half_width, bounds):
+            ends = (
+                f"{end:{'+' if measure.difference else ''}z,.{places}f}"
+                for end in cut_ends(value, half_width, bounds)
+            )
+            shown = page.ellipsis.join(ends)
+            text = shown if page.narrow else f"{text} ({shown})"
+        else:
+            text += f" {page.plus_minus} {half_width:,.{places}f}"
+    sign = "+" if measure.difference and text[0] not in "+-" else ""
     return f"{sign}{text} {measure.scale.unit}".rstrip()
 
 
