@@ -203,8 +203,33 @@ def test_what_is_still_being_written_is_not_stale(tmp_path):
             (other / "a.txt").write_text("other")
             (one / "a.txt").write_text("one")
         remove_stale(tmp_path.iterdir())
+        assert file.exists()
         file.write_text("whole")
     assert content(tmp_path) == {"out/a.txt": "one", "a.csv": "whole"}
+
+
+@SIGNALS
+def test_what_is_set_aside_for_a_moment_is_left_to_its_writer(tmp_path, monkeypatch):
+    """Another one that begins just then does not bring it back."""
+    target, renamed, rename = tmp_path / "out", [], Path.rename
+    write_whole(target / "old.txt", b"old")
+
+    def other():
+        with whole_directory(target):
+            assert not target.exists()
+            raise KeyboardInterrupt
+
+    def renaming(path, to):
+        renamed.append(path)
+        if len(renamed) == 2:
+            pytest.raises(KeyboardInterrupt, other)
+        return rename(path, to)
+
+    monkeypatch.setattr(files, "exchange", lambda *_names: False)
+    monkeypatch.setattr(Path, "rename", renaming)
+    with whole_directory(target) as partial:
+        (partial / "new.txt").write_text("new")
+    assert content(tmp_path) == {"out/new.txt": "new"}
 
 
 @SIGNALS

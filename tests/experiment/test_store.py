@@ -247,6 +247,16 @@ def test_a_pipe_in_a_study_is_not_waited_for(tmp_path, name):
         list(carry_out(tasks(1), in_process(), store=open_store(study, PLAN)))
 
 
+def test_a_line_that_is_just_being_added_is_read_when_it_is_whole(tmp_path):
+    (task,), study = tasks(1), tmp_path / "study"
+    list(carry_out([task], in_process(), store=open_store(study, PLAN)))
+    lines, store = (study / "files.sha256").read_bytes(), Store(study)
+    (study / "files.sha256").write_bytes(lines[:-20])
+    assert store.get(task.id) is None
+    (study / "files.sha256").write_bytes(lines)
+    assert store.get(task.id) == run_task(task)
+
+
 def test_a_result_without_a_line_was_changed(tmp_path):
     """Its line was damaged, or somebody put it there."""
     planned, store = tasks(2), open_store(tmp_path / "study", PLAN)
@@ -356,6 +366,8 @@ def test_of_two_that_begin_at_once_the_first_wins(tmp_path, monkeypatch):
 
     monkeypatch.setattr(store_module, "_begin", late)
     with pytest.raises(StudyError, match="its seed is 1, not 2"):
+        open_store(tmp_path / "study", {**PLAN, "seed": 2})
+    with pytest.raises(StudyError, match="its seed is 1, not 2"):  # although its digest is there, too
         open_store(tmp_path / "study", {**PLAN, "seed": 2})
     monkeypatch.setattr(store_module, "_begin", late)
     assert open_store(tmp_path / "other", PLAN) == Store(tmp_path / "other")
