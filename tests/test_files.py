@@ -222,7 +222,8 @@ def test_what_is_set_aside_for_a_moment_is_left_to_its_writer(tmp_path, monkeypa
     def renaming(path, to):
         renamed.append(path)
         if len(renamed) == 2:
-            pytest.raises(KeyboardInterrupt, other)
+            with pytest.raises(KeyboardInterrupt):
+                other()
         return rename(path, to)
 
     monkeypatch.setattr(files, "exchange", lambda *_names: False)

@@ -9,6 +9,7 @@ exactly (S3): it is done at 40 s, and the other job waits 35 s, until the sessio
 from __future__ import annotations
 
 import json
+import pickle
 
 import pytest
 
@@ -140,6 +141,19 @@ def test_saved_files_are_the_same_for_the_same_search(tmp_path):
     assert {path.name for path in (tmp_path / "a").iterdir()} == names
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_search_that_was_pickled_is_the_same_and_both_refuse_places_that_cannot_be(tmp_path, monkeypatch):
+    found = tuned("p95_makespan <= 1.05 x baseline")
+    back = pickle.loads(pickle.dumps(found))
+    assert (back.to_dict(), back.table().equals(found.table())) == (found.to_dict(), True)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "circle").symlink_to("circle")
+    for place, message in (("", "the name of the study directory is empty"), ("circle", "Too many levels")):
+        for one in (found, back):
+            with pytest.raises(StudyError, match=message):
+                one.save(place)
+    assert [path.name for path in tmp_path.iterdir()] == ["circle"]
 
 
 def test_the_figure_is_in_seconds_with_the_bound():

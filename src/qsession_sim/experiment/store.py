@@ -209,7 +209,7 @@ def open_store(directory: str | os.PathLike[str], plan: Mapping[str, Any]) -> St
         ...     list(store.ids()), read_plan(directory)
         ([], {'seed': 7})
     """
-    target = _place(directory)
+    target = study_place(directory)
     if target.exists() and not target.is_dir():
         raise StudyError(f"{target} is no directory; choose a study directory, or one that does not exist")
     store = Store(target)
@@ -265,7 +265,7 @@ def merge_stores(sources: Iterable[str | os.PathLike[str]], target: str | os.Pat
         StudyError: if there is no source, a source is no study directory or damaged, or plans differ; then
             nothing was copied.
     """
-    stores = [Store(_place(source)) for source in sources]
+    stores = [Store(study_place(source)) for source in sources]
     if not stores:
         raise StudyError("no study to merge; give the directories of one study or more")
     plans = [read_plan(store.directory) for store in stores]
@@ -384,7 +384,7 @@ def write_study(
     Raises:
         StudyError: if they cannot be written.
     """
-    target = _place(directory)
+    target = study_place(directory)
     contents = {f"{name}.parquet": parquet(table) for name, table in tables.items()}
     contents[STUDY] = json_text(document).encode()
     try:
@@ -428,7 +428,7 @@ def _is_ours(entry: Path) -> bool:
     return entry.name in {PLAN, DIGESTS} or is_partial(entry)
 
 
-def _place(directory: str | os.PathLike[str]) -> Path:
+def study_place(directory: str | os.PathLike[str]) -> Path:
     """The absolute name of a study directory.
 
     Raises:

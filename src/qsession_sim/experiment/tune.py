@@ -36,7 +36,7 @@ from qsession_sim.experiment.search import (
     search,
     trade_off_metrics,
 )
-from qsession_sim.experiment.store import Runs, open_store, parquet
+from qsession_sim.experiment.store import Runs, open_store, parquet, study_place
 from qsession_sim.experiment.tasks import Configuration, whole_number
 from qsession_sim.experiment.variations import Range, read_ranges, written_range
 from qsession_sim.files import reason, write_whole
@@ -142,7 +142,7 @@ class Tuning(TuningFindings):
         Raises:
             StudyError: if they cannot be written, or the figure cannot be drawn.
         """
-        target = Path(directory)
+        target = study_place(directory)
         try:
             write_whole(target / DOCUMENT, json_text(self.to_dict()).encode())
             write_whole(target / TABLE, parquet(self.table()))
