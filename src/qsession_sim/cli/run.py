@@ -57,7 +57,7 @@ def run(
 
         with usable_place("-o"):
             check_target(output)
-    from qsession_sim.experiment.simulate import simulate
+    from qsession_sim.experiment.simulate import simulate, with_policies
     from qsession_sim.policies.registry import queue_policy_names
     from qsession_sim.scenario.load import load_scenario
 
@@ -69,7 +69,7 @@ def run(
         skip_bad_lines=skip_bad_lines,
     )
     if not quiet:
-        note_warnings(loaded)
+        note_warnings(with_policies(loaded, policy=policy, hold=hold, routing=routing))
         note_memory(loaded)
     saved = False
     try:

@@ -95,20 +95,35 @@ def prepare(
 ) -> tuple[Scenario, Service]:
     """What `simulate` does before the run: the scenario as it will be run, and the service at time 0."""
     scenario = load_scenario(source, overrides, seed, queue_policies=queue_policy_names(policy))
-    named = scenario.resolved.policies
-    settings = queue_settings(named.queue if policy is None else policy)
+    scenario = with_policies(scenario, policy=policy, hold=hold, routing=routing)
+    settings = scenario.resolved.policies.queue
     queue = queue_policy(settings if policy is None else policy, seed=scenario.resolved.seed)
-    chosen: dict[str, Any] = {"queue": settings}
+    with scenario.placing_problems():
+        check_memory(scenario.resolved)
+        workload = draw(scenario.resolved, scenario.directory)
+    return scenario, _service(scenario.resolved, workload, queue, progress)
+
+
+def with_policies(
+    scenario: Scenario,
+    *,
+    policy: str | Mapping[str, Any] | PolicyFunction | None = None,
+    hold: str | None = None,
+    routing: str | None = None,
+) -> Scenario:
+    """A scenario with other policies, where they are given.
+
+    Raises:
+        PolicyError: if there is no such policy.
+    """
+    named = scenario.resolved.policies
+    chosen: dict[str, Any] = {"queue": queue_settings(named.queue if policy is None else policy)}
     if hold is not None:
         chosen["hold"] = NamedPolicy(name=_existing(hold, hold_policy))
     if routing is not None:
         chosen["routing"] = NamedPolicy(name=_existing(routing, routing_policy))
     policies = named.model_copy(update=chosen)
-    scenario = replace(scenario, resolved=scenario.resolved.model_copy(update={"policies": policies}))
-    with scenario.placing_problems():
-        check_memory(scenario.resolved)
-        workload = draw(scenario.resolved, scenario.directory)
-    return scenario, _service(scenario.resolved, workload, queue, progress)
+    return replace(scenario, resolved=scenario.resolved.model_copy(update={"policies": policies}))
 
 
 def simulate_workload(

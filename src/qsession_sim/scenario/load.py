@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.files import limits, open_regular, read_at_most
-from qsession_sim.scenario.checks import contradictions, too_many_rows, uncalibrated
+from qsession_sim.scenario.checks import contradictions, too_many_rows, uncalibrated, without_effect
 from qsession_sim.scenario.document import Document, Path, child, cut, item_labels, plain, show_path
 from qsession_sim.scenario.files import (
     inline_service_times,
@@ -170,7 +170,11 @@ class Scenario:
             >>> load_scenario({"accounts": [account], "workload": []}).warnings[0][:52]
             'scenario: accounts.lab.client.qiskit: since April 20'
         """
-        doubtful = [*client_warnings(self.resolved), *idle_plans(self.resolved, self._assignments)]
+        doubtful = [
+            *client_warnings(self.resolved),
+            *idle_plans(self.resolved, self._assignments),
+            *without_effect(self.resolved),
+        ]
         return scenario_error(doubtful, self._document, self._assignments).problems
 
     def dump(self) -> dict[str, Any]:
