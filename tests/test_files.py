@@ -152,6 +152,19 @@ def test_two_directories_exchange_their_names(tmp_path):
     assert content(tmp_path) == {"one/a.txt": "other", "other/a.txt": "one"}
 
 
+@LINUX
+@pytest.mark.parametrize("error", [OSError("static"), AttributeError("renameat2")])
+def test_where_the_c_library_cannot_exchange_names_they_stay(tmp_path, monkeypatch, error):
+    def refuse(*_arguments, **_options):
+        raise error
+
+    for name in ("one", "other"):
+        write_whole(tmp_path / name / "a.txt", name.encode())
+    monkeypatch.setattr("ctypes.CDLL", refuse)
+    assert not exchange(tmp_path / "one", tmp_path / "other")
+    assert content(tmp_path) == {"one/a.txt": "one", "other/a.txt": "other"}
+
+
 STEPS = {  # what is there under the name after a kill before each step
     **{("exchange", step): "old" for step in ("filling", "syncing", "exchanging")},
     **{("exchange", step): "killed" for step in ("syncing the names", "removing")},

@@ -411,10 +411,11 @@ def exchange(one: Path, other: Path) -> bool:
     """
     if sys.platform != "linux":
         return False
-    import ctypes
+    try:
+        import ctypes
 
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if rename is None:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (ImportError, OSError, AttributeError):  # an interpreter or a C library without it
         return False
     here, exchanged = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
     if rename(here, os.fsencode(one), here, os.fsencode(other), ctypes.c_uint(exchanged)) == 0:
