@@ -39,9 +39,9 @@ def at(data, path):
 
 
 def mutated(data, random, donors=()):
-    """A copy of the data with one to three changes."""
+    """A copy of the data with one to three changes, mostly one."""
     data = copy.deepcopy(data)
-    for _ in range(random.choice((1, 1, 1, 2, 3))):
+    for _ in range(random.choice((1, 1, 1, 1, 1, 2, 3))):
         data = _changed(data, random, donors)
     return data
 
@@ -52,9 +52,12 @@ def _changed(data, random, donors):
         return random.choice(VALUES) if random.random() < 0.05 else data
     around, key = at(data, path[:-1]), path[-1]
     old = around[key]
-    change = random.randrange(10)
+    change = random.randrange(15)
     if change < 4:
         around[key] = random.choice(VALUES)
+    elif change >= 10:  # what a scenario may have there, even if not with the rest
+        alike = [value for donor in donors for value in _under(donor, key)]
+        around[key] = copy.deepcopy(random.choice(alike or VALUES))
     elif change == 4:
         del around[key]
     elif change == 5:
@@ -78,6 +81,14 @@ def _changed(data, random, donors):
             around[key if isinstance(around, list) else "deep"] = {"deep": old}
             old = around[key if isinstance(around, list) else "deep"]
     return data
+
+
+def _under(data, key):
+    """All values of a key."""
+    if isinstance(data, dict) and key in data and isinstance(key, str):
+        yield data[key]
+    for item in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        yield from _under(item, key)
 
 
 def written(data):

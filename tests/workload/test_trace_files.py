@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 from pathlib import Path
 
 import numpy as np
@@ -561,3 +562,11 @@ def test_a_field_of_swf_that_is_not_utf_8_is_malformed_and_comments_are_not_read
     assert problems(tmp_path, "a.swf", None)[0] == (
         "workload.trace: a.swf, line 3: field 12, user: not a whole number that can be used (got '\\\\xfc')"
     )
+
+
+@pytest.mark.parametrize("column", [["1e308", "-1e308", "1e400", "5"], [1e308, -1e308, math.inf, 5.0]])
+def test_numbers_beyond_every_limit_are_wrong_and_nothing_overflows(column):
+    """Times 10**6 the first two are no float any more."""
+    numbers = numbers_of(pl.Series(column), 1_000_000)
+    assert numbers.wrong.tolist() == [True, True, True, False]
+    assert numbers.values.tolist() == [0, 0, 0, 5_000_000]

@@ -28,6 +28,7 @@ from qsession_sim.experiment.metrics import (
 )
 from qsession_sim.experiment.references import Reference
 from qsession_sim.experiment.simulate import simulate_workload
+from qsession_sim.files import open_regular
 from qsession_sim.policies.registry import QUEUE_POLICIES, queue_policy, routing_policy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, read_resolved
@@ -305,7 +306,7 @@ def inputs_digest(scenario: Scenario) -> str:
 
 @lru_cache(maxsize=64)
 def _file_digest(path: str, _changed_ns: int, _size: int) -> bytes:
-    with Path(path).open("rb") as file:
+    with open_regular(Path(path)) as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 

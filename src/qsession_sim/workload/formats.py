@@ -78,7 +78,7 @@ def _open(file: Path) -> BinaryIO:
     Raises:
         OSError, EOFError: if it cannot be read.
     """
-    files = [open_regular(file)]
+    files: list[BinaryIO] = [open_regular(file)]
     if _is_packed(file):
         if file.stat().st_size == 0:
             files[0].close()

@@ -97,7 +97,7 @@ def numbers_of(column: pl.Series, factor: int = 1, *, whole: bool = False) -> Nu
     wrong = np.zeros(len(column), dtype=np.bool_)
     rest = np.flatnonzero(~is_exact & ~missing)
     near = column.gather(rest).cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
-    possible = np.isfinite(near) & (np.abs(near) * factor <= 2.0 * LARGEST)
+    possible = np.isfinite(near) & (np.abs(near) <= 2.0 * LARGEST / factor)
     wrong[rest[~possible]] = True
     rest, near = rest[possible], near[possible]
     floor = np.floor(near)
