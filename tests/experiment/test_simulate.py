@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 import qsession_sim as qs
 from qsession_sim.errors import SchedulerUsageError
+from qsession_sim.experiment.references import digest_of_file
 from qsession_sim.policies.registry import QUEUE_POLICIES
 from qsession_sim.scenario.policies import HOLD_POLICIES, ROUTING_POLICIES
 from qsession_sim.scheduler.plan import GAP_FILL, Routing, Rules
@@ -219,6 +221,64 @@ def test_a_policy_that_answers_wrongly_is_named_with_job_and_time(answer: Any, m
     jobs = [{"id": f"j{n}", "at": f"{n}us", "account": "a", "qpu_time": "10s"} for n in range(3)]
     with pytest.raises(qs.PolicyError, match=message):
         qs.simulate({"workload": [{"kind": "explicit", "jobs": jobs}]}, policy=answer)
+
+
+FUNCTIONS = """
+def last_first(job):
+    return (-job.number,)
+
+
+def longest(run):
+    return run.jobs["waiting_us"].max()
+"""
+
+
+def test_the_provenance_names_overrides_policies_and_the_code_that_took_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the spelling of the file, and wherever it is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    for place in (".", "there"):
+        (tmp_path / place / "p.py").write_text(FUNCTIONS, encoding="utf-8")
+    source = {
+        "workload": [
+            {"kind": "explicit", "jobs": [{"id": "a", "at": "0s", "account": "lab", "qpu_time": "1s"}]}
+        ]
+    }
+    found = []
+    for policy in ("p.py:last_first", "./there/../p.py:last_first", str(tmp_path / "p.py:last_first")):
+        run = qs.simulate(
+            source, policy=policy, overrides=["horizon=1h", "warm_up=1s"], seed=9, hold="shared"
+        )
+        found.append(run.provenance)
+    assert found == [found[0]] * 3
+    assert (found[0]["seed"], found[0]["overrides"]) == (9, ["horizon=1h", "warm_up=1s"])
+    assert found[0]["policies"] == {
+        "queue": {"name": "p.py:last_first"},
+        "hold": {"name": "shared"},
+        "routing": {"name": "least_busy"},
+    }
+    digest = digest_of_file(tmp_path / "p.py", "last_first")
+    assert list(found[0]["digests"]) == ["scenario", "workload", "record", "p.py:last_first"]
+    assert found[0]["digests"]["p.py:last_first"] == digest
+    elsewhere = qs.simulate(source, policy="there/p.py:last_first").provenance
+    assert (elsewhere["policies"]["queue"], elsewhere["overrides"]) == ({"name": "p.py:last_first"}, [])
+    assert elsewhere["digests"]["p.py:last_first"] == digest
+    assert "p.py" not in json.dumps(qs.simulate(source, policy="lifo").provenance)
+    assert str(tmp_path) not in json.dumps(found)
+
+
+def test_a_bundle_says_where_its_scenario_is_not_all_that_was_simulated(tmp_path: Path) -> None:
+    text = "title: As given\nworkload: []\nhorizon: 1h\n"
+    (tmp_path / "given.yaml").write_text(text, encoding="utf-8")
+    qs.simulate(tmp_path / "given.yaml", seed=9).save(tmp_path / "plain")
+    assert (tmp_path / "plain" / "scenario.yaml").read_text(encoding="utf-8") == text
+    qs.simulate(tmp_path / "given.yaml", overrides=["horizon=2h"]).save(tmp_path / "changed")
+    mark = "# The file as given, without the overrides that provenance.json names; scenario.resolved.json has them.\n"
+    assert (tmp_path / "changed" / "scenario.yaml").read_text(encoding="utf-8") == mark + text
+    read = qs.load_scenario(tmp_path / "changed" / "scenario.yaml")
+    assert (read.resolved.title, read.resolved.horizon) == ("As given", 3_600_000_000)
 
 
 def test_the_provenance_holds_the_fit_of_a_fitted_service_time(tmp_path: Path) -> None:

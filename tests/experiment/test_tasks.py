@@ -39,6 +39,31 @@ def task_of(
     return make_plan(source, **asked).task(configuration, replication)
 
 
+def test_the_spelling_of_a_file_changes_no_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.py").write_text(
+        "def last(job):\n    return (-job.number,)\n\n\ndef grade(run):\n    return 1\n", encoding="utf-8"
+    )
+    ids = set()
+    for file in ("p.py", "./p.py", "x/../p.py", str(tmp_path / "p.py")):
+        study = qs.compare(
+            SCENARIO,
+            [f"{file}:last", "fifo"],
+            replications=2,
+            metrics=[f"{file}:grade"],
+            baseline=f"{file}:last",
+            directory=tmp_path / "study",
+        )
+        assert (study.configurations[0].name, study.metrics) == ("p.py:last", ("p.py:grade",))
+        ids.add(frozenset(one.id for one in study.results.values()))
+    assert [len(one) for one in ids] == [4]
+    assert len(list((tmp_path / "study" / "results").glob("*/*.json"))) == 4
+    provenance = study.to_dict()["provenance"]
+    assert list(provenance["digests"]) == ["scenario", "p.py:last", "p.py:grade"]
+    assert provenance["policies"][0] == {"policy": "p.py:last", "hold": "exclusive", "routing": "least_busy"}
+    assert provenance["overrides"] == []
+
+
 def test_a_task_gives_what_a_single_run_with_its_seed_gives() -> None:
     task = task_of(Configuration("x", "lifo", "shared", overrides=("workload.everyday.count=40",)), 3)
     run = qs.simulate(

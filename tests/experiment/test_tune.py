@@ -18,6 +18,7 @@ from qsession_sim.errors import ScenarioError, StudyError
 from qsession_sim.experiment.executors import in_process
 from qsession_sim.experiment.search import front
 from qsession_sim.experiment.tune import tune
+from qsession_sim.report.study_rows import tuning_document
 
 SCENARIO = {
     "seed": 7,
@@ -116,6 +117,17 @@ def test_the_table_has_a_row_for_each_evaluation():
     ]  # fmt: skip
     assert table["evaluation"].to_list() == list(range(len(found.evaluations)))
     assert table.filter(table["best"])[TIMEOUT].to_list() == [20_000_000]
+
+
+def test_a_best_value_at_an_end_of_its_range_is_told():
+    """The shortest timeout is best for the others; one of 20 s that keeps the session lies within."""
+    edge, within = tuned("p95_makespan <= 55s"), tuned("p95_makespan <= 1.05 x baseline")
+    assert (edge.at_edges, within.at_edges) == ((f"{TIMEOUT}=1s",), ())
+    assert (edge.to_dict()["at_edges"], edge.to_dict()["drawn"]) == ([f"{TIMEOUT}=1s"], False)
+    said = f"{TIMEOUT}=1s is at an end of its range: a better value may lie beyond"
+    notes = [[note.text for part in tuning_document(one) for note in part.above] for one in (edge, within)]
+    assert [said in texts for texts in notes] == [True, False]
+    assert "each simulated once" in notes[0][2]
 
 
 def test_it_goes_on_where_it_stopped(tmp_path):

@@ -12,7 +12,13 @@ from typing import Any, Final, Literal
 
 from qsession_sim.errors import DurationError, PolicyError, StudyError, hint, repeated
 from qsession_sim.experiment.metrics import Metric, Value, as_metrics, check_batched, metric_name
-from qsession_sim.experiment.references import Reference, named_reference, reference_to
+from qsession_sim.experiment.references import (
+    Reference,
+    named_reference,
+    one_spelling,
+    placeless,
+    reference_to,
+)
 from qsession_sim.experiment.tasks import Configuration, Task, inputs_digest, is_drawn, replication_seed
 from qsession_sim.files import resolved
 from qsession_sim.policies.registry import (
@@ -150,13 +156,14 @@ class StudyPlan:
         """The names of the metrics."""
         return tuple(map(metric_name, self.metrics))
 
-    def digests(self) -> dict[str, str]:
-        """SHA-256 of the resolved scenario and of the code of each function, by name."""
-        functions = [*self.functions.values(), *(one for one in self.metrics if isinstance(one, Reference))]
+    def digests(self, configurations: Iterable[Configuration]) -> dict[str, str]:
+        """SHA-256 of the resolved scenario and of the code of each function that is used, by name."""
+        own = {one.policy: one for one in configurations}.values()
+        functions = [reference for one in own for reference in self.task(one, 0).references()]
         written = self.scenario.to_json().encode()
         return {
             "scenario": hashlib.sha256(written).hexdigest(),
-            **{reference.name: reference.digest for reference in functions},
+            **{placeless(reference.name): reference.digest for reference in functions},
         }
 
     def describe(self) -> dict[str, Any]:
@@ -332,7 +339,7 @@ def _file_of(source: Source) -> str | None:
 
 def _name_of(policy: str | PolicyFunction, functions: dict[str, Reference]) -> str:
     if isinstance(policy, str):
-        return policy
+        return one_spelling(policy)
     settings = queue_settings(policy)  # refuses what is no function
     functions[settings.name] = reference_to(policy, settings.name)
     return settings.name

@@ -6,7 +6,9 @@ import ast
 import hashlib
 import importlib
 import inspect
+import os
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +21,38 @@ from typing import Any, Final, cast
 from qsession_sim.errors import QSessionError, StudyError
 from qsession_sim.files import resolved
 from qsession_sim.policies.user import find_user_policy, load_function
+
+# names of functions in files
+
+_FILE: Final = re.compile(r"(?:[A-Za-z]:)?[^:]*\.py(?=:)")
+
+
+def one_spelling(text: str) -> str:
+    """A text that begins with `file.py:`, with the name of that file from here: the same for all spellings.
+
+    Example:
+        >>> one_spelling("./a/../p.py:f, shared"), one_spelling("fifo")
+        ('p.py:f, shared', 'fifo')
+    """
+
+    def from_here(found: re.Match[str]) -> str:
+        try:
+            return Path(os.path.relpath(found[0])).as_posix()
+        except ValueError:  # on another drive
+            return found[0]
+
+    return _FILE.sub(from_here, text, count=1) if _FILE.match(text) else text
+
+
+def placeless(text: str) -> str:
+    """The same with the last part of the file's name only, for what must not depend on where files are.
+
+    Example:
+        >>> placeless("/home/lab/p.py:f")
+        'p.py:f'
+    """
+    return _FILE.sub(lambda found: Path(found[0]).name, text, count=1) if _FILE.match(text) else text
+
 
 # digests of code: what a user's function is made of, as far as results can depend on it
 
@@ -219,7 +253,7 @@ def named_reference(spelling: str, name: str | None = None) -> Reference:
 
     Args:
         spelling: `file.py:function`, or `module:function`.
-        name: by default the spelling.
+        name: by default the spelling, by `one_spelling`.
 
     Raises:
         StudyError: if a module cannot be found, or has no such function.
@@ -228,7 +262,9 @@ def named_reference(spelling: str, name: str | None = None) -> Reference:
     function = _function_of(spelling)
     file, _, inner = spelling.rpartition(":")
     spelled = f"{resolved(file)}:{inner}" if file.endswith(".py") else spelling
-    return Reference(spelling if name is None else name, spelled, _digest(spelled, function), function)
+    return Reference(
+        one_spelling(spelling) if name is None else name, spelled, _digest(spelled, function), function
+    )
 
 
 def _digest(spelling: str | None, function: Callable[..., Any]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qsession_sim.errors import SchedulerUsageError
+from qsession_sim.experiment.references import one_spelling, placeless, reference_to
 from qsession_sim.policies.registry import (
     hold_policy,
     queue_policy,
@@ -15,7 +16,7 @@ from qsession_sim.policies.registry import (
     queue_settings,
     routing_policy,
 )
-from qsession_sim.policies.user import PolicyFunction
+from qsession_sim.policies.user import PolicyFunction, UserPolicy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, load_scenario
 from qsession_sim.scenario.models import ResolvedRules, ResolvedScenario
@@ -69,7 +70,7 @@ def simulate(
         [5000000]
     """
     _refuse_single(programs)
-    scenario, service = prepare(
+    scenario, service, queue = _prepared(
         source,
         policy=policy,
         hold=hold,
@@ -80,10 +81,20 @@ def simulate(
     )
     for program in programs:
         service.start(program)
-    return finish(scenario, service)
+    return finish(scenario, service, _bound(scenario, queue, programs))
 
 
 def prepare(
+    source: str | Path | Mapping[str, Any] | Scenario,
+    *,
+    policy: str | Mapping[str, Any] | PolicyFunction | None = None,
+    hold: str | None = None,
+) -> tuple[Scenario, Service]:
+    """What `simulate` does before the run: the scenario as it will be run, and the service at time 0."""
+    return _prepared(source, policy=policy, hold=hold)[:2]
+
+
+def _prepared(
     source: str | Path | Mapping[str, Any] | Scenario,
     *,
     policy: str | Mapping[str, Any] | PolicyFunction | None = None,
@@ -92,8 +103,8 @@ def prepare(
     seed: int | None = None,
     overrides: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
-) -> tuple[Scenario, Service]:
-    """What `simulate` does before the run: the scenario as it will be run, and the service at time 0."""
+) -> tuple[Scenario, Service, QueuePolicy]:
+    policy = one_spelling(policy) if isinstance(policy, str) else policy
     scenario = load_scenario(source, overrides, seed, queue_policies=queue_policy_names(policy))
     scenario = with_policies(scenario, policy=policy, hold=hold, routing=routing)
     settings = scenario.resolved.policies.queue
@@ -101,7 +112,7 @@ def prepare(
     with scenario.placing_problems():
         check_memory(scenario.resolved)
         workload = draw(scenario.resolved, scenario.directory)
-    return scenario, _service(scenario.resolved, workload, queue, progress)
+    return scenario, _service(scenario.resolved, workload, queue, progress), queue
 
 
 def with_policies(
@@ -150,14 +161,30 @@ def simulate_workload(
     service = _service(scenario.resolved, workload, queue, progress)
     for program in programs:
         service.start(program)
-    return finish(scenario, service)
+    return finish(scenario, service, _bound(scenario, queue, programs))
 
 
-def finish(scenario: Scenario, service: Service) -> Run:
-    """Run what `prepare` gave to its end."""
+def finish(scenario: Scenario, service: Service, bound: Mapping[str, Any] | None = None) -> Run:
+    """Run what `prepare` gave to its end; `bound` is what its provenance says of policies and functions."""
     with scenario.placing_problems():
         record = service.run()
-    return Run(record, scenario, {"engine": "simpy", **_fits(scenario.resolved)})
+    return Run(record, scenario, {"engine": "simpy", **(bound or {}), **_fits(scenario.resolved)})
+
+
+def _bound(scenario: Scenario, queue: QueuePolicy, functions: Sequence[Callable[..., Any]]) -> dict[str, Any]:
+    """Settings from outside, policies, and digests of the code of the user that takes part, by its name; of
+    files no places, so that equal runs have equal provenance."""
+    policies = scenario.resolved.policies.model_dump(mode="json", exclude_none=True)
+    references = [reference_to(function) for function in functions]
+    if isinstance(queue, UserPolicy):
+        policies["queue"] = {"name": placeless(queue.name)}
+        references.append(reference_to(queue.function, placeless(queue.name)))
+    digests = {reference.name: reference.digest for reference in references}
+    return {
+        "overrides": list(scenario.overrides),
+        "policies": policies,
+        **({"digests": digests} if digests else {}),
+    }
 
 
 def _refuse_single(programs: object) -> None:

@@ -25,7 +25,7 @@ from qsession_sim.experiment.plan import (
     describe_configurations,
     make_plan,
 )
-from qsession_sim.experiment.references import Reference
+from qsession_sim.experiment.references import Reference, one_spelling, placeless
 from qsession_sim.experiment.store import Runs, open_store, write_study
 from qsession_sim.experiment.tasks import Configuration
 from qsession_sim.experiment.variations import Sampling, Variation, read_variations, sweep_points, written
@@ -142,7 +142,12 @@ class Study(StudyFindings):
                 "versions": versions(),
                 "seed": self.plan.seed,
                 "scenario": self.plan.scenario.origin,
-                "digests": self.plan.digests(),
+                "overrides": list(self.plan.scenario.overrides),
+                "policies": [
+                    {kind: placeless(self._policy(one, kind)) for kind in _KINDS}
+                    for one in self.configurations
+                ],
+                "digests": self.plan.digests(self.configurations),
             },
             "table": self.table().to_dicts(),
         }
@@ -258,7 +263,7 @@ def compare(
     """
     configurations, functions = _configurations(policies, options)
     names = [configuration.name for configuration in configurations]
-    chosen = names[0] if baseline is None else baseline
+    chosen = names[0] if baseline is None else one_spelling(str(baseline))
     _check_baseline(chosen, names)
     plan = _plan(source, functions, options, options["batches"])
     asked = {"configurations": describe_configurations(configurations)}
@@ -307,6 +312,7 @@ def sweep(
     plan = _plan(source, functions, options)
     configurations = sweep_points(bases, variations, sampling, points, plan.seed)
     if baseline is not None:
+        baseline = one_spelling(str(baseline))
         _check_baseline(baseline, [configuration.name for configuration in configurations])
     # a value that cannot be used is an error before anything is simulated, not in the middle of it
     first = max(1, *(len(variation.values) for variation in variations)) * len(bases)

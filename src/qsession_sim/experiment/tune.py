@@ -21,6 +21,7 @@ from qsession_sim.experiment.findings import Confirmation, Evaluation, TuningFin
 from qsession_sim.experiment.metrics import metric_name
 from qsession_sim.experiment.options import DEFAULT_LEVEL, TuneOptions, with_options
 from qsession_sim.experiment.plan import AS_IT_STANDS, Source, StudyPlan, make_plan
+from qsession_sim.experiment.references import one_spelling
 from qsession_sim.experiment.search import (
     MEMBERS,
     Constraint,
@@ -230,7 +231,7 @@ def tune(
         tuple(map(read_constraint, subject_to)),
         whole_number(replications, "replications", 2),
         _most_evaluations(evaluations, len(ranges)),
-        Configuration(AS_IT_STANDS, policy, options["hold"], options["routing"]),
+        Configuration(AS_IT_STANDS, policy and one_spelling(policy), options["hold"], options["routing"]),
     )
     wanted = trade_off_metrics(question.objective, question.constraints)
     plan = make_plan(

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 
 from qsession_sim.errors import DurationError, StudyError, repeated
+from qsession_sim.experiment.references import one_spelling
 from qsession_sim.experiment.tasks import Configuration
 from qsession_sim.scenario.yaml_source import read_value
 from qsession_sim.units import format_duration, parse_duration
@@ -363,7 +364,7 @@ def crossed(policies: Sequence[str], holds: Sequence[str], routing: str | None) 
         'fifo, shared'
     """
     made = []
-    for policy in (*policies,) or (None,):
+    for policy in (*map(one_spelling, policies),) or (None,):
         for hold in (*holds,) or (None,):
             names = [policy] if len(policies) > 1 or len(holds) < 2 else []
             names += [hold] if len(holds) > 1 else []

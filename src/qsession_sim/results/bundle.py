@@ -70,7 +70,7 @@ def describe(record: Record, scenario: ScenarioLike, given: Mapping[str, Any]) -
     Args:
         record: the run.
         scenario: what it was run from.
-        given: what only the caller knows, such as the name of the engine; JSON values.
+        given: what only the caller knows, such as the name of the engine, and more `digests`; JSON values.
     """
     return {
         "versions": versions(),
@@ -81,8 +81,20 @@ def describe(record: Record, scenario: ScenarioLike, given: Mapping[str, Any]) -
             "scenario": hashlib.sha256(scenario.to_json().encode()).hexdigest(),
             "workload": record.workload.digest(),
             "record": record_digest(record),
+            **given.get("digests", {}),
         },
     }
+
+
+def as_given(text: str, overrides: Sequence[str]) -> str:
+    r"""The text of a scenario, marked in a comment if it is not all that was simulated.
+
+    Example:
+        >>> as_given("seed: 7\n", ["horizon=5m"]).splitlines()[1:]
+        ['seed: 7']
+    """
+    mark = f"# The file as given, without the overrides that {PROVENANCE} names; {RESOLVED} has them.\n"
+    return mark + text if overrides else text
 
 
 def _left_out(record: Record) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from qsession_sim.results.bundle import (
     SCENARIO,
     SUMMARY,
     ScenarioLike,
+    as_given,
     describe,
     is_bundle,
     json_text,
@@ -95,7 +96,8 @@ class Run(HasTables):
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
-        """Versions, seed, engine and digests; equal runs have equal provenance (S7)."""
+        """Versions, seed, engine, overrides, policies and digests, also those of the user's functions; equal
+        runs have equal provenance (S7)."""
         return describe(self.record, self.scenario, self._given)
 
     def summary(self) -> dict[str, Any]:
@@ -135,7 +137,7 @@ class Run(HasTables):
 
         texts = {
             SUMMARY: json_text(whole(vars(self).get("summary_parts") or self._summary_parts(queued))),
-            SCENARIO: self.scenario.text,
+            SCENARIO: as_given(self.scenario.text, self._given.get("overrides", ())),
             RESOLVED: self.scenario.to_json(),
             PROVENANCE: json_text(self.provenance),
         }
@@ -173,7 +175,7 @@ class SavedRun(HasTables):
 
     @cached_property
     def scenario_text(self) -> str:
-        """The scenario as it was given to the run."""
+        """The scenario as it was given to the run, in a comment marked if there were overrides."""
         return read_text(self.directory, SCENARIO)
 
     @cached_property

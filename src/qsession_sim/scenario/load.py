@@ -72,7 +72,7 @@ def apply_assignments(data: Any, texts: Sequence[str]) -> tuple[Any, tuple[Assig
         except ValueError as error:
             failed.append(f"{label}: {error}")
         else:
-            done.append(Assignment(label, path, made))
+            done.append(Assignment(label, path, made, text))
     return data, tuple(done), tuple(failed)
 
 
@@ -154,12 +154,23 @@ class Scenario:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # the classes of distributions are made at run time, and pickle cannot find them by name
-        return _rebuild, (self.dump(), self.text, self.origin, self._document.data, self._directory)
+        human = self._document.data
+        return _rebuild, (self.dump(), self.text, self.origin, human, self._directory, self._assignments)
 
     @property
     def directory(self) -> pathlib.Path:
         """Where relative names of files start."""
         return self._directory
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The settings `PATH=VALUE` that are not in the text, in order.
+
+        Example:
+            >>> load_scenario({"workload": []}, ["horizon=5m"], seed=7).overrides
+            ('horizon=5m',)
+        """
+        return tuple(made.override for made in self._assignments if made.override)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -236,9 +247,16 @@ def read_resolved(written: Mapping[str, Any], directory: pathlib.Path) -> Scenar
     return replace(scenario, _document=Document("", written))
 
 
-def _rebuild(written: Any, text: str, origin: str, human: Any, directory: pathlib.Path) -> Scenario:
+def _rebuild(
+    written: Any,
+    text: str,
+    origin: str,
+    human: Any,
+    directory: pathlib.Path,
+    assignments: tuple[Assignment, ...] = (),
+) -> Scenario:
     resolved = resolve(HumanScenario.model_validate(written))
-    return Scenario(resolved, text, origin, Document(origin, human), directory)
+    return Scenario(resolved, text, origin, Document(origin, human), directory, assignments)
 
 
 @dataclass(frozen=True)

@@ -53,12 +53,14 @@ class Problem:
 class Assignment:
     """A value that was set from outside the document.
 
-    `label` is what the user wrote, `path` the place that was set, `made` the topmost part that it created.
+    `label` is what the user wrote, cut if it is long; `path` the place that was set, `made` the topmost part
+    that it created; `override` the whole `PATH=VALUE`, empty where an option of its own set it.
     """
 
     label: str
     path: Path
     made: Path
+    override: str = ""
 
 
 def unknown_name(path: Path, what: str, got: str, known: Collection[str], *, at_key: bool = False) -> Problem:
