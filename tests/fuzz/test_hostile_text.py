@@ -102,16 +102,11 @@ def test_texts_that_a_scenario_may_hold_or_not(place, tmp_path):
 
 
 def test_ids_and_users_of_traces(tmp_path):
-    columns = {
-        "id": f"j{HOSTILE}",
-        "user": f"u{HOSTILE}",
-        "submitted": 0,
-        "qpu_time": 5,
-        "session": f"s{HOSTILE}",
-    }
+    columns = {"id": f"j{HOSTILE}", "account": f"u{HOSTILE}", "submitted_us": 0, "qpu_time_us": 5}
+    columns |= {"session": f"s{HOSTILE}", "mode": "session"}
     file = tmp_path / "a.csv"
     pl.DataFrame([columns]).write_csv(file)
-    print_all(str(file), tmp_path)
+    assert print_all(str(file), tmp_path) == 0
     for name in columns:
         pl.DataFrame([{**columns, name: f"{HOSTILE}\ufeff"}]).write_csv(file)
         print_all(str(file), tmp_path)
