@@ -25,6 +25,7 @@ from qsession_sim.scenario.service import FittedModel
 from qsession_sim.scheduler.plan import HoldPolicy, Routing, Rules
 from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
+from qsession_sim.service.live import LiveService
 from qsession_sim.service.planning import account_specs
 from qsession_sim.service.simpy_driver import Program, Progress, Service
 from qsession_sim.workload.columns import Workload
@@ -104,6 +105,45 @@ def _prepared(
     overrides: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Scenario, Service, QueuePolicy]:
+    scenario, workload, queue = _drawn(source, policy, hold, routing, seed, overrides)
+    return scenario, _service(scenario.resolved, workload, queue, progress), queue
+
+
+def prepare_live(
+    source: str | Path | Mapping[str, Any] | Scenario,
+    *,
+    policy: str | Mapping[str, Any] | PolicyFunction | None = None,
+    hold: str | None = None,
+    routing: str | None = None,
+    seed: int | None = None,
+    overrides: Sequence[str] = (),
+    functions: Sequence[Callable[..., Any]] = (),
+) -> tuple[Scenario, LiveService, Mapping[str, Any]]:
+    """As `prepare`, for those who let time pass themselves.
+
+    Returns:
+        The scenario as it is run, the service at time 0, and what `finished` says of policies and of the
+        user's functions.
+    """
+    scenario, workload, queue = _drawn(source, policy, hold, routing, seed, overrides)
+    live = LiveService(workload, **_settings(scenario.resolved, workload, queue))
+    return scenario, live, _bound(scenario, queue, functions)
+
+
+def finished(scenario: Scenario, live: LiveService, bound: Mapping[str, Any]) -> Run:
+    """The run of a service of `prepare_live` whose time has passed."""
+    return Run(live.record(), scenario, {"engine": "live", **bound, **_fits(scenario.resolved)})
+
+
+def _drawn(
+    source: str | Path | Mapping[str, Any] | Scenario,
+    policy: str | Mapping[str, Any] | PolicyFunction | None,
+    hold: str | None,
+    routing: str | None,
+    seed: int | None,
+    overrides: Sequence[str],
+) -> tuple[Scenario, Workload, QueuePolicy]:
+    """The scenario as it will be run, its workload, and the queue policy."""
     policy = one_spelling(policy) if isinstance(policy, str) else policy
     scenario = load_scenario(source, overrides, seed, queue_policies=queue_policy_names(policy))
     scenario = with_policies(scenario, policy=policy, hold=hold, routing=routing)
@@ -112,7 +152,7 @@ def _prepared(
     with scenario.placing_problems():
         check_memory(scenario.resolved)
         workload = draw(scenario.resolved, scenario.directory)
-    return scenario, _service(scenario.resolved, workload, queue, progress), queue
+    return scenario, workload, queue
 
 
 def with_policies(
@@ -204,18 +244,21 @@ def _service(
     queue: QueuePolicy,
     progress: Callable[[Progress], None] | None,
 ) -> Service:
+    settings = _settings(resolved, workload, queue)
+    return Service(workload, **settings, horizon_us=resolved.horizon, progress=progress)
+
+
+def _settings(resolved: ResolvedScenario, workload: Workload, queue: QueuePolicy) -> dict[str, Any]:
+    """What every driver of the service gives it."""
     named = resolved.policies
-    return Service(
-        workload,
-        rules=_rules(resolved.rules, hold_policy(named.hold.name), routing_policy(named.routing.name)),
-        queue_policy=queue,
-        accounts=None if resolved.accounts is None else workload.accounts,
-        profile=resolved.profile,
-        plans=plan_of_each(resolved),
-        account_specs=account_specs(resolved),
-        horizon_us=resolved.horizon,
-        progress=progress,
-    )
+    return {
+        "rules": _rules(resolved.rules, hold_policy(named.hold.name), routing_policy(named.routing.name)),
+        "queue_policy": queue,
+        "accounts": None if resolved.accounts is None else workload.accounts,
+        "profile": resolved.profile,
+        "plans": plan_of_each(resolved),
+        "account_specs": account_specs(resolved),
+    }
 
 
 def _fits(resolved: ResolvedScenario) -> dict[str, Any]:

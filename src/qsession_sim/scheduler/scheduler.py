@@ -110,7 +110,7 @@ class Scheduler:
         windows_us = [spec.quota.window_us for spec in plan.account_specs.values() if spec.quota is not None]
         if policy.usage_window_us is not None:
             windows_us.append(policy.usage_window_us)
-        usage = Usage(max(windows_us)) if windows_us else None
+        self.usage = usage = Usage(max(windows_us)) if windows_us else None  # None: nobody looks at it
         self._queue_policy = policy
         self._queue_inputs = QueueInputs(
             columns, journal.stage, journal.session, plan.accounts, plan.account_specs, self._phase_of, usage

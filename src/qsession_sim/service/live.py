@@ -401,6 +401,15 @@ class LiveService:
         self._look(now_us)
         return self._observed.qpu_details()
 
+    def quota_used_us(self, now_us: int, account: str) -> int | None:
+        """What an account has used of the quota of its plan (S60, S62); None: it has no quota."""
+        self._look(now_us)
+        number = self._accounts.known(account)
+        spec = self._plan.account_specs.get(number)
+        if spec is None or spec.quota is None or self._scheduler.usage is None:
+            return None
+        return self._scheduler.usage.used_us(now_us, number, spec.quota.window_us)
+
     def _look(self, now_us: int) -> None:
         """Bring the service to the instant of a question, and remember where the run ends without it (S6)."""
         scheduler = self._scheduler
@@ -494,6 +503,10 @@ class _Numbering:
     def __init__(self, names: Iterable[str]) -> None:
         self.names = list(names)
         self._numbers = {name: number for number, name in enumerate(self.names)}
+
+    def known(self, name: str) -> int:
+        """The number of a name; NEVER for one that was never used."""
+        return self._numbers.get(name, NEVER)
 
     def of(self, name: str) -> int:
         """The number of a name, which is added if it is new."""

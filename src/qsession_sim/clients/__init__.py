@@ -1,0 +1,1 @@
+"""Clients of the simulated service: its REST interface, answered from a `LiveService`."""
