@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+import qsession_sim as qs
 from qsession_sim.scenario.distributions import CountDistribution, Distribution, DurationDistribution, mean
 from qsession_sim.workload.distributions import SAMPLERS, counts, durations_us, sample
 
@@ -150,3 +151,35 @@ def test_counts_of_a_uniform_have_half_the_weight_at_the_ends():
     assert set(values.tolist()) == {1, 2, 3}
     assert within_five_standard_errors(values == 1, 0.25, math.sqrt(3) / 4)
     assert within_five_standard_errors(values == 2, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("uniform", {"low": 0.4, "high": 2.5}),
+        ("exponential", {"mean": 2.5}),
+        ("lognormal", {"median": 2.5, "sigma": 0.5}),
+        ("gamma", {"shape": 2.0, "scale": 1.5}),
+        ("weibull", {"shape": 1.5, "scale": 2.5}),
+        ("pareto", {"shape": 3.0, "scale": 2.5}),
+        ("erlang", {"stages": 3, "mean": 2.5}),
+        ("hyperexponential", {"means": [0.4, 2.5], "weights": [1.0, 1.0]}),
+        ("exponential", {"mean": 2.5, "at_most": 3.5}),
+    ],
+)
+def test_s1_times_are_rounded_once_when_drawn_and_no_parameter_before(kind, given):
+    """The same random numbers in microseconds and in milliseconds: apart by the rounding of each only."""
+
+    def drawn(unit):
+        def of(value):
+            return [f"{one}{unit}" for one in value] if isinstance(value, list) else f"{value}{unit}"
+
+        numbers = {"shape", "sigma", "stages", "weights"}
+        written = {key: value if key in numbers else of(value) for key, value in given.items()}
+        source = {"kind": "iterative", "account": "a", "mode": "job", "iterations": 2000, "qpu_time": "1us"}
+        scenario = qs.load_scenario({"workload": [{**source, "think_time": {"kind": kind, **written}}]})
+        again = qs.load_scenario(scenario.dump())
+        assert again.resolved == scenario.resolved
+        return qs.draw(scenario.resolved).jobs.think_us
+
+    assert np.abs(drawn("us") - drawn("ms") / 1000).max() <= 0.5 + 0.0005

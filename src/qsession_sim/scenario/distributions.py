@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -16,10 +17,10 @@ from typing_extensions import TypeAliasType
 from qsession_sim.scenario.values import (
     DURATION_SCHEMA,
     Count,
-    Duration,
+    ExactDuration,
     Model,
     NonNegativeFloat,
-    PositiveDuration,
+    PositiveExactDuration,
     ShortForm,
     key,
 )
@@ -151,12 +152,12 @@ Distribution = TypeAliasType(
 """A distribution of durations or counts."""
 
 
-DurationDistribution = Distribution[Duration]
-PositiveDurationDistribution = Distribution[PositiveDuration]
+DurationDistribution = Distribution[ExactDuration]
+PositiveDurationDistribution = Distribution[PositiveExactDuration]
 CountDistribution = Distribution[Count]
 
 # a text, because pydantic would build classes that nothing needs
-AnyDistribution: TypeAlias = "Distribution[int] | Distribution[float]"
+AnyDistribution: TypeAlias = "Distribution[int] | Distribution[float] | Distribution[Fraction]"
 
 
 # -- As people write them.
@@ -230,13 +231,13 @@ def _check_bounds(distribution: Any) -> None:
 
 
 DurationSpelling = Annotated[
-    Distribution[Duration],
+    DurationDistribution,
     BeforeValidator(spell_out_distribution),
     AfterValidator(check_possible),
     ShortForm(DURATION_SCHEMA),
 ]
 PositiveDurationSpelling = Annotated[
-    Distribution[PositiveDuration],
+    PositiveDurationDistribution,
     BeforeValidator(spell_out_distribution),
     AfterValidator(check_possible),
     ShortForm(DURATION_SCHEMA),
@@ -330,7 +331,7 @@ def _listed(distribution: AnyDistribution) -> list[tuple[float, float]] | None:
             return [(float(distribution.value), 1.0)]
         case Choice():
             shares = _shares(distribution.weights)
-            return [(float(value), share) for value, share in zip(distribution.values, shares, strict=True)]
+            return list(zip(map(float, distribution.values), shares, strict=True))
         case Empirical():
             return [(float(value), 1.0) for value in distribution.values]
         case Uniform() if distribution.low == distribution.high:
@@ -377,7 +378,7 @@ def _raw(distribution: AnyDistribution, order: int) -> float:
 def _unbounded_mean(distribution: AnyDistribution) -> float:
     match distribution:
         case Uniform():
-            return (distribution.low + distribution.high) / 2
+            return float(distribution.low + distribution.high) / 2
         case Exponential() | Erlang():
             return float(distribution.mean)
         case Lognormal():
@@ -392,7 +393,7 @@ def _unbounded_mean(distribution: AnyDistribution) -> float:
             return math.inf if shape <= 1 else distribution.scale * shape / (shape - 1)
         case Hyperexponential():
             shares = _shares(distribution.weights)
-            return math.fsum(p * m for p, m in zip(shares, distribution.means, strict=True))
+            return math.fsum(p * m for p, m in zip(shares, map(float, distribution.means), strict=True))
     raise AssertionError(distribution.kind)
 
 
@@ -422,7 +423,7 @@ def _unbounded_variance(distribution: AnyDistribution) -> float:
             return scale * scale * shape / ((shape - 1) * (shape - 1) * (shape - 2))
         case Hyperexponential():
             shares, first = _shares(distribution.weights), _unbounded_mean(distribution)
-            pairs = zip(shares, distribution.means, strict=True)
+            pairs = zip(shares, map(float, distribution.means), strict=True)
             return math.fsum(2.0 * p * m * m for p, m in pairs) - first * first
     raise AssertionError(distribution.kind)
 
@@ -453,24 +454,24 @@ def _partial(distribution: AnyDistribution, order: int, upper: float) -> float:
             middle = _power(low, order) + 4 * _power((low + end) / 2, order) + _power(end, order)
             return (end - low) / (high - low) * middle / 6
         case Exponential():
-            return _gamma_partial(1.0, distribution.mean, order, upper)
+            return _gamma_partial(1.0, float(distribution.mean), order, upper)
         case Gamma():
-            return _gamma_partial(distribution.shape, distribution.scale, order, upper)
+            return _gamma_partial(distribution.shape, float(distribution.scale), order, upper)
         case Erlang():
             stages = distribution.stages
-            return _gamma_partial(stages, distribution.mean / stages, order, upper)
+            return _gamma_partial(stages, float(distribution.mean) / stages, order, upper)
         case Hyperexponential():
-            pairs = zip(_shares(distribution.weights), distribution.means, strict=True)
+            pairs = zip(_shares(distribution.weights), map(float, distribution.means), strict=True)
             return math.fsum(p * _gamma_partial(1.0, m, order, upper) for p, m in pairs)
         case Weibull():
             # (X / scale)^shape is exponential with mean 1
             power = 1 + order / distribution.shape
             reached = regularized_gamma(power, _exponentiated(upper / distribution.scale, distribution.shape))
-            return _power(distribution.scale, order) * math.gamma(power) * reached
+            return _power(float(distribution.scale), order) * math.gamma(power) * reached
         case Lognormal():
-            return _lognormal_partial(distribution.median, distribution.sigma, order, upper)
+            return _lognormal_partial(float(distribution.median), distribution.sigma, order, upper)
         case Pareto():
-            return _pareto_partial(distribution.scale, distribution.shape, order, upper)
+            return _pareto_partial(float(distribution.scale), distribution.shape, order, upper)
     raise AssertionError(distribution.kind)
 
 

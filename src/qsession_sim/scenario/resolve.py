@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Final, TypeVar, assert_never, cast
 
 from qsession_sim.scenario import accounts, models, service, sources
 from qsession_sim.scenario.distributions import Constant, Exponential, count_mean, mean
 from qsession_sim.scenario.policies import ResolvedPolicies, with_defaults
-from qsession_sim.scenario.values import Count, Duration, Model, NoLimit
+from qsession_sim.scenario.values import Count, ExactDuration, Model, NoLimit
 from qsession_sim.units import HOUR, SECOND
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 
 _ONE: Final = Constant[Count].model_construct(kind="constant", value=1.0)
-_AT_ONCE: Final = Constant[Duration].model_construct(kind="constant", value=0)
+_AT_ONCE: Final = Constant[ExactDuration].model_construct(kind="constant", value=Fraction(0))
 _WRITTEN_LAST: Final = ("pauses", "shots_by_iteration", "early_stop", "service_time")
 """Keys that come last in the written form of a source or QPU, and so in the digests of files that exist."""
 
@@ -414,5 +415,5 @@ def calibrated(source: sources.HumanArrivals, qpus: Sequence[models.HumanQPU]) -
     if source.rates is not None or source.bursts is not None:
         return {"load": None, **sources.scaled(source, per_us * HOUR / sources.mean_per_hour(source))}
     interarrival_us = max(round(1 / per_us), 1)
-    times = Exponential[Duration].model_construct(kind="exponential", mean=interarrival_us)
+    times = Exponential[ExactDuration].model_construct(kind="exponential", mean=Fraction(interarrival_us))
     return {"load": None, "interarrival": times}

@@ -173,7 +173,7 @@ _ALL_DIGITS: Final = Context(prec=2 * _MOST_DIGITS)
 
 
 def _checked_digits(time_us: Fraction) -> Fraction:
-    if (10**_MOST_DIGITS) % time_us.denominator:
+    if time_us.denominator > 1 and (10**_MOST_DIGITS) % time_us.denominator:
         message = f"has more than {_MOST_DIGITS} digits after the point"
         raise ValueError(message)
     return time_us
@@ -202,6 +202,22 @@ ExactDuration = Annotated[
 ]
 """A time of at least 0 that is multiplied by a count; exact microseconds in memory, since only the product is
 rounded (S1)."""
+
+
+def _read_positive_unrounded(value: Any) -> Fraction:
+    duration_us = _read_unrounded(value)
+    if round(duration_us) < 1:
+        raise ValueError("must be at least 1us")
+    return duration_us
+
+
+PositiveExactDuration = Annotated[
+    Fraction,
+    PlainValidator(_read_positive_unrounded),
+    PlainSerializer(format_exact_duration, return_type=str),
+    WithJsonSchema(DURATION_SCHEMA),
+]
+"""The same of at least 1 microsecond, rounded."""
 
 _COEFFICIENT: Final = re.compile(r"\s*(-?(?:\d+(?:\.\d*)?|\.\d+))\s*([a-z]+)\s*", re.ASCII)
 

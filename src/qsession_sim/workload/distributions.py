@@ -99,14 +99,14 @@ def _hyperexponential(
 
 SAMPLERS: Final[Mapping[type, Callable[[Any, np.random.Generator, int], Float64Array]]] = {
     Constant: lambda one, _, count: np.full(count, float(one.value)),
-    Uniform: lambda one, random, count: one.low + (one.high - one.low) * random.random(count),
-    Exponential: lambda one, random, count: one.mean * random.standard_exponential(count),
-    Lognormal: lambda one, random, count: one.median * lognormal_noise(random, one.sigma, count),
+    Uniform: lambda one, random, count: float(one.low) + float(one.high - one.low) * random.random(count),
+    Exponential: lambda one, random, count: float(one.mean) * random.standard_exponential(count),
+    Lognormal: lambda one, random, count: float(one.median) * lognormal_noise(random, one.sigma, count),
     Gamma: lambda one, random, count: _scaled(one.scale, random.standard_gamma(one.shape, count)),
     Weibull: lambda one, random, count: _scaled(one.scale, random.weibull(one.shape, count)),
     Pareto: lambda one, random, count: _scaled(one.scale, 1.0 + random.pareto(one.shape, count)),
     Erlang: lambda one, random, count: _scaled(
-        one.mean / one.stages, random.standard_gamma(one.stages, count)
+        float(one.mean) / one.stages, random.standard_gamma(one.stages, count)
     ),
     Hyperexponential: _hyperexponential,
     Choice: lambda one, random, count: _chosen(one.values, one.weights, random.random(count)),
@@ -203,7 +203,7 @@ def _array(values: Sequence[float] | Float64Array) -> Float64Array:
 
 def _scaled(scale: float, values: Float64Array) -> Float64Array:
     with np.errstate(over="ignore"):
-        return scale * np.minimum(values, _LARGEST)
+        return float(scale) * np.minimum(values, _LARGEST)
 
 
 def chosen_places(weights: Sequence[float] | Float64Array, uniform: Float64Array) -> Int64Array:
