@@ -99,10 +99,14 @@ def test_a_cluster_changes_no_byte(cluster, user_file, tmp_path):
 
 
 def content(directory):
-    """Every file below a directory."""
-    return {
-        str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()
-    }
+    """Every file below a directory, but for the digests, whose lines come in any order."""
+    files = (path for path in directory.rglob("*") if path.is_file() and path.name != "files.sha256")
+    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
+
+
+def digests(directory):
+    """The lines of digests."""
+    return set((directory / "files.sha256").read_bytes().splitlines())
 
 
 def test_a_study_of_1000_runs_on_a_cluster_is_interrupted_and_goes_on(cluster, tmp_path, capsys):
@@ -135,7 +139,7 @@ def test_a_study_of_1000_runs_on_a_cluster_is_interrupted_and_goes_on(cluster, t
     (line,) = err.splitlines()
     assert line.startswith("qsession-sim: interrupted after ")
     assert line.endswith(f" of 1,000 runs, kept in {place}; the same command goes on")
-    before = content(place)
+    before, digests_before = content(place), digests(place)
     assert main(on_cluster) == 0
     resumed = capsys.readouterr().out
     after = content(place)
@@ -143,6 +147,7 @@ def test_a_study_of_1000_runs_on_a_cluster_is_interrupted_and_goes_on(cluster, t
     assert main([*arguments, "-o", str(whole)]) == 0
     assert capsys.readouterr().out == resumed
     assert content(whole) == after
+    assert digests_before < digests(place) == digests(whole)
     assert runs_kept() == 1000
 
 
