@@ -201,4 +201,6 @@ def test_limits_hold_in_workers_and_end_with_their_block(folder):
     with processes(1) as workers:
         with qs.file_limits(max_size=2000), pytest.raises(qs.ScenarioError, match="is larger than"):
             qs.replicate("trace.yaml", replications=2, executor=workers)
-        assert qs.replicate("trace.yaml", replications=2, executor=workers).replications == 2
+        study = qs.replicate("trace.yaml", replications=2, executor=workers)
+
+    assert study.observations("as it stands", "mean_waiting")[0] == 0  # 1 us each, 1 us apart
