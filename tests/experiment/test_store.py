@@ -484,7 +484,8 @@ def start(tmp_path, *arguments):
     )
 
 
-def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path):
+def test_an_interrupted_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # files of functions are named from there
     (tmp_path / "mine.py").write_text(USER_FILE)
     metric = f"{tmp_path / 'mine.py'}:slow"
     planned = tasks(40, metrics=("mean_waiting", metric))
@@ -520,7 +521,8 @@ def test_an_interrupt_while_workers_start_is_for_their_parent_alone(tmp_path):
     assert (study.returncode, complaints.count("Traceback")) == (-signal.SIGINT, 1)
 
 
-def test_two_processes_in_one_directory_do_not_damage_it(tmp_path):
+def test_two_processes_in_one_directory_do_not_damage_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(USER_FILE)
     metric = f"{tmp_path / 'mine.py'}:pid"
     with start(tmp_path, "0", metric, "60") as one, start(tmp_path, "0", metric, "60") as other:
