@@ -28,20 +28,14 @@ _FILE: Final = re.compile(r"(?:[A-Za-z]:)?[^:]*\.py(?=:)")
 
 
 def one_spelling(text: str) -> str:
-    """A text that begins with `file.py:`, with the name of that file from here: the same for all spellings.
+    """A text that begins with `file.py:`, without detours in the path of that file.
 
     Example:
         >>> one_spelling("./a/../p.py:f, shared"), one_spelling("fifo")
         ('p.py:f, shared', 'fifo')
     """
-
-    def from_here(found: re.Match[str]) -> str:
-        try:
-            return Path(os.path.relpath(found[0])).as_posix()
-        except ValueError:  # on another drive
-            return found[0]
-
-    return _FILE.sub(from_here, text, count=1) if _FILE.match(text) else text
+    found = _FILE.match(text)
+    return text if found is None else Path(os.path.normpath(found[0])).as_posix() + text[found.end() :]
 
 
 def placeless(text: str) -> str:
