@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from qsession_sim import testing as testing
+    from qsession_sim.clients.programs import program as program
     from qsession_sim.errors import BundleError as BundleError
     from qsession_sim.errors import DurationError as DurationError
     from qsession_sim.errors import IllegalTransitionError as IllegalTransitionError
     from qsession_sim.errors import InvariantError as InvariantError
     from qsession_sim.errors import PolicyError as PolicyError
+    from qsession_sim.errors import ProgramError as ProgramError
     from qsession_sim.errors import QSessionError as QSessionError
     from qsession_sim.errors import ScenarioError as ScenarioError
     from qsession_sim.errors import SchedulerUsageError as SchedulerUsageError
@@ -89,6 +91,8 @@ _HOME: Final = {
     "parse_duration": "units",
     "policy": "policies.user",
     "processes": "experiment.executors",
+    "program": "clients.programs",
+    "ProgramError": "errors",
     "replicate": "experiment.study",
     "compare": "experiment.study",
     "sweep": "experiment.study",

@@ -26,6 +26,10 @@ class SchedulerUsageError(QSessionError):
     """The scheduler was driven wrongly, for example backwards in time; nothing was changed."""
 
 
+class ProgramError(QSessionError):
+    """A program that takes part in a simulation failed, or waits for what simulated time cannot bring."""
+
+
 class ScenarioError(QSessionError):
     """A scenario cannot be used. `problems` holds one line for each thing that is wrong."""
 

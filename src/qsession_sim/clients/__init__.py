@@ -1,1 +1,1 @@
-"""Clients of the simulated service: its REST interface, answered from a `LiveService`."""
+"""Clients of the simulated service: ordinary programs, and its REST interface, answered in the process."""

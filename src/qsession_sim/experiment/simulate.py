@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from qsession_sim.clients.baton import PATIENCE_SECONDS
+from qsession_sim.clients.programs import (
+    Function,
+    OnProgramError,
+    OrdinaryPrograms,
+    Program,
+    is_ordinary,
+    program,
+)
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.experiment.references import one_spelling, placeless, reference_to
 from qsession_sim.policies.registry import (
@@ -27,11 +36,15 @@ from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
 from qsession_sim.service.live import LiveService
 from qsession_sim.service.planning import account_specs
-from qsession_sim.service.simpy_driver import Program, Progress, Service
+from qsession_sim.service.simpy_driver import Program as Generated
+from qsession_sim.service.simpy_driver import Progress, Service
 from qsession_sim.workload.columns import Workload
 from qsession_sim.workload.describe import check_memory
 from qsession_sim.workload.draw import draw
 from qsession_sim.workload.sources import plan_of_each
+
+GeneratorProgram = Callable[[Service], Generated]
+AnyProgram = GeneratorProgram | Function | Program
 
 
 def simulate(
@@ -42,7 +55,9 @@ def simulate(
     routing: str | None = None,
     seed: int | None = None,
     overrides: Sequence[str] = (),
-    programs: Sequence[Callable[[Service], Program]] = (),
+    programs: Sequence[AnyProgram] = (),
+    on_program_error: OnProgramError = "raise",
+    program_patience_seconds: float = PATIENCE_SECONDS,
     progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Simulate a scenario once.
@@ -56,13 +71,19 @@ def simulate(
         routing: name of the routing policy; by default the scenario's.
         seed: by default the scenario's.
         overrides: `PATH=VALUE` settings, as for `--set`.
-        programs: live SimPy programs that take part, each a generator function of the `Service`.
+        programs: live programs that take part: ordinary functions without parameters, what `program` makes of
+            one, or generator functions of the `Service` that yield SimPy events.
+        on_program_error: `raise`: an exception of an ordinary program ends the run; `continue`: only that
+            program, and the provenance has it under `program_errors`.
+        program_patience_seconds: how long an ordinary program may do nothing but wait for something that is
+            not simulated.
         progress: called now and then with how far the run has come.
 
     Raises:
         ScenarioError: if the scenario cannot be used.
         PolicyError: if there is no such policy.
-        SchedulerUsageError: if a program is no generator function, or asks for what cannot be done.
+        SchedulerUsageError: if a program is none, or asks for what cannot be done.
+        ProgramError: if an ordinary program fails, or waits for what is not simulated.
 
     Example:
         >>> job = {"id": "j1", "at": "2s", "account": "lab", "qpu_time": "3s"}
@@ -80,9 +101,8 @@ def simulate(
         overrides=overrides,
         progress=progress,
     )
-    for program in programs:
-        service.start(program)
-    return finish(scenario, service, _bound(scenario, queue, programs))
+    bound = _bound(scenario, queue, programs)
+    return _finish_with(programs, scenario, service, bound, on_program_error, program_patience_seconds)
 
 
 def prepare(
@@ -182,7 +202,7 @@ def simulate_workload(
     workload: Workload,
     queue: QueuePolicy,
     *,
-    programs: Sequence[Callable[[Service], Program]] = (),
+    programs: Sequence[AnyProgram] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Simulate jobs that are drawn already, such as the same ones under one policy after the other.
@@ -199,9 +219,31 @@ def simulate_workload(
         SchedulerUsageError: if a program is no generator function, or asks for what cannot be done.
     """
     service = _service(scenario.resolved, workload, queue, progress)
-    for program in programs:
-        service.start(program)
-    return finish(scenario, service, _bound(scenario, queue, programs))
+    return _finish_with(programs, scenario, service, _bound(scenario, queue, programs))
+
+
+def _finish_with(
+    programs: Sequence[AnyProgram],
+    scenario: Scenario,
+    service: Service,
+    bound: dict[str, Any],
+    on_error: OnProgramError = "raise",
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Run:
+    """Run to the end with live programs."""
+    ordinary = [is_ordinary(one) for one in programs]
+    if not any(ordinary):
+        for one in programs:
+            service.start(cast("GeneratorProgram", one))
+        return finish(scenario, service, bound)
+    carried = OrdinaryPrograms(service, scenario.resolved, on_error, patience_seconds, bound)
+    with carried.installed():
+        for one, is_own in zip(programs, ordinary, strict=True):
+            if is_own:
+                carried.start(one if isinstance(one, Program) else program(cast("Function", one)))
+            else:
+                service.start(cast("GeneratorProgram", one))
+        return finish(scenario, service, bound)
 
 
 def finish(scenario: Scenario, service: Service, bound: Mapping[str, Any] | None = None) -> Run:
@@ -211,11 +253,12 @@ def finish(scenario: Scenario, service: Service, bound: Mapping[str, Any] | None
     return Run(record, scenario, {"engine": "simpy", **(bound or {}), **_fits(scenario.resolved)})
 
 
-def _bound(scenario: Scenario, queue: QueuePolicy, functions: Sequence[Callable[..., Any]]) -> dict[str, Any]:
+def _bound(scenario: Scenario, queue: QueuePolicy, programs: Sequence[AnyProgram]) -> dict[str, Any]:
     """Settings from outside, policies, and digests of the code of the user that takes part, by its name; of
     files no places, so that equal runs have equal provenance."""
     policies = scenario.resolved.policies.model_dump(mode="json", exclude_none=True)
-    references = [reference_to(function) for function in functions]
+    functions = [one.function if isinstance(one, Program) else one for one in programs]
+    references = [reference_to(function) for function in functions if callable(function)]
     if isinstance(queue, UserPolicy):
         policies["queue"] = {"name": placeless(queue.name)}
         references.append(reference_to(queue.function, placeless(queue.name)))

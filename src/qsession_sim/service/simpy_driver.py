@@ -19,7 +19,7 @@ from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Rank
 from qsession_sim.service.live import STREAM, LiveService, RunIsOverError
-from qsession_sim.service.observed import JobEnded
+from qsession_sim.service.observed import JobDetails, JobEnded, SessionDetails
 from qsession_sim.service.planning import JobOptions
 from qsession_sim.service.programs import ProgramJob, ProgramSession
 from qsession_sim.units import LONGEST_US
@@ -289,6 +289,19 @@ class Service:
         """Cancel a job now (S25)."""
         if not self._live.is_over:
             self._commanded(acts=self._live.cancel_job(self.now_us, job.job))
+
+    def session_details(self, session: ProgramSession) -> SessionDetails:
+        """The state of a session now, its instants, and its usage so far."""
+        return self._live.session_details(self.now_us, session.session)
+
+    def job_details(self, job: ProgramJob) -> JobDetails:
+        """The status of a job now, its instants, and its usage so far."""
+        return self._live.job_details(self.now_us, job.job)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended, so that commands change nothing any more."""
+        return self._live.is_over
 
     # ---------------------------------------------------------------- running
 

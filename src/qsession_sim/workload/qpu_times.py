@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from typing import TypeAlias, assert_never
+from typing import Protocol, TypeAlias, assert_never
 
 import numpy as np
 
@@ -155,7 +155,22 @@ def refuse_missing(jobs: DrawnSource | ResolvedJob, context: SourceContext, path
         raise source_error(path, f"needs {' and '.join(missing)} for service-time model {model.model}")
 
 
-def modelled_times_us(jobs: JobProperties, context: SourceContext) -> Int64Array:
+class Times(Protocol):
+    """What QPU times follow from, beside the jobs."""
+
+    @property
+    def name(self) -> str:
+        """Of the stream, for messages."""
+
+    @property
+    def service_time(self) -> ServiceTimeModel:
+        """The model of the QPU."""
+
+    def generator(self, purpose: Purpose) -> np.random.Generator:
+        """Of the stream, for one purpose."""
+
+
+def modelled_times_us(jobs: JobProperties, context: Times) -> Int64Array:
     """QPU times by the QPU's service-time model, with the noise of the stream; shape (jobs,).
 
     Raises:
@@ -167,7 +182,7 @@ def modelled_times_us(jobs: JobProperties, context: SourceContext) -> Int64Array
         raise source_error(context.name, f"{error}; lower circuits or shots") from None
 
 
-def _times_us(jobs: JobProperties, context: SourceContext) -> Int64Array:
+def _times_us(jobs: JobProperties, context: Times) -> Int64Array:
     model, rows = context.service_time, len(jobs.circuits)
     match model:
         case ExecutionsModel():
@@ -201,6 +216,11 @@ def _times_us(jobs: JobProperties, context: SourceContext) -> Int64Array:
             assert_never(model)
 
 
+def has_noise(model: ServiceTimeModel) -> bool:
+    """Whether times by a model are random."""
+    return not isinstance(model, GivenModel) and not isinstance(model.noise, NoNoise)
+
+
 def _execution_us(model: ExecutionsModel) -> Fraction:
     if model.per_execution is not None:
         return model.per_execution
@@ -217,7 +237,7 @@ def _needed(model: ServiceTimeModel) -> tuple[str, ...]:
             return ()
 
 
-def _noise(noise: Noise, context: SourceContext, rows: int) -> Float64Array | None:
+def _noise(noise: Noise, context: Times, rows: int) -> Float64Array | None:
     match noise:
         case NoNoise():
             return None
