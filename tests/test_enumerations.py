@@ -333,6 +333,7 @@ EXAMPLES = {
             ],
         ),
     ),
+    "RENEGED": ("jobs", explicit(TWO_ALONE[0], {**TWO_ALONE[0], "patience": "1s"})),
 }
 
 

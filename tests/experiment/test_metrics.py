@@ -85,7 +85,7 @@ def test_only_what_metrics_ask_for_is_computed(
     assert len(computed) == distributions
     computed.clear()
     qs.simulate(SCENARIO).summary()
-    assert len(computed) == 42
+    assert len(computed) == 48
 
 
 def test_no_queue_is_counted_for_a_metric_that_is_none_of_its_length(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,9 @@ def events_of_job(service: Service, number: int) -> Iterator[Due]:
     for name, time in cancels.items():
         if time != NEVER and name not in job.orders_served:
             yield time, Order.CANCEL, partial(service.serve_job_order, number, name)
+    if job.submitted is not None and job.spec.patience_us != NEVER and not job.stays:  # S27: after the user's
+        time = job.submitted + job.spec.patience_us
+        yield time, Order.CANCEL, partial(service.end_job, number, JobStatus.CANCELLED, Reason.RENEGED)
 
 
 def execution_limit(service: Service, job: Job) -> int | None:

@@ -98,9 +98,11 @@ class Mix:
     cancels: bool
     limits: bool
     follow_ups: bool
+    patience: bool
 
 
-mixes = st.builds(Mix, *[st.booleans()] * 5)
+mixes = st.builds(Mix, *[st.booleans()] * 6)
+some_patience = st.sampled_from([NEVER, NEVER, 1, 2, 3, 5, 8])
 
 
 @st.composite
@@ -140,6 +142,7 @@ def explicit_jobs(draw: st.DrawFn, mix: Mix, specs: Sequence[SessionSpec], first
             priority=draw(st.integers(-1, 1)),
             cancel_us=draw(sometimes_late) if mix.cancels else NEVER,
             cancel_after_us=draw(sometimes_after) if mix.cancels else NEVER,
+            patience_us=draw(some_patience) if mix.patience else NEVER,
         )
         before = draw(st.integers(NEVER, index - 1)) if mix.follow_ups else NEVER
         if before == NEVER:
@@ -162,7 +165,7 @@ def traffic(draw: st.DrawFn) -> list[JobSpec]:
 
 @st.composite
 def client_parts(
-    draw: st.DrawFn, number: int, first_job: int, session: int
+    draw: st.DrawFn, mix: Mix, number: int, first_job: int, session: int
 ) -> tuple[ClientSpec, list[JobSpec], list[SessionSpec]]:
     """An iterative client with its jobs and, unless it works in job mode, its session."""
     count = draw(st.integers(1, 4))
@@ -185,6 +188,7 @@ def client_parts(
             session=spec.session,
             client=number,
             max_execution_time_us=limit_us,
+            patience_us=draw(some_patience) if mix.patience else NEVER,
         )
         for index in range(count)
     ]
@@ -201,7 +205,7 @@ def workloads(draw: st.DrawFn, most_clients: int) -> Workload:
     clients: list[ClientSpec] = []
     of_clients: list[JobSpec] = []
     for number in range(draw(st.integers(min(1, most_clients), most_clients))):
-        client, jobs, of_client = draw(client_parts(number, len(of_clients), len(specs)))
+        client, jobs, of_client = draw(client_parts(mix, number, len(of_clients), len(specs)))
         clients.append(client)
         of_clients += jobs
         specs += of_client

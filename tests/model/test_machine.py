@@ -19,7 +19,7 @@ from .histories import Order
 from .naive import Service
 from .naive_qpu import real_qpus
 from .observed import facts_of, model_for, scheduler_for
-from .strategies import ACCOUNTS, Workload, limits, qpu_times, timeouts, workloads
+from .strategies import ACCOUNTS, Workload, limits, qpu_times, some_patience, timeouts, workloads
 from .whole_service import HALF_SECOND_US, estimates, phase_times, scaled_spec, whole_workloads
 
 waits = st.sampled_from([0, 0, 0, 1, 1, 2, 5])
@@ -136,6 +136,7 @@ class LiveService(RuleBasedStateMachine):
         qpu_time_us=qpu_times,
         limit_us=limits,
         cancel_after_us=afters,
+        patience_us=some_patience,
         priority=st.integers(-1, 1),
         reaction=st.sampled_from(Reaction),
         dress=dresses,
@@ -147,6 +148,7 @@ class LiveService(RuleBasedStateMachine):
         qpu_time_us: int,
         limit_us: int,
         cancel_after_us: int,
+        patience_us: int,
         priority: int,
         reaction: Reaction,
         dress: Dress,
@@ -156,6 +158,7 @@ class LiveService(RuleBasedStateMachine):
             session=NEVER if which % 3 == 0 else self.some_session(which // 3),
             max_execution_time_us=limit_us,
             cancel_after_us=cancel_after_us,
+            patience_us=patience_us,
             priority=priority,
         )
         if self.is_whole:

@@ -15,6 +15,16 @@ _AGENDA = in_file(
 _JOB_COLUMNS = in_file(
     "scheduler/columns.py",
     ("elif column or value != default:", "elif value != default:", "S65"),
+    (
+        "return planned_us, NEVER if after_us == NEVER else submitted_us + after_us",
+        "return planned_us, NEVER",
+        "S27",
+    ),
+    (
+        "planned_us = self._cancel_us[job] if job < len(self._cancel_us) else NEVER",
+        "planned_us = NEVER",
+        "S27",
+    ),
     ("column.extend([default] * (job - len(column)))", "pass", "S65"),
     (
         "if is_planned(item) or (is_rare(item) and not is_needed(column, item.default)):",

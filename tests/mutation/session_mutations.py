@@ -85,6 +85,13 @@ _JOBS = in_file(
         "S52",
     ),
     ("self._agenda.disarm(qpu.finish_of(job))", "pass", "S25"),
+    ("if patience is not None and patience[0] == now_us:", "if patience is not None:", "S27"),
+    (
+        "if patience_us != NEVER and now_us + patience_us not in self._columns.cancels_us(job, now_us):",
+        "if patience_us != NEVER:",
+        "S27",
+    ),
+    ("self._agenda.disarm(self._patience.pop(job, None))", "pass", "S27"),
     ("if self._counts[self._stage[job]]:", "if True:", "S43"),
     ("counted = self._counts[before]", "counted = True", "S41"),
     ("elif counted and not session.counting:", "elif counted:", "S13"),

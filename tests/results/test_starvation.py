@@ -56,6 +56,29 @@ def test_jobs_that_never_start_wait_to_their_end_or_that_of_the_run():
     assert longest == {"a": 4 * SECOND, "b": 15 * SECOND}
 
 
+def test_jobs_that_lose_their_patience_stand_apart():
+    """S27: job 0 runs to 10; job 1 leaves at 4, job 2 at 7, job 3 waits from 3 to 10: of 4 jobs 2 started."""
+    impatient = jobs(
+        (0, "a", 10, {"patience": "1s"}),
+        (1, "a", 1, {"patience": "3s"}),
+        (2, "b", 1, {"patience": "5s"}),
+        (3, "b", 1, {"patience": "9s"}),
+        (4, "b", 1, {"cancel": "5s"}),
+    )
+    summary = qs.simulate({"workload": [{"kind": "explicit", "jobs": impatient}]}).summary()
+    every = summary["all"]
+    assert every["reason"] == {"JOB_CANCELLED": 1, "RENEGED": 2}
+    found = [every["reneged_us"][word] for word in ("count", "mean", "max")]
+    assert found == [2, 4.0 * SECOND, 5 * SECOND]
+    assert every["reneged_share"] == 2 / 4
+    assert (every["waiting_us"]["count"], every["waiting_us"]["mean"]) == (2, 3.5 * SECOND)
+    shares = {name: group["reneged_share"] for name, group in summary["by_account"].items()}
+    assert shares == {"a": 1 / 2, "b": 1 / 2}
+    assert summary["by_mode"]["session"]["reneged_share"] is None
+    # starvation counts what was waited: 0, 3, 5, 7 and 1 s
+    assert summary["starvation"]["mean_wait_us"] == 16 * SECOND / 5
+
+
 def test_jobs_of_the_warm_up_do_not_count_and_no_job_has_no_wait():
     found = starvation(jobs((0, "a", 5, {})), warm_up="1s")
     assert found == {

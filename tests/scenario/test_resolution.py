@@ -98,7 +98,9 @@ service_times = st.one_of(
     ),
     st.builds(lambda name: {"preset": name}, st.sampled_from(preset_names())),
 )
-common = optional(max_execution_time=positive_durations, priority=st.integers(-5, 5))
+common = optional(
+    max_execution_time=positive_durations, priority=st.integers(-5, 5), patience=positive_durations
+)
 clocks = optional(max_time=durations, interactive_timeout=durations)
 
 

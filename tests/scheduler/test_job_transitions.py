@@ -1,4 +1,4 @@
-"""The table of jobs, enumerated completely: every one of its 12 x 16 pairs (S16 to S25, S40 to S44, S50, S52)."""
+"""The table of jobs, enumerated completely: every one of its 12 x 17 pairs (S16 to S25, S27, S40 to S44, S50, S52)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from qsession_sim.scheduler.vocabulary import JobStage, JobStatus, Reason, Windo
 
 # Written from the rules: stage, event, then the next stage and the actions in their order, or "illegal".
 EXPECTED = """
-PLANNED         SUBMIT                  QUEUED          COUNT_SUBMISSION JOIN_SESSION ENTER_QUEUE WAIT_FOR_QPU
-PLANNED         SUBMIT_UNPREPARED       UNPREPARED      COUNT_SUBMISSION JOIN_SESSION ENTER_QUEUE WAIT_FOR_LANE
+PLANNED         SUBMIT                  QUEUED          COUNT_SUBMISSION JOIN_SESSION ENTER_QUEUE WAIT_FOR_QPU START_PATIENCE
+PLANNED         SUBMIT_UNPREPARED       UNPREPARED      COUNT_SUBMISSION JOIN_SESSION ENTER_QUEUE WAIT_FOR_LANE START_PATIENCE
 PLANNED         REJECT                  REJECTED        END
 PLANNED         PREPARE                 illegal
 PLANNED         READY                   illegal
@@ -40,6 +40,7 @@ PLANNED         CANCEL                  PLANNED
 PLANNED         SESSION_CANCEL          illegal
 PLANNED         SESSION_TIMEOUT         illegal
 PLANNED         SESSION_TIMEOUT_CANCELS illegal
+PLANNED         RENEGE                  illegal
 
 UNPREPARED      SUBMIT                  illegal
 UNPREPARED      SUBMIT_UNPREPARED       illegal
@@ -53,10 +54,11 @@ UNPREPARED      CUT                     illegal
 UNPREPARED      POST_DONE               illegal
 UNPREPARED      FAIL                    illegal
 UNPREPARED      REQUEUE                 illegal
-UNPREPARED      CANCEL                  CANCELLED       LEAVE_QUEUE COUNT_END LEAVE_SESSION END
-UNPREPARED      SESSION_CANCEL          CANCELLED       LEAVE_QUEUE COUNT_END LEAVE_SESSION END
-UNPREPARED      SESSION_TIMEOUT         ERROR           LEAVE_QUEUE COUNT_END LEAVE_SESSION END
-UNPREPARED      SESSION_TIMEOUT_CANCELS CANCELLED       LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+UNPREPARED      CANCEL                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+UNPREPARED      SESSION_CANCEL          CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+UNPREPARED      SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+UNPREPARED      SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+UNPREPARED      RENEGE                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 
 PREPARING       SUBMIT                  illegal
 PREPARING       SUBMIT_UNPREPARED       illegal
@@ -70,61 +72,65 @@ PREPARING       CUT                     illegal
 PREPARING       POST_DONE               illegal
 PREPARING       FAIL                    illegal
 PREPARING       REQUEUE                 illegal
-PREPARING       CANCEL                  CANCELLED       LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
-PREPARING       SESSION_CANCEL          CANCELLED       LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
-PREPARING       SESSION_TIMEOUT         ERROR           LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
-PREPARING       SESSION_TIMEOUT_CANCELS CANCELLED       LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+PREPARING       CANCEL                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+PREPARING       SESSION_CANCEL          CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+PREPARING       SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+PREPARING       SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+PREPARING       RENEGE                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
 
 QUEUED          SUBMIT                  illegal
 QUEUED          SUBMIT_UNPREPARED       illegal
 QUEUED          REJECT                  illegal
 QUEUED          PREPARE                 illegal
 QUEUED          READY                   illegal
-QUEUED          START                   RUNNING         LEAVE_QUEUE TAKE_QPU TELL_START
+QUEUED          START                   RUNNING         STOP_PATIENCE LEAVE_QUEUE TAKE_QPU TELL_START
 QUEUED          FINISH                  illegal
 QUEUED          POST_PROCESS            illegal
 QUEUED          CUT                     illegal
 QUEUED          POST_DONE               illegal
 QUEUED          FAIL                    illegal
 QUEUED          REQUEUE                 illegal
-QUEUED          CANCEL                  CANCELLED       LEAVE_QUEUE COUNT_END LEAVE_SESSION END
-QUEUED          SESSION_CANCEL          CANCELLED       LEAVE_QUEUE COUNT_END LEAVE_SESSION END
-QUEUED          SESSION_TIMEOUT         ERROR           LEAVE_QUEUE COUNT_END LEAVE_SESSION END
-QUEUED          SESSION_TIMEOUT_CANCELS CANCELLED       LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+QUEUED          CANCEL                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+QUEUED          SESSION_CANCEL          CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+QUEUED          SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+QUEUED          SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+QUEUED          RENEGE                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 
 READY           SUBMIT                  illegal
 READY           SUBMIT_UNPREPARED       illegal
 READY           REJECT                  illegal
 READY           PREPARE                 illegal
 READY           READY                   illegal
-READY           START                   RUNNING         LEAVE_PREPARED LEAVE_QUEUE TAKE_QPU TELL_START
+READY           START                   RUNNING         LEAVE_PREPARED STOP_PATIENCE LEAVE_QUEUE TAKE_QPU TELL_START
 READY           FINISH                  illegal
 READY           POST_PROCESS            illegal
 READY           CUT                     illegal
 READY           POST_DONE               illegal
 READY           FAIL                    illegal
 READY           REQUEUE                 illegal
-READY           CANCEL                  CANCELLED       LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
-READY           SESSION_CANCEL          CANCELLED       LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
-READY           SESSION_TIMEOUT         ERROR           LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
-READY           SESSION_TIMEOUT_CANCELS CANCELLED       LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+READY           CANCEL                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+READY           SESSION_CANCEL          CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+READY           SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+READY           SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+READY           RENEGE                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
 
 REQUEUED        SUBMIT                  illegal
 REQUEUED        SUBMIT_UNPREPARED       illegal
 REQUEUED        REJECT                  illegal
 REQUEUED        PREPARE                 illegal
 REQUEUED        READY                   illegal
-REQUEUED        START                   RUNNING         LEAVE_QUEUE TAKE_QPU TELL_START
+REQUEUED        START                   RUNNING         STOP_PATIENCE LEAVE_QUEUE TAKE_QPU TELL_START
 REQUEUED        FINISH                  illegal
 REQUEUED        POST_PROCESS            illegal
 REQUEUED        CUT                     illegal
 REQUEUED        POST_DONE               illegal
 REQUEUED        FAIL                    illegal
 REQUEUED        REQUEUE                 illegal
-REQUEUED        CANCEL                  CANCELLED       LEAVE_QUEUE COUNT_END LEAVE_SESSION END
-REQUEUED        SESSION_CANCEL          CANCELLED       LEAVE_QUEUE COUNT_END LEAVE_SESSION END
-REQUEUED        SESSION_TIMEOUT         ERROR           LEAVE_QUEUE COUNT_END LEAVE_SESSION END
-REQUEUED        SESSION_TIMEOUT_CANCELS CANCELLED       LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+REQUEUED        CANCEL                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+REQUEUED        SESSION_CANCEL          CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+REQUEUED        SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+REQUEUED        SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+REQUEUED        RENEGE                  illegal
 
 RUNNING         SUBMIT                  illegal
 RUNNING         SUBMIT_UNPREPARED       illegal
@@ -142,6 +148,7 @@ RUNNING         CANCEL                  CANCELLED       STOP_FINISH LEAVE_QPU CO
 RUNNING         SESSION_CANCEL          illegal
 RUNNING         SESSION_TIMEOUT         illegal
 RUNNING         SESSION_TIMEOUT_CANCELS illegal
+RUNNING         RENEGE                  illegal
 
 POST_PROCESSING SUBMIT                  illegal
 POST_PROCESSING SUBMIT_UNPREPARED       illegal
@@ -159,6 +166,7 @@ POST_PROCESSING CANCEL                  POST_PROCESSING
 POST_PROCESSING SESSION_CANCEL          illegal
 POST_PROCESSING SESSION_TIMEOUT         illegal
 POST_PROCESSING SESSION_TIMEOUT_CANCELS illegal
+POST_PROCESSING RENEGE                  illegal
 
 DONE            SUBMIT                  illegal
 DONE            SUBMIT_UNPREPARED       illegal
@@ -176,6 +184,7 @@ DONE            CANCEL                  DONE
 DONE            SESSION_CANCEL          illegal
 DONE            SESSION_TIMEOUT         illegal
 DONE            SESSION_TIMEOUT_CANCELS illegal
+DONE            RENEGE                  illegal
 
 CANCELLED       SUBMIT                  illegal
 CANCELLED       SUBMIT_UNPREPARED       illegal
@@ -193,6 +202,7 @@ CANCELLED       CANCEL                  CANCELLED
 CANCELLED       SESSION_CANCEL          illegal
 CANCELLED       SESSION_TIMEOUT         illegal
 CANCELLED       SESSION_TIMEOUT_CANCELS illegal
+CANCELLED       RENEGE                  illegal
 
 ERROR           SUBMIT                  illegal
 ERROR           SUBMIT_UNPREPARED       illegal
@@ -210,6 +220,7 @@ ERROR           CANCEL                  ERROR
 ERROR           SESSION_CANCEL          illegal
 ERROR           SESSION_TIMEOUT         illegal
 ERROR           SESSION_TIMEOUT_CANCELS illegal
+ERROR           RENEGE                  illegal
 
 REJECTED        SUBMIT                  illegal
 REJECTED        SUBMIT_UNPREPARED       illegal
@@ -227,6 +238,7 @@ REJECTED        CANCEL                  REJECTED
 REJECTED        SESSION_CANCEL          illegal
 REJECTED        SESSION_TIMEOUT         illegal
 REJECTED        SESSION_TIMEOUT_CANCELS illegal
+REJECTED        RENEGE                  illegal
 """
 
 ROWS = [line.split() for line in EXPECTED.splitlines() if line]
@@ -236,7 +248,7 @@ ILLEGAL = [row[:2] for row in ROWS if row[2] == "illegal"]
 FINAL = {"DONE", "CANCELLED", "ERROR", "REJECTED"}
 QUEUED = {"UNPREPARED", "PREPARING", "QUEUED", "READY", "REQUEUED"}  # S41: everything before the QPU
 
-# S16, S18, S25, S44, S52; a rejection brings its own (S20)
+# S16, S18, S25, S27, S44, S52; a rejection brings its own (S20)
 REASONS = {
     "CUT": "RAN_TOO_LONG",
     "FAIL": "QPU_FAILED",
@@ -244,6 +256,7 @@ REASONS = {
     "SESSION_CANCEL": "SESSION_CANCELLED",
     "SESSION_TIMEOUT": "MAX_TIME",
     "SESSION_TIMEOUT_CANCELS": "MAX_TIME",
+    "RENEGE": "RENEGED",
 }
 
 
@@ -365,6 +378,16 @@ def test_s42_those_that_are_prepared_ahead_are_counted_in_and_out_once():
         assert change == (after in prepared) - (stage in prepared)
 
 
+def test_s27_patience_is_started_and_stopped_once():
+    for stage, _, after, *actions in LEGAL:
+        assert actions.count("START_PATIENCE") == (stage == "PLANNED" and after in QUEUED)
+        assert actions.count("STOP_PATIENCE") == (stage in QUEUED and after not in QUEUED)
+
+
+def test_s27_who_has_started_stays():
+    assert {row[0] for row in LEGAL if row[1] == "RENEGE"} == QUEUED - {"REQUEUED"}
+
+
 def test_waiting_stages_are_those_that_a_lane_or_the_qpu_takes_from():
     assert {stage.name for stage in JobStage if CAN_PREPARE[stage]} == {"UNPREPARED"}
     assert {stage.name for stage in JobStage if CAN_START[stage]} == {"QUEUED", "READY", "REQUEUED"}
@@ -401,6 +424,10 @@ def cancelled(jobs: list[JobSpec], at_us: int) -> list[JobSpec]:
     return [JobSpec(**{**vars(job), "cancel_us": at_us}) for job in jobs]
 
 
+def impatient(jobs: list[JobSpec], until_us: int) -> list[JobSpec]:
+    return [JobSpec(**{**vars(job), "patience_us": until_us - job.at_us}) for job in jobs]
+
+
 def test_every_entry_of_the_table_happens_in_a_run(monkeypatch):
     happened = set()
     apply = Jobs.apply
@@ -418,6 +445,7 @@ def test_every_entry_of_the_table_happens_in_a_run(monkeypatch):
     jobs, sessions, windows = in_every_queued_stage()
     run(jobs, sessions, windows, requeues_after_outage=True)
     run(cancelled(jobs, 10), sessions, windows, requeues_after_outage=True)
+    run(impatient(jobs, 10), sessions, windows, requeues_after_outage=True)
     run(jobs, sessions, windows)  # the outage ends j0
     run(*in_every_queued_stage(cancel_us=10), requeues_after_outage=True)
     for status in (JobStatus.ERROR, JobStatus.CANCELLED):

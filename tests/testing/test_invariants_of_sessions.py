@@ -227,6 +227,71 @@ def test_s77_a_job_mode_job_fails_with_a_reason_of_sessions():
     assert violation(of_jobs("j11", reason=Reason.SESSION_CANCELLED)).startswith("S77 at 86 us: job 'j11'")
 
 
+# ------------------------------------------------------------------ S27
+
+
+@pytest.mark.parametrize(
+    ("patience_us", "ended", "reason", "message"),
+    [
+        (5, 8, Reason.RENEGED, None),
+        (
+            6,
+            8,
+            Reason.RENEGED,
+            "S27 at 8 us: job 'j2' leaves although its patience is not over, or has started",
+        ),
+        (
+            4,
+            8,
+            Reason.RENEGED,
+            "S27 at 8 us: job 'j2' leaves although its patience is not over, or has started",
+        ),
+        (
+            NEVER,
+            8,
+            Reason.RENEGED,
+            "S27 at 8 us: job 'j2' leaves although its patience is not over, or has started",
+        ),
+        (
+            4,
+            8,
+            Reason.JOB_CANCELLED,
+            "S27 at 7 us: job 'j2' has not started by 7 us, when its patience is over",
+        ),
+        (5, 8, Reason.JOB_CANCELLED, None),
+        (5, 7, Reason.JOB_CANCELLED, None),
+    ],
+)
+def test_s27_a_job_leaves_when_its_patience_is_over_and_no_earlier(patience_us, ended, reason, message):
+    """j1 runs from 0 to 10, j2 waits from 3 on."""
+    waits = ("j2", 0, NEVER, 5, 3, NEVER, ended, JobStatus.CANCELLED, reason)
+    check_patience_of(waits, patience_us, message)
+
+
+@pytest.mark.parametrize(
+    ("patience_us", "message"),
+    [
+        (8, None),
+        (7, "S27 at 10 us: job 'j2' has not started by 10 us, when its patience is over"),
+    ],
+)
+def test_s27_a_job_starts_before_its_patience_is_over(patience_us, message):
+    """j2 waits from 3 on, and starts at 10."""
+    starts = ("j2", 0, NEVER, 5, 3, 10, 15, JobStatus.DONE, Reason.NONE)
+    check_patience_of(starts, patience_us, message)
+
+
+def check_patience_of(job, patience_us, message):
+    first = ("j1", 0, NEVER, 10, 0, 0, 10, JobStatus.DONE, Reason.NONE)
+    record = make_record((first, job), (), (), end_us=max(10, job[6]))
+    jobs = replace(record.workload.jobs, patience_us=np.array([NEVER, patience_us]))
+    run = make_run(replace(record, workload=replace(record.workload, jobs=jobs)), horizon=None)
+    if message is None:
+        check_invariants(run)
+    else:
+        assert violation(run) == message
+
+
 # ------------------------------------------------------------------ S78
 
 

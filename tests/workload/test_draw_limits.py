@@ -297,6 +297,39 @@ def test_retries_that_a_plan_does_not_end_for_certain_are_refused(plan, more, wo
         qs.simulate(retrying(plan, **more))
 
 
+@pytest.mark.parametrize(
+    ("more", "refused"),
+    [
+        ({"preparation": "2s"}, True),
+        ({"preparation": "1s"}, False),
+        ({"preparation": "2s", "on_error": "continue"}, False),
+        ({"preparation": "2s", "mode": "session"}, True),
+    ],
+)
+def test_s27_patience_that_is_over_before_the_preparation_is_not_retried_for_ever(more, refused):
+    """S65; with a patience of 2 s a job that is ready after 1 s starts then. An open session is never closed."""
+    source = {**RETRYING, "qpu_time": "5s", "patience": "2s", "on_rejection": "give_up", **more}
+    if refused:
+        with pytest.raises(ScenarioError) as caught:
+            qs.simulate({"workload": [source]})
+        assert str(caught.value) == (
+            "scenario: workload.iterative: the patience of 1 of 1 jobs is over before they are prepared, and they may be "
+            "retried for ever; give a horizon, on_error: stop or continue, or a longer patience"
+        )
+    else:
+        (reason,) = qs.simulate({"workload": [source]}).jobs["reason"]
+        assert reason == (None if more["preparation"] == "1s" else "RENEGED")
+
+
+def test_s27_retries_that_a_rate_ends_are_simulated_to_their_end():
+    """S60: attempts at 0, 2 and 4 s; that of 4 s is the third in (-1 s, 4 s]."""
+    source = {"qpu_time": "5s", "patience": "2s", "preparation": "3s"}
+    run = qs.simulate(retrying(rate(2, "5s"), **source))
+    assert run.jobs["reason"].to_list() == ["RENEGED", "RENEGED", "RATE_LIMITED"]
+    with pytest.raises(ScenarioError, match="may be retried for ever"):
+        qs.simulate(retrying(rate(2, "4s"), **source))
+
+
 def test_windows_may_keep_the_attempts_of_a_client_apart():
     """S52: with an hour of maintenance each 3 h 30, no two attempts need follow each other without a pause."""
     window = {"kind": "maintenance", "every": "210m", "duration": "1h"}

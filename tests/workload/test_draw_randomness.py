@@ -107,6 +107,7 @@ def test_the_numbers_of_the_purposes_stay():
         "SESSION_ROUTE": 28,
         "TIME_BETWEEN_FAILURES": 29,
         "REPAIR_TIME": 30,
+        "PATIENCE": 31,
     }
 
 

@@ -116,7 +116,7 @@ def test_every_number_that_a_scenario_says_of_a_job_is_drawn_by_its_name():
 
 
 def test_every_distribution_of_a_job_has_random_numbers_of_its_own():
-    """S7: QPU times, preparation and post-processing, and what service-time models need."""
+    """S7: QPU times, preparation, post-processing and patience, and what service-time models need."""
     drawn = {
         column.name.removesuffix("_us")
         for column in fields(JobColumns)
@@ -126,5 +126,5 @@ def test_every_distribution_of_a_job_has_random_numbers_of_its_own():
 
     of_models = {key.name for key in fields(JobProperties)}
 
-    assert drawn == {"qpu_time", "preparation", "post_processing"}
+    assert drawn == {"qpu_time", "preparation", "post_processing", "patience"}
     assert [key for key in sorted(drawn | of_models) if key.upper() not in Purpose.__members__] == []

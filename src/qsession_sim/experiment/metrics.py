@@ -41,7 +41,7 @@ DEFAULT_METRICS: Final = (
 
 _STATISTICS: Final = ("mean", "p50", "p90", "p95", "p99", "max")
 _PARTS_OF_TIMES: Final = (*_STATISTICS, "busy", "held", "down", "free")
-_OF_JOBS: Final = ("waiting", "turnaround", "slowdown", "bounded_slowdown")
+_OF_JOBS: Final = ("waiting", "turnaround", "slowdown", "bounded_slowdown", "reneged")
 _OF_SESSIONS: Final = ("makespan", "usage", "activations")
 _OF_QPU: Final = ("utilization", "throughput_per_hour", "mean_queue_length", "max_queue_length")
 
@@ -53,6 +53,7 @@ def _column(word: str) -> str:
 _JOB_ALIASES: Final = MappingProxyType(
     {f"{part}_{word}": f"{_column(word)}.{part}" for word in _OF_JOBS for part in _STATISTICS}
     | {status: f"status.{status.upper()}" for status in ("done", "error", "cancelled", "rejected")}
+    | {"reneged": "reneged_us.count", "reneged_share": "reneged_share"}
 )
 """Short names of what a group of jobs has, such as that of a mode or of an account."""
 

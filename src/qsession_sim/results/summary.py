@@ -110,6 +110,8 @@ def summary_parts(
     `queued` is the result of `queue_lengths`, for a caller who has it already.
 
     - `waiting_us`: of jobs that started. `turnaround_us`: of accepted jobs that ended, however.
+    - `reneged_us`: how long jobs waited that lost their patience (S27); `reneged_share`: their share of these
+      and the jobs that started.
     - `slowdown`, `bounded_slowdown`: of jobs that left the QPU; see `queueing.statistics`, service being the
       QPU time used, the bound `SLOWDOWN_BOUND_US`.
     - `makespan_us` of a session: from its creation to the last time one of its jobs left the QPU; of sessions
@@ -176,6 +178,7 @@ class _Jobs:
         started_us = record.started_us[self.rows]
         ended_us = record.ended_us[self.rows]
         self.started = started_us >= 0
+        self.reneged = self.reason == Reason.RENEGED
         self.ended = (ended_us >= 0) & (self.status != JobStatus.REJECTED)  # S20
         self.waiting_us = started_us - submitted_us
         self.turnaround_us = ended_us - submitted_us
@@ -196,8 +199,9 @@ class _Jobs:
         """Counts and distributions of the members of a group, given by their positions."""
         if not isinstance(members, slice) and len(members) == len(self.status):
             return self.all  # often the only account or stream is the same as all
-        started, ended, served = (
-            cache(partial(_true_of, mask, members)) for mask in (self.started, self.ended, self.served)
+        started, ended, served, reneged = (
+            cache(partial(_true_of, mask, members))
+            for mask in (self.started, self.ended, self.served, self.reneged)
         )
 
         def slowdowns(of: Callable[..., Values], *bound: int) -> dict[str, Any]:
@@ -207,6 +211,10 @@ class _Jobs:
         def preparations() -> dict[str, Any]:
             preparation_us = _NOTHING if self.preparation_us is None else self.preparation_us[members]
             return distribution(preparation_us[preparation_us >= 0])
+
+        def reneged_share() -> float | None:
+            left, stayed = (int(mask[members].sum()) for mask in (self.reneged, self.started))
+            return left / (left + stayed) if left + stayed else None
 
         status = self.status[members]
         return Parts(
@@ -219,6 +227,8 @@ class _Jobs:
                 "slowdown": lambda: slowdowns(slowdown),
                 "bounded_slowdown": lambda: slowdowns(bounded_slowdown, SLOWDOWN_BOUND_US),
                 "preparation_us": preparations,
+                "reneged_us": lambda: distribution(self.turnaround_us[members][reneged()]),
+                "reneged_share": reneged_share,
             }
         )
 

@@ -10,22 +10,22 @@ Duration: TypeAlias = str | timedelta
 Instant: TypeAlias = str | date
 
 class _Bursts(dict[str, Any]): ...
-class _Choice_count(dict[str, Any]): ...
 class _Choice_duration(dict[str, Any]): ...
+class _Choice_count(dict[str, Any]): ...
 class _Coefficients(dict[str, Any]): ...
-class _Constant_count(dict[str, Any]): ...
 class _Constant_duration(dict[str, Any]): ...
+class _Constant_count(dict[str, Any]): ...
 class _EarlyStop(dict[str, Any]): ...
 class _EmpiricalNoise(dict[str, Any]): ...
-class _Empirical_count(dict[str, Any]): ...
 class _Empirical_duration(dict[str, Any]): ...
-class _Erlang_count(dict[str, Any]): ...
+class _Empirical_count(dict[str, Any]): ...
 class _Erlang_duration(dict[str, Any]): ...
-class _Exponential_count(dict[str, Any]): ...
+class _Erlang_count(dict[str, Any]): ...
 class _Exponential_duration(dict[str, Any]): ...
+class _Exponential_count(dict[str, Any]): ...
 class _Fit(dict[str, Any]): ...
-class _Gamma_count(dict[str, Any]): ...
 class _Gamma_duration(dict[str, Any]): ...
+class _Gamma_count(dict[str, Any]): ...
 class _GeometricShots(dict[str, Any]): ...
 class _Group(dict[str, Any]): ...
 class _Account(dict[str, Any]): ...
@@ -49,17 +49,17 @@ class _Timeouts(dict[str, Any]): ...
 class _Trace(dict[str, Any]): ...
 class _Users(dict[str, Any]): ...
 class _Window(dict[str, Any]): ...
-class _Hyperexponential_count(dict[str, Any]): ...
 class _Hyperexponential_duration(dict[str, Any]): ...
+class _Hyperexponential_count(dict[str, Any]): ...
 class _InferredSessions(dict[str, Any]): ...
 class _LinearShots(dict[str, Any]): ...
 class _LognormalNoise(dict[str, Any]): ...
-class _Lognormal_count(dict[str, Any]): ...
 class _Lognormal_duration(dict[str, Any]): ...
+class _Lognormal_count(dict[str, Any]): ...
 class _NamedPolicy(dict[str, Any]): ...
 class _NoNoise(dict[str, Any]): ...
-class _Pareto_count(dict[str, Any]): ...
 class _Pareto_duration(dict[str, Any]): ...
+class _Pareto_count(dict[str, Any]): ...
 class _Phase(dict[str, Any]): ...
 class _QueuePolicySettings(dict[str, Any]): ...
 class _Quota(dict[str, Any]): ...
@@ -69,14 +69,14 @@ class _ShotStep(dict[str, Any]): ...
 class _SteppedShots(dict[str, Any]): ...
 class _SubmissionRate(dict[str, Any]): ...
 class _TraceColumns(dict[str, Any]): ...
-class _Uniform_count(dict[str, Any]): ...
 class _Uniform_duration(dict[str, Any]): ...
-class _Weibull_count(dict[str, Any]): ...
+class _Uniform_count(dict[str, Any]): ...
 class _Weibull_duration(dict[str, Any]): ...
+class _Weibull_count(dict[str, Any]): ...
 class _Zipf(dict[str, Any]): ...
 _Client: TypeAlias = Mapping[str, str]
-_Distribution_count: TypeAlias = _Constant_count | _Uniform_count | _Exponential_count | _Lognormal_count | _Gamma_count | _Weibull_count | _Pareto_count | _Erlang_count | _Hyperexponential_count | _Choice_count | _Empirical_count
 _Distribution_duration: TypeAlias = _Constant_duration | _Uniform_duration | _Exponential_duration | _Lognormal_duration | _Gamma_duration | _Weibull_duration | _Pareto_duration | _Erlang_duration | _Hyperexponential_duration | _Choice_duration | _Empirical_duration
+_Distribution_count: TypeAlias = _Constant_count | _Uniform_count | _Exponential_count | _Lognormal_count | _Gamma_count | _Weibull_count | _Pareto_count | _Erlang_count | _Hyperexponential_count | _Choice_count | _Empirical_count
 
 def scenario(
     *,
@@ -102,21 +102,21 @@ def bursts(
 @overload
 def choice(
     *,
-    values: Sequence[float],
-    at_least: float = ...,
-    at_most: float = ...,
-    outside: Literal["cap", "redraw"] = ...,
-    weights: Sequence[float] = ...,
-) -> _Choice_count: ...
-@overload
-def choice(
-    *,
     values: Sequence[Duration],
     at_least: Duration = ...,
     at_most: Duration = ...,
     outside: Literal["cap", "redraw"] = ...,
     weights: Sequence[float] = ...,
 ) -> _Choice_duration: ...
+@overload
+def choice(
+    *,
+    values: Sequence[float],
+    at_least: float = ...,
+    at_most: float = ...,
+    outside: Literal["cap", "redraw"] = ...,
+    weights: Sequence[float] = ...,
+) -> _Choice_count: ...
 def coefficients(
     *,
     executions: Duration = ...,
@@ -126,19 +126,19 @@ def coefficients(
 @overload
 def constant(
     *,
-    value: float,
-    at_least: float = ...,
-    at_most: float = ...,
-    outside: Literal["cap", "redraw"] = ...,
-) -> _Constant_count: ...
-@overload
-def constant(
-    *,
     value: Duration,
     at_least: Duration = ...,
     at_most: Duration = ...,
     outside: Literal["cap", "redraw"] = ...,
 ) -> _Constant_duration: ...
+@overload
+def constant(
+    *,
+    value: float,
+    at_least: float = ...,
+    at_most: float = ...,
+    outside: Literal["cap", "redraw"] = ...,
+) -> _Constant_count: ...
 def early_stop(
     *,
     probability: float,
@@ -151,21 +151,12 @@ def empirical_noise(
 ) -> _EmpiricalNoise: ...
 def empirical(
     *,
-    at_least: float | Duration = ...,
-    at_most: float | Duration = ...,
+    at_least: Duration | float = ...,
+    at_most: Duration | float = ...,
     outside: Literal["cap", "redraw"] = ...,
-    values: Sequence[float] | Sequence[Duration] = ...,
+    values: Sequence[Duration] | Sequence[float] = ...,
     file: str = ...,
-) -> _Empirical_count | _Empirical_duration: ...
-@overload
-def erlang(
-    *,
-    stages: int,
-    mean: float,
-    at_least: float = ...,
-    at_most: float = ...,
-    outside: Literal["cap", "redraw"] = ...,
-) -> _Erlang_count: ...
+) -> _Empirical_duration | _Empirical_count: ...
 @overload
 def erlang(
     *,
@@ -176,13 +167,14 @@ def erlang(
     outside: Literal["cap", "redraw"] = ...,
 ) -> _Erlang_duration: ...
 @overload
-def exponential(
+def erlang(
     *,
+    stages: int,
     mean: float,
     at_least: float = ...,
     at_most: float = ...,
     outside: Literal["cap", "redraw"] = ...,
-) -> _Exponential_count: ...
+) -> _Erlang_count: ...
 @overload
 def exponential(
     *,
@@ -191,6 +183,14 @@ def exponential(
     at_most: Duration = ...,
     outside: Literal["cap", "redraw"] = ...,
 ) -> _Exponential_duration: ...
+@overload
+def exponential(
+    *,
+    mean: float,
+    at_least: float = ...,
+    at_most: float = ...,
+    outside: Literal["cap", "redraw"] = ...,
+) -> _Exponential_count: ...
 def fit(
     *,
     measurements: int,
@@ -202,20 +202,20 @@ def fit(
 def gamma(
     *,
     shape: float,
-    scale: float,
-    at_least: float = ...,
-    at_most: float = ...,
-    outside: Literal["cap", "redraw"] = ...,
-) -> _Gamma_count: ...
-@overload
-def gamma(
-    *,
-    shape: float,
     scale: Duration,
     at_least: Duration = ...,
     at_most: Duration = ...,
     outside: Literal["cap", "redraw"] = ...,
 ) -> _Gamma_duration: ...
+@overload
+def gamma(
+    *,
+    shape: float,
+    scale: float,
+    at_least: float = ...,
+    at_most: float = ...,
+    outside: Literal["cap", "redraw"] = ...,
+) -> _Gamma_count: ...
 def geometric_shots(
     *,
     factor: float,
@@ -254,6 +254,7 @@ def arrivals(
     preparation: Duration | _Distribution_duration = ...,
     post_processing: Duration | _Distribution_duration = ...,
     estimate: str | _Estimate = ...,
+    patience: Duration | _Distribution_duration = ...,
     interarrival: Duration | _Distribution_duration = ...,
     load: float = ...,
     count: int = ...,
@@ -280,6 +281,7 @@ def batches(
     preparation: Duration | _Distribution_duration = ...,
     post_processing: Duration | _Distribution_duration = ...,
     estimate: str | _Estimate = ...,
+    patience: Duration | _Distribution_duration = ...,
     interarrival: Duration | _Distribution_duration = ...,
     count: int = ...,
     until: Duration = ...,
@@ -329,6 +331,7 @@ def iterative(
     preparation: Duration | _Distribution_duration = ...,
     post_processing: Duration | _Distribution_duration = ...,
     estimate: str | _Estimate = ...,
+    patience: Duration | _Distribution_duration = ...,
     mode: Literal["session", "batch", "job"] = ...,
     clients: int = ...,
     start: _Start = ...,
@@ -364,6 +367,7 @@ def job(
     preparation: Duration = ...,
     post_processing: Duration = ...,
     estimate: Duration = ...,
+    patience: Duration = ...,
 ) -> _Job: ...
 def pauses(
     *,
@@ -455,6 +459,7 @@ def trace(
     preparation: Duration | _Distribution_duration = ...,
     post_processing: Duration | _Distribution_duration = ...,
     estimate: str | _Estimate = ...,
+    patience: Duration | _Distribution_duration = ...,
     name: str = ...,
     account: str = ...,
     columns: _TraceColumns = ...,
@@ -484,21 +489,21 @@ def window(
 @overload
 def hyperexponential(
     *,
-    means: Sequence[float],
-    at_least: float = ...,
-    at_most: float = ...,
-    outside: Literal["cap", "redraw"] = ...,
-    weights: Sequence[float] = ...,
-) -> _Hyperexponential_count: ...
-@overload
-def hyperexponential(
-    *,
     means: Sequence[Duration],
     at_least: Duration = ...,
     at_most: Duration = ...,
     outside: Literal["cap", "redraw"] = ...,
     weights: Sequence[float] = ...,
 ) -> _Hyperexponential_duration: ...
+@overload
+def hyperexponential(
+    *,
+    means: Sequence[float],
+    at_least: float = ...,
+    at_most: float = ...,
+    outside: Literal["cap", "redraw"] = ...,
+    weights: Sequence[float] = ...,
+) -> _Hyperexponential_count: ...
 def inferred_sessions(
     *,
     gap: Duration,
@@ -517,21 +522,21 @@ def lognormal_noise(
 @overload
 def lognormal(
     *,
-    median: float,
-    sigma: float,
-    at_least: float = ...,
-    at_most: float = ...,
-    outside: Literal["cap", "redraw"] = ...,
-) -> _Lognormal_count: ...
-@overload
-def lognormal(
-    *,
     median: Duration,
     sigma: float,
     at_least: Duration = ...,
     at_most: Duration = ...,
     outside: Literal["cap", "redraw"] = ...,
 ) -> _Lognormal_duration: ...
+@overload
+def lognormal(
+    *,
+    median: float,
+    sigma: float,
+    at_least: float = ...,
+    at_most: float = ...,
+    outside: Literal["cap", "redraw"] = ...,
+) -> _Lognormal_count: ...
 def named_policy(
     *,
     name: str,
@@ -541,20 +546,20 @@ def no_noise() -> _NoNoise: ...
 def pareto(
     *,
     shape: float,
-    scale: float,
-    at_least: float = ...,
-    at_most: float = ...,
-    outside: Literal["cap", "redraw"] = ...,
-) -> _Pareto_count: ...
-@overload
-def pareto(
-    *,
-    shape: float,
     scale: Duration,
     at_least: Duration = ...,
     at_most: Duration = ...,
     outside: Literal["cap", "redraw"] = ...,
 ) -> _Pareto_duration: ...
+@overload
+def pareto(
+    *,
+    shape: float,
+    scale: float,
+    at_least: float = ...,
+    at_most: float = ...,
+    outside: Literal["cap", "redraw"] = ...,
+) -> _Pareto_count: ...
 def phase(
     *,
     per_hour: float,
@@ -610,17 +615,9 @@ def trace_columns(
     preparation: str = ...,
     post_processing: str = ...,
     estimate: str = ...,
+    patience: str = ...,
     unit: Literal["us", "ms", "s", "min", "h", "d"] = ...,
 ) -> _TraceColumns: ...
-@overload
-def uniform(
-    *,
-    low: float,
-    high: float,
-    at_least: float = ...,
-    at_most: float = ...,
-    outside: Literal["cap", "redraw"] = ...,
-) -> _Uniform_count: ...
 @overload
 def uniform(
     *,
@@ -631,14 +628,14 @@ def uniform(
     outside: Literal["cap", "redraw"] = ...,
 ) -> _Uniform_duration: ...
 @overload
-def weibull(
+def uniform(
     *,
-    shape: float,
-    scale: float,
+    low: float,
+    high: float,
     at_least: float = ...,
     at_most: float = ...,
     outside: Literal["cap", "redraw"] = ...,
-) -> _Weibull_count: ...
+) -> _Uniform_count: ...
 @overload
 def weibull(
     *,
@@ -648,6 +645,15 @@ def weibull(
     at_most: Duration = ...,
     outside: Literal["cap", "redraw"] = ...,
 ) -> _Weibull_duration: ...
+@overload
+def weibull(
+    *,
+    shape: float,
+    scale: float,
+    at_least: float = ...,
+    at_most: float = ...,
+    outside: Literal["cap", "redraw"] = ...,
+) -> _Weibull_count: ...
 def zipf(
     *,
     exponent: float,

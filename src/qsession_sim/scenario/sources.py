@@ -316,16 +316,19 @@ EstimateSpelling = Annotated[
 
 
 class HumanPhases(Model):
-    """Where the jobs of a source run, how they are prepared and post-processed, how users estimate them."""
+    """Where the jobs of a source run, how they are prepared and post-processed, and what users expect."""
 
     qpu: Name | None = key("the QPU of the jobs; default: they are routed (S54)")
     preparation: DurationSpelling | None = key("how long each job is prepared (S40); default 0s")
     post_processing: DurationSpelling | None = key("how long each job is post-processed (S40); default 0s")
     estimate: EstimateSpelling | None = key("how users estimate QPU times; default perfect")
+    patience: PositiveDurationSpelling | None = key(
+        "how long each job waits for its start before it leaves (S27); default: it stays"
+    )
 
 
 class ResolvedPhases(HumanPhases):
-    """The same. None: the jobs are routed (S54); there is no such phase (S40); estimates are perfect."""
+    """The same. None: they are routed (S54); there is no such phase (S40); estimates are perfect."""
 
     estimate: ResolvedEstimate | None = None
 
@@ -379,6 +382,9 @@ class HumanJob(Model):
     preparation: Duration | None = key("how long it is prepared (S40); default 0s")
     post_processing: Duration | None = key("how long it is post-processed (S40); default 0s")
     estimate: PositiveDuration | None = key("the user's estimate of its QPU time; default perfect")
+    patience: PositiveDuration | None = key(
+        "how long it waits for its start before it leaves (S27); default: it stays"
+    )
 
 
 class ResolvedJob(HumanJob):
@@ -529,6 +535,7 @@ class TraceColumns(Model):
     preparation: ColumnName | None = key("the column of the time of preparation (S40)")
     post_processing: ColumnName | None = key("the column of the time of post-processing (S40)")
     estimate: ColumnName | None = key("the column of the user's estimate of the QPU time")
+    patience: ColumnName | None = key("the column of the time after which a waiting job leaves (S27)")
     unit: TimeUnit | None = key("the unit of the named columns of times: us, ms, s, min, h or d")
 
 

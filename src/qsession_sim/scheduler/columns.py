@@ -36,6 +36,7 @@ class GrowingJobs(JobFields["array[int]"]):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(**{name: _kept(item, getattr(plan.jobs, name)) for name, item in _FIELDS.items()})
+        self._cancel_us = plan.jobs.cancel_us
         self._qpu_times_us = plan.qpu_times_us
         self._estimates_us = plan.estimates_us
         self._repeats: dict[int, int] = {}  # the planned job that a repeated one goes back to
@@ -72,6 +73,12 @@ class GrowingJobs(JobFields["array[int]"]):
             self.qpu_time_us[job] = self._qpu_times_us[qpu][planned]
         if self._estimates_us and planned < len(self._estimates_us[qpu]):
             self.estimate_us[job] = self._estimates_us[qpu][planned]
+
+    def cancels_us(self, job: int, submitted_us: int) -> tuple[int, int]:
+        """When the user cancels a job that is submitted at `submitted_us` (S25); before that: never."""
+        planned_us = self._cancel_us[job] if job < len(self._cancel_us) else NEVER
+        after_us = self.cancel_after_us[job]
+        return planned_us, NEVER if after_us == NEVER else submitted_us + after_us
 
     def estimated_us(self, job: int) -> int:
         """The estimate of a job's QPU time; without one it is perfect."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from qsession_sim.errors import IllegalTransitionError
-from qsession_sim.scheduler.agenda import Agenda
+from qsession_sim.scheduler.agenda import Agenda, Deadline
 from qsession_sim.scheduler.columns import GrowingJobs, Journal
 from qsession_sim.scheduler.limits import AccountLimits, Usage
 from qsession_sim.scheduler.plan import Rules
@@ -114,6 +114,17 @@ class Jobs:
         self._requeues = rules.requeues_after_outage
         limit_us = rules.max_execution_time_us
         self._limit_us = LONGEST_US if limit_us == NEVER else limit_us
+        self._patience: dict[int, Deadline] = {}  # S27: of the jobs that have some left
+        self._keeps_patience = bool(columns.patience_us)
+        self._set_moves(rules)
+
+    def keep_patience(self, rules: Rules) -> None:
+        """Begin to count the patience of jobs (S27); a run in which no job has any does without."""
+        if not self._keeps_patience:
+            self._keeps_patience = True
+            self._set_moves(rules)
+
+    def _set_moves(self, rules: Rules) -> None:
         acts = self._acts(asks_for_ready=rules.ittl_asks_for_ready)
         self._moves_in_sessions = moves(acts)
         self._moves = moves({action: act for action, act in acts.items() if action not in OF_SESSIONS})
@@ -149,6 +160,9 @@ class Jobs:
             acts[JobAction.TAKE_BACK_USAGE] = self._take_back_usage
         if asks_for_ready:
             acts[JobAction.COUNT] = self._count
+        if self._keeps_patience:
+            acts[JobAction.START_PATIENCE] = self._start_patience
+            acts[JobAction.STOP_PATIENCE] = self._stop_patience
         return acts
 
     # ---------------------------------------------------------------- what happens
@@ -273,6 +287,15 @@ class Jobs:
         """S25: acts once; before the submission, in post-processing and after the end nothing happens."""
         self.apply(now_us, job, JobEvent.CANCEL, self._session_of(job), self._qpu_of(job))
 
+    def on_cancel(self, now_us: int, job: int) -> None:
+        """A scheduled cancel, or the end of a job's patience (S27): at one instant a job has one of them."""
+        patience = self._patience.get(job)
+        if patience is not None and patience[0] == now_us:
+            del self._patience[job]
+            self.apply(now_us, job, JobEvent.RENEGE, self._session_of(job), self._qpu_of(job))
+        else:
+            self.cancel(now_us, job)
+
     def end_with_session(self, now_us: int, job: int, event: JobEvent) -> None:
         """A queued job ends with its session (S16, S18)."""
         self.apply(now_us, job, event, self._session_of(job), self._qpu_of(job))
@@ -362,6 +385,15 @@ class Jobs:
             qpu.queue.push_again(self._journal.submitted_us[job], job, of_session=False)
         else:
             session.add_ready(BEFORE_ALL, job)
+
+    def _start_patience(self, now_us: int, job: int, _before: int, _session: object, _qpu: object) -> None:
+        patience_us = self._columns.patience_us[job]
+        # of one instant, the user's cancel goes first and leaves nothing to wait for
+        if patience_us != NEVER and now_us + patience_us not in self._columns.cancels_us(job, now_us):
+            self._patience[job] = self._agenda.arm(now_us + patience_us, Rank.CANCEL, _JOB, job)
+
+    def _stop_patience(self, _now_us: int, job: int, _before: int, _session: object, _qpu: object) -> None:
+        self._agenda.disarm(self._patience.pop(job, None))
 
     # ---------------------------------------------------------------- actions: on the QPU and after
 

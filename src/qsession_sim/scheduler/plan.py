@@ -124,6 +124,7 @@ class JobFields(Generic[V]):
     preparation_us: V = rare(0)  # S40
     post_processing_us: V = rare(0)  # S40
     estimate_us: V = rare(NEVER)  # of its QPU time, at least 1; NEVER: the QPU time itself
+    patience_us: V = rare(NEVER)  # S27; from the submission, at least 1, or NEVER
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ class Scheduler:
         return self._sessions.all[session].phase
 
     def _keep_stages(self, columns: GrowingJobs) -> None:
-        """Begin to write down the stages that some job has (S40)."""
+        """Begin to write down the stages that some job has (S40), and to count patience (S27)."""
         if columns.preparation_us:
             self.journal.keep_preparations()
             for qpu in self._qpus:
@@ -175,6 +175,8 @@ class Scheduler:
                 qpu.asks_while_busy = True
         if columns.post_processing_us:
             self.journal.keep_departures()
+        if columns.patience_us:
+            self._jobs.keep_patience(self.rules)
 
     def _make_handlers(self, windows: Windows) -> list[list[Handler]]:
         """By the numbers of rank and entity; a pair that is never armed has none."""
@@ -186,7 +188,7 @@ class Scheduler:
             Rank.READY: {Entity.JOB: jobs.on_ready},
             Rank.SUBMIT: {Entity.JOB: jobs.submit},
             Rank.CLOSE: {Entity.SESSION: sessions.on_close},
-            Rank.CANCEL: {Entity.SESSION: sessions.on_cancel, Entity.JOB: jobs.cancel},
+            Rank.CANCEL: {Entity.SESSION: sessions.on_cancel, Entity.JOB: jobs.on_cancel},
             Rank.MAX_TIME: {Entity.SESSION: sessions.on_life_end},
             Rank.ITTL: {Entity.SESSION: sessions.on_ittl},
             Rank.AVAILABILITY: {Entity.QPU: windows.on_change},

@@ -34,7 +34,8 @@ ITTL clock from running (`LEAVE_LAST`), or as the session's last (`END_LAST`); a
 or none (`CLOSE_EMPTY`); a submission stops the ITTL clock (`SUBMIT`) or, under `ittl_condition: ready`, does
 not yet (`PREPARE`, then `READY`; S43). A job is submitted to be prepared first (`SUBMIT_UNPREPARED`) or not
 (`SUBMIT`), leaves the QPU for good (`FINISH`) or to be post-processed (`POST_PROCESS`) or cut (`CUT`), and
-is hit by an outage that ends it (`FAIL`) or queues it again (`REQUEUE`). Settings choose between events,
+is hit by an outage that ends it (`FAIL`) or queues it again (`REQUEUE`). A cancel by a user ends it wherever
+it is, the end of its patience only until it has started (`RENEGE`, S27). Settings choose between events,
 once: the end of `max_time` is one event to the session, and to its jobs `SESSION_TIMEOUT` or
 `SESSION_TIMEOUT_CANCELS` (S16). Who asks is an event, too, where it is seen: cancelled by a user, or with
 the session, or timed out with it, a job ends in the same way but for its reason (`JOB_REASON_OF`), as a
@@ -295,6 +296,7 @@ class JobEvent(IntEnum):
     SESSION_CANCEL = 13  # its session is cancelled
     SESSION_TIMEOUT = 14  # the max_time of its session is over
     SESSION_TIMEOUT_CANCELS = 15  # the same, where that is a cancellation and no error
+    RENEGE = 16  # its patience is over before it has started
 
 
 class JobAction(IntEnum):
@@ -323,6 +325,8 @@ class JobAction(IntEnum):
     LEAVE_SESSION = 20  # its session has one job less
     MAKE_WAY = 21  # its session does, if the QPU is reserved for another account (S52)
     END = 22  # what waits for its end follows
+    START_PATIENCE = 23  # of a job that has any (S27)
+    STOP_PATIENCE = 24
 
 
 OF_SESSIONS: Final = frozenset(
@@ -344,6 +348,7 @@ JOB_REASON_OF: Final = {
     JobEvent.SESSION_CANCEL: Reason.SESSION_CANCELLED,
     JobEvent.SESSION_TIMEOUT: Reason.MAX_TIME,
     JobEvent.SESSION_TIMEOUT_CANCELS: Reason.MAX_TIME,
+    JobEvent.RENEGE: Reason.RENEGED,
 }
 """Why a job ended: the reason of its event. That of a rejection is found in the order of S20."""
 
@@ -355,17 +360,18 @@ _Jobs = dict[JobEvent, Transition[JobStage, JobAction]]
 
 _OVER = (_B.COUNT_END, _B.LEAVE_SESSION, _B.END)
 _OFF_QPU = (_B.LEAVE_QPU, _B.COUNT_END, _B.LEAVE_SESSION, _B.MAKE_WAY, _B.END)
-_START = (_B.LEAVE_QUEUE, _B.TAKE_QPU, _B.TELL_START)
+_START = (_B.STOP_PATIENCE, _B.LEAVE_QUEUE, _B.TAKE_QPU, _B.TELL_START)
 
 
 def _queued(*before: JobAction) -> _Jobs:
-    """How a queued job may end, in whatever queue it is (S16, S18, S25)."""
-    actions = (_B.LEAVE_QUEUE, *before, *_OVER)
+    """How a queued job may end, in whatever queue it is (S16, S18, S25, S27)."""
+    actions = (_B.STOP_PATIENCE, _B.LEAVE_QUEUE, *before, *_OVER)
     return {
         _J.CANCEL: Transition(_G.CANCELLED, actions),
         _J.SESSION_CANCEL: Transition(_G.CANCELLED, actions),
         _J.SESSION_TIMEOUT: Transition(_G.ERROR, actions),
         _J.SESSION_TIMEOUT_CANCELS: Transition(_G.CANCELLED, actions),
+        _J.RENEGE: Transition(_G.CANCELLED, actions),
     }
 
 
@@ -377,10 +383,12 @@ def _ended(stage: JobStage) -> _Jobs:
 JOB_TABLE: Final[dict[JobStage, _Jobs]] = {
     _G.PLANNED: {
         _J.SUBMIT: Transition(
-            _G.QUEUED, (_B.COUNT_SUBMISSION, _B.JOIN_SESSION, _B.ENTER_QUEUE, _B.WAIT_FOR_QPU)
+            _G.QUEUED,
+            (_B.COUNT_SUBMISSION, _B.JOIN_SESSION, _B.ENTER_QUEUE, _B.WAIT_FOR_QPU, _B.START_PATIENCE),
         ),
         _J.SUBMIT_UNPREPARED: Transition(
-            _G.UNPREPARED, (_B.COUNT_SUBMISSION, _B.JOIN_SESSION, _B.ENTER_QUEUE, _B.WAIT_FOR_LANE)
+            _G.UNPREPARED,
+            (_B.COUNT_SUBMISSION, _B.JOIN_SESSION, _B.ENTER_QUEUE, _B.WAIT_FOR_LANE, _B.START_PATIENCE),
         ),
         _J.REJECT: Transition(_G.REJECTED, (_B.END,)),  # S20: it touches no clock and no limit
         _J.CANCEL: Transition(_G.PLANNED),  # S25: before its submission nothing happens
@@ -403,7 +411,7 @@ JOB_TABLE: Final[dict[JobStage, _Jobs]] = {
     },
     _G.REQUEUED: {
         _J.START: Transition(_G.RUNNING, _START),
-        **_queued(),
+        **{event: move for event, move in _queued().items() if event is not _J.RENEGE},  # S27: it has started
     },
     _G.RUNNING: {
         _J.FINISH: Transition(_G.DONE, _OFF_QPU),

@@ -102,6 +102,7 @@ class Reason(IntEnum):
     CANCELLED = 21
     UNUSED = 22
     RESERVATION = 23  # of a session that becomes inactive: S52
+    RENEGED = 24  # of a job that was cancelled, since its patience was over: S27
 
 
 class Rank(IntEnum):

@@ -16,6 +16,7 @@ from qsession_sim.testing.job_identities import (
     check_lindley,
     check_little,
     check_outcomes,
+    check_patience,
     check_release,
     check_routing,
     check_session_life,
@@ -33,6 +34,7 @@ from qsession_sim.testing.qpu_identities import (
 CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
     "S17": check_release,
     "S22": check_simulators,
+    "S27": check_patience,
     "S42": check_lanes,
     "S52": check_windows,
     "S54": check_routing,

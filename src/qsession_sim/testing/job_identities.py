@@ -30,7 +30,12 @@ from qsession_sim.workload.columns import BoolArray, Int64Array
 
 _REASONS: Final = {
     JobStage.DONE: {Reason.NONE},
-    JobStage.CANCELLED: {Reason.MAX_TIME, Reason.SESSION_CANCELLED, Reason.JOB_CANCELLED},  # S16, S18, S25
+    JobStage.CANCELLED: {  # S16, S18, S25, S27
+        Reason.MAX_TIME,
+        Reason.SESSION_CANCELLED,
+        Reason.JOB_CANCELLED,
+        Reason.RENEGED,
+    },
     JobStage.ERROR: {Reason.MAX_TIME, Reason.RAN_TOO_LONG, Reason.QPU_FAILED},  # S16, S44, S52
     JobStage.REJECTED: {  # S20
         Reason.SESSION_NOT_CREATED,
@@ -113,12 +118,12 @@ def check_outcomes(facts: Facts) -> Iterator[Violation]:
 
 
 def check_failures_after_close(facts: Facts) -> Iterator[Violation]:
-    """S77: a queued job fails by max_time or cancel of its session or by its own cancel only."""
+    """S77: a queued job fails by max_time or cancel of its session, or its own cancel or patience only."""
     record = facts.record
     failed = (record.stage == JobStatus.ERROR) | (record.stage == JobStatus.CANCELLED)
     job = np.flatnonzero(failed & ~has_stay(record))
     session, reason, ended_us = record.job_session[job], record.reason[job], record.ended_us[job]
-    justified = reason == Reason.JOB_CANCELLED
+    justified = (reason == Reason.JOB_CANCELLED) | (reason == Reason.RENEGED)
     of_session = np.flatnonzero(session >= 0)
     owner = session[of_session]
     for of_job, of_owner in (
@@ -136,6 +141,28 @@ def check_failures_after_close(facts: Facts) -> Iterator[Violation]:
         lambda i: (
             f"{facts.job(job[i])} was queued and failed with {Reason(reason[i]).name}, "
             "which did not happen then"
+        ),
+    )
+
+
+def check_patience(facts: Facts) -> Iterator[Violation]:
+    """S27: a job has started before its patience is over, or ends then, or before that in another way."""
+    record = facts.record
+    job = accepted_jobs(record)
+    submitted_us, patience_us = record.submitted_us[job], record.workload.jobs.patience_us[job]
+    over_us = np.where(patience_us < 0, NEVER, submitted_us + patience_us)
+    started_us, ended_us = _first_start_us(record)[job], record.ended_us[job]
+    reneged = record.reason[job] == Reason.RENEGED
+    # S6: at a horizon nobody leaves any more
+    decided_us = np.where(started_us < 0, np.where(ended_us < 0, record.end_us, ended_us), started_us)
+    late = (patience_us >= 0) & (decided_us + (started_us >= 0) > over_us)
+    yield from earliest(
+        np.where(reneged, ended_us, np.minimum(over_us, record.end_us)),
+        late | (reneged & ((ended_us != over_us) | (started_us >= 0))),
+        lambda i: (
+            f"{facts.job(job[i])} leaves although its patience is not over, or has started"
+            if reneged[i]
+            else f"{facts.job(job[i])} has not started by {over_us[i]} us, when its patience is over"
         ),
     )
 
@@ -232,16 +259,21 @@ def _phases_in_order(record: Record) -> BoolArray:
     """Whether the phases of each job that have happened did so in their order (S40)."""
     fits = np.ones(len(record.stage), dtype=np.bool_)
     latest_us = record.submitted_us
-    first_start_us = record.started_us.copy()
-    lost = record.lost_runs
-    np.minimum.at(first_start_us, lost[:, JOB], lost[:, STARTED])
-    phases = (record.preparing_us, record.ready_us, first_start_us, record.left_us, record.ended_us)
+    phases = (record.preparing_us, record.ready_us, _first_start_us(record), record.left_us, record.ended_us)
     for instant_us in phases:
         if instant_us is not None:
             happened = instant_us >= 0
             fits &= ~happened | (instant_us >= latest_us)
             latest_us = np.where(happened, instant_us, latest_us)
     return fits
+
+
+def _first_start_us(record: Record) -> Int64Array:
+    """When each job was first on the QPU, NEVER if it was not; an outage may give it more starts (S52)."""
+    first_start_us = record.started_us.copy()
+    lost = record.lost_runs
+    np.minimum.at(first_start_us, lost[:, JOB], lost[:, STARTED])
+    return first_start_us
 
 
 def _ran(record: Record) -> BoolArray:

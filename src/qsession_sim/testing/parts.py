@@ -37,6 +37,7 @@ class Mix:
     rules: bool
     phases: bool  # preparation and post-processing
     estimates: bool
+    patience: bool
     qpus: bool  # more than one
     windows: bool
     plans: bool
@@ -135,6 +136,11 @@ def phases(times: Times, mix: Mix) -> Parts:
     return maybe(mix.phases, preparation=times.upto(3), post_processing=times.upto(3))
 
 
+def patience(times: Times, mix: Mix) -> Parts:
+    """S27."""
+    return maybe(mix.patience, patience=times.of(3, 1, 2, 5, 8))
+
+
 def pinned(names: Sequence[str]) -> Parts:
     """S54: to one of these QPUs, or to none."""
     return maybe(True, qpu=st.sampled_from(names)) if names else st.just({})
@@ -204,6 +210,7 @@ def job(times: Times, mix: Mix) -> Parts:
         limits(times, mix),
         phases(times, mix),
         maybe(mix.estimates, estimate=times.of(1, 2, 5)),
+        patience(times, mix),
         one_of_two(times, "cancel", "cancel_after", 0) if mix.cancels else st.just({}),
     )
 
@@ -218,6 +225,7 @@ def drawn_jobs(times: Times, mix: Mix, qpus: Sequence[str]) -> Parts:
         limits(times, mix),
         phases(times, mix),
         maybe(mix.estimates, estimate=estimates(times)),
+        patience(times, mix),
         pinned(qpus),
     )
 

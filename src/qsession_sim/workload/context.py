@@ -83,6 +83,7 @@ class Purpose(IntEnum):
     SESSION_ROUTE = 28
     TIME_BETWEEN_FAILURES = 29
     REPAIR_TIME = 30
+    PATIENCE = 31
 
 
 def stream_generator(seed: int, stream: str, purpose: Purpose) -> np.random.Generator:

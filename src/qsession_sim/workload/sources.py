@@ -395,6 +395,8 @@ def _drawn_sessions(
 
 def _refuse_endless_retries(source: ResolvedIterative, context: SourceContext, jobs: JobColumns) -> None:
     """A job that S44 cuts is cut again at every retry (S65): in a run without a horizon, for ever."""
+    if source.on_error == "retry" and context.horizon_us is None:
+        _refuse_impatient_retries(source, context, jobs)
     limits = [limit for limit in (source.max_execution_time, context.execution_limit_us) if limit is not None]
     if source.on_error != "retry" or context.horizon_us is not None or not limits:
         return
@@ -411,6 +413,23 @@ def _refuse_endless_retries(source: ResolvedIterative, context: SourceContext, j
             f"{len(over)} of {len(jobs)} jobs need more QPU time than max_execution_time "
             f"({format_duration(limit_us)}) and {would} be retried for ever; give a horizon, "
             "on_error: stop or continue, shorter jobs or a longer max_execution_time",
+        )
+
+
+def _refuse_impatient_retries(source: ResolvedIterative, context: SourceContext, jobs: JobColumns) -> None:
+    """A job that reneges while it is prepared (S27) does so again at every retry."""
+    hasty = (jobs.patience_us != NEVER) & (jobs.patience_us <= jobs.preparation_us)
+    over = np.flatnonzero(hasty)
+    # S16: the session of a client whose first job never starts is never closed by its max_time
+    given_up = _ends_rejected(source, context) and not np.any(hasty & (jobs.after == NEVER))
+    if not len(over) or given_up:
+        return
+    cycle_us = int(jobs.patience_us[over].max())
+    if not _is_limited(context.plans.of(source.account), 0, cycle_us, is_alone=context.is_alone):
+        raise source_error(
+            source.name,
+            f"the patience of {len(over)} of {len(jobs)} jobs is over before they are prepared, and they may "
+            "be retried for ever; give a horizon, on_error: stop or continue, or a longer patience",
         )
 
 

@@ -147,6 +147,12 @@ COLUMNS: Final = (
         takes_time=True,
         lost=_PHASES,
     ),
+    _of_jobs(
+        "patience_us",
+        "time from the submission after which it leaves unless it has started (S27), at least 1 us",
+        least=1,
+        lost="patience is not held",
+    ),
     _of_sessions("created_us", "time of creation"),
     _of_sessions("max_time_us", "maximum timeout"),
     _of_sessions("interactive_timeout_us", "interactive timeout"),
