@@ -100,7 +100,7 @@ def read_back(workload, file):
 
 
 def drawn_from(file):
-    scenario = qs.load_scenario(file)
+    scenario = qs.load_scenario(file, ["workload.trace.origin=zero"])
     return qs.draw(scenario.resolved, scenario.directory)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from trace_files import draw, names, problems, swf
 
 import qsession_sim as qs
 from qsession_sim.queueing.recursions import lindley
@@ -16,27 +17,6 @@ from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.workload.trace_table import numbers_of
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
-
-
-def swf(number, submitted, run_time, user=1, preceding=-1, think=-1, status=1):
-    return f"{number} {submitted} -1 {run_time} 1 -1 -1 -1 -1 -1 {status} {user} -1 -1 -1 -1 {preceding} {think}\n"
-
-
-def draw(folder, file, text=None, **source):
-    if text is not None:
-        (folder / file).write_text(text, encoding="utf-8")
-    scenario = {"workload": [{"kind": "trace", "file": str(folder / file), **source}]}
-    return qs.draw(qs.load_scenario(scenario).resolved)
-
-
-def problems(folder, file, text, **source):
-    with pytest.raises(qs.ScenarioError) as caught:
-        draw(folder, file, text, **source)
-    return [problem.replace(str(folder / file), file) for problem in caught.value.problems]
-
-
-def names(blocks):
-    return [name for block in blocks for name in block]
 
 
 def test_swf_gives_submit_time_run_time_and_users(tmp_path):
@@ -222,7 +202,7 @@ def test_a_file_without_the_columns_is_refused(tmp_path):
     missing = "has no column 'qpu_time_us' (columns.qpu_time), 'submitted_us' (columns.submitted)"
 
     assert problems(tmp_path, "a.csv", "when,long\n0,5\n") == [
-        f"workload.trace: a.csv: {missing}; name the file's own columns in columns"
+        f"workload.trace: a.csv: {missing}; name the file's own columns in columns; it has 'when', 'long'"
     ]
 
 
@@ -382,27 +362,39 @@ def test_numbers_are_rounded_once_and_half_to_even_as_they_are_written(tmp_path)
     text = "at,qpu_time_us\n" + "".join(f"{at},1\n" for at in seconds)
 
     workload = draw(tmp_path, "a.csv", text, columns={"submitted": "at", "unit": "s"})
-    large = draw(tmp_path, "b.csv", "submitted_us,qpu_time_us\n9007199254740993.4,1\n9007199254740994.5,1\n")
+    large = draw(
+        tmp_path,
+        "b.csv",
+        "submitted_us,qpu_time_us\n9007199254740993.4,1\n9007199254740994.5,1\n",
+        origin="zero",
+    )
 
     assert workload.jobs.at_us.tolist() == [0, 2, 2, 1_700_000_000_000_002, 1_700_000_000_000_002]
     assert large.jobs.at_us.tolist() == [9_007_199_254_740_993, 9_007_199_254_740_994]
 
 
-@pytest.mark.parametrize("column", ["submitted_us", "qpu_time_us", "priority"])
+KINDS = {"Duration(time_unit='us')": pl.Duration("us"), "Date": pl.Date, "Boolean": pl.Boolean}
+
+
 @pytest.mark.parametrize(
-    ("kind", "name"),
+    ("column", "kind", "wanted"),
     [
-        (pl.Duration("us"), "Duration(time_unit='us')"),
-        (pl.Datetime("us"), "Datetime(time_unit='us', time_zone=None)"),
-        (pl.Boolean, "Boolean"),
+        ("submitted_us", "Boolean", "dates, durations or numbers"),
+        ("qpu_time_us", "Boolean", "durations or numbers"),
+        ("qpu_time_us", "Date", "durations or numbers"),
+        ("priority", "Boolean", "numbers"),
+        ("priority", "Date", "numbers"),
+        ("priority", "Duration(time_unit='us')", "numbers"),
     ],
 )
-def test_columns_of_another_type_are_refused_by_name(tmp_path, column, kind, name):
-    frame = pl.DataFrame({"submitted_us": [0], "qpu_time_us": [1], "priority": [1]})
-    frame.with_columns(pl.col(column).cast(kind)).write_parquet(tmp_path / "a.parquet")
+def test_columns_of_another_type_are_refused_by_name(tmp_path, column, kind, wanted):
+    frame = pl.DataFrame(
+        {"submitted_us": [0], "qpu_time_us": [1], "priority": [1]}, schema_overrides={column: pl.Int32}
+    )
+    frame.with_columns(pl.col(column).cast(KINDS[kind])).write_parquet(tmp_path / "a.parquet")
 
     assert problems(tmp_path, "a.parquet", None) == [
-        f"workload.trace: a.parquet: column {column!r} holds {name}, not numbers; convert it to numbers or texts"
+        f"workload.trace: a.parquet: column {column!r} holds {kind}, not {wanted}; convert it to numbers or texts"
     ]
 
 

@@ -11,8 +11,8 @@ import pytest
 import qsession_sim as qs
 from qsession_sim.cli.main import main
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.files import TraceFormat
 from qsession_sim.scenario.sources import TIME_COLUMNS, ResolvedArrivals, ResolvedJob, TraceColumns
+from qsession_sim.scenario.trace_files import TraceFormat
 from qsession_sim.scenario.translation import json_schema
 from qsession_sim.workload.columns import JobColumns, SessionColumns
 from qsession_sim.workload.context import Purpose
@@ -53,23 +53,25 @@ def test_every_column_of_times_has_the_unit():
     assert {*TIME_COLUMNS} == in_microseconds
 
 
-@pytest.mark.parametrize("key", TIME_COLUMNS)
-def test_a_named_column_of_times_needs_a_unit_and_is_read_in_it(tmp_path, key):
+@pytest.mark.parametrize("key", sorted({*TIME_COLUMNS} - {"started", "finished"}))
+def test_a_named_column_of_numbers_needs_a_unit_and_is_read_in_it(tmp_path, key):
     """The column holds 2, and so 2 h."""
     (tmp_path / "a.csv").write_text("job,submitted_us,qpu_time_us,after,mine\na,0,5,,2\nb,,5,a,2\n")
-    source = {"kind": "trace", "file": str(tmp_path / "a.csv"), "account": "lab", "columns": {key: "mine"}}
+    source = {"kind": "trace", "file": str(tmp_path / "a.csv"), "account": "lab", "origin": "zero"}
+
+    def drawn(**columns):
+        return qs.draw(qs.load_scenario({"workload": [{**source, "columns": columns}]}).resolved).jobs
 
     with pytest.raises(ScenarioError) as caught:
-        qs.load_scenario({"workload": [source]})
-    assert str(caught.value) == (
-        "scenario: workload.trace.columns.unit: missing; give the unit of the times, such as s"
+        drawn(**{key: "mine"})
+    assert str(caught.value).endswith(
+        f": column 'mine' holds numbers without a unit; give it, such as columns: {{{key}: {{name: mine, unit: s}}}}"
     )
 
-    source["columns"]["unit"] = "h"
-    jobs = qs.draw(qs.load_scenario({"workload": [source]}).resolved).jobs
     (column,) = (column for column in COLUMNS if column.key == key)
     row = 1 if key == "think" else 0
-    assert getattr(jobs, column.of_job).tolist()[row] == 2 * 3_600_000_000
+    for jobs in (drawn(**{key: "mine"}, unit="h"), drawn(**{key: {"name": "mine", "unit": "h"}}, unit="s")):
+        assert getattr(jobs, column.of_job).tolist()[row] == 2 * 3_600_000_000
 
 
 def test_every_column_of_jobs_is_in_the_table():

@@ -321,9 +321,11 @@ def _stretches(record: Record) -> Iterator[tuple[State, _Lane, Stretch]]:
 
 
 def left_out(workload: Workload) -> Iterator[str]:
-    """Sentences that say what was left out of each trace."""
+    """Sentences that say how each trace was read, and what was left out."""
     for left in workload.left_out:
-        yield from _left_out(workload.streams[left.stream], left.bad_lines, left.unrun_jobs)
+        stream = workload.streams[left.stream]
+        yield from (f"{stream}: {note}" for note in left.notes)
+        yield from _left_out(stream, left.bad_lines, left.unrun_jobs)
 
 
 def _left_out(stream: str, bad_lines: int, unrun_jobs: int) -> Iterator[str]:

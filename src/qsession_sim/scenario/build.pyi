@@ -68,6 +68,7 @@ class _ResidualNoise(dict[str, Any]): ...
 class _ShotStep(dict[str, Any]): ...
 class _SteppedShots(dict[str, Any]): ...
 class _SubmissionRate(dict[str, Any]): ...
+class _TimeColumn(dict[str, Any]): ...
 class _TraceColumns(dict[str, Any]): ...
 class _Uniform_duration(dict[str, Any]): ...
 class _Uniform_count(dict[str, Any]): ...
@@ -463,6 +464,8 @@ def trace(
     name: str = ...,
     account: str = ...,
     columns: _TraceColumns = ...,
+    origin: str = ...,
+    starts_at: Duration = ...,
     max_execution_time: Literal["none"] | Duration = ...,
     max_time: Duration = ...,
     interactive_timeout: Duration = ...,
@@ -600,23 +603,30 @@ def submission_rate(
     count: int,
     window: Duration,
 ) -> _SubmissionRate: ...
+def time_column(
+    *,
+    name: str,
+    unit: Literal["ns", "us", "ms", "s", "min", "h", "d"] = ...,
+) -> _TimeColumn: ...
 def trace_columns(
     *,
     job: str = ...,
     account: str = ...,
     session: str = ...,
     mode: str = ...,
-    submitted: str = ...,
+    submitted: str | _TimeColumn = ...,
     after: str = ...,
-    think: str = ...,
-    qpu_time: str = ...,
-    max_execution_time: str = ...,
+    think: str | _TimeColumn = ...,
+    qpu_time: str | _TimeColumn = ...,
+    max_execution_time: str | _TimeColumn = ...,
     priority: str = ...,
-    preparation: str = ...,
-    post_processing: str = ...,
-    estimate: str = ...,
-    patience: str = ...,
-    unit: Literal["us", "ms", "s", "min", "h", "d"] = ...,
+    preparation: str | _TimeColumn = ...,
+    post_processing: str | _TimeColumn = ...,
+    estimate: str | _TimeColumn = ...,
+    started: str | _TimeColumn = ...,
+    finished: str | _TimeColumn = ...,
+    patience: str | _TimeColumn = ...,
+    unit: Literal["ns", "us", "ms", "s", "min", "h", "d"] = ...,
 ) -> _TraceColumns: ...
 @overload
 def uniform(

@@ -751,5 +751,6 @@ def _idle_keys(source: ResolvedSource, scenario: ResolvedScenario) -> Iterator[t
             if value is not None and not (key == "think_time" and mean(value) == 0):
                 yield (key,), "with one iteration it changes nothing; remove it"
     columns = source.columns if isinstance(source, ResolvedTrace) else None
-    if columns is not None and columns.unit and not any(getattr(columns, key) for key in TIME_COLUMNS):
+    times = [getattr(columns, key) for key in TIME_COLUMNS] if columns is not None else []
+    if columns is not None and columns.unit and all(time is None or time.unit for time in times):
         yield ("columns", "unit"), "is that of the times that are named here, and none is; remove it"

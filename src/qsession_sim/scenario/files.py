@@ -11,7 +11,6 @@ import pathlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
@@ -21,7 +20,7 @@ from qsession_sim.files import check_regular, limits, open_regular, read_at_most
 from qsession_sim.scenario.document import Part, Path, duration, given, part, parts, text
 from qsession_sim.scenario.problems import Assignment, Problem, nearest, show_value, unknown_name
 from qsession_sim.scenario.service import HumanColumns, preset_names, read_preset
-from qsession_sim.scenario.sources import TIME_COLUMNS
+from qsession_sim.scenario.trace_files import ENDINGS, TO_UTF8, not_utf8, trace_format
 from qsession_sim.scenario.values import format_coefficient
 from qsession_sim.units import SECOND, format_duration
 
@@ -171,36 +170,7 @@ def decode(content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = content[error.start]
-        raise ValueError(f"line {line}: is not UTF-8 text (byte 0x{byte:02x}); {_TO_UTF8}") from None
-
-
-_TO_UTF8: Final = "convert the file, such as with iconv -f WINDOWS-1252 -t UTF-8"
-
-
-def not_utf8(text: Iterable[str]) -> str:
-    r"""Where a CSV file is not UTF-8 text.
-
-    Args:
-        text: its lines, decoded with `errors="surrogateescape"`.
-
-    Example:
-        >>> not_utf8(["who,n\n", b"M\xfcller,1\n".decode(errors="surrogateescape")]).partition(";")[0]
-        "line 2, column 'who': is not UTF-8 text (got 'M\\xfcller')"
-    """
-    reader = csv.reader(text)
-    heading: list[str] | None = None
-    for fields in reader:
-        for place, field in enumerate(fields):
-            content = field.encode("utf-8", "surrogateescape")
-            shown = content.decode("utf-8", "backslashreplace")
-            if shown != field:
-                where = f"line {reader.line_num}"
-                if heading is not None and place < len(heading):
-                    where += f", column {show_value(heading[place])}"
-                got = show_value(shown).replace("\\\\", "\\")
-                return f"{where}: is not UTF-8 text (got {got}); {_TO_UTF8}"
-        heading = heading or fields
-    return f"is not UTF-8 text; {_TO_UTF8}"
+        raise ValueError(f"line {line}: is not UTF-8 text (byte 0x{byte:02x}); {TO_UTF8}") from None
 
 
 def _read_values(text: str) -> Iterator[tuple[int, float | str]]:
@@ -468,35 +438,6 @@ def _columns(service_time: Part) -> dict[str, str] | None:
 # -- Traces: files of jobs.
 
 
-class TraceFormat(Enum):
-    """A format of traces: the endings of its files, and whether a file in it names its columns.
-
-    How files are read and written is in `workload.formats`, by the same members.
-    """
-
-    CSV = ((".csv", ".csv.gz"), True)
-    PARQUET = ((".parquet",), True)
-    SWF = ((".swf", ".swf.gz"), False)
-
-    def __init__(self, endings: tuple[str, ...], names_columns: bool) -> None:  # noqa: FBT001 - a row above
-        self.endings = endings
-        self.names_columns = names_columns
-
-
-ENDINGS: Final = ", ".join(ending for kind in TraceFormat for ending in kind.endings)
-"""The endings of names of trace files."""
-
-
-def trace_format(name: str) -> TraceFormat | None:
-    """The format of a file by the end of its name; None of a file that is no trace.
-
-    Example:
-        >>> trace_format("week.SWF.gz") is TraceFormat.SWF, trace_format("vqe.yaml")
-        (True, None)
-    """
-    return next((kind for kind in TraceFormat if name.lower().endswith(kind.endings)), None)
-
-
 def set_skip_bad_lines(data: Any) -> tuple[Assignment, ...]:
     """Let every trace of a scenario leave its malformed lines out.
 
@@ -554,5 +495,3 @@ def _trace_columns(path: Path, source: Part) -> Iterator[Problem]:
     kind = trace_format(source["file"])
     if columns and kind is not None and not kind.names_columns:
         yield Problem((*path, "columns"), f"the fields of {kind.name} have fixed places; remove it")
-    elif given(columns, *TIME_COLUMNS) and "unit" not in columns:
-        yield Problem((*path, "columns", "unit"), "missing; give the unit of the times, such as s")

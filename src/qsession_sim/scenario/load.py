@@ -21,7 +21,6 @@ from qsession_sim.scenario.files import (
     name_value_files,
     named_files,
     set_skip_bad_lines,
-    trace_format,
     trace_problems,
 )
 from qsession_sim.scenario.models import DEFAULT_QPU, HumanScenario, ResolvedScenario
@@ -38,6 +37,8 @@ from qsession_sim.scenario.problems import (
 )
 from qsession_sim.scenario.references import client_warnings, idle_plans
 from qsession_sim.scenario.resolve import resolve, write_resolved
+from qsession_sim.scenario.sources import HumanTrace
+from qsession_sim.scenario.trace_files import start_of, trace_format
 from qsession_sim.scenario.translation import problems_of
 from qsession_sim.scenario.yaml_source import read_value, read_yaml, write_yaml
 
@@ -325,7 +326,17 @@ def load_scenario(
         problems = name_causes(problems, before, assignments)
     if human is None or problems or failed:
         raise scenario_error(problems, document, assignments, failed)
+    human = _started(human, read.directory)
     return Scenario(resolve(human), read.text, document.origin, document, read.directory, assignments)
+
+
+def _started(human: HumanScenario, directory: pathlib.Path) -> HumanScenario:
+    """A scenario without a start begins with the first date of the first trace that has dates."""
+    if human.start is not None:
+        return human
+    traces = (source for source in human.workload if isinstance(source, HumanTrace))
+    starts = (start_of(source, directory) for source in traces)
+    return human.model_copy(update={"start": next((start for start in starts if start is not None), None)})
 
 
 def _check(

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypeVar, Union, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 
 from qsession_sim.scenario.distributions import (
     NUMBER_SCHEMA,
@@ -27,6 +35,7 @@ from qsession_sim.scenario.values import (
     Count,
     Duration,
     Identifier,
+    Instant,
     Limit,
     Model,
     Name,
@@ -507,16 +516,36 @@ class ResolvedBatches(_ResolvedDrawnJobs, HumanBatches):
 # -- A source that replays a file.
 
 
-TimeUnit = Literal["us", "ms", "s", "min", "h", "d"]
+TimeUnit = Literal["ns", "us", "ms", "s", "min", "h", "d"]
 
 ColumnName = Annotated[str, Field(strict=True, min_length=1)]
 
 
-TIME_COLUMNS: Final = (
-    *("submitted", "think", "qpu_time", "max_execution_time"),
-    *("preparation", "post_processing", "estimate"),
-)
-"""The columns of `TraceColumns` that are in its `unit`."""
+class TimeColumn(Model):
+    """A column of times: its name, and the unit of the numbers in it; dates and durations need none."""
+
+    name: ColumnName = Field(description="the name of the column")
+    unit: TimeUnit | None = key("the unit of its numbers: ns, us, ms, s, min, h or d")
+
+
+def _spell_out_column(value: Any) -> Any:
+    if isinstance(value, str) and value:
+        return {"name": value}
+    if not isinstance(value, Mapping | TimeColumn):
+        raise ValueError("must be the name of a column, or {name: ..., unit: ...}")
+    return value
+
+
+def _write_column(column: TimeColumn) -> Any:
+    return column.name if column.unit is None else column.model_dump()
+
+
+TimeColumnSpelling = Annotated[
+    TimeColumn,
+    BeforeValidator(_spell_out_column),
+    PlainSerializer(_write_column),
+    ShortForm({"type": "string", "minLength": 1}),
+]
 
 
 class TraceColumns(Model):
@@ -526,17 +555,54 @@ class TraceColumns(Model):
     account: ColumnName | None = key("the column of who submits")
     session: ColumnName | None = key("the column of the session's id")
     mode: ColumnName | None = key("the column of the mode")
-    submitted: ColumnName | None = key("the column of the submission")
+    submitted: TimeColumnSpelling | None = key("the column of the submission")
     after: ColumnName | None = key("the column of the preceding job's id (S5)")
-    think: ColumnName | None = key("the column of the time from that end")
-    qpu_time: ColumnName | None = key("the column of the QPU time")
-    max_execution_time: ColumnName | None = key("the column of the QPU time at which a job is cut off (S44)")
+    think: TimeColumnSpelling | None = key("the column of the time from that end")
+    qpu_time: TimeColumnSpelling | None = key("the column of the QPU time")
+    max_execution_time: TimeColumnSpelling | None = key(
+        "the column of the QPU time at which a job is cut off (S44)"
+    )
     priority: ColumnName | None = key("the column of the priority")
-    preparation: ColumnName | None = key("the column of the time of preparation (S40)")
-    post_processing: ColumnName | None = key("the column of the time of post-processing (S40)")
-    estimate: ColumnName | None = key("the column of the user's estimate of the QPU time")
-    patience: ColumnName | None = key("the column of the time after which a waiting job leaves (S27)")
-    unit: TimeUnit | None = key("the unit of the named columns of times: us, ms, s, min, h or d")
+    preparation: TimeColumnSpelling | None = key("the column of the time of preparation (S40)")
+    post_processing: TimeColumnSpelling | None = key("the column of the time of post-processing (S40)")
+    estimate: TimeColumnSpelling | None = key("the column of the user's estimate of the QPU time")
+    started: TimeColumnSpelling | None = key("the column of the start, if there is none of the QPU time")
+    finished: TimeColumnSpelling | None = key("the column of the end, if there is none of the QPU time")
+    patience: TimeColumnSpelling | None = key("the column of the time after which a waiting job leaves (S27)")
+    unit: TimeUnit | None = key("the unit of the other named columns of times: ns, us, ms, s, min, h or d")
+
+    def named(self) -> dict[str, str]:
+        """The file's names of columns, by the keys that give them."""
+        given = {key: getattr(self, key) for key in TraceColumns.model_fields if key != "unit"}
+        return {
+            key: column if isinstance(column, str) else column.name
+            for key, column in given.items()
+            if column is not None
+        }
+
+
+TIME_COLUMNS: Final = (
+    *("submitted", "think", "qpu_time", "max_execution_time", "preparation", "post_processing", "estimate"),
+    *("started", "finished", "patience"),
+)
+"""The columns of `TraceColumns` that are times."""
+
+
+def _read_origin(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    if value in ("first", "zero"):
+        return value
+    try:
+        return read(value)
+    except ValueError:
+        raise ValueError("must be first, zero, or an instant such as 2024-04-02T08:00:00Z") from None
+
+
+Origin = Annotated[
+    Literal["first", "zero"] | Instant,
+    WrapValidator(_read_origin),
+    WithJsonSchema({"type": "string", "examples": ["first", "zero", "2024-04-02T08:00:00Z"]}),
+]
+"""What time 0 of a trace is: its first submission, or the 0 or the date from which its times count."""
 
 
 class InferredSessions(Model):
@@ -556,6 +622,8 @@ class HumanTrace(HumanPhases):
     )
     account: Name | None = key("the account of all jobs; default: that of the file")
     columns: TraceColumns | None = key("which column of a CSV or Parquet file says what")
+    origin: Origin | None = key("the instant that is time 0 of the file: first, zero or a date")
+    starts_at: Duration | None = key("when time 0 of the file is; default 0s")
     max_execution_time: Limit[PositiveDuration] | None = key(
         "the QPU time at which a job is cut off (S44); default none"
     )
@@ -564,6 +632,12 @@ class HumanTrace(HumanPhases):
     batch_interactive_timeout: Duration | None = key("the interactive timeout of batches (S30)")
     infer_sessions: InferredSessions | None = key("how sessions are inferred; default: not at all")
     skip_bad_lines: bool = key("whether malformed lines are counted and left out", False, strict=True)
+
+    @property
+    def instants(self) -> tuple[str, str]:
+        """The columns of a table by which its first instant is found."""
+        named = {} if self.columns is None else self.columns.named()
+        return named.get("submitted", "submitted_us"), "session_created_us"
 
 
 class ResolvedTrace(ResolvedPhases, HumanTrace):

@@ -196,11 +196,12 @@ class ClientColumns(_Columns, ClientFields[Int64Array]):
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What a source did not take from its file."""
+    """What a source did not take from its file, and what else is to be said of how it was read."""
 
     stream: int  # index into Workload.streams
     bad_lines: int  # malformed, and skipped because the source says so
     unrun_jobs: int  # whose line says that they never ran
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

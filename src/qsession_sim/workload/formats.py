@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import csv
 import glob
 import gzip
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from errno import EINVAL
-from io import SEEK_END, BufferedReader, TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO, cast
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import numpy as np
 
 from qsession_sim.errors import WorkloadFileError
 from qsession_sim.files import (
-    Bounded,
-    check_regular,
-    limits,
-    open_regular,
-    read_at_most,
     reason,
     remove_stale,
     resolved,
-    too_large,
     whole_file,
     write_table,
 )
-from qsession_sim.scenario.files import ENDINGS, TraceFormat, not_utf8, trace_format
 from qsession_sim.scenario.sources import ResolvedTrace
+from qsession_sim.scenario.trace_files import (
+    ENDINGS,
+    TraceFormat,
+    is_packed,
+    open_trace,
+    tables,
+    trace_format,
+)
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.units import SECOND
 from qsession_sim.workload.columns import (
@@ -53,13 +50,11 @@ from qsession_sim.workload.trace_rows import (
     BadRows,
     Numbers,
     TraceRows,
-    check_chains,
     not_usable,
     numbers_of,
 )
 from qsession_sim.workload.trace_table import (
     COLUMNS,
-    ColumnError,
     job_table,
     names_in_file,
     not_in_table,
@@ -69,239 +64,24 @@ from qsession_sim.workload.trace_table import (
 if TYPE_CHECKING:
     import polars as pl
 
-_GZIP: Final = ".gz"
-
-
-def _open(file: Path) -> BinaryIO:
-    """The bytes of a file, unpacked.
-
-    Raises:
-        OSError, EOFError: if it cannot be read.
-    """
-    files: list[BinaryIO] = [open_regular(file)]
-    if _is_packed(file):
-        if file.stat().st_size == 0:
-            files[0].close()
-            raise EOFError("a compressed file is never empty")  # gzip reads it as one without lines
-        files.insert(0, cast("BinaryIO", gzip.GzipFile(fileobj=files[0])))
-    return BufferedReader(Bounded(files, limits().trace_bytes))
-
 
 def _write_text(text: str, file: Path) -> None:
     content = text.encode()
     # without a date, equal workloads make equal files
-    file.write_bytes(gzip.compress(content, mtime=0) if _is_packed(file) else content)
+    file.write_bytes(gzip.compress(content, mtime=0) if is_packed(file) else content)
 
 
-def _is_packed(file: Path) -> bool:
-    return file.name.lower().endswith(_GZIP)
+# -- CSV with a heading, and Parquet: tables.
 
 
-# -- CSV with a heading.
-
-_COMMA: Final = ","
-
-
-def _read_csv(source: ResolvedTrace, file: Path) -> TraceRows:
-    """Quickly if nothing is wrong with the file; otherwise once more, to know the lines."""
-    try:
-        return _read_utf8_csv(source, file)
-    except UnicodeDecodeError:
-        with _open_text(file, errors="surrogateescape") as text:
-            raise ColumnError(not_utf8(text)) from None
-
-
-def _read_utf8_csv(source: ResolvedTrace, file: Path) -> TraceRows:
-    from polars.exceptions import PolarsError
-
-    wanted = [*names_in_file(source.columns).values()]
-    if _is_even(file):
-        with suppress(PolarsError):
-            frame = _read_even_csv(file, wanted)
-            rows = rows_of(frame, np.arange(frame.height), "line", source.columns, {})
-            check_chains(rows)
-            if not rows.bad.mask.any():
-                return rows
-    frame, lines, shapes = _read_csv_by_line(file, wanted)
-    return rows_of(frame, lines, "line", source.columns, shapes)
-
-
-def _read_even_csv(file: Path, wanted: Sequence[str]) -> pl.DataFrame:
-    """Read those of the wanted columns that there are, as texts; for a file that `_is_even`.
-
-    Raises:
-        ColumnError: if one of them is there twice.
-        OSError, polars.exceptions.PolarsError: if the file cannot be read, or its lines differ in length.
-    """
-    import polars as pl
-
-    # a look at the heading first: columns that are not wanted are not kept
-    with _open_text(file) as source:
-        chosen = _places(next(csv.reader(source), []), wanted)
-    if not chosen:
-        return pl.DataFrame()
-    return pl.read_csv(file, columns=list(chosen), infer_schema=False)
-
-
-def _places(heading: list[str], wanted: Sequence[str]) -> dict[str, int]:
-    """Where in the heading each of the wanted columns is, of those that are there."""
-    twice = [name for name in dict.fromkeys(wanted) if heading.count(name) > 1]
-    if twice:
-        raise ColumnError(f"has more than one column {', '.join(map(repr, twice))}; rename all but one")
-    return {name: heading.index(name) for name in wanted if name in heading}
-
-
-def _is_even(file: Path) -> bool:
-    """Whether every line has as many commas as the heading, so that no line can lack a field.
-
-    A comma in quotes makes a line uneven; reading by line distinguishes such a file from a malformed one.
-
-    Raises:
-        OSError: if the file cannot be read.
-    """
-    with _open_text(file) as source:
-        commas = next(source, "").count(_COMMA)
-        return all(line.count(_COMMA) == commas or line.isspace() for line in source)
-
-
-def _read_csv_by_line(file: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, Int64Array, dict[int, str]]:
-    """Read the same line by line.
-
-    Returns:
-        The columns, the line on which each row ends, and by row what is wrong with its shape.
-
-    Raises:
-        ColumnError: if a wanted column is there twice.
-        OSError, csv.Error: if the file cannot be read.
-    """
-    import polars as pl
-
-    columns: dict[str, list[str | None]] = {}
-    lines: list[int] = []
-    shapes: dict[int, str] = {}
-    with _open_text(file) as source:
-        reader = csv.reader(source)
-        heading = next(reader, [])
-        chosen = _places(heading, wanted)
-        columns = {name: [] for name in chosen}
-        for fields in reader:
-            if not fields:
-                continue
-            if len(fields) != len(heading):
-                shapes[len(lines)] = f"has {len(fields)} fields, the heading {len(heading)}"
-            lines.append(reader.line_num)
-            for name, place in chosen.items():
-                columns[name].append(fields[place] if place < len(fields) else None)
-    frame = pl.DataFrame(columns, schema=dict.fromkeys(chosen, pl.String))
-    return frame, np.array(lines, dtype=np.int64), shapes
-
-
-def _open_text(file: Path, errors: str = "strict") -> TextIO:
-    return TextIOWrapper(_open(file), encoding="utf-8-sig", newline="", errors=errors)
+def _read_table(source: ResolvedTrace, file: Path) -> Iterator[TraceRows]:
+    for read in tables(file, [*names_in_file(source.columns).values()]):
+        yield rows_of(read, source.columns)
 
 
 def _write_csv(workload: Workload, file: Path) -> list[str]:
     _write_text(job_table(workload).write_csv(), file)
     return not_in_table(workload)
-
-
-# -- Parquet: a column of numbers or texts for each thing that a job has.
-
-
-def _read_parquet(source: ResolvedTrace, file: Path) -> TraceRows:
-    import polars as pl
-
-    check_regular(file)
-    there = pl.read_parquet_schema(file)
-    wanted = dict.fromkeys(names_in_file(source.columns).values())
-    rows, size = _size_of_parquet(file)
-    if max(_BYTES_OF_A_NUMBER * rows * len(wanted.keys() & there.keys()), size) > limits().trace_bytes:
-        raise too_large(limits().trace_bytes)
-    frame = pl.DataFrame([_parquet_column(file, name) for name in wanted if name in there])
-    return rows_of(frame, np.arange(1, frame.height + 1), "row", source.columns, {})
-
-
-_BYTES_OF_A_NUMBER: Final = 8
-_ROW_COUNT, _ROW_GROUPS, _UNPACKED_BYTES = 3, 4, 2
-"""Fields of the footer of a Parquet file, and of a row group in it."""
-
-
-def _size_of_parquet(file: Path) -> tuple[int, int]:
-    """The number of rows, and of bytes that they are unpacked; polars tells neither before it unpacks them.
-
-    Raises:
-        OSError: if the footer cannot be read.
-    """
-    with open_regular(file) as content:
-        end = content.seek(-8, SEEK_END)
-        length = int.from_bytes(content.read(4), "little")
-        content.seek(max(end - length, 0))
-        footer = read_at_most(content, limits().scenario_bytes)
-    try:
-        fields = _Thrift(footer).value(_Thrift.STRUCT)
-        return fields[_ROW_COUNT], sum(group[_UNPACKED_BYTES] for group in fields[_ROW_GROUPS])
-    except (LookupError, TypeError, RecursionError):
-        raise OSError(EINVAL, "its footer cannot be read") from None
-
-
-class _Thrift:
-    """What is written in the compact protocol of Apache Thrift."""
-
-    STRUCT: Final = 12
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._place = 0
-
-    def value(self, kind: int) -> Any:
-        """The next value: a number, a list, or the values of a struct by their fields."""
-        match kind:
-            case 1 | 2:
-                return kind
-            case 3:
-                return self._byte()
-            case 4 | 5 | 6:
-                number = self._number()
-                return number >> 1 ^ -(number & 1)
-            case 7 | 8:
-                length = 8 if kind == 7 else self._number()
-                self._place += length
-                return None
-            case 9 | 10:
-                head = self._byte()
-                count = self._number() if head >> 4 == 15 else head >> 4
-                of = max(head & 15, 3)  # a truth value takes a byte here
-                return [self.value(of) for _ in range(count)]
-            case self.STRUCT:
-                return dict(self._fields())
-        raise LookupError(kind)
-
-    def _fields(self) -> Iterator[tuple[int, Any]]:
-        field = 0
-        while head := self._byte():
-            field = field + (head >> 4) if head >> 4 else self.value(4)
-            yield field, self.value(head & 15)
-
-    def _number(self) -> int:
-        number = shift = 0
-        while (byte := self._byte()) >> 7:
-            number |= (byte & 127) << shift
-            shift += 7
-        return number | byte << shift
-
-    def _byte(self) -> int:
-        self._place += 1
-        return self._content[self._place - 1]
-
-
-def _parquet_column(file: Path, name: str) -> pl.Series:
-    """One column; one without a value, as exports have many, takes no memory."""
-    import polars as pl
-
-    column = pl.read_parquet(file, columns=[name]).to_series()
-    if column.null_count() == len(column):
-        return pl.repeat(None, len(column), dtype=pl.Null, eager=True).alias(name)
-    return column.cast(pl.String) if column.dtype in (pl.Categorical, pl.Enum) else column
 
 
 def _write_parquet(workload: Workload, file: Path) -> list[str]:
@@ -333,18 +113,18 @@ _PARTIAL: Final = (2, 3, 4)  # statuses of parts of a job, whose line with the w
 _COMMENT: Final = b";"
 
 
-def _read_swf(source: ResolvedTrace, file: Path) -> TraceRows:
+def _read_swf(source: ResolvedTrace, file: Path) -> Iterator[TraceRows]:
     lines: list[Int64Array] = []
     seconds: dict[int, list[Numbers]] = {field: [] for field in _WORDS}
     reasons: dict[int, str] = {}
     read = 0
-    with _open(file) as content:
+    with open_trace(file) as content:
         for numbers, frame in _frames(content):
             _collect(frame, seconds, reasons, read)
             lines.append(numbers)
             read += len(numbers)
     columns = {field: Numbers.joined(parts) for field, parts in seconds.items()}
-    return _rows(np.concatenate([filled(0, 0), *lines]), columns, reasons, source.name)
+    yield _rows(np.concatenate([filled(0, 0), *lines]), columns, reasons, source.name)
 
 
 def _frames(source: BinaryIO) -> Iterator[tuple[Int64Array, pl.DataFrame]]:
@@ -547,24 +327,25 @@ class FileFormat:
     """How files of one format are read and written.
 
     Attributes:
-        read: the rows of a source's file; raises what reading raises, or a `ColumnError`.
+        read: the rows of a source's file, and if something is wrong with them and the file can be read more
+            carefully, the rows with their lines; raises what reading raises, or a `ColumnError`.
         write: the jobs of a workload to a file; returns what is not in it, as sentences.
     """
 
-    read: Callable[[ResolvedTrace, Path], TraceRows]
+    read: Callable[[ResolvedTrace, Path], Iterator[TraceRows]]
     write: Callable[[Workload, Path], list[str]]
 
 
 FORMATS: Final[Mapping[TraceFormat, FileFormat]] = {
-    TraceFormat.CSV: FileFormat(_read_csv, _write_csv),
-    TraceFormat.PARQUET: FileFormat(_read_parquet, _write_parquet),
+    TraceFormat.CSV: FileFormat(_read_table, _write_csv),
+    TraceFormat.PARQUET: FileFormat(_read_table, _write_parquet),
     TraceFormat.SWF: FileFormat(_read_swf, _write_swf),
 }
 """Every format of traces. Files of those that are texts may be gzipped."""
 
 
-def read_rows(source: ResolvedTrace, directory: Path) -> TraceRows:
-    """The rows of the file of a source.
+def read_rows(source: ResolvedTrace, directory: Path) -> Iterator[TraceRows]:
+    """The rows of the file of a source; if any of them is malformed, the last ones that come are to be used.
 
     Args:
         source: in resolved form, whose file has an ending of a trace.

@@ -6,14 +6,18 @@ import csv
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from qsession_sim.scenario.accounts import ResolvedClock
 from qsession_sim.scenario.sources import InferredSessions, ResolvedSource, ResolvedTrace
+from qsession_sim.scenario.trace_files import ColumnError
+from qsession_sim.scenario.trace_times import EPOCH
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
-from qsession_sim.units import LONGEST_US, format_duration
+from qsession_sim.units import DAY, LONGEST_US, format_duration
 from qsession_sim.workload.columns import (
     BoolArray,
     Int64Array,
@@ -29,7 +33,7 @@ from qsession_sim.workload.formats import read_rows
 from qsession_sim.workload.qpu_times import drawn_estimates_us
 from qsession_sim.workload.sources import accounts_of, job_columns, said_of_all, session_columns
 from qsession_sim.workload.trace_rows import FROM_SOURCE, TraceRows, check_chains, refuse, unreadable
-from qsession_sim.workload.trace_table import ColumnError, check_times
+from qsession_sim.workload.trace_table import COLUMNS, check_times
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,17 +66,72 @@ def read_trace(source: ResolvedTrace, directory: Path) -> Trace:
     from polars.exceptions import PolarsError
 
     try:
-        rows = read_rows(source, directory)
-        if source.infer_sessions is not None:
-            rows = _infer_sessions(rows, source.infer_sessions, source)
-        check_times(rows)
-        after = check_chains(rows)
+        for read in read_rows(source, directory):
+            rows, after = _checked(read, source)
+            if not rows.bad.mask.any():
+                break
     except ColumnError as error:
         raise source_error(source.name, f"{source.file}: {error}") from None
     except (OSError, EOFError, zlib.error, csv.Error, PolarsError, UnicodeError) as error:
         raise unreadable(source.name, source.file, error) from None
     refuse(rows, source.name, source.file, skip_bad_lines=source.skip_bad_lines)
     return Trace(rows, np.flatnonzero(~rows.bad.mask & ~rows.unrun), after)
+
+
+def _checked(rows: TraceRows, source: ResolvedTrace) -> tuple[TraceRows, Int64Array]:
+    """Rows by the keys of the source, and the preceding row of each; what is wrong with them is noted."""
+    rows = _from_origin(rows, source)
+    if source.infer_sessions is not None:
+        rows = _infer_sessions(rows, source.infer_sessions, source)
+    check_times(rows)
+    return rows, check_chains(rows)
+
+
+_LATE: Final = 100
+"""A trace of numbers starts late if it starts later than so many times its span."""
+
+_SHORTEST_SPAN_US: Final = DAY // _LATE
+"""The span of a trace with a single time of submission."""
+
+
+def _from_origin(rows: TraceRows, source: ResolvedTrace) -> TraceRows:
+    """Let times count from the start of the simulation, by the origin of the source and where it starts."""
+    created_us = rows.sessions.created_us
+    known = np.concatenate([rows.at_us[rows.at_us != NEVER], created_us[created_us != NEVER]])
+    if not len(known):
+        return rows
+    first_us, span_us = int(known.min()), int(known.max() - known.min())
+    origin, notes = source.origin, rows.notes
+    if origin == "zero" and rows.dated:
+        raise ColumnError("has dates, which do not count from zero; let origin be first, or an instant")
+    if origin is None and (rows.dated or first_us > _LATE * (span_us or _SHORTEST_SPAN_US)):
+        origin = "first"
+        first = EPOCH + timedelta(microseconds=first_us)
+        shown = f"{first:%Y-%m-%dT%H:%M:%S.%f}".rstrip("0").rstrip(".") + "Z"
+        shown = shown if rows.dated else format_duration(first_us)
+        notes = (*notes, f"time 0 is {shown}, the first time in the file; origin says another")
+    zero_us = first_us if origin == "first" else 0
+    if isinstance(origin, datetime):
+        zero_us = (origin - EPOCH) // timedelta(microseconds=1)
+    shift_us = (source.starts_at or 0) - zero_us
+
+    def moved(column: Int64Array) -> Int64Array:
+        return column if not shift_us else _or_where(column == NEVER, NEVER, column + shift_us)
+
+    jobs, sessions = dict(rows.jobs), {}
+    for column in COLUMNS:
+        if column.instant and column.of_job in rows.jobs:
+            times_us = rows.jobs[column.of_job]
+            jobs[column.of_job] = moved(times_us)
+        elif column.instant and column.of_session:
+            by_session = getattr(rows.sessions, column.of_session)
+            sessions[column.of_session] = moved(by_session)
+            times_us = np.append(by_session, NEVER)[rows.session]  # the last entry is that of NEVER
+        else:
+            continue
+        early = (times_us != NEVER) & (times_us < zero_us)
+        rows.bad.add(early, lambda _, name=column.name: f"{name}: before the origin")  # type: ignore[misc]
+    return replace(rows, jobs=jobs, sessions=replace(rows.sessions, **sessions), notes=notes)
 
 
 def draw_trace(source: ResolvedTrace, context: SourceContext, trace: Trace) -> SourceRows:
@@ -105,7 +164,12 @@ def draw_trace(source: ResolvedTrace, context: SourceContext, trace: Trace) -> S
         job_names=NumberedNames(source.name, len(used)) if names is None else names,
         sessions=_session_columns(source, context, rows, kept, account, users),
         session_names=ListedNames(tuple(np.array([*rows.session_names], dtype=object)[kept].tolist())),
-        left_out=LeftOut(context.stream, int(rows.bad.mask.sum()), int((rows.unrun & ~rows.bad.mask).sum())),
+        left_out=LeftOut(
+            context.stream,
+            int(rows.bad.mask.sum()),
+            int((rows.unrun & ~rows.bad.mask).sum()),
+            rows.notes,
+        ),
     )
 
 

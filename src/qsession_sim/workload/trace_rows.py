@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qsession_sim.errors import ScenarioError
+from qsession_sim.scenario.trace_times import half_even
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import BoolArray, Int64Array, NameBlock, SessionColumns, constant
 from qsession_sim.workload.context import source_error
@@ -55,7 +56,7 @@ class Numbers:
         )
 
 
-def numbers_of(column: pl.Series, factor: int = 1, *, whole: bool = False) -> Numbers:
+def numbers_of(column: pl.Series, factor: int = 1, *, per: int = 1, whole: bool = False) -> Numbers:
     """Multiply a column of numbers or of texts by a factor, and round half to even, once (S1).
 
     Every number counts as it is written: what floats would round elsewhere is computed exactly.
@@ -63,6 +64,7 @@ def numbers_of(column: pl.Series, factor: int = 1, *, whole: bool = False) -> Nu
     Args:
         column: integers, floats, decimals or texts, shape (rows,); empty texts count as missing.
         factor: such as the microseconds of the column's unit.
+        per: how many of the numbers make one, if that is not 1.
         whole: whether a fraction is wrong, instead of being rounded.
 
     Example:
@@ -79,6 +81,8 @@ def numbers_of(column: pl.Series, factor: int = 1, *, whole: bool = False) -> Nu
         column = column.set(column.is_in([""]), None)
     if column.dtype.is_decimal():
         column = column.cast(pl.String)  # digit by digit; a cast to integers would drop the fraction
+    if per > 1:
+        return _parts_of(column, per)
     if column.dtype == pl.Int64 and not column.null_count():
         values = column.to_numpy()
         most = LARGEST // factor
@@ -117,9 +121,26 @@ def numbers_of(column: pl.Series, factor: int = 1, *, whole: bool = False) -> Nu
     return Numbers(values, missing, wrong)
 
 
-def not_usable(value: Any, *, whole: bool) -> str:
-    """What is wrong with a value of a column of numbers, which may have to be whole."""
-    wanted = "a whole number" if whole else "a number"
+def _parts_of(column: pl.Series, per: int) -> Numbers:
+    """Numbers that are divided: integers at once, others one at a time."""
+    import polars as pl
+
+    missing = column.is_null().to_numpy()
+    integers = column.cast(pl.Int64, strict=False)
+    is_exact = integers.is_not_null().to_numpy() & (not column.dtype.is_float())
+    values = np.where(is_exact, half_even(integers.fill_null(0).to_numpy(), per), 0)
+    wrong = np.zeros(len(column), dtype=np.bool_)
+    for row in np.flatnonzero(~is_exact & ~missing).tolist():
+        try:
+            values[row] = round(Fraction(Decimal(column[row])) / per)
+        except (ArithmeticError, ValueError):  # no number, or one that is not finite or too large
+            wrong[row] = True
+    return Numbers(values, missing, wrong)
+
+
+def not_usable(value: Any, *, whole: bool, kind: str | None = None) -> str:
+    """What is wrong with a value of a column of one kind, by default numbers, which may have to be whole."""
+    wanted = kind or ("a whole number" if whole else "a number")
     return f"not {wanted} that can be used (got {repr(value) if isinstance(value, str) else value})"
 
 
@@ -189,6 +210,8 @@ class TraceRows:
     sessions: SessionColumns  # clocks are NEVER where the file does not say
     names_of: Callable[[Int64Array], NameBlock | None]  # from the rows that are used to their ids, if any
     session_names: NameBlock
+    dated: bool = False  # whether times are dates: instants then count from 1970-01-01
+    notes: tuple[str, ...] = ()  # what to say of how they were read
 
     @property
     def at_us(self) -> Int64Array:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsession_sim.scenario.sources import TIME_COLUMNS, TraceColumns
+from qsession_sim.scenario.problems import show_value
+from qsession_sim.scenario.sources import TimeColumn, TraceColumns
+from qsession_sim.scenario.trace_files import ColumnError, Table, holds_dates
+from qsession_sim.scenario.trace_times import dates_us, lengths_us, physical_us
 from qsession_sim.scheduler.plan import JobSpec
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.units import LONGEST_US, UNITS_US
@@ -30,6 +34,7 @@ from qsession_sim.workload.trace_rows import (
     NEVER_RAN,
     UNKNOWN_USER,
     BadRows,
+    Numbers,
     TraceRows,
     not_usable,
     numbers_of,
@@ -53,6 +58,7 @@ class TraceColumn:
         writes_missing: whether an export writes `missing` as a number instead of an empty field.
         silent: numbers that ask for nothing, so that nothing is lost with them; by default `missing`.
         takes_time: whether a run lives through it; what lies beyond all runs is then malformed.
+        instant: whether it counts from time 0 of the file, or is a date.
         lost: how an export reports that its format has no field for it; None if all have.
     """
 
@@ -65,6 +71,7 @@ class TraceColumn:
     writes_missing: bool = False
     silent: tuple[int, ...] = ()
     takes_time: bool = False
+    instant: bool = False
     lost: str | None = None
 
     @property
@@ -91,8 +98,8 @@ def _of_jobs(name: str, meaning: str, column: str = "", **more: Any) -> TraceCol
     return TraceColumn(name, meaning, of_job=column or name, **more)
 
 
-def _of_sessions(name: str, meaning: str) -> TraceColumn:
-    return TraceColumn(f"session_{name}", f"the session's {meaning}", of_session=name)
+def _of_sessions(name: str, meaning: str, *, instant: bool = False) -> TraceColumn:
+    return TraceColumn(f"session_{name}", f"the session's {meaning}", of_session=name, instant=instant)
 
 
 _DEFAULTS: Final = {field.name: field.default for field in fields(JobSpec)}
@@ -106,7 +113,7 @@ COLUMNS: Final = (
     TraceColumn("stream", "the source that drew the job; not read: all jobs of a trace are of its stream"),
     TraceColumn("session", "id of its session"),
     TraceColumn("mode", "`job`, `session` or `batch`; default: `session` for jobs with a session"),
-    _of_jobs("submitted_us", "time of submission", "at_us", takes_time=True),
+    _of_jobs("submitted_us", "time of submission", "at_us", takes_time=True, instant=True),
     TraceColumn("after", "id of the job that must have ended first; the submission follows from it"),
     _of_jobs("think_us", "time from that end to the submission", takes_time=True),
     _of_jobs(
@@ -114,6 +121,10 @@ COLUMNS: Final = (
         "QPU time; 0 or empty: the job never ran, and is left out",
         missing=NEVER_RAN,
         takes_time=True,
+    ),
+    TraceColumn("started_us", "time of the start, where there is no column of QPU times", instant=True),
+    TraceColumn(
+        "finished_us", "time of the end, likewise; the QPU time is what is between them", instant=True
     ),
     _of_jobs(
         "max_execution_time_us",
@@ -126,7 +137,7 @@ COLUMNS: Final = (
     _of_jobs(
         "priority", "a whole number", least=-LARGEST, writes_missing=True, lost="priorities are not held"
     ),
-    _of_jobs("cancel_us", "time of the user's cancel (S25)", lost=_CANCELS),
+    _of_jobs("cancel_us", "time of the user's cancel (S25)", instant=True, lost=_CANCELS),
     _of_jobs("cancel_after_us", "time from the submission to the user's cancel (S25)", lost=_CANCELS),
     _of_jobs(
         "preparation_us",
@@ -153,11 +164,11 @@ COLUMNS: Final = (
         least=1,
         lost="patience is not held",
     ),
-    _of_sessions("created_us", "time of creation"),
+    _of_sessions("created_us", "time of creation", instant=True),
     _of_sessions("max_time_us", "maximum timeout"),
     _of_sessions("interactive_timeout_us", "interactive timeout"),
-    _of_sessions("close_us", "time of close"),
-    _of_sessions("cancel_us", "time of cancel"),
+    _of_sessions("close_us", "time of close", instant=True),
+    _of_sessions("cancel_us", "time of cancel", instant=True),
     _of_sessions("close_after_us", "time from creation to close"),
     _of_sessions("cancel_after_us", "time from creation to cancel"),
 )
@@ -166,51 +177,128 @@ COLUMNS: Final = (
 
 # -- From the columns of a CSV or Parquet file to rows.
 
+_SPAN: Final = tuple(column for column in COLUMNS if column.name in ("started_us", "finished_us"))
+_MOST_COLUMNS: Final = 20
+_LETTERS: Final = re.compile("[a-z:]")
+"""What a length of time has, and a number has not."""
+
 _MODES: Final = {mode.name.lower(): mode for mode in Mode}
-
-
-class ColumnError(ValueError):
-    """A file lacks a column that it must have, has it twice, or holds something else in it."""
 
 
 def names_in_file(columns: TraceColumns | None) -> dict[str, str]:
     """What a file calls each of the columns that are read, by their own names."""
-    given = {} if columns is None else columns.model_dump(exclude_none=True, exclude={"unit"})
+    given = {} if columns is None else columns.named()
     return {
         column.name: given.get(column.key or "", column.name) for column in COLUMNS if column.name != "stream"
     }
 
 
+def _units(columns: TraceColumns | None) -> dict[str, str | None]:
+    """The units of the columns of times that a scenario names, by their own names."""
+    given = (
+        {} if columns is None else {column: getattr(columns, column.key or "", None) for column in COLUMNS}
+    )
+    return {
+        column.name: named.unit or columns.unit
+        for column, named in given.items()
+        if columns is not None and isinstance(named, TimeColumn)
+    }
+
+
 @dataclass(frozen=True, eq=False)
-class _Table:
+class _Columns:
     """The columns of a file, by the names of `COLUMNS`, and its malformed rows so far."""
 
     frame: pl.DataFrame
     names: Mapping[str, str]
-    factors: Mapping[str, int]  # to microseconds, of columns that are in another unit
+    units: Mapping[str, str | None]  # of columns that the scenario names; others are in microseconds
     bad: BadRows
+    local: set[str] = field(default_factory=set)  # columns in which dates have no offset
+
+    def has(self, own_name: str) -> bool:
+        """Whether there is such a column with anything in it."""
+        name = self.names[own_name]
+        return name in self.frame.columns and self.frame[name].null_count() < self.frame.height
 
     def numbers(self, column: TraceColumn) -> Int64Array:
-        """A column of numbers, as the table of columns says.
+        """A column of numbers, as the table of columns says; instants are `missing` in malformed rows.
 
         Raises:
-            ColumnError: if it holds neither numbers nor texts.
+            ColumnError: if it holds something else, or numbers without a unit.
         """
+        if not self.has(column.name):
+            return constant(self.frame.height, column.missing)
+        name, missing = self.names[column.name], column.missing
+        read = self.frame[name]
+        numbers = self._dates(column, read) or self._numbers(column, read)
+        kind = "a date" if column.instant and holds_dates(read) else None
+        self.bad.add(
+            numbers.wrong, lambda row: f"{name}: {not_usable(read[row], whole=column.whole, kind=kind)}"
+        )
+        too_small = ~numbers.missing & (numbers.values < column.least)
+        self.bad.add(
+            too_small, lambda row: f"{name}: {'before 1970' if kind else 'too small'} (got {read[row]})"
+        )
+        gone = numbers.missing | numbers.wrong | too_small if column.instant else numbers.missing
+        return np.where(gone, missing, numbers.values) if gone.any() else numbers.values
+
+    def _dates(self, column: TraceColumn, read: pl.Series) -> Numbers | None:
+        """Instants of a column of dates; None of another column."""
         import polars as pl
 
-        name, missing = self.names[column.name], column.missing
-        if name not in self.frame.columns or self.frame[name].null_count() == self.frame.height:
-            return constant(self.frame.height, missing)
-        read = self.frame[name]
+        if not column.instant or not holds_dates(read):
+            return None
+        missing = read.is_null().to_numpy()
+        if read.dtype != pl.String:
+            if getattr(read.dtype, "time_zone", None) is None:
+                self.local.add(column.name)
+            values = physical_us(read).fill_null(0).to_numpy()
+            return Numbers(values, missing, np.zeros(len(read), np.bool_))
+        times = dates_us(read)
+        if times.local.any():
+            self.local.add(column.name)
+        if not (times.usable | missing).all():
+            missing |= (read.str.strip_chars() == "").fill_null(value=False).to_numpy()
+        return Numbers(times.values_us, missing, ~times.usable & ~missing)
+
+    def _numbers(self, column: TraceColumn, read: pl.Series) -> Numbers:
+        """Numbers; of times also lengths, whose type or text says what they are."""
+        import polars as pl
+
+        is_time = not column.whole
+        if is_time and read.dtype == pl.Duration:
+            values = physical_us(read)
+            return Numbers(
+                values.fill_null(0).to_numpy(), values.is_null().to_numpy(), np.zeros(len(read), np.bool_)
+            )
         if not (read.dtype.is_numeric() or read.dtype in (pl.String, pl.Null)):
             raise ColumnError(
-                f"column {name!r} holds {read.dtype}, not numbers; convert it to numbers or texts"
+                f"column {self.names[column.name]!r} holds {read.dtype}, not {_wanted(column)}; "
+                "convert it to numbers or texts"
             )
-        numbers = numbers_of(read, self.factors.get(column.name, 1), whole=column.whole)
-        self.bad.add(numbers.wrong, lambda row: f"{name}: {not_usable(read[row], whole=column.whole)}")
-        too_small = ~numbers.missing & (numbers.values < column.least)
-        self.bad.add(too_small, lambda row: f"{name}: too small (got {read[row]})")
-        return np.where(numbers.missing, missing, numbers.values) if numbers.missing.any() else numbers.values
+        unit = self.units.get(column.name, "us")
+        per, factor = (1000, 1) if unit == "ns" else (1, UNITS_US[unit or "us"])
+        if is_time and read.dtype == pl.String and read[0] and _LETTERS.search(read[0]):
+            times = lengths_us(read)  # as a rule all of them are
+            if times.usable.all():
+                return Numbers(times.values_us, ~times.usable, ~times.usable)
+        numbers = numbers_of(read, factor, per=per, whole=column.whole)
+        lengths = (
+            np.flatnonzero(numbers.wrong) if is_time and read.dtype == pl.String else np.zeros(0, np.int64)
+        )
+        if len(lengths):
+            times = lengths_us(read if len(lengths) == len(read) else read.gather(lengths))
+            numbers.values[lengths] = times.values_us
+            numbers.wrong[lengths] = ~times.usable
+        without = np.ones(len(read), np.bool_)
+        without[lengths] = False
+        if unit is None and bool(np.any(numbers.values[without] != 0)):
+            name = self.names[column.name]
+            raise ColumnError(
+                f"column {name!r} holds numbers without a unit; give it, such as "
+                f"columns: {{{column.key}: {{name: {name}, unit: s}}}}"
+            )
+        return numbers
 
     def texts(self, own_name: str) -> pl.Series | None:
         """A column of texts, null where empty; None if there is none."""
@@ -223,39 +311,38 @@ class _Table:
         if column.dtype == pl.Null:
             return column
         column = column.cast(pl.String)
+        column = column.str.strip_chars()
         empty = column == ""
         return column.set(empty, None) if empty.any() else column
 
 
-def rows_of(
-    frame: pl.DataFrame,
-    lines: Int64Array,
-    place: str,
-    columns: TraceColumns | None,
-    shapes: Mapping[int, str],
-) -> TraceRows:
+def _wanted(column: TraceColumn) -> str:
+    """What a column may hold, as messages say it."""
+    if column.whole:
+        return "numbers"
+    return "dates, durations or numbers" if column.instant else "durations or numbers"
+
+
+def rows_of(read: Table, columns: TraceColumns | None) -> TraceRows:
     """Interpret the columns of a file.
 
     Args:
-        frame: as read; texts or numbers.
-        lines: what each row is called, shape (rows,).
-        place: the word for that: line or row.
+        read: the file.
         columns: the names of columns that are not those of an export.
-        shapes: by row, why it is malformed whatever is in it.
 
     Raises:
-        ColumnError: if a column is not there, or holds neither numbers nor texts where numbers are needed.
+        ColumnError: if a column is not there, or holds something else than it should.
     """
+    frame = read.frame
     names = names_in_file(columns)
-    _check_columns(frame, names, columns)
+    _check_columns(read, names, columns)
     bad = BadRows(frame.height)
     shapeless = np.zeros(frame.height, dtype=np.bool_)
-    shapeless[list(shapes)] = True
-    bad.add(shapeless, shapes.__getitem__)
-    unit = 1 if columns is None or columns.unit is None else UNITS_US[columns.unit]
-    given = set() if columns is None else columns.model_fields_set
-    in_unit = {column.name for column in COLUMNS if column.key in given and column.key in TIME_COLUMNS}
-    table = _Table(frame, names, dict.fromkeys(in_unit, unit), bad)
+    shapeless[list(read.shapes)] = True
+    bad.add(shapeless, read.shapes.__getitem__)
+    submissions = names["submitted_us"]
+    dated = submissions in frame.columns and holds_dates(frame[submissions])
+    table = _Columns(frame, names, _units(columns), bad)
     ids, names_of = _ids(table)
     after = _after(table, ids)
     users, user = _users(table)
@@ -266,11 +353,13 @@ def rows_of(
     early = (session != NEVER) & (at_us != NEVER) & (at_us < created_us)
     bad.add(early, lambda _: f"{names[submitted.name]}: before the creation of its session")
     jobs = {"at_us": at_us, **{column.of_job: table.numbers(column) for column in others}}
+    if names["qpu_time_us"] not in frame.columns:
+        jobs["qpu_time_us"] = _between(table)
     follows = after != NEVER
     jobs["think_us"] = np.where(follows, jobs["think_us"], 0) if follows.any() else constant(frame.height, 0)
     return TraceRows(
-        place=place,
-        lines=lines,
+        place=read.place,
+        lines=read.lines,
         bad=bad,
         unrun=jobs["qpu_time_us"] == NEVER_RAN,
         jobs=jobs,
@@ -281,21 +370,46 @@ def rows_of(
         sessions=sessions,
         names_of=names_of,
         session_names=session_names,
+        dated=dated,
+        notes=("dates without an offset are read as UTC",) if table.local else (),
     )
 
 
-def _check_columns(frame: pl.DataFrame, names: Mapping[str, str], columns: TraceColumns | None) -> None:
+def _between(table: _Columns) -> Int64Array:
+    """QPU times from the start to the end; a job without one of them never ran."""
+    names = [column.name for column in _SPAN]
+    started_us, finished_us = (table.numbers(column) for column in _SPAN)
+    ran = (started_us != NEVER) & (finished_us != NEVER)
+    table.bad.add(
+        ran & (finished_us < started_us), lambda _: f"{table.names[names[1]]}: before {table.names[names[0]]}"
+    )
+    return np.where(ran, finished_us - started_us, NEVER_RAN)
+
+
+def _check_columns(read: Table, names: Mapping[str, str], columns: TraceColumns | None) -> None:
+    there = read.frame.columns
     required = {"qpu_time": names["qpu_time_us"]}
-    if names["after"] not in frame.columns:
+    if all(names[column.name] in there for column in _SPAN):
+        del required["qpu_time"]
+    if names["after"] not in there:
         required["submitted"] = names["submitted_us"]
     if columns is not None:
-        required |= columns.model_dump(exclude_none=True, exclude={"unit"})
-    missing = [f"{name!r} (columns.{key})" for key, name in required.items() if name not in frame.columns]
+        required |= columns.named()
+    missing = [f"{name!r} (columns.{key})" for key, name in required.items() if name not in there]
     if missing:
-        raise ColumnError(f"has no column {', '.join(missing)}; name the file's own columns in columns")
+        raise ColumnError(
+            f"has no column {', '.join(missing)}; name the file's own columns in columns{_found(read.names)}"
+        )
 
 
-def _ids(table: _Table) -> tuple[pl.Series | None, Callable[[Int64Array], NameBlock | None]]:
+def _found(names: Sequence[str]) -> str:
+    """The columns of a file, for messages."""
+    shown = ", ".join(show_value(name) for name in names[:_MOST_COLUMNS])
+    more = f" and {len(names) - _MOST_COLUMNS} more" if len(names) > _MOST_COLUMNS else ""
+    return f"; it has {shown}{more}" if names else "; it has none"
+
+
+def _ids(table: _Columns) -> tuple[pl.Series | None, Callable[[Int64Array], NameBlock | None]]:
     ids = table.texts("job")
     if ids is None:
         return None, lambda _: None
@@ -313,7 +427,7 @@ def _are_unique(texts: pl.Series) -> bool:
     return bool(np.all(hashes[1:] != hashes[:-1])) or texts.n_unique() == len(texts)
 
 
-def _after(table: _Table, ids: pl.Series | None) -> Int64Array:
+def _after(table: _Columns, ids: pl.Series | None) -> Int64Array:
     import polars as pl
 
     asked = table.texts("after")
@@ -335,7 +449,7 @@ def _after(table: _Table, ids: pl.Series | None) -> Int64Array:
     return preceding.cast(pl.Int64).fill_null(NEVER).to_numpy()
 
 
-def _users(table: _Table) -> tuple[tuple[str, ...], Int64Array]:
+def _users(table: _Columns) -> tuple[tuple[str, ...], Int64Array]:
     import polars as pl
 
     accounts = table.texts("account")
@@ -358,7 +472,7 @@ def _numbered(words: pl.Series) -> tuple[tuple[str, ...], Int64Array]:
     return tuple(known.to_list()), joined["number"].cast(pl.Int64).fill_null(NEVER).to_numpy()
 
 
-def _sessions(table: _Table, user: Int64Array) -> tuple[Int64Array, SessionColumns, NameBlock]:
+def _sessions(table: _Columns, user: Int64Array) -> tuple[Int64Array, SessionColumns, NameBlock]:
     import polars as pl
 
     ids = table.texts("session")
@@ -381,7 +495,7 @@ def _sessions(table: _Table, user: Int64Array) -> tuple[Int64Array, SessionColum
     return session, SessionColumns(**columns, stream=unset, client=unset), ListedNames(names)
 
 
-def _modes(table: _Table, session: Int64Array) -> Int64Array:
+def _modes(table: _Columns, session: Int64Array) -> Int64Array:
     """The mode of each row; without a column, session for those in one."""
     default = np.where(session == NEVER, int(Mode.JOB), int(Mode.SESSION))
     words = table.texts("mode")
@@ -400,7 +514,7 @@ def _modes(table: _Table, session: Int64Array) -> Int64Array:
 
 
 def _of_the_first(
-    table: _Table, session: Int64Array, sessions: int, values: Int64Array, name: str
+    table: _Columns, session: Int64Array, sessions: int, values: Int64Array, name: str
 ) -> Int64Array:
     """What the first row of each session says, shape (sessions,); others must agree."""
     rows = np.flatnonzero(session != NEVER)

@@ -1,0 +1,64 @@
+"""How long it takes to read a trace with dates and lengths of time, compared with one of plain numbers.
+
+Both have the same jobs. The script prints the medians of the time to read and draw them, and their ratio;
+and of the time before that, in which the scenario is loaded and the first date is looked for.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+import qsession_sim as qs
+
+JOBS = 1_000_000
+ROUNDS = 5
+DAY_US = 86_400_000_000
+
+
+def written(folder: Path) -> tuple[Path, Path]:
+    """The jobs of a week in numbers, and with dates and lengths."""
+    random = np.random.default_rng(7)
+    at_us = np.sort(random.integers(0, 7 * DAY_US, JOBS))
+    long_us = random.integers(1, 1_000_000_000, JOBS)
+    plain, dated = folder / "plain.csv", folder / "dated.csv"
+    pl.DataFrame({"submitted_us": at_us, "qpu_time_us": long_us}).write_csv(plain)
+    clock = [pl.col("long") // (per * 1_000_000) % most for per, most in ((3600, 24), (60, 60), (1, 60))]
+    padded = [part.cast(pl.String).str.zfill(2) for part in clock]
+    fraction = (pl.col("long") % 1_000_000).cast(pl.String).str.zfill(6)
+    pl.DataFrame({"at": pl.Series(at_us).cast(pl.Datetime("us")), "long": long_us}).select(
+        pl.col("at").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").alias("submitted_us"),
+        pl.format("{}:{}:{}.{}", *padded, fraction).alias("qpu_time_us"),
+    ).write_csv(dated)
+    return plain, dated
+
+
+def seconds(file: Path) -> tuple[float, float]:
+    """How long it takes to load a trace as a scenario, and to draw it."""
+    begin = time.perf_counter()
+    scenario = qs.load_scenario(file)
+    loaded = time.perf_counter()
+    assert len(qs.draw(scenario.resolved, scenario.directory).jobs) == JOBS
+    return loaded - begin, time.perf_counter() - loaded
+
+
+def main() -> None:
+    """Print the medians and their ratio."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = written(Path(folder))
+        rounds = [[seconds(file) for file in files] for _ in range(ROUNDS)]
+    for number, what in enumerate(("loading", "reading and drawing")):
+        of_plain, of_dated = (
+            statistics.median(times[file][number] for times in rounds) for file in range(len(files))
+        )
+        ratio = of_dated / of_plain
+        print(f"{what}: numbers {of_plain:.3f} s, dates and lengths {of_dated:.3f} s, ratio {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,487 @@
+"""Files of jobs as tables: the format of a file, its columns as they are written, the first date in it."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from errno import EINVAL
+from io import SEEK_END, BufferedReader, TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO, cast
+
+from qsession_sim.files import Bounded, check_regular, limits, open_regular, read_at_most, too_large
+from qsession_sim.scenario.problems import show_value
+from qsession_sim.scenario.sources import HumanTrace
+from qsession_sim.scenario.trace_times import EPOCH, dates_us, is_date, physical_us
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from qsession_sim.scenario.trace_times import Int64Array
+
+
+class TraceFormat(Enum):
+    """A format of traces: the endings of its files, and whether a file in it names its columns.
+
+    How files are read and written is in `workload.formats`, by the same members.
+    """
+
+    CSV = ((".csv", ".csv.gz"), True)
+    PARQUET = ((".parquet",), True)
+    SWF = ((".swf", ".swf.gz"), False)
+
+    def __init__(self, endings: tuple[str, ...], names_columns: bool) -> None:  # noqa: FBT001 - a row above
+        self.endings = endings
+        self.names_columns = names_columns
+
+
+ENDINGS: Final = ", ".join(ending for kind in TraceFormat for ending in kind.endings)
+"""The endings of names of trace files."""
+
+
+def trace_format(name: str) -> TraceFormat | None:
+    """The format of a file by the end of its name; None of a file that is no trace.
+
+    Example:
+        >>> trace_format("week.SWF.gz") is TraceFormat.SWF, trace_format("vqe.yaml")
+        (True, None)
+    """
+    return next((kind for kind in TraceFormat if name.lower().endswith(kind.endings)), None)
+
+
+class ColumnError(ValueError):
+    """A file lacks a column that it must have, has it twice, or holds something else in it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The columns of a file that somebody wants, of those that are there.
+
+    Attributes:
+        frame: as they are written.
+        lines: what each row is called, shape (rows,).
+        place: the word for that: line or row.
+        names: all columns of the file.
+        shapes: by row, why it is malformed whatever is in it.
+    """
+
+    frame: pl.DataFrame
+    lines: Int64Array
+    place: str
+    names: Sequence[str]
+    shapes: Mapping[int, str] = field(default_factory=dict)
+
+
+def tables(file: Path, wanted: Sequence[str]) -> Iterator[Table]:
+    """A table, and if something is wrong with it and it can be read more carefully, another.
+
+    Args:
+        file: in a format that names its columns.
+        wanted: names of columns.
+
+    Raises:
+        ColumnError: if a column is there twice, or a text is not UTF-8.
+        OSError, EOFError, zlib.error, csv.Error, polars.exceptions.PolarsError: if the file cannot be read.
+    """
+    if trace_format(file.name) is TraceFormat.PARQUET:
+        yield _parquet_table(file, wanted)
+    else:
+        try:
+            yield from _csv_tables(file, wanted)
+        except UnicodeDecodeError:
+            with open_text(file, errors="surrogateescape") as text:
+                raise ColumnError(not_utf8(text)) from None
+
+
+# -- The bytes of files, unpacked.
+
+_GZIP: Final = ".gz"
+
+
+def open_trace(file: Path) -> BinaryIO:
+    """The bytes of a file, unpacked.
+
+    Raises:
+        OSError, EOFError: if it cannot be read.
+    """
+    files: list[BinaryIO] = [open_regular(file)]
+    if is_packed(file):
+        if file.stat().st_size == 0:
+            files[0].close()
+            raise EOFError("a compressed file is never empty")  # gzip reads it as one without lines
+        files.insert(0, cast("BinaryIO", gzip.GzipFile(fileobj=files[0])))
+    return BufferedReader(Bounded(files, limits().trace_bytes))
+
+
+def open_text(file: Path, errors: str = "strict") -> TextIO:
+    """The same as text, without a byte order mark."""
+    return TextIOWrapper(open_trace(file), encoding="utf-8-sig", newline="", errors=errors)
+
+
+def is_packed(file: Path) -> bool:
+    """Whether the name says that the file is compressed."""
+    return file.name.lower().endswith(_GZIP)
+
+
+TO_UTF8: Final = "convert the file, such as with iconv -f WINDOWS-1252 -t UTF-8"
+
+
+def not_utf8(text: Iterable[str]) -> str:
+    r"""Where a CSV file is not UTF-8 text.
+
+    Args:
+        text: its lines, decoded with `errors="surrogateescape"`.
+
+    Example:
+        >>> not_utf8(["who,n\n", b"M\xfcller,1\n".decode(errors="surrogateescape")]).partition(";")[0]
+        "line 2, column 'who': is not UTF-8 text (got 'M\\xfcller')"
+    """
+    reader = csv.reader(text)
+    heading: list[str] | None = None
+    for fields in reader:
+        for place, field_ in enumerate(fields):
+            content = field_.encode("utf-8", "surrogateescape")
+            shown = content.decode("utf-8", "backslashreplace")
+            if shown != field_:
+                where = f"line {reader.line_num}"
+                if heading is not None and place < len(heading):
+                    where += f", column {show_value(heading[place])}"
+                got = show_value(shown).replace("\\\\", "\\")
+                return f"{where}: is not UTF-8 text (got {got}); {TO_UTF8}"
+        heading = heading or fields
+    return f"is not UTF-8 text; {TO_UTF8}"
+
+
+# -- CSV with a heading.
+
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_AT_ONCE: Final = 1 << 20
+_MOST_TITLES: Final = 20
+"""Lines before the heading, and empty ones, among which it is looked for."""
+
+
+@dataclass(frozen=True)
+class _Heading:
+    """The heading of a CSV file: where it ends, what is between its names, and these without blanks."""
+
+    last_line: int
+    delimiter: str
+    names: tuple[str, ...]
+
+    def places(self, wanted: Sequence[str]) -> dict[str, int]:
+        """Where each of the wanted columns is, of those that are there."""
+        twice = [name for name in dict.fromkeys(wanted) if self.names.count(name) > 1]
+        if twice:
+            raise ColumnError(f"has more than one column {', '.join(map(repr, twice))}; rename all but one")
+        return {name: self.names.index(name) for name in dict.fromkeys(wanted) if name in self.names}
+
+
+def _heading(file: Path, wanted: Sequence[str]) -> _Heading:
+    """The line with the most of the wanted names, by the delimiter that shows them; else the first one."""
+    found: list[_Heading] = []
+    for delimiter in _DELIMITERS:
+        with open_text(file) as source:
+            reader = csv.reader(source, delimiter=delimiter)
+            with suppress(csv.Error):  # of another delimiter; it comes up again when the file is read
+                for cells in islice(reader, _MOST_TITLES):
+                    names = tuple(cell.strip() for cell in cells)
+                    if any(names):
+                        found.append(_Heading(reader.line_num, delimiter, names))
+    if not found:
+        return _Heading(0, ",", ())
+    known = {heading: len({*heading.names}.intersection(wanted)) for heading in found}
+    best = max(known, key=lambda heading: known[heading])  # of equals the first
+    first = min(heading.last_line for heading in found)
+    return (
+        best
+        if known[best]
+        else max(
+            (heading for heading in found if heading.last_line == first),
+            key=lambda heading: len(heading.names),
+        )
+    )
+
+
+def _csv_tables(file: Path, wanted: Sequence[str]) -> Iterator[Table]:
+    """Read quickly if the lines are even; and line by line, to know them where something is wrong."""
+    import numpy as np
+    from polars.exceptions import PolarsError
+
+    heading = _heading(file, wanted)
+    chosen = heading.places(wanted)
+    if _is_even(file, heading):
+        with suppress(PolarsError):
+            frame = _read_even(file, heading, chosen)
+            yield Table(frame, np.arange(frame.height), "line", heading.names)
+    yield _read_by_line(file, heading, chosen)
+
+
+def _is_even(file: Path, heading: _Heading) -> bool:
+    """Whether every line has as many delimiters as the heading, so that no line can lack a field.
+
+    A delimiter in quotes makes a line uneven; reading by line distinguishes such a file from a malformed one.
+    """
+    with open_trace(file) as source:
+        before = [source.readline() for _ in range(heading.last_line)]
+        count = b"".join(before[-1:]).count(heading.delimiter.encode())
+        while chunk := source.read(_AT_ONCE):
+            chunk += source.readline()
+            if not chunk.isascii():
+                chunk.decode()  # what is no text is found whichever column it is in
+            if b"\r" in chunk and chunk.count(b"\r") != chunk.count(b"\r\n"):
+                return False
+            if not _has_even_lines(chunk, heading, count):
+                return False
+    return True
+
+
+def _has_even_lines(chunk: bytes, heading: _Heading, count: int) -> bool:
+    import numpy as np
+
+    content = np.frombuffer(chunk, np.uint8)
+    ends = np.append(np.flatnonzero(content[:-1] == ord("\n")), len(chunk))
+    delimiters = np.searchsorted(np.flatnonzero(content == ord(heading.delimiter)), ends)
+    uneven = np.flatnonzero(np.diff(delimiters, prepend=0) != count)
+    return all(chunk[ends[line - 1] if line else 0 : ends[line]].isspace() for line in uneven.tolist())
+
+
+def _read_even(file: Path, heading: _Heading, chosen: Mapping[str, int]) -> pl.DataFrame:
+    import polars as pl
+
+    if not chosen:
+        return pl.DataFrame()
+    frame = pl.read_csv(
+        file,
+        columns=sorted(chosen.values()),
+        has_header=False,
+        skip_lines=heading.last_line,
+        separator=heading.delimiter,
+        infer_schema=False,
+    )
+    frame.columns = sorted(chosen, key=chosen.__getitem__)
+    return frame
+
+
+def _read_by_line(file: Path, heading: _Heading, chosen: Mapping[str, int]) -> Table:
+    """Read the same line by line: the line on which each row ends, and what is wrong with its shape."""
+    import numpy as np
+    import polars as pl
+
+    columns: dict[str, list[str | None]] = {name: [] for name in chosen}
+    lines: list[int] = []
+    shapes: dict[int, str] = {}
+    with open_text(file) as source:
+        reader = csv.reader(source, delimiter=heading.delimiter)
+        for fields in reader:
+            if not fields or reader.line_num <= heading.last_line:
+                continue
+            if len(fields) != len(heading.names):
+                shapes[len(lines)] = f"has {len(fields)} fields, the heading {len(heading.names)}"
+            lines.append(reader.line_num)
+            for name, place in chosen.items():
+                columns[name].append(fields[place] if place < len(fields) else None)
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(chosen, pl.String))
+    return Table(frame, np.array(lines, dtype=np.int64), "line", heading.names, shapes)
+
+
+# -- Parquet: a column of numbers, times or texts for each thing that a job has.
+
+
+def _parquet_table(file: Path, wanted: Sequence[str]) -> Table:
+    import numpy as np
+    import polars as pl
+
+    check_regular(file)
+    there = pl.read_parquet_schema(file)
+    names = [name for name in dict.fromkeys(wanted) if name in there]
+    rows, size = _size_of_parquet(file)
+    if max(_BYTES_OF_A_NUMBER * rows * len(names), size) > limits().trace_bytes:
+        raise too_large(limits().trace_bytes)
+    frame = pl.DataFrame([_parquet_column(file, name) for name in names])
+    return Table(frame, np.arange(1, frame.height + 1), "row", [*there])
+
+
+_BYTES_OF_A_NUMBER: Final = 8
+_ROW_COUNT, _ROW_GROUPS, _UNPACKED_BYTES = 3, 4, 2
+"""Fields of the footer of a Parquet file, and of a row group in it."""
+
+
+def _size_of_parquet(file: Path) -> tuple[int, int]:
+    """The number of rows, and of bytes that they are unpacked; polars tells neither before it unpacks them.
+
+    Raises:
+        OSError: if the footer cannot be read.
+    """
+    with open_regular(file) as content:
+        end = content.seek(-8, SEEK_END)
+        length = int.from_bytes(content.read(4), "little")
+        content.seek(max(end - length, 0))
+        footer = read_at_most(content, limits().scenario_bytes)
+    try:
+        fields = _Thrift(footer).value(_Thrift.STRUCT)
+        return fields[_ROW_COUNT], sum(group[_UNPACKED_BYTES] for group in fields[_ROW_GROUPS])
+    except (LookupError, TypeError, RecursionError):
+        raise OSError(EINVAL, "its footer cannot be read") from None
+
+
+class _Thrift:
+    """What is written in the compact protocol of Apache Thrift."""
+
+    STRUCT: Final = 12
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._place = 0
+
+    def value(self, kind: int) -> Any:
+        """The next value: a number, a list, or the values of a struct by their fields."""
+        match kind:
+            case 1 | 2:
+                return kind
+            case 3:
+                return self._byte()
+            case 4 | 5 | 6:
+                number = self._number()
+                return number >> 1 ^ -(number & 1)
+            case 7 | 8:
+                length = 8 if kind == 7 else self._number()
+                self._place += length
+                return None
+            case 9 | 10:
+                head = self._byte()
+                count = self._number() if head >> 4 == 15 else head >> 4
+                of = max(head & 15, 3)  # a truth value takes a byte here
+                return [self.value(of) for _ in range(count)]
+            case self.STRUCT:
+                return dict(self._fields())
+        raise LookupError(kind)
+
+    def _fields(self) -> Iterator[tuple[int, Any]]:
+        field = 0
+        while head := self._byte():
+            field = field + (head >> 4) if head >> 4 else self.value(4)
+            yield field, self.value(head & 15)
+
+    def _number(self) -> int:
+        number = shift = 0
+        while (byte := self._byte()) >> 7:
+            number |= (byte & 127) << shift
+            shift += 7
+        return number | byte << shift
+
+    def _byte(self) -> int:
+        self._place += 1
+        return self._content[self._place - 1]
+
+
+def _parquet_column(file: Path, name: str) -> pl.Series:
+    """One column; one without a value, as exports have many, takes no memory."""
+    import polars as pl
+
+    column = pl.read_parquet(file, columns=[name]).to_series()
+    if column.null_count() == len(column):
+        return pl.repeat(None, len(column), dtype=pl.Null, eager=True).alias(name)
+    return column.cast(pl.String) if column.dtype in (pl.Categorical, pl.Enum) else column
+
+
+_TWO_DAYS: Final = timedelta(days=2)
+_MOST_SAMPLED: Final = 1_000
+
+
+# -- The first date, which is the instant of time 0 of a scenario that does not say another.
+
+
+def start_of(source: HumanTrace, directory: Path) -> datetime | None:
+    """The calendar instant of time 0 of the common clock by a source whose times are dates; None by others.
+
+    Args:
+        source: whose file is one of jobs.
+        directory: where a relative name starts.
+    """
+    origin = source.origin if isinstance(source.origin, datetime) else None
+    if origin is None and trace_format(source.file) is not TraceFormat.SWF and source.origin != "zero":
+        origin = _first_date(directory / source.file, source.instants)
+    return None if origin is None else origin - timedelta(microseconds=source.starts_at or 0)
+
+
+def _first_date(file: Path, wanted: Sequence[str]) -> datetime | None:
+    """The first date in some columns; None where they hold others than dates, or cannot be read."""
+    from polars.exceptions import PolarsError
+
+    with suppress(ColumnError, OSError, EOFError, zlib.error, csv.Error, PolarsError, UnicodeError):
+        if trace_format(file.name) is TraceFormat.CSV:
+            frame = _sampled(file, wanted)
+        else:
+            frame = next(tables(file, wanted)).frame
+        found = [column for column in frame if holds_dates(column)]
+        if found and found[0].name == wanted[0]:
+            first = [first_us for column in found if (first_us := _least_us(column)) is not None]
+            return EPOCH + timedelta(microseconds=min(first)) if first else None
+    return None
+
+
+def _sampled(file: Path, wanted: Sequence[str]) -> pl.DataFrame:
+    """The wanted columns of a CSV file; nothing of them if the first lines show that they hold no dates."""
+    import polars as pl
+    from polars.exceptions import PolarsError
+
+    heading = _heading(file, wanted)
+    chosen = heading.places(wanted)
+    if wanted[0] not in chosen:
+        return pl.DataFrame()
+    place = chosen[wanted[0]]
+    with open_text(file) as source:
+        rows = islice(csv.reader(source, delimiter=heading.delimiter), heading.last_line, _MOST_SAMPLED)
+        if _are_dates(fields[place] for fields in rows if place < len(fields)) is False:
+            return pl.DataFrame()
+    with open_trace(file) as content:
+        while is_packed(file) and content.read(_AT_ONCE):
+            pass  # it raises an error before it is unpacked too far
+    if file.stat().st_size > limits().trace_bytes:
+        raise too_large(limits().trace_bytes)
+    try:
+        return _read_even(file, heading, chosen)
+    except PolarsError:
+        return _read_by_line(file, heading, chosen).frame
+
+
+def _least_us(column: pl.Series) -> int | None:
+    import polars as pl
+
+    if column.dtype != pl.String:
+        times_us = physical_us(column).drop_nulls().to_numpy()
+    else:
+        # days as texts are in the order of time, and no offset is longer than a day
+        some = next(text for text in column.drop_nulls() if is_date(text))
+        latest = EPOCH + timedelta(microseconds=int(dates_us(pl.Series([some])).values_us[0])) + _TWO_DAYS
+        without_hyphens = (column > f"{latest:%Y}-9") & (column <= f"{latest:%Y%m%dZ}")
+        times = dates_us(column.filter((column <= f"{latest:%Y-%m-%dZ}") | without_hyphens))
+        times_us = times.values_us[times.usable]
+    times_us = times_us[times_us >= 0]
+    return int(times_us.min()) if len(times_us) else None
+
+
+def holds_dates(column: pl.Series) -> bool:
+    """Whether a column holds dates: its type says it, or the first text in it that is a number or a date."""
+    import polars as pl
+
+    if column.dtype != pl.String:
+        return isinstance(column.dtype, pl.Date | pl.Datetime)
+    return bool(_are_dates(column.drop_nulls()))
+
+
+def _are_dates(texts: Iterable[str]) -> bool | None:
+    for text in texts:
+        if is_date(text):
+            return True
+        with suppress(ValueError):
+            float(text)
+            return False
+    return None

@@ -1,0 +1,28 @@
+"""Files of jobs for tests: lines of them, what is drawn from them, and what is wrong with them."""
+
+from __future__ import annotations
+
+import pytest
+
+import qsession_sim as qs
+
+
+def swf(number, submitted, run_time, user=1, preceding=-1, think=-1, status=1):
+    return f"{number} {submitted} -1 {run_time} 1 -1 -1 -1 -1 -1 {status} {user} -1 -1 -1 -1 {preceding} {think}\n"
+
+
+def draw(folder, file, text=None, **source):
+    if text is not None:
+        (folder / file).write_text(text, encoding="utf-8")
+    scenario = {"workload": [{"kind": "trace", "file": str(folder / file), **source}]}
+    return qs.draw(qs.load_scenario(scenario).resolved)
+
+
+def problems(folder, file, text, **source):
+    with pytest.raises(qs.ScenarioError) as caught:
+        draw(folder, file, text, **source)
+    return [problem.replace(str(folder / file), file) for problem in caught.value.problems]
+
+
+def names(blocks):
+    return [name for block in blocks for name in block]
