@@ -16,6 +16,9 @@ from qsession_sim.clients.programs import (
     is_ordinary,
     program,
 )
+from qsession_sim.clients.pubs import stub_result
+from qsession_sim.clients.transport import Transport
+from qsession_sim.clients.world import Compute
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.experiment.references import one_spelling, placeless, reference_to
 from qsession_sim.policies.registry import (
@@ -58,6 +61,7 @@ def simulate(
     programs: Sequence[AnyProgram] = (),
     on_program_error: OnProgramError = "raise",
     program_patience_seconds: float = PATIENCE_SECONDS,
+    results: Compute = stub_result,
     progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Simulate a scenario once.
@@ -77,6 +81,8 @@ def simulate(
             program, and the provenance has it under `program_errors`.
         program_patience_seconds: how long an ordinary program may do nothing but wait for something that is
             not simulated.
+        results: what jobs of the official client library give: a function of the name of the program, its
+            params and a seed; by default zeros of the right shape.
         progress: called now and then with how far the run has come.
 
     Raises:
@@ -102,7 +108,9 @@ def simulate(
         progress=progress,
     )
     bound = _bound(scenario, queue, programs)
-    return _finish_with(programs, scenario, service, bound, on_program_error, program_patience_seconds)
+    return _finish_with(
+        programs, scenario, service, bound, on_program_error, program_patience_seconds, results
+    )
 
 
 def prepare(
@@ -229,6 +237,7 @@ def _finish_with(
     bound: dict[str, Any],
     on_error: OnProgramError = "raise",
     patience_seconds: float = PATIENCE_SECONDS,
+    compute: Compute = stub_result,
 ) -> Run:
     """Run to the end with live programs."""
     ordinary = [is_ordinary(one) for one in programs]
@@ -237,7 +246,7 @@ def _finish_with(
             service.start(cast("GeneratorProgram", one))
         return finish(scenario, service, bound)
     carried = OrdinaryPrograms(service, scenario.resolved, on_error, patience_seconds, bound)
-    with carried.installed():
+    with carried.installed(), Transport(service, scenario.resolved, compute).installed():
         for one, is_own in zip(programs, ordinary, strict=True):
             if is_own:
                 carried.start(one if isinstance(one, Program) else program(cast("Function", one)))

@@ -19,7 +19,7 @@ from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Rank
 from qsession_sim.service.live import STREAM, LiveService, RunIsOverError
-from qsession_sim.service.observed import JobDetails, JobEnded, SessionDetails
+from qsession_sim.service.observed import JobDetails, JobEnded, LiveJob, SessionDetails
 from qsession_sim.service.planning import JobOptions
 from qsession_sim.service.programs import ProgramJob, ProgramSession
 from qsession_sim.units import LONGEST_US
@@ -270,8 +270,7 @@ class Service:
             stream=stream,
             **options,
         )
-        job = ProgramJob(self, submitted, simpy.Event(self.env))
-        self._unfinished[job.number] = job
+        job = self.watch(submitted)
         self._commanded()
         return job
 
@@ -298,10 +297,23 @@ class Service:
         """The status of a job now, its instants, and its usage so far."""
         return self._live.job_details(self.now_us, job.job)
 
+    # ---------------------------------------------------------------- for those that command it themselves
+
     @property
-    def is_over(self) -> bool:
-        """Whether the run has ended, so that commands change nothing any more."""
-        return self._live.is_over
+    def live(self) -> LiveService:
+        """What this drives. Who commands it says so by `commanded`, and by `watch` for each job."""
+        return self._live
+
+    def watch(self, job: LiveJob) -> ProgramJob:
+        """A job that was submitted to `live`, with the event of its end."""
+        watched = ProgramJob(self, job, simpy.Event(self.env))
+        self._unfinished[job.number] = watched
+        return watched
+
+    def commanded(self) -> None:
+        """Something was commanded to `live` now."""
+        if not self._live.is_over:
+            self._commanded()
 
     # ---------------------------------------------------------------- running
 
