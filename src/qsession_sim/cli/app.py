@@ -11,6 +11,7 @@ from qsession_sim import __version__
 from qsession_sim.cli.options import reads_files
 from qsession_sim.cli.run import run
 from qsession_sim.cli.scenario import metrics, policies, resolve, schema, validate
+from qsession_sim.cli.serve import serve
 from qsession_sim.cli.studies import compare, replicate, sweep, tune
 from qsession_sim.cli.terminal import say
 from qsession_sim.cli.verify import verify
@@ -45,6 +46,7 @@ def _application() -> typer.Typer:
     application.command()(policies)
     application.add_typer(_workloads(), name="workload")
     application.command()(verify)
+    application.command()(reads_files(serve))
     return application
 
 

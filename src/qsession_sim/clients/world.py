@@ -10,12 +10,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from qsession_sim.clients.pubs import pubs_of, stub_result
-from qsession_sim.errors import ScenarioError
+from qsession_sim.errors import QSessionError, ScenarioError
 from qsession_sim.results.columns import IntervalKind
 from qsession_sim.scenario.accounts import AccountPlans, ResolvedPlan
 from qsession_sim.scenario.models import ResolvedScenario
@@ -35,8 +35,14 @@ Compute = Callable[[str, Mapping[str, Any], int], Any]
 
 FINAL: Final = (JobStatus.DONE, JobStatus.CANCELLED, JobStatus.ERROR)
 
+T = TypeVar("T")
+
 _STREAM: Final = "clients"
 """Of which the noise on QPU times is: for each job by its account and its number in that account."""
+
+
+class UserFunctionError(QSessionError):
+    """A function of the user, for QPU times or results, failed; the run cannot go on."""
 
 
 @dataclass(eq=False)
@@ -232,7 +238,7 @@ class World:
     ) -> ServedJob:
         """Submit a job now; its details say whether it was rejected (S20)."""
         number = self._submissions.get(account, 0) + 1
-        name = f"{_slug(account)}.{number}"
+        name = _name(account, number)
         live = self.live.submit(
             self.now_us,
             name,
@@ -253,8 +259,13 @@ class World:
     ) -> int:
         """By the model of the QPU, with noise that only the account and the number of its job decide."""
         executions = sum(pub.executions for pub in pubs_of(program, params))
-        if self._qpu_time is not None:
-            return self._qpu_time(program, params)
+        qpu_time = self._qpu_time
+        if qpu_time is not None:
+            what = f"the function for the QPU time failed for job {_name(account, number)!r}"
+            found_us = _called(what, lambda: qpu_time(program, params))
+            if isinstance(found_us, bool) or not isinstance(found_us, int) or found_us < 1:
+                raise UserFunctionError(f"{what}: it must give whole microseconds from 1, not {found_us!r}")
+            return found_us
         one, all_of_them = np.ones(1, dtype=np.int64), np.array([max(executions, 1)], dtype=np.int64)
         context = SourceContext(
             streams=Streams(self.scenario.seed),
@@ -272,8 +283,8 @@ class World:
     def result(self, job: ServedJob) -> str:
         """The result of a job that is done; the same text whenever it is asked for."""
         if job.result is None:
-            found = self._compute(job.program, job.params, self.seed(job))
-            job.result = found if isinstance(found, str) else json.dumps(found)
+            what = f"the function for results failed for job {job.id!r}"
+            job.result = _called(what, lambda: _text(self._compute(job.program, job.params, self.seed(job))))
         return job.result
 
     def seed(self, job: ServedJob) -> int:
@@ -297,6 +308,21 @@ class World:
             return None
         self._unheard.remove(key)
         return self.answers[key]
+
+
+def _called(what: str, function: Callable[[], T]) -> T:
+    try:
+        return function()
+    except Exception as error:
+        raise UserFunctionError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def _text(result: Any) -> str:
+    return result if isinstance(result, str) else json.dumps(result)
+
+
+def _name(account: str, number: int) -> str:
+    return f"{_slug(account)}.{number}"
 
 
 def _slug(account: str) -> str:

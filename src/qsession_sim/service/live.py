@@ -378,39 +378,39 @@ class LiveService:
 
     def session_details(self, now_us: int, session: LiveSession) -> SessionDetails:
         """The state of a session, its instants, and its usage so far."""
-        self._look(now_us)
+        self.look(now_us)
         return self._observed.session_details(now_us, session)
 
     def session_changes(self, now_us: int, session: LiveSession) -> Sequence[SessionChanged]:
         """The life of a session so far, its creation first."""
-        self._look(now_us)
+        self.look(now_us)
         return self._observed.session_changes(session)
 
     def session_jobs(self, now_us: int, session: LiveSession) -> Sequence[LiveJob]:
         """The jobs that were submitted to a session, rejected ones included, in order."""
-        self._look(now_us)
+        self.look(now_us)
         return self._observed.session_jobs(session)
 
     def job_details(self, now_us: int, job: LiveJob) -> JobDetails:
         """The status of a job, its instants, and its usage so far."""
-        self._look(now_us)
+        self.look(now_us)
         return self._observed.job_details(now_us, job)
 
     def qpu_details(self, now_us: int) -> Sequence[QpuDetails]:
         """What each QPU does and how long its queue is; a simulator backend has none (S22)."""
-        self._look(now_us)
+        self.look(now_us)
         return self._observed.qpu_details()
 
     def quota_used_us(self, now_us: int, account: str) -> int | None:
         """What an account has used of the quota of its plan (S60, S62); None: it has no quota."""
-        self._look(now_us)
+        self.look(now_us)
         number = self._accounts.known(account)
         spec = self._plan.account_specs.get(number)
         if spec is None or spec.quota is None or self._scheduler.usage is None:
             return None
         return self._scheduler.usage.used_us(now_us, number, spec.quota.window_us)
 
-    def _look(self, now_us: int) -> None:
+    def look(self, now_us: int) -> None:
         """Bring the service to the instant of a question, and remember where the run ends without it (S6)."""
         scheduler = self._scheduler
         if self.is_over:
