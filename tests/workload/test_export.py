@@ -200,7 +200,7 @@ def test_a_file_that_is_there_stays_until_the_new_one_is_complete(tmp_path, monk
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a.csv": "old"}
 
 
-def test_what_concerns_qpus_is_told_because_no_format_holds_it(tmp_path):
+def test_what_concerns_qpus_is_told_where_a_format_does_not_hold_it(tmp_path):
     jobs = [
         {"id": "a", "at": "5s", "account": "lab", "qpu_time": "3s", "qpu": "torino"},
         {"id": "b", "at": "6s", "account": "lab", "shots": 1000, "preparation": "1s"},
@@ -212,7 +212,6 @@ def test_what_concerns_qpus_is_told_because_no_format_holds_it(tmp_path):
     scenario = {"qpus": qpus, "workload": [{"kind": "explicit", "jobs": jobs}]}
     workload = qs.draw(qs.load_scenario(scenario).resolved)
     lost = (
-        "the QPUs that jobs and sessions name are not held",
         "QPU times are those of one QPU, though they differ between QPUs",
         "windows of availability are not held",
     )
@@ -220,6 +219,7 @@ def test_what_concerns_qpus_is_told_because_no_format_holds_it(tmp_path):
     assert qs.write_workload(workload, tmp_path / "a.csv") == lost
     assert qs.write_workload(workload, tmp_path / "a.swf") == (
         *lost,
+        "the QPUs that jobs name are not held",
         "preparation, post-processing and estimates are not held",
         "times that are no whole seconds are decimal fractions, which other programs may not read",
     )

@@ -272,15 +272,6 @@ def test_malformed_parquet_rows_are_told_with_their_number(tmp_path):
     )
 
 
-def test_ids_of_a_trace_must_not_be_those_of_another_source(tmp_path):
-    """S67"""
-    file = written(tmp_path / "a.csv", "job,submitted_us,qpu_time_us\nx,0,5\n")
-    explicit = {"kind": "explicit", "jobs": [{"id": "x", "at": "0s", "account": "a", "qpu_time": "1s"}]}
-
-    with pytest.raises(qs.ScenarioError, match="'x' is the id of two jobs"):
-        qs.simulate({"workload": [explicit, {"kind": "trace", "file": str(file)}]})
-
-
 def test_users_of_a_trace_must_be_among_the_accounts_where_they_are_listed(tmp_path):
     file = written(tmp_path / "a.swf", swf(1, 0, 5, user=3))
 

@@ -495,3 +495,5 @@ def _trace_columns(path: Path, source: Part) -> Iterator[Problem]:
     kind = trace_format(source["file"])
     if columns and kind is not None and not kind.names_columns:
         yield Problem((*path, "columns"), f"the fields of {kind.name} have fixed places; remove it")
+    if given(source, "qpu", "machines") == ["qpu", "machines"]:
+        yield Problem((*path, "machines"), "all jobs are on the QPU of the source; remove one of them")

@@ -156,6 +156,10 @@ def _qpus(outline: Outline) -> Iterator[Problem]:
     names = [name for _, qpu in outline.qpus if (name := text(qpu, "name"))]
     known = names if isinstance(outline.data.get("qpus"), list) else [DEFAULT_QPU]
     yield from _unknown(outline.users, "qpu", "QPU", known)
+    for path, source in outline.sources:
+        machines = part(source, "machines")
+        for machine in machines:
+            yield from _unknown([((*path, "machines"), machines)], machine, "QPU", known)
     simulators = {
         name for _, qpu in outline.qpus if qpu.get("simulator") is True and (name := text(qpu, "name"))
     }

@@ -555,6 +555,7 @@ class TraceColumns(Model):
     account: ColumnName | None = key("the column of who submits")
     session: ColumnName | None = key("the column of the session's id")
     mode: ColumnName | None = key("the column of the mode")
+    qpu: ColumnName | None = key("the column of the QPU's name (S54)")
     submitted: TimeColumnSpelling | None = key("the column of the submission")
     after: ColumnName | None = key("the column of the preceding job's id (S5)")
     think: TimeColumnSpelling | None = key("the column of the time from that end")
@@ -622,6 +623,7 @@ class HumanTrace(HumanPhases):
     )
     account: Name | None = key("the account of all jobs; default: that of the file")
     columns: TraceColumns | None = key("which column of a CSV or Parquet file says what")
+    machines: Mapping[str, Name] | None = key("the QPUs of machines that the file names")
     origin: Origin | None = key("the instant that is time 0 of the file: first, zero or a date")
     starts_at: Duration | None = key("when time 0 of the file is; default 0s")
     max_execution_time: Limit[PositiveDuration] | None = key(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from itertools import accumulate, chain
+from itertools import accumulate
 from pathlib import Path
 from typing import assert_never
 
@@ -27,6 +27,7 @@ from qsession_sim.workload.columns import (
     ClientColumns,
     Int64Array,
     JobColumns,
+    ListedNames,
     SessionColumns,
     Workload,
     constant,
@@ -99,8 +100,8 @@ def draw(scenario: ResolvedScenario, directory: str | Path = ".") -> Workload:
         _source_rows(scenario, stream, accounts, traces.get(stream), streams)
         for stream in range(len(scenario.workload))
     ]
-    if traces:
-        _check_names(parts)
+    if traces and len(parts) > 1:
+        parts = _with_own_names(parts, [source.name for source in scenario.workload])
     workload = _assemble(scenario.workload, parts, accounts)
     return replace(
         workload,
@@ -194,19 +195,28 @@ def _accounts(scenario: ResolvedScenario, traces: Mapping[int, Trace]) -> tuple[
     return listed
 
 
-def _check_names(parts: Sequence[SourceRows]) -> None:
-    """S67: ids in a trace must not be those of another source."""
-    if len(parts) < 2:
-        return
-    for blocks in ([part.job_names for part in parts], [part.session_names for part in parts]):
-        known: set[str] = set()
-        for name in chain.from_iterable(blocks):
-            if name in known:
+def _with_own_names(parts: Sequence[SourceRows], streams: Sequence[str]) -> list[SourceRows]:
+    """Let no two jobs, and no two sessions, have one id (S67).
+
+    Where an id is one of an earlier source too, all ids of the later one begin with the name of its source.
+    """
+    known: tuple[set[str], set[str]] = (set(), set())
+    kept = []
+    for part, stream in zip(parts, streams, strict=True):
+        names = [list(part.job_names), list(part.session_names)]
+        if any(before.intersection(own) for before, own in zip(known, names, strict=True)):
+            names = [[f"{stream}/{name}" for name in own] for own in names]
+            blocks = [ListedNames(tuple(own)) for own in names]
+            part = replace(part, job_names=blocks[0], session_names=blocks[1])  # noqa: PLW2901
+        for before, own in zip(known, names, strict=True):
+            for name in before.intersection(own):
                 what = (
                     f"{name!r} is the id of two jobs or sessions; replay the trace on its own, or rename it"
                 )
                 raise ScenarioError((f"workload: {what}",))
-            known.add(name)
+            before.update(own)
+        kept.append(part)
+    return kept
 
 
 def _assemble(

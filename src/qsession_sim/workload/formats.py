@@ -219,6 +219,8 @@ def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str
         users=users,
         session=constant(count, NEVER),
         sessions=EMPTY_WORKLOAD.sessions,
+        qpu=constant(count, NEVER),
+        qpus=(),
         names_of=lambda used: KeyedNames(stream, keys[used]),
         session_names=NumberedNames(stream, 0),
     )
@@ -275,6 +277,8 @@ def _write_swf(workload: Workload, file: Path) -> list[str]:
     if np.any(jobs.session != NEVER):
         lost.append("sessions and batches are not held: all jobs are in mode job")
     asked = [column for column in COLUMNS if column.lost and column.is_asked_for(jobs)]
+    if jobs.is_needed("qpu"):
+        lost.append("the QPUs that jobs name are not held")
     lost += dict.fromkeys(str(column.lost) for column in asked)
     if np.any(np.concatenate([jobs.at_us[jobs.at_us >= 0], jobs.think_us, jobs.qpu_time_us]) % SECOND):
         lost.append(

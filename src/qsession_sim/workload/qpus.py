@@ -33,19 +33,13 @@ def rows_on_qpus(
         draw_rows: draws the source where every QPU has the given model.
 
     Raises:
-        ScenarioError: if a trace with sessions names a simulator backend (S22).
+        ScenarioError: if sessions, or jobs that are prepared, name a simulator backend (S22).
     """
     qpus = scenario.qpus
     first = next(number for number, qpu in enumerate(qpus) if not qpu.simulator)
-    if not isinstance(source, ResolvedExplicit) and source.qpu is not None:
-        own = next(qpu for qpu in qpus if qpu.name == source.qpu)
-        part = draw_rows(own.service_time)
-        if own.simulator and len(part.sessions):
-            what = "a session cannot be opened on a simulator backend; name another QPU"
-            raise source_error(f"{source.name}.qpu", what)
-        return part
-    if isinstance(source, ResolvedTrace):
-        return draw_rows(qpus[first].service_time)
+    if not isinstance(source, ResolvedExplicit) and (source.qpu or isinstance(source, ResolvedTrace)):
+        own = next((qpu for qpu in qpus if qpu.name == source.qpu), qpus[first])
+        return _placed(draw_rows(own.service_time), scenario, source.name)
     named = {job.qpu for job in source.jobs} if isinstance(source, ResolvedExplicit) else set()
     drawn: list[tuple[ServiceTimeModel, SourceRows]] = []
     part_of = []
@@ -58,6 +52,18 @@ def rows_on_qpus(
         part_of.append(known)
     part, *parts = part_of
     return part if len(drawn) == 1 else _merged(part, parts)
+
+
+def _placed(part: SourceRows, scenario: ResolvedScenario, name: str) -> SourceRows:
+    """The same rows, if none asks of a simulator backend what it has not (S22)."""
+    simulators = [number for number, qpu in enumerate(scenario.qpus) if qpu.simulator]
+    if np.isin(part.sessions.qpu, simulators).any():
+        what = "a session cannot be opened on a simulator backend; name another QPU"
+        raise source_error(f"{name}.qpu", what)
+    if np.any(np.isin(part.jobs.qpu, simulators) & (part.jobs.preparation_us > 0)):
+        what = "jobs of a simulator backend start at once, and some of these are prepared; name another QPU"
+        raise source_error(f"{name}.qpu", what)
+    return part
 
 
 def _merged(first: SourceRows, parts: Sequence[SourceRows]) -> SourceRows:

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from qsession_sim.scenario.accounts import ResolvedClock
+from qsession_sim.scenario.problems import show_value
 from qsession_sim.scenario.sources import InferredSessions, ResolvedSource, ResolvedTrace
 from qsession_sim.scenario.trace_files import ColumnError
 from qsession_sim.scenario.trace_times import EPOCH
@@ -32,7 +33,14 @@ from qsession_sim.workload.context import SourceContext, SourceRows, filled, sou
 from qsession_sim.workload.formats import read_rows
 from qsession_sim.workload.qpu_times import drawn_estimates_us
 from qsession_sim.workload.sources import accounts_of, job_columns, said_of_all, session_columns
-from qsession_sim.workload.trace_rows import FROM_SOURCE, TraceRows, check_chains, refuse, unreadable
+from qsession_sim.workload.trace_rows import (
+    FROM_SOURCE,
+    MOST_SHOWN,
+    TraceRows,
+    check_chains,
+    refuse,
+    unreadable,
+)
 from qsession_sim.workload.trace_table import COLUMNS, check_times
 
 
@@ -148,6 +156,7 @@ def draw_trace(source: ResolvedTrace, context: SourceContext, trace: Trace) -> S
     kept, session = _renumbered(taken(rows.session))
     alone = after == NEVER
     names = rows.names_of(used)
+    qpu = _qpus(source, context, rows, taken(rows.qpu))
     return SourceRows(
         jobs=job_columns(
             context,
@@ -159,10 +168,11 @@ def draw_trace(source: ResolvedTrace, context: SourceContext, trace: Trace) -> S
                 "think_us": _or_where(alone, 0, taken(rows.jobs["think_us"])),
                 "session": session,
                 "account": _looked_up(account, taken(rows.user)),
+                "qpu": qpu[taken(rows.qpu)],
             },
         ),
         job_names=NumberedNames(source.name, len(used)) if names is None else names,
-        sessions=_session_columns(source, context, rows, kept, account, users),
+        sessions=_session_columns(source, context, rows, kept, account, users, qpu),
         session_names=ListedNames(tuple(np.array([*rows.session_names], dtype=object)[kept].tolist())),
         left_out=LeftOut(
             context.stream,
@@ -171,6 +181,27 @@ def draw_trace(source: ResolvedTrace, context: SourceContext, trace: Trace) -> S
             rows.notes,
         ),
     )
+
+
+def _qpus(source: ResolvedTrace, context: SourceContext, rows: TraceRows, asked: Int64Array) -> Int64Array:
+    """The QPU of each machine of the file; at the end, as that of NEVER, the QPU of the source."""
+    mapped = source.machines or {}
+    names = [mapped.get(name, name) for name in rows.qpus] if source.qpu is None else []
+    unknown = [
+        show_value(rows.qpus[number])
+        for number in np.unique(asked[asked != NEVER]).tolist()
+        if source.qpu is None and names[number] not in context.qpus
+    ]
+    if unknown:
+        more = f" and {len(unknown) - MOST_SHOWN} more" if len(unknown) > MOST_SHOWN else ""
+        shown = f"{', '.join(unknown[:MOST_SHOWN])}{more}"
+        raise source_error(
+            source.name,
+            f"{source.file}: names {shown}, which are no QPUs of the scenario; "
+            "list them in qpus, map them with machines, or give qpu, that of all jobs",
+        )
+    of_names = [context.qpus.get(name, NEVER) for name in names] or [context.qpu] * len(rows.qpus)
+    return _array([*of_names, context.qpu])
 
 
 def _renumbered_after(after: Int64Array, used: Int64Array, rows: int) -> Int64Array:
@@ -227,11 +258,13 @@ def _session_columns(
     kept: Int64Array,
     account: Int64Array,
     users: Sequence[str],
+    qpu: Int64Array,
 ) -> SessionColumns:
     given = {column.name: getattr(rows.sessions, column.name)[kept] for column in fields(SessionColumns)}
     said = {name: column for name, column in given.items() if name.endswith("_us")}
     clocks = _clocks(source, context, users, given)
     columns = {**said, **clocks, "mode": given["mode"], "account": account[given["account"]]}
+    columns["qpu"] = qpu[given["qpu"]]
     return session_columns(context, len(kept), **columns)
 
 
@@ -260,7 +293,7 @@ def _clocks(
     return clocks
 
 
-def _array(numbers: list[list[int]]) -> Int64Array:
+def _array(numbers: Sequence[int] | list[list[int]]) -> Int64Array:
     return np.array(numbers, dtype=np.int64)
 
 
@@ -283,7 +316,10 @@ def _refuse_more(
 
 
 def _infer_sessions(rows: TraceRows, inferred: InferredSessions, source: ResolvedTrace) -> TraceRows:
-    """A user's submissions make one session as long as none comes more than `gap` after the one before."""
+    """A user's submissions make one session as long as none comes more than `gap` after the one before.
+
+    Submissions to another QPU are of another session (S54).
+    """
     if np.any(rows.session != NEVER):
         raise ColumnError("has sessions of its own; remove infer_sessions")
     rows.bad.add(
@@ -291,20 +327,23 @@ def _infer_sessions(rows: TraceRows, inferred: InferredSessions, source: Resolve
         lambda _: "has no time of submission, without which no session can be inferred",
     )
     usable = np.flatnonzero(~rows.bad.mask & ~rows.unrun)
-    order = usable[np.lexsort((rows.at_us[usable], rows.user[usable]))]
+    order = usable[np.lexsort((rows.at_us[usable], rows.qpu[usable], rows.user[usable]))]
     first = np.ones(len(order), dtype=np.bool_)
-    first[1:] = (np.diff(rows.user[order]) != 0) | (np.diff(rows.at_us[order]) > inferred.gap)
+    first[1:] = (np.diff(rows.user[order]) != 0) | (np.diff(rows.qpu[order]) != 0)
+    first[1:] |= np.diff(rows.at_us[order]) > inferred.gap
     session = filled(len(rows.lines), NEVER)
     session[order] = np.cumsum(first) - 1
     # numbered by their first job in the file, as sessions that the file gives
     _, numbered = _renumbered(session)
     count = int(first.sum())
     unset = filled(count, NEVER)
-    owner = filled(count, 0)
-    owner[numbered[order]] = rows.user[order]
+    owner, qpu = filled(count, 0), filled(count, NEVER)
+    owner[numbered[order]], qpu[numbered[order]] = rows.user[order], rows.qpu[order]
     columns: Mapping[str, Int64Array] = dict.fromkeys(
         ("stream", "client", *(field.name for field in fields(SessionColumns) if field.name.endswith("_us"))),
         unset,
     )
-    sessions = SessionColumns(mode=filled(count, Mode[inferred.mode.upper()]), account=owner, **columns)
+    sessions = SessionColumns(
+        mode=filled(count, Mode[inferred.mode.upper()]), account=owner, qpu=qpu, **columns
+    )
     return replace(rows, session=numbered, sessions=sessions, session_names=NumberedNames(source.name, count))

@@ -208,6 +208,8 @@ class TraceRows:
     users: tuple[str, ...]
     session: Int64Array
     sessions: SessionColumns  # clocks are NEVER where the file does not say
+    qpu: Int64Array  # index into `qpus`, NEVER where the file names none; of sessions too
+    qpus: tuple[str, ...]
     names_of: Callable[[Int64Array], NameBlock | None]  # from the rows that are used to their ids, if any
     session_names: NameBlock
     dated: bool = False  # whether times are dates: instants then count from 1970-01-01

@@ -113,6 +113,9 @@ COLUMNS: Final = (
     TraceColumn("stream", "the source that drew the job; not read: all jobs of a trace are of its stream"),
     TraceColumn("session", "id of its session"),
     TraceColumn("mode", "`job`, `session` or `batch`; default: `session` for jobs with a session"),
+    TraceColumn(
+        "qpu", "name of its QPU, or of the machine that `machines` maps to one; empty: it is routed (S54)"
+    ),
     _of_jobs("submitted_us", "time of submission", "at_us", takes_time=True, instant=True),
     TraceColumn("after", "id of the job that must have ended first; the submission follows from it"),
     _of_jobs("think_us", "time from that end to the submission", takes_time=True),
@@ -346,7 +349,9 @@ def rows_of(read: Table, columns: TraceColumns | None) -> TraceRows:
     ids, names_of = _ids(table)
     after = _after(table, ids)
     users, user = _users(table)
-    session, sessions, session_names = _sessions(table, user)
+    machines = table.texts("qpu")
+    qpus, qpu = ((), constant(frame.height, NEVER)) if machines is None else _numbered(machines)
+    session, sessions, session_names = _sessions(table, user, qpu)
     submitted, *others = (column for column in COLUMNS if column.of_job)
     at_us = table.numbers(submitted)
     created_us = sessions.created_us[session] if len(sessions) else constant(frame.height, NEVER)
@@ -368,6 +373,8 @@ def rows_of(read: Table, columns: TraceColumns | None) -> TraceRows:
         users=users,
         session=session,
         sessions=sessions,
+        qpu=qpu,
+        qpus=qpus,
         names_of=names_of,
         session_names=session_names,
         dated=dated,
@@ -472,7 +479,9 @@ def _numbered(words: pl.Series) -> tuple[tuple[str, ...], Int64Array]:
     return tuple(known.to_list()), joined["number"].cast(pl.Int64).fill_null(NEVER).to_numpy()
 
 
-def _sessions(table: _Columns, user: Int64Array) -> tuple[Int64Array, SessionColumns, NameBlock]:
+def _sessions(
+    table: _Columns, user: Int64Array, qpu: Int64Array
+) -> tuple[Int64Array, SessionColumns, NameBlock]:
     import polars as pl
 
     ids = table.texts("session")
@@ -480,7 +489,11 @@ def _sessions(table: _Columns, user: Int64Array) -> tuple[Int64Array, SessionCol
     names, session = _numbered(ids)
     mode = _modes(table, session)
     owner = _of_the_first(table, session, len(names), user, table.names["account"])
-    columns = {"account": owner, "mode": _of_the_first(table, session, len(names), mode, table.names["mode"])}
+    columns = {
+        "account": owner,
+        "mode": _of_the_first(table, session, len(names), mode, table.names["mode"]),
+        "qpu": _of_the_first(table, session, len(names), qpu, table.names["qpu"]),
+    }
     for column in COLUMNS:
         if column.of_session:
             times_us = table.numbers(column)
@@ -566,6 +579,8 @@ def job_table(workload: Workload) -> pl.DataFrame:
         "after": names.gather(_or_null(jobs.after, NEVER)),
         "think_us": _or_null(np.where(jobs.after == NEVER, NEVER, jobs.think_us), NEVER),
     }
+    if jobs.is_needed("qpu"):
+        columns["qpu"] = pl.Series(workload.qpus, dtype=pl.String).gather(_or_null(jobs.qpu, NEVER))
     for column in COLUMNS:
         if column.of_session:
             of_sessions = np.append(getattr(sessions, column.of_session), NEVER)
@@ -584,8 +599,6 @@ def not_in_table(workload: Workload) -> list[str]:
         "clients became chains of jobs: what they do after errors and at their end is not held": bool(
             len(workload.clients)
         ),
-        "the QPUs that jobs and sessions name are not held": jobs.is_needed("qpu")
-        or workload.sessions.is_needed("qpu"),
         "QPU times are those of one QPU, though they differ between QPUs": bool(workload.qpu_times_us),
         "windows of availability are not held": bool(workload.windows),
         "sessions without a job are not held": empty > 0,
