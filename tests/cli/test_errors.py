@@ -68,7 +68,11 @@ def test_wrong_usage_is_one_line_that_names_the_help(capsys, arguments):
     [
         (("run", "--seed", "x", "a.yaml"), "run", "'--seed': 'x' is not a whole number"),
         (("run", "--seed", "1.5", "a.yaml"), "run", "'--seed': '1.5' is not a whole number"),
-        (("run", "--format", "yaml", "a.yaml"), "run", "'--format': 'yaml' is not one of table, json"),
+        (
+            ("run", "--format", "yaml", "a.yaml"),
+            "run",
+            "'--format': 'yaml' is not one of table, json, csv, markdown, latex",
+        ),
         (
             ("workload", "describe", "--format", "yaml", "a.yaml"),
             "workload describe",

@@ -258,12 +258,16 @@ def test_a_study_with_workers_ends_when_its_terminal_is_closed_and_goes_on_later
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    while len(list((tmp_path / "study").glob("results/*/*.json"))) < 3:  # of which one may not be counted yet
+
+    def runs_kept():
+        return len(list(store.Store(tmp_path / "study").ids()))
+
+    while runs_kept() < 3:  # of which one may not be counted yet
         assert process.poll() is None
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGHUP)
     out, err = process.communicate()
-    kept = len(list((tmp_path / "study").glob("results/*/*.json")))
+    kept = runs_kept()
     assert (process.returncode, out) == (129, "")
     said = re.fullmatch(
         r"qsession-sim: terminated after (\d+) of 200 runs, kept in (.*); the same command goes on\n", err
@@ -271,4 +275,4 @@ def test_a_study_with_workers_ends_when_its_terminal_is_closed_and_goes_on_later
     assert said is not None, err
     assert (said[2], 1 <= int(said[1]) <= kept < 200) == (str(tmp_path / "study"), True)
     assert main([*arguments, "-o", str(tmp_path / "study"), "--quiet"]) == 0
-    assert len(list((tmp_path / "study").glob("results/*/*.json"))) == 200
+    assert runs_kept() == 200

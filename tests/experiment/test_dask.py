@@ -14,6 +14,7 @@ import pytest
 from qsession_sim.cli.main import main
 from qsession_sim.errors import PolicyError, StudyError, TaskError
 from qsession_sim.experiment.executors import dask
+from qsession_sim.experiment.store import Store
 from qsession_sim.experiment.tasks import run_task
 
 from .small_tasks import LIBRARY, SCENARIO, USER_FILE, in_order, lines, tasks
@@ -121,7 +122,7 @@ def test_a_study_of_1000_runs_on_a_cluster_is_interrupted_and_goes_on(cluster, t
     on_cluster = [*arguments, "--dask", cluster, "-o", str(place)]
 
     def runs_kept():
-        return len(list(place.glob("results/*/*.json")))
+        return len(list(Store(place).ids()))
 
     with subprocess.Popen(
         [sys.executable, "-m", "qsession_sim", *on_cluster],

@@ -87,6 +87,5 @@ def test_a_command_takes_what_its_function_takes(name):
     command = set(inspect.signature(getattr(studies, name)).parameters)
     sampled = ({"sampling", "points"}, {"sample"}) if name == "sweep" else (set(), set())
     assert function - command == {"source", "executor", "progress"} | sampled[0]
-    assert (
-        command - function == {"scenario", "workers", "dask_address", "output_format", "quiet"} | sampled[1]
-    )
+    of_commands = {"scenario", "workers", "dask_address", "output_format", "table", "quiet"}
+    assert command - function == of_commands | sampled[1]
