@@ -62,6 +62,7 @@ class Service:
         qpu_times: Drawn = (),
         estimates: Drawn = (),
         share_window: int = 10,
+        more_after: Mapping[int, Sequence[int]] | None = None,
     ) -> None:
         self.rules = rules or Rules()
         self.policy = policy
@@ -70,6 +71,7 @@ class Service:
         self.qpu_times = qpu_times
         self.estimates = estimates
         self.share_window = share_window
+        self.more_after = more_after or {}
         self.now = 0
         self.last_event = 0
         self.routed = 0

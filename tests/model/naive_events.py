@@ -80,8 +80,9 @@ def submission_of(service: Service, job: Job) -> int | None:
     """S5: when it is submitted, as far as that is known."""
     if job.due is not None or job.spec.after == NEVER or job.spec.client != NEVER:
         return job.due
-    ended = service.jobs[job.spec.after].ended
-    return None if ended is None else ended + job.spec.think_us
+    before = [service.jobs[n] for n in (job.spec.after, *service.more_after.get(job.drawn, ()))]
+    ends = [other.ended for other in before if other.ended is not None]
+    return max(ends) + job.spec.think_us if len(ends) == len(before) else None
 
 
 def orders_to_come(session: Session) -> list[tuple[str, int]]:

@@ -50,6 +50,7 @@ def scheduler_for(
         account_specs=workload.accounts,
         qpu_times_us=workload.qpu_times_us,
         estimates_us=workload.estimates_us,
+        more_after=workload.more_after,
     )
     return Scheduler(plan, workload.rules, None, on_program_job_end, policy_of(workload))
 
@@ -68,6 +69,7 @@ def model_for(workload: Workload) -> Service:
         workload.qpu_times_us,
         workload.estimates_us,
         workload.share_window_us,
+        workload.more_after,
     )
 
 

@@ -51,6 +51,7 @@ class Workload:
     qpu_times_us: tuple[Sequence[int], ...] = ()
     estimates_us: tuple[Sequence[int], ...] = ()
     share_window_us: int = 10  # S63
+    more_after: Mapping[int, Sequence[int]] = field(default_factory=dict)  # S5
 
     def __repr__(self) -> str:
         specs = (*self.jobs, *self.sessions, *self.clients, *self.qpus, *self.windows, self.rules)
@@ -58,6 +59,7 @@ class Workload:
             *[in_short(spec) for spec in specs],
             *[f"account {number}: {in_short(spec)}" for number, spec in self.accounts.items()],
             f"policy={self.policy}, horizon_us={self.horizon_us}",
+            f"more_after={dict(self.more_after)}",
             f"qpu_times_us={self.qpu_times_us}, estimates_us={self.estimates_us}",
         ]
         return "Workload:\n    " + "\n    ".join(lines)
@@ -98,10 +100,11 @@ class Mix:
     cancels: bool
     limits: bool
     follow_ups: bool
+    joins: bool
     patience: bool
 
 
-mixes = st.builds(Mix, *[st.booleans()] * 6)
+mixes = st.builds(Mix, *[st.booleans()] * 7)
 some_patience = st.sampled_from([NEVER, NEVER, 1, 2, 3, 5, 8])
 
 
@@ -128,11 +131,19 @@ def sessions(draw: st.DrawFn, mix: Mix) -> SessionSpec:
 
 
 @st.composite
-def explicit_jobs(draw: st.DrawFn, mix: Mix, specs: Sequence[SessionSpec], first: int) -> list[JobSpec]:
-    """Jobs at instants and in trees of follow-ups, numbered from `first` along or against their order."""
+def explicit_jobs(
+    draw: st.DrawFn, mix: Mix, specs: Sequence[SessionSpec], first: int
+) -> tuple[list[JobSpec], dict[int, tuple[int, ...]]]:
+    """Jobs at instants and in trees of follow-ups, numbered from `first` along or against their order; and what
+    some follow besides."""
     count = draw(st.integers(0, 10))
     against = draw(st.booleans())
-    jobs = []
+    jobs: list[JobSpec] = []
+    more: dict[int, tuple[int, ...]] = {}
+
+    def number_of(index: int) -> int:
+        return first + (count - 1 - index if against else index)
+
     for index in range(count):
         session = draw(st.integers(NEVER, len(specs) - 1))
         job = JobSpec(
@@ -149,10 +160,12 @@ def explicit_jobs(draw: st.DrawFn, mix: Mix, specs: Sequence[SessionSpec], first
             earliest_us = max(0, specs[session].created_us) if session != NEVER else 0
             job = replace(job, at_us=max(earliest_us, draw(instants)))
         else:
-            number = first + (count - 1 - before if against else before)
-            job = replace(job, after=number, think_us=draw(short_times))
+            job = replace(job, after=number_of(before), think_us=draw(short_times))
+            others = draw(st.sets(st.integers(0, index - 1), max_size=2)) if mix.joins else set()
+            if others := others - {before}:
+                more[number_of(index)] = tuple(map(number_of, sorted(others)))
         jobs.append(job)
-    return jobs[::-1] if against else jobs
+    return jobs[::-1] if against else jobs, more
 
 
 @st.composite
@@ -211,7 +224,8 @@ def workloads(draw: st.DrawFn, most_clients: int) -> Workload:
         specs += of_client
     explicit = len(specs) - sum(client.session != NEVER for client in clients)
     of_clients += draw(traffic())
-    jobs = of_clients + draw(explicit_jobs(mix, specs[:explicit], len(of_clients)))
+    listed, more_after = draw(explicit_jobs(mix, specs[:explicit], len(of_clients)))
+    jobs = of_clients + listed
     # S65: a client that retries a job that always fails goes on for ever without a horizon
     endless = any(client.on_error == OnError.RETRY for client in clients)
     horizons = st.integers(1, 25)
@@ -222,4 +236,5 @@ def workloads(draw: st.DrawFn, most_clients: int) -> Workload:
         rules=draw(rules),
         policy=draw(st.sampled_from(WITHOUT_ACCOUNTS)),
         horizon_us=draw(horizons if endless else st.one_of(st.none(), st.none(), horizons)),
+        more_after=more_after,
     )

@@ -220,6 +220,7 @@ _RULES = in_file(
 
 _SCHEDULER = in_file(
     "scheduler/scheduler.py",
+    ("self._more_ends[follow_up] = more - 1", "self._more_ends[follow_up] = 0", "S5"),
     (
         "while (event := self._agenda.take((horizon_us, Rank.READY, _LAST_ENTITY))) is not None:",
         "while (event := self._agenda.take((horizon_us, Rank.SUBMIT, _LAST_ENTITY))) is not None:",

@@ -44,6 +44,7 @@ REPLACED: Final = {
 """Keys that never arrive, and what takes their place."""
 
 SOMETIMES_REPLACED: Final = {
+    "Job.after": "its names, each once",
     "Session.close_after": "close, where created is given",
     "Session.cancel_after": "cancel, where created is given",
     "Arrivals.estimate": "nothing, where it is perfect",

@@ -121,6 +121,67 @@ def test_s5_follow_up_of_a_job_that_never_ends_is_never_submitted(run):
     assert run(jobs, horizon_us=9) == ["j0 0 0 - RUNNING", "j1 - - - -", "j2 - - - -", "end 9"]
 
 
+JOINED = [
+    JobSpec(qpu_time_us=4, at_us=0),
+    JobSpec(qpu_time_us=3, at_us=1, cancel_us=9),
+    JobSpec(qpu_time_us=2, at_us=12),
+]
+"""j0 ends at 4, j1 at 7, j2 at 14."""
+
+
+@pytest.mark.parametrize(
+    ("after", "more", "submitted"),
+    [
+        pytest.param(0, (1,), 10, id="the_last_counts"),
+        pytest.param(1, (0,), 10, id="in_any_order"),
+        pytest.param(1, (2, 0), 17, id="of_three"),
+        pytest.param(2, (2, 0), 17, id="repetition_means_nothing"),
+    ],
+)
+def test_s5_follow_up_of_several_jobs_is_submitted_after_the_last_of_them_ended(run, after, more, submitted):
+    jobs = [*JOINED, JobSpec(qpu_time_us=1, after=after, think_us=3)]
+    assert run(jobs, more_after={3: more}) == [
+        "j0 0 0 4 DONE",
+        "j1 1 4 7 DONE",
+        "j2 12 12 14 DONE",
+        f"j3 {submitted} {submitted} {submitted + 1} DONE",
+        f"end {max(14, submitted + 1)}",
+    ]
+
+
+def test_s5_several_that_end_in_one_instant_in_every_way(run):
+    """j0 is rejected at 3, j1 cancelled then, j2 finishes then: j3 comes in that instant, since it thinks for 0."""
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=3, session=0),
+        JobSpec(qpu_time_us=1, at_us=1, cancel_us=3),
+        JobSpec(qpu_time_us=3, at_us=0),
+        JobSpec(qpu_time_us=2, after=2),
+    ]
+    assert run(jobs, [SessionSpec(close_us=2)], more_after={3: (0, 1)}) == [
+        "j0 3 - 3 REJECTED SESSION_CLOSED",
+        "j1 1 - 3 CANCELLED JOB_CANCELLED",
+        "j2 0 0 3 DONE",
+        "j3 3 3 5 DONE",
+        "2 s0 ABSENT CREATE OPEN",
+        "2 s0 OPEN CLOSE_EMPTY CLOSED CLOSED",
+        "end 5",
+    ]
+
+
+def test_s5_follow_up_of_several_of_which_one_never_ends_is_never_submitted(run):
+    jobs = [
+        JobSpec(qpu_time_us=3, at_us=0),
+        JobSpec(qpu_time_us=10, at_us=0),
+        JobSpec(qpu_time_us=1, after=0),
+    ]
+    assert run(jobs, horizon_us=9, more_after={2: (1,)}) == [
+        "j0 0 0 3 DONE",
+        "j1 0 3 - RUNNING",
+        "j2 - - - -",
+        "end 9",
+    ]
+
+
 # ---------------------------------------------------------------- S7
 
 MIXED_JOBS = [

@@ -128,6 +128,19 @@ def test_closed_loops_offer_what_they_would_without_waiting():
     assert run.jobs["submitted_us"].max() > 40_000_000
 
 
+def test_of_several_that_a_job_follows_the_last_counts():
+    """S5: c after a (at 0 s) and b (at 20 s) comes at 25 s at the earliest and d at 30 s: 2 x 5 s in 30 s."""
+    jobs = [
+        {"id": "d", "after": "c", "account": "x", "qpu_time": "5s"},
+        {"id": "c", "after": ["a", "b"], "account": "x", "qpu_time": "5s"},
+        {"id": "a", "at": "0s", "account": "x", "qpu_time": "5s"},
+        {"id": "b", "at": "20s", "account": "x", "qpu_time": "5s"},
+    ]
+    scenario = {"workload": [{"kind": "explicit", "jobs": jobs}]}
+    description = qs.describe_workload(qs.draw(qs.load_scenario(scenario).resolved))
+    assert description["closed_load_at_most"] == 10 / 30
+
+
 def test_follow_ups_of_follow_ups_may_stand_before_them():
     """c after b after a: at 0 s, 5 s and 10 s at the earliest, so 2 x 5 s in 10 s."""
     jobs = [

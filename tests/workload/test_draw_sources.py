@@ -288,3 +288,20 @@ def test_a_scenario_without_sources_has_an_empty_workload(scenario, content):
     assert drawn["clients"] == NO_CLIENTS
     assert set(map(tuple, drawn["jobs"].values())) == {()}
     assert (drawn["accounts"], drawn["streams"]) == ([], [])
+
+
+def test_s5_lists_of_jobs_to_follow_mean_the_same_in_any_order(explicit, scenario):
+    """Also across sources; the column has the smallest number, the others stand apart."""
+
+    def drawn(*after):
+        first = explicit(
+            [{"id": "a", "at": "0s", "qpu_time": "3s"}, {"id": "b", "at": "0s", "qpu_time": "3s"}], []
+        )
+        later = explicit([{"id": "c", "after": after, "think": "1s", "qpu_time": "3s"}], [], name="later")
+        return draw(scenario(first, later))
+
+    both, other_way, alone = drawn("a", "b"), drawn("b", "a", "b"), drawn("b")
+    assert (both.jobs.after.tolist(), both.more_after) == ([NEVER, NEVER, 0], {2: (1,)})
+    assert (alone.jobs.after.tolist(), alone.more_after) == ([NEVER, NEVER, 1], {})
+    assert both.digest() == other_way.digest()
+    assert len({both.digest(), alone.digest(), drawn("a").digest()}) == 3

@@ -94,6 +94,22 @@ def workloads(draw, *, swf=False):
     )
 
 
+def test_of_several_jobs_that_one_follows_a_file_holds_one(tmp_path):
+    """S5."""
+    jobs = [
+        {"id": "c", "after": ["b", "a"], "account": "x", "qpu_time": "5s"},
+        {"id": "a", "at": "0s", "account": "x", "qpu_time": "5s"},
+        {"id": "b", "at": "20s", "account": "x", "qpu_time": "5s"},
+    ]
+    workload = qs.draw(qs.load_scenario({"workload": [{"kind": "explicit", "jobs": jobs}]}).resolved)
+    for name in ("jobs.csv", "jobs.swf"):
+        lost = qs.write_workload(workload, tmp_path / name)
+        assert [what for what in lost if "follows" in what] == [
+            "of several jobs that a job follows, one is held"
+        ]
+        assert drawn_from(tmp_path / name).jobs.after.tolist() == [1, NEVER, NEVER]
+
+
 def read_back(workload, file):
     assert qs.write_workload(workload, file) == ()
     return drawn_from(file)

@@ -350,7 +350,7 @@ def job(
     *,
     id: str,
     at: Duration = ...,
-    after: str = ...,
+    after: str | Sequence[str] = ...,
     think: Duration = ...,
     session: str = ...,
     account: str = ...,

@@ -377,31 +377,50 @@ def _membership(path: Path, job: Part, outline: Outline) -> Iterator[Problem]:
 
 
 def _chains(jobs: Sequence[Located]) -> Iterator[Problem]:
-    """Jobs that wait for none that exists, or for each other; a circle is reported once, at its first job."""
+    """Jobs that wait for none that exists, or for each other; each circle is told at one of its jobs."""
     path_of: dict[str, Path] = {}
-    after_of: dict[str, str] = {}
+    after_of: dict[str, list[str]] = {}
     for path, job in jobs:
-        job_id, after = text(job, "id"), text(job, "after")
+        job_id = text(job, "id")
         if job_id is not None and job_id not in path_of:
             path_of[job_id] = path
-            if after is not None and not given(job, "at"):
-                after_of[job_id] = after
+            if not given(job, "at"):
+                after_of[job_id] = [name for _, name in _predecessors(path, job)]
     for path, job in jobs:
-        after = text(job, "after")
-        if after is not None and after not in path_of:
-            yield unknown_name((*path, "after"), "no job has this id", after, path_of)
+        for place, name in _predecessors(path, job):
+            if name not in path_of:
+                yield unknown_name(place, "no job has this id", name, path_of)
+    yield from _circles(path_of, after_of)
+
+
+def _circles(path_of: Mapping[str, Path], after_of: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
     done: set[str] = set()
     for start in path_of:
-        chain: dict[str, None] = {}
-        name: str | None = start
-        while name is not None and name not in done and name not in chain:
-            chain[name] = None
-            name = after_of.get(name)
-        if name is not None and name in chain:
-            circle = [*chain][[*chain].index(name) :]
-            shown = " after ".join([*circle, circle[0]])
-            yield Problem((*path_of[name], "after"), f"no job of this circle can be the first: {shown}")
-        done.update(chain)
+        # the chain from here, each with the predecessors that were not looked at
+        chain = {} if start in done else {start: iter(after_of.get(start, ()))}
+        while chain:
+            last = next(reversed(chain))
+            following = next(chain[last], None)
+            if following is None:
+                done.add(last)
+                del chain[last]
+            elif following in chain:
+                circle = [*chain][[*chain].index(following) :]
+                shown = " after ".join([*circle, circle[0]])
+                what = f"no job of this circle can be the first: {shown}"
+                yield Problem((*path_of[following], "after"), what)
+            elif following not in done:
+                chain[following] = iter(after_of.get(following, ()))
+
+
+def _predecessors(path: Path, job: Part) -> Iterator[tuple[Path, str]]:
+    """The ids that a job gives as `after`, each with its place; those that can be read."""
+    after = job.get("after")
+    if isinstance(after, str):
+        yield (*path, "after"), after
+    for index, name in enumerate(after if isinstance(after, list) else ()):
+        if isinstance(name, str):
+            yield (*path, "after", index), name
 
 
 # -- What changes nothing, or what the service would warn of.

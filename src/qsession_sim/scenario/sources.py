@@ -345,6 +345,31 @@ class ResolvedPhases(HumanPhases):
 # -- Jobs and sessions, one by one.
 
 
+def _as_list(value: Any) -> Any:
+    if not isinstance(value, (str, list, tuple)):
+        raise ValueError("must be the id of a job, or a list of such ids")
+    return [value] if isinstance(value, str) else value
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _as_written(names: tuple[str, ...]) -> str | list[str]:
+    return names[0] if len(names) == 1 else [*names]
+
+
+Names = Annotated[
+    tuple[Name, ...],
+    Field(min_length=1),
+    BeforeValidator(_as_list),
+    AfterValidator(_each_once),
+    PlainSerializer(_as_written),
+    ShortForm({"type": "string"}),
+]
+"""Names of which the order says nothing; people write a single one without a list."""
+
+
 class HumanSession(Model):
     """A session of an explicit source."""
 
@@ -369,11 +394,11 @@ class ResolvedSession(HumanSession):
 
 
 class HumanJob(Model):
-    """A job of an explicit source: submitted `at` a time, or `after` another job ended (S5)."""
+    """A job of an explicit source: submitted `at` a time, or `after` other jobs ended (S5)."""
 
     id: Identifier = Field(description="the id of the job")
     at: Duration | None = key("the time of submission")
-    after: Name | None = key("the id of the job that must end first")
+    after: Names | None = key("the id of the job that must end first, or a list of ids")
     think: Duration | None = key("the time between that end and submission")
     session: Name | None = key("the id of its session; default: job mode")
     account: Name | None = key("the account that submits the job")

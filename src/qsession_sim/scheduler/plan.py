@@ -258,7 +258,7 @@ class Plan:
     jobs: JobPlan
     submissions_us: Column  # the times at_us, sorted
     submissions: Column  # the jobs submitted then, by (at_us, number)
-    follow_ups: Column  # jobs with `after` that no client submits
+    follow_ups: Column  # jobs with `after` that no client submits; for the further ones see `more_after`
     job_cancels: Column  # jobs with cancel_us
     sessions: SessionPlan = field(default_factory=lambda: _columns(SessionPlan, ()))
     clients: ClientPlan = field(default_factory=lambda: _columns(ClientPlan, ()))
@@ -268,6 +268,7 @@ class Plan:
     account_specs: Mapping[int, AccountSpec] = field(default_factory=dict)  # by number; others: no limits
     qpu_times_us: tuple[Column, ...] = ()  # by QPU and job, where the QPUs differ
     estimates_us: tuple[Column, ...] = ()  # the same
+    more_after: Mapping[int, Sequence[int]] = field(default_factory=dict)  # S5: beside `after`, by job
 
     @classmethod
     def of(

@@ -139,7 +139,11 @@ class Scheduler:
         self._think_us = plan.jobs.think_us
         self._follow_ups: dict[int, list[int]] = {}
         for number in plan.follow_ups:
-            self._follow_ups.setdefault(plan.jobs.after[number], []).append(number)
+            for before in (plan.jobs.after[number], *plan.more_after.get(number, ())):
+                self._follow_ups.setdefault(before, []).append(number)
+        self._more_ends = {
+            job: len(more) for job, more in plan.more_after.items()
+        }  # S5: to come before the last
         for number in plan.job_cancels:
             agenda.arm(plan.jobs.cancel_us[number], Rank.CANCEL, Entity.JOB, number)
         self._handlers = self._make_handlers(windows)
@@ -386,7 +390,10 @@ class Scheduler:
     def _on_job_end(self, now_us: int, job: int) -> None:
         if self._follow_ups and job in self._follow_ups:
             for follow_up in self._follow_ups[job]:
-                self._arm_submission(now_us + self._think_us[follow_up], follow_up)  # S5
+                if more := self._more_ends.get(follow_up):
+                    self._more_ends[follow_up] = more - 1
+                else:
+                    self._arm_submission(now_us + self._think_us[follow_up], follow_up)  # S5
         client = self._columns.client[job]
         if client != NEVER:
             self._act_for_client(now_us, self._clients[client], job)

@@ -71,6 +71,7 @@ def plan_of(
         windows=workload.windows,
         qpu_times_us=tuple(map(_column, workload.qpu_times_us)),
         estimates_us=tuple(map(_column, workload.estimates_us)),
+        more_after=workload.more_after,
     )
 
 

@@ -33,6 +33,7 @@ class Mix:
     cancels: bool  # of jobs
     limits: bool
     follow_ups: bool
+    joins: bool  # follow-ups of several jobs
     priorities: bool
     rules: bool
     phases: bool  # preparation and post-processing

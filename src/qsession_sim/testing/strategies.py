@@ -131,7 +131,9 @@ def _explicit(draw: st.DrawFn, times: Times, mix: Mix, qpus: Sequence[Part], mos
         if before is None:
             job["at"] = draw(times.at_least(earliest[session], 12))
         else:
-            job |= {"after": before["id"], **draw(maybe(True, think=times.upto(3)))}
+            more = draw(st.lists(st.sampled_from(jobs), max_size=2)) if mix.joins else []
+            after = [before["id"], *(other["id"] for other in more)] if more else before["id"]
+            job |= {"after": after, **draw(maybe(True, think=times.upto(3)))}
         job |= {"account": draw(parts.accounts())} if session is None else {"session": session}
         job |= draw(parts.job(times, mix))
         if session is None:

@@ -7,8 +7,8 @@ Rows are numbered as the rules number entities: by position in the workload, sou
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -212,6 +212,8 @@ class Workload:
     `jobs.qpu_time_us` is then that of the QPU that the job names, else of the first that is no simulator.
     `estimates_us` is the same for estimates. Else both are empty. `drawn_for` names the purposes for which
     random numbers were drawn, as the draw reports it; empty if another seed gives the same workload.
+    `more_after` has the jobs that a job follows beside that in the column `after`, which has the smallest
+    number of them (S5).
     """
 
     jobs: JobColumns
@@ -228,6 +230,7 @@ class Workload:
     qpu_times_us: tuple[Int64Array, ...] = ()
     estimates_us: tuple[Int64Array, ...] = ()
     drawn_for: frozenset[str] = frozenset()
+    more_after: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def digest(self) -> str:
         """SHA-256 over names and column bytes: equal workloads, equal digests (S7)."""
@@ -240,8 +243,10 @@ class Workload:
         for name in ("qpu_times_us", "estimates_us"):
             for number, column in enumerate(getattr(self, name)):
                 _take_in(digest, f"{name}.{number}", column)
-        if self.windows or len(self.qpus) > 1:
-            digest.update(repr((self.qpus, self.qpu_specs, self.windows)).encode())
+        has_places = self.windows or len(self.qpus) > 1
+        places = (self.qpus, self.qpu_specs, self.windows) if has_places else ()
+        for rare in (places, sorted(self.more_after.items())):
+            digest.update(repr(rare).encode() if rare else b"")
         for names in (self.accounts, self.streams):
             digest.update(("\0".join(names) + "\1").encode())
         for block in (*self.job_names, *self.session_names):

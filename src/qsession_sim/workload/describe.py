@@ -178,7 +178,18 @@ def _earliest_us(workload: Workload) -> Float64Array:
     while np.any(follows[before]):
         later_us = later_us + later_us[before]
         before = before[before]
-    return jobs.at_us[before] + later_us
+    earliest_us: Float64Array = jobs.at_us[before] + later_us
+    further = [(job, other) for job, more in workload.more_after.items() for other in more]
+    own = np.flatnonzero(follows)
+    job, after = (
+        np.array([*zip(own, jobs.after[own], strict=True), *further], dtype=np.int64).reshape(-1, 2).T
+    )
+    while further:  # S5: the last of several counts
+        before_us = earliest_us.copy()
+        np.maximum.at(earliest_us, job, before_us[after] + lasts_us[after] + jobs.think_us[job])
+        if np.array_equal(before_us, earliest_us):
+            break
+    return earliest_us
 
 
 def _loads(workload: Workload, known: BoolArray, span_us: int, closed_span_us: int) -> dict[str, Any]:
@@ -248,7 +259,7 @@ def needed_memory(scenario: ResolvedScenario) -> tuple[int, int]:
     for source in scenario.workload:
         expected = expected_jobs(source, scenario.horizon)
         if expected <= MOST_ROWS:
-            keys = ("users", "preparation", "post_processing", "estimate", "mode")
+            keys = ("users", "preparation", "post_processing", "estimate", "patience", "mode")
             more = routes + sum(getattr(source, key, None) is not None for key in keys)
             jobs, needed = jobs + expected, needed + 8 * (_COLUMNS + _COPIES * more) * expected
     return round(jobs), round(needed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import assert_never
 
@@ -232,7 +232,7 @@ def _assemble(
         "client": client_offsets,
     }
     jobs = _joined(JobColumns, [part.jobs for part in parts], offsets)
-    _link(sources, jobs, job_offsets, session_offsets)
+    more_after = _link(sources, jobs, job_offsets, session_offsets)
     return Workload(
         jobs=JobColumns(**jobs),
         sessions=SessionColumns(**_joined(SessionColumns, [part.sessions for part in parts], offsets)),
@@ -244,6 +244,7 @@ def _assemble(
         left_out=tuple(part.left_out for part in parts if part.left_out is not None),
         qpu_times_us=_by_qpu([(part.qpu_times_us, part.jobs.qpu_time_us) for part in parts]),
         estimates_us=_by_qpu([(part.estimates_us, part.jobs.estimate_us) for part in parts]),
+        more_after=more_after,
     )
 
 
@@ -252,8 +253,12 @@ def _link(
     jobs: dict[str, Int64Array],
     job_offsets: list[int],
     session_offsets: list[int],
-) -> None:
-    """Fill in which rows explicit jobs refer to, also those of other explicit sources."""
+) -> dict[int, tuple[int, ...]]:
+    """Fill in which rows explicit jobs refer to, also those of other explicit sources.
+
+    Returns:
+        The further jobs of those that follow several (S5).
+    """
     listed = [
         (source, first_job, first_session)
         for source, first_job, first_session in zip(sources, job_offsets, session_offsets, strict=True)
@@ -265,12 +270,18 @@ def _link(
     session_rows = {
         session.id: first + row for source, _, first in listed for row, session in enumerate(source.sessions)
     }
+    more: dict[int, tuple[int, ...]] = {}
     for source, first, _ in listed:
         rows = slice(first, first + len(source.jobs))
-        jobs["after"][rows] = numbers_of((job.after for job in source.jobs), job_rows, source.name, "after")
+        names = (name for job in source.jobs for name in job.after or ())
+        found = iter(numbers_of(names, job_rows, source.name, "after").tolist())
+        after = [sorted(islice(found, len(job.after or ()))) for job in source.jobs]
+        jobs["after"][rows] = [numbers[0] if numbers else NEVER for numbers in after]
+        more |= {first + row: tuple(numbers[1:]) for row, numbers in enumerate(after) if len(numbers) > 1}
         jobs["session"][rows] = numbers_of(
             (job.session for job in source.jobs), session_rows, source.name, "session"
         )
+    return more
 
 
 def _offsets(lengths: list[int]) -> list[int]:

@@ -599,6 +599,7 @@ def not_in_table(workload: Workload) -> list[str]:
         "clients became chains of jobs: what they do after errors and at their end is not held": bool(
             len(workload.clients)
         ),
+        "of several jobs that a job follows, one is held": bool(workload.more_after),
         "QPU times are those of one QPU, though they differ between QPUs": bool(workload.qpu_times_us),
         "windows of availability are not held": bool(workload.windows),
         "sessions without a job are not held": empty > 0,
