@@ -553,3 +553,110 @@ def test_numbers_beyond_every_limit_are_wrong_and_nothing_overflows(column):
     numbers = numbers_of(pl.Series(column), 1_000_000)
     assert numbers.wrong.tolist() == [True, True, True, False]
     assert numbers.values.tolist() == [0, 0, 0, 5_000_000]
+
+
+def requesting(number, run_time, requested):
+    fields = swf(number, number, run_time).split()
+    fields[8] = str(requested)
+    return " ".join(fields) + "\n"
+
+
+REQUESTS = requesting(1, 5, 8.5) + requesting(2, 5, -1) + requesting(3, 5, 3) + requesting(4, 5, 0)
+
+
+def test_requested_times_of_swf_are_estimates_and_limits_if_that_is_wanted(tmp_path):
+    """S44: what takes longer than it requested is cut; -1 and 0 say nothing."""
+    plain = draw(tmp_path, "a.swf", REQUESTS).jobs
+    asked = draw(tmp_path, "a.swf", estimate="requested", max_execution_time="requested").jobs
+    run = qs.simulate(
+        {"workload": [{"kind": "trace", "file": str(tmp_path / "a.swf"), "max_execution_time": "requested"}]}
+    )
+
+    assert plain.estimate_us.tolist() == [NEVER] * 4
+    assert plain.max_execution_time_us.tolist() == [NO_LIMIT] * 4
+    assert asked.estimate_us.tolist() == [8_500_000, NEVER, 3_000_000, NEVER]
+    assert asked.max_execution_time_us.tolist() == [8_500_000, NO_LIMIT, 3_000_000, NO_LIMIT]
+    assert run.jobs["qpu_time_us"].to_list() == [5_000_000, 5_000_000, 3_000_000, 5_000_000]
+    assert run.jobs["reason"].to_list() == [None, None, "RAN_TOO_LONG", None]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_requested_times_are_kept_by_exports(tmp_path, ending):
+    workload = draw(tmp_path, "a.swf", REQUESTS, estimate="requested", max_execution_time="requested")
+
+    assert qs.write_workload(workload, tmp_path / f"b.{ending}") == ()
+
+    assert draw(tmp_path, f"b.{ending}").digest() == workload.digest()
+
+
+def test_the_resolved_form_says_that_requested_times_count(tmp_path):
+    (tmp_path / "a.swf").write_text(REQUESTS)
+    keys = {"estimate": "requested", "max_execution_time": "requested"}
+
+    source = qs.load_scenario(
+        {"workload": [{"kind": "trace", "file": str(tmp_path / "a.swf"), **keys}]}
+    ).dump()
+
+    written = source["workload"][0]
+    assert (written["estimate"], written["max_execution_time"]) == ({"method": "requested"}, "requested")
+    assert qs.draw(qs.load_scenario(source).resolved).jobs.estimate_us.tolist()[0] == 8_500_000
+
+
+def test_requested_times_that_cannot_be_are_malformed(tmp_path):
+    text = requesting(1, 5, 5) + requesting(2, 5, "x") + requesting(3, 5, 2**61 // 1_000_000 + 1)
+
+    assert problems(tmp_path, "a.swf", text)[:-1] == [
+        "workload.trace: a.swf, line 2: field 9, requested time: not a number that can be used (got 'x')",
+        "workload.trace: a.swf, line 3: requests a time beyond 73,000 years",
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize(
+    "titles", ["", "Jobs of April\n", "Jobs of April, by user; all of them\n\nsecond title\n"]
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_delimiters_titles_and_byte_order_marks_are_recognised(tmp_path, delimiter, titles, mark):
+    rows = [
+        ["job", " submitted_us ", "account", "qpu_time_us"],
+        ["a", "1", " ann ", "5"],
+        ["b", " 2", "bob", "6 "],
+    ]
+
+    text = mark + titles + "".join(delimiter.join(row) + "\n" for row in rows)
+    workload = draw(tmp_path, "a.csv", text)
+
+    assert workload.jobs.at_us.tolist() == [1, 2]
+    assert workload.jobs.qpu_time_us.tolist() == [5, 6]
+    assert workload.accounts == ("ann", "bob")
+    line = 3 + titles.count("\n")
+    assert problems(tmp_path, "a.csv", text.replace("6 ", "x"))[0] == (
+        f"workload.trace: a.csv, line {line}: qpu_time_us: not a number that can be used (got 'x')"
+    )
+
+
+def test_a_comma_in_a_field_of_another_delimiter_stays(tmp_path):
+    text = 'account;submitted_us;qpu_time_us\nann, bob;1;5\n"c;d";2;5\n'
+
+    assert draw(tmp_path, "a.csv", text).accounts == ("ann, bob", "c;d")
+
+
+def test_line_ends_of_every_system_are_read(tmp_path):
+    for end in ("\n", "\r\n", "\r"):
+        text = end.join(["submitted_us,qpu_time_us", "1,5", "", "2,6", ""])
+        (tmp_path / "a.csv").write_bytes(text.encode())
+        assert draw(tmp_path, "a.csv").jobs.at_us.tolist() == [1, 2]
+        (tmp_path / "a.csv").write_bytes(text.replace("6", "x").encode())
+        assert problems(tmp_path, "a.csv", None)[0].startswith(
+            "workload.trace: a.csv, line 4: qpu_time_us: not a"
+        )
+
+
+def test_an_unknown_heading_shows_the_columns_that_were_found(tmp_path):
+    columns = [f"c{number}" for number in range(25)]
+
+    (found,) = problems(tmp_path, "a.csv", ";".join(columns) + "\n" + ";".join("1" * 25) + "\n")
+
+    shown = ", ".join(f"'{name}'" for name in columns[:20])
+    assert found.endswith(f"name the file's own columns in columns; it has {shown} and 5 more")
+    assert problems(tmp_path, "b.csv", "")[0].endswith("columns; it has none")

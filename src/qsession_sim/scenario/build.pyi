@@ -304,7 +304,7 @@ def columns(
 ) -> _Columns: ...
 def estimate(
     *,
-    method: Literal["perfect", "formula", "factor", "given"] = ...,
+    method: Literal["perfect", "formula", "factor", "given", "requested"] = ...,
     factor: float | _Distribution_count = ...,
     time: Duration | _Distribution_duration = ...,
 ) -> _Estimate: ...
@@ -467,7 +467,7 @@ def trace(
     machines: Mapping[str, str] = ...,
     origin: str = ...,
     starts_at: Duration = ...,
-    max_execution_time: Literal["none"] | Duration = ...,
+    max_execution_time: Literal["none", "requested"] | Duration = ...,
     max_time: Duration = ...,
     interactive_timeout: Duration = ...,
     batch_interactive_timeout: Duration = ...,

@@ -376,6 +376,8 @@ def _estimate(path: Path, source: Part) -> Iterator[Problem]:
     if method is None and len(keys) != 1 and isinstance(source.get("estimate"), dict):
         yield Problem(path, f"give factor or time{', and not both' if keys else ''}")
     formula = source.get("estimate") == "formula" or method == "formula"
+    if "requested" in (source.get("estimate"), method) and source.get("kind") != "trace":
+        yield Problem(path, "only traces know what was requested; give perfect, {factor: ...} or a time")
     if formula and (given(source, "qpu_time") or source.get("kind") == "trace"):
         yield Problem(path, "formula needs shots and circuits; give perfect, {factor: ...} or a time")
 

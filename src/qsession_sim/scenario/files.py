@@ -18,9 +18,9 @@ from pydantic import ValidationError
 
 from qsession_sim.files import check_regular, limits, open_regular, read_at_most
 from qsession_sim.scenario.document import Part, Path, duration, given, part, parts, text
-from qsession_sim.scenario.problems import Assignment, Problem, nearest, show_value, unknown_name
+from qsession_sim.scenario.problems import Assignment, Problem, either, nearest, show_value, unknown_name
 from qsession_sim.scenario.service import HumanColumns, preset_names, read_preset
-from qsession_sim.scenario.trace_files import ENDINGS, TO_UTF8, not_utf8, trace_format
+from qsession_sim.scenario.trace_files import ENDINGS, TO_UTF8, TraceFormat, not_utf8, trace_format
 from qsession_sim.scenario.values import format_coefficient
 from qsession_sim.units import SECOND, format_duration
 
@@ -495,5 +495,11 @@ def _trace_columns(path: Path, source: Part) -> Iterator[Problem]:
     kind = trace_format(source["file"])
     if columns and kind is not None and not kind.names_columns:
         yield Problem((*path, "columns"), f"the fields of {kind.name} have fixed places; remove it")
+    asked = {"estimate": part(source, "estimate").get("method"), "max_execution_time": None}
+    for key in asked if kind is not None and not kind.has_requests else ():
+        if "requested" in (source.get(key), asked[key]):
+            known = either([other.name for other in TraceFormat if other.has_requests])
+            what = f"requested times are in {known} only; name the column, as columns: {{{key}: ...}}"
+            yield Problem((*path, key), what)
     if given(source, "qpu", "machines") == ["qpu", "machines"]:
         yield Problem((*path, "machines"), "all jobs are on the QPU of the source; remove one of them")

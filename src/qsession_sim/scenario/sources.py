@@ -36,10 +36,10 @@ from qsession_sim.scenario.values import (
     Duration,
     Identifier,
     Instant,
-    Limit,
     Model,
     Name,
     NonNegativeFloat,
+    OrWord,
     PositiveDuration,
     PositiveFloat,
     Priority,
@@ -48,6 +48,7 @@ from qsession_sim.scenario.values import (
     ShortForm,
     key,
 )
+from qsession_sim.units import format_duration
 
 # -- When jobs, batches and clients start.
 
@@ -284,16 +285,16 @@ class ResolvedUsers(HumanUsers):
 # -- What a source says of all its jobs, in addition to their QPU times.
 
 
-EstimateMethod = Literal["perfect", "formula", "factor", "given"]
+EstimateMethod = Literal["perfect", "formula", "factor", "given", "requested"]
 
 ESTIMATE_METHODS: Final = get_args(EstimateMethod)
 
 
 def _spell_out_estimate(value: Any) -> Any:
-    if value in ("perfect", "formula"):
+    if value in ("perfect", "formula", "requested"):
         return {"method": value}
     if isinstance(value, str) and not any(letter.isdigit() for letter in value):
-        raise ValueError("must be perfect, formula, {factor: ...} or a time")
+        raise ValueError("must be perfect, formula, requested, {factor: ...} or a time")
     if not isinstance(value, Mapping):
         return {"method": "given", "time": value}
     if "method" in value or not value:
@@ -312,11 +313,11 @@ class HumanEstimate(Model):
 class ResolvedEstimate(HumanEstimate):
     """How users estimate the QPU times of their jobs, unless perfectly.
 
-    By the formula it is that of the service-time model without noise; else a factor on the QPU time, or a
-    time.
+    By the formula it is that of the service-time model without noise; else a factor on the QPU time, a time,
+    or what a trace says that was requested.
     """
 
-    method: Literal["formula", "factor", "given"]
+    method: Literal["formula", "factor", "given", "requested"]
 
 
 EstimateSpelling = Annotated[
@@ -631,6 +632,14 @@ Origin = Annotated[
 """What time 0 of a trace is: its first submission, or the 0 or the date from which its times count."""
 
 
+TraceLimit = Annotated[
+    PositiveDuration | Literal["none", "requested"],
+    OrWord({"enum": ["none", "requested"]}),
+    PlainSerializer(lambda limit: limit if isinstance(limit, str) else format_duration(limit)),
+]
+"""A limit of all jobs of a trace, none, or of each job what the trace says that it requested."""
+
+
 class InferredSessions(Model):
     """Sessions made of the submissions of a user that follow one another closely."""
 
@@ -651,8 +660,8 @@ class HumanTrace(HumanPhases):
     machines: Mapping[str, Name] | None = key("the QPUs of machines that the file names")
     origin: Origin | None = key("the instant that is time 0 of the file: first, zero or a date")
     starts_at: Duration | None = key("when time 0 of the file is; default 0s")
-    max_execution_time: Limit[PositiveDuration] | None = key(
-        "the QPU time at which a job is cut off (S44); default none"
+    max_execution_time: TraceLimit | None = key(
+        "the QPU time at which a job is cut off (S44), none, or requested; default none"
     )
     max_time: Duration | None = key("the sessions' maximum timeout (S16)")
     interactive_timeout: Duration | None = key("the interactive timeout of sessions (S13)")
@@ -675,7 +684,7 @@ class ResolvedTrace(ResolvedPhases, HumanTrace):
     """
 
     name: str
-    max_execution_time: PositiveDuration | None  # S44; None: no limit, not even that of the rules
+    max_execution_time: TraceLimit | None  # S44; None: no limit, not even that of the rules
 
 
 HumanSource = Annotated[

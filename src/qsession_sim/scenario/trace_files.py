@@ -28,18 +28,20 @@ if TYPE_CHECKING:
 
 
 class TraceFormat(Enum):
-    """A format of traces: the endings of its files, and whether a file in it names its columns.
+    """A format of traces: the endings of its files, whether a file in it names its columns, and whether it
+    says how much time jobs requested.
 
     How files are read and written is in `workload.formats`, by the same members.
     """
 
-    CSV = ((".csv", ".csv.gz"), True)
-    PARQUET = ((".parquet",), True)
-    SWF = ((".swf", ".swf.gz"), False)
+    CSV = ((".csv", ".csv.gz"), True, False)
+    PARQUET = ((".parquet",), True, False)
+    SWF = ((".swf", ".swf.gz"), False, True)
 
-    def __init__(self, endings: tuple[str, ...], names_columns: bool) -> None:  # noqa: FBT001 - a row above
+    def __init__(self, endings: tuple[str, ...], names_columns: bool, has_requests: bool) -> None:  # noqa: FBT001
         self.endings = endings
         self.names_columns = names_columns
+        self.has_requests = has_requests
 
 
 ENDINGS: Final = ", ".join(ending for kind in TraceFormat for ending in kind.endings)

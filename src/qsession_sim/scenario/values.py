@@ -284,15 +284,17 @@ Instant = Annotated[
 NoLimit = Literal["none"]
 
 
-def _read_limit(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    return value if value == "none" else read(value)
+class OrWord(ShortForm):
+    """Annotation of an amount in whose place a word may be."""
 
-
-class _OrNone(ShortForm):
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        amount, _ = get_args(source)
-        return core_schema.no_info_wrap_validator_function(_read_limit, handler.generate_schema(amount))
+        amount, words = get_args(source)
+
+        def read_limit(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+            return value if isinstance(value, str) and value in get_args(words) else read(value)
+
+        return core_schema.no_info_wrap_validator_function(read_limit, handler.generate_schema(amount))
 
 
-Limit: TypeAlias = Annotated[T | NoLimit, _OrNone({"const": "none"})]
+Limit: TypeAlias = Annotated[T | NoLimit, OrWord({"const": "none"})]
 """A limit as people write it, or the word `none`; in the resolved form that is None (`resolve.limited`)."""

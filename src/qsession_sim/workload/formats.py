@@ -97,11 +97,12 @@ def _write_parquet(workload: Workload, file: Path) -> list[str]:
 
 FIELDS: Final = 18
 
-_JOB, _SUBMITTED, _RUN_TIME, _STATUS, _USER_FIELD, _PRECEDING, _THINK = 1, 2, 4, 11, 12, 17, 18
+_JOB, _SUBMITTED, _RUN_TIME, _REQUESTED, _STATUS, _USER_FIELD, _PRECEDING, _THINK = 1, 2, 4, 9, 11, 12, 17, 18
 _WORDS: Final = {
     _JOB: "job number",
     _SUBMITTED: "submit time",
     _RUN_TIME: "run time",
+    _REQUESTED: "requested time",
     _STATUS: "status",
     _USER_FIELD: "user",
     _PRECEDING: "preceding job",
@@ -153,7 +154,7 @@ def _collect(
     """Convert a piece; remember what is wrong with its rows, by their position in the whole file."""
     for field in range(FIELDS, 0, -1):
         column = frame[str(field)]
-        unit = SECOND if field in (_SUBMITTED, _RUN_TIME, _THINK) else 1
+        unit = SECOND if field in (_SUBMITTED, _RUN_TIME, _REQUESTED, _THINK) else 1
         values = numbers_of(column, unit, whole=field in _WHOLE)
         if field in seconds:
             seconds[field].append(values)
@@ -221,6 +222,7 @@ def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str
         sessions=EMPTY_WORKLOAD.sessions,
         qpu=constant(count, NEVER),
         qpus=(),
+        requested_us=np.where(field[_REQUESTED] > 0, field[_REQUESTED], NEVER),
         names_of=lambda used: KeyedNames(stream, keys[used]),
         session_names=NumberedNames(stream, 0),
     )

@@ -230,10 +230,18 @@ def _said(
     columns = {name: taken(column) for name, column in rows.jobs.items()}
     limit_us = columns["max_execution_time_us"]
     columns |= said_of_all(source, context, len(limit_us))
-    if source.estimate is not None:
+    unknown = constant(len(rows.lines), NEVER)
+    requested_us = taken(unknown if rows.requested_us is None else rows.requested_us)
+    if source.estimate is not None and source.estimate.method == "requested":
+        columns["estimate_us"] = requested_us
+    elif source.estimate is not None:
         columns["estimate_us"] = drawn_estimates_us(source.estimate, context, columns["qpu_time_us"])
-    own_us = NO_LIMIT if source.max_execution_time is None else source.max_execution_time
-    columns["max_execution_time_us"] = _or_where(limit_us == FROM_SOURCE, own_us, limit_us)
+    if source.max_execution_time == "requested":
+        own_us = np.where(requested_us == NEVER, NO_LIMIT, requested_us)
+        columns["max_execution_time_us"] = np.where(limit_us == FROM_SOURCE, own_us, limit_us)
+    else:
+        own = source.max_execution_time if isinstance(source.max_execution_time, int) else NO_LIMIT
+        columns["max_execution_time_us"] = _or_where(limit_us == FROM_SOURCE, own, limit_us)
     return columns
 
 

@@ -212,6 +212,7 @@ class TraceRows:
     qpus: tuple[str, ...]
     names_of: Callable[[Int64Array], NameBlock | None]  # from the rows that are used to their ids, if any
     session_names: NameBlock
+    requested_us: Int64Array | None = None  # NEVER where a row does not say; None where none does
     dated: bool = False  # whether times are dates: instants then count from 1970-01-01
     notes: tuple[str, ...] = ()  # what to say of how they were read
 

@@ -545,6 +545,8 @@ def check_times(rows: TraceRows) -> None:
         if column.takes_time and column.of_job in rows.jobs:
             late = rows.jobs[column.of_job] > LONGEST_US // 2
             rows.bad.add(late, lambda _: "has a time beyond 73,000 years")
+    if rows.requested_us is not None:
+        rows.bad.add(rows.requested_us > LONGEST_US // 2, lambda _: "requests a time beyond 73,000 years")
 
 
 # -- From a workload to a table of its jobs.
