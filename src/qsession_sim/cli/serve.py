@@ -82,7 +82,11 @@ def serve(
     ] = None,
     results: Annotated[
         str,
-        typer.Option("--results", metavar="HOW", help="What jobs give: stub (zeros), or FILE.py:FUNCTION."),
+        typer.Option(
+            "--results",
+            metavar="HOW",
+            help="What jobs give: stub (zeros), statevector, aer, or FILE.py:FUNCTION.",
+        ),
     ] = "stub",
     qpu_time: Annotated[
         str | None,
@@ -157,7 +161,6 @@ def serve(
 
 
 def _serving(scenario: str, *, compute: str, qpu_time: str | None, **options: Any) -> Serving:
-    from qsession_sim.clients.pubs import stub_result
     from qsession_sim.policies.registry import queue_policy_names
     from qsession_sim.scenario.load import load_scenario
     from qsession_sim.server.serving import serving
@@ -170,11 +173,36 @@ def _serving(scenario: str, *, compute: str, qpu_time: str | None, **options: An
     )
     return serving(
         loaded,
-        compute=stub_result if compute == "stub" else _function("--results", compute),
+        compute=_compute(compute),
         qpu_time=None if qpu_time is None else _function("--qpu-time", qpu_time),
         note=note,
         **options,
     )
+
+
+def _compute(how: str) -> Any:
+    """What gives results."""
+    if how == "stub":
+        from qsession_sim.clients.pubs import stub_result
+
+        return stub_result
+    if how not in ("statevector", "aer"):
+        return _function("--results", how)
+    try:
+        from qsession_sim.clients import results
+
+        if how == "aer":
+            results.need_aer()
+    except ModuleNotFoundError as error:
+        raise typer.BadParameter(
+            f"{how} needs {error.name}; get it with: pip install 'qsession-sim[qiskit]'",
+            param_hint="--results",
+        ) from None
+    try:
+        results.check_version()
+    except results.ClientVersionError as error:
+        raise typer.BadParameter(str(error), param_hint="--results") from None
+    return getattr(results, how)
 
 
 def _function(hint: str, spelling: str) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from qsession_sim.clients.pubs import pubs_of, stub_result
+from qsession_sim.clients.pubs import FormError, pubs_of, stub_result
 from qsession_sim.errors import QSessionError, ScenarioError
 from qsession_sim.results.columns import IntervalKind
 from qsession_sim.scenario.accounts import AccountPlans, ResolvedPlan
@@ -313,6 +313,8 @@ class World:
 def _called(what: str, function: Callable[[], T]) -> T:
     try:
         return function()
+    except FormError:
+        raise
     except Exception as error:
         raise UserFunctionError(f"{what}: {type(error).__name__}: {error}") from error
 
