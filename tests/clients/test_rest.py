@@ -195,7 +195,7 @@ def test_usage_of_a_quota_counts_what_the_scenario_declares_as_well():
     assert (usage["usage_consumed_seconds"], usage["usage_limit_reached"]) == (599.0, False)
     assert (usage["usage_limit_seconds"], usage["usage_period_seconds"]) == (600.0, 28 * 86400.0)
     asked.job()
-    asked.pass_time(602 * SECOND)
+    asked.clock_us = 602 * SECOND  # the question itself brings the service there
     usage = asked.good("GET", "/instances/usage")
     assert (usage["usage_consumed_seconds"], usage["usage_limit_reached"]) == (601.35, True)
     form = {"program_id": "sampler", "backend": "qpu", "params": PARAMS}
