@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, OnError, OnFinish, OnRejection, Reason
 
 from . import naive_qpu
-from .histories import Client
+from .histories import Client, Job
 
 if TYPE_CHECKING:
     from .naive import Service
@@ -33,19 +33,32 @@ def react(service: Service, client: Client, number: int) -> None:
     if again:
         attempts = sum(other.drawn == job.drawn for other in service.jobs)
         route = naive_qpu.route_of_repeat(service, service.jobs[job.drawn].spec.route, attempts)
-        repeated = replace(job.spec, at_us=service.now, after=NEVER, session=client.session, route=route)
+        repeated = replace(
+            job.spec, at_us=noticed(service, client, job), after=NEVER, session=client.session, route=route
+        )
         service.add_job(repeated, drawn=job.drawn)
     elif stops or client.iteration == spec.jobs - 1:
-        finish(service, client)
+        finish(service, client, noticed(service, client, job))
     else:
         client.iteration += 1
         following = service.jobs[spec.first_job + client.iteration]
         following.session = client.session
-        following.due = service.now + following.spec.think_us
+        following.due = noticed(service, client, job) + following.spec.think_us
 
 
-def finish(service: Service, client: Client) -> None:
+def noticed(service: Service, client: Client, job: Job) -> int:
+    """S64: the first poll that is not before the end; a rejection is noticed at once."""
+    if client.spec.poll_us == NEVER or job.status == JobStatus.REJECTED:
+        return service.now
+    assert job.submitted is not None
+    poll = job.submitted + client.spec.poll_us
+    while poll < service.now:
+        poll += client.spec.poll_us
+    return poll
+
+
+def finish(service: Service, client: Client, time: int) -> None:
     """S64: the session of a client that is through is closed, cancelled or left in that instant."""
     if client.session != NEVER and client.spec.on_finish != OnFinish.LEAVE:
         name = "cancel of client" if client.spec.on_finish == OnFinish.CANCEL else "close of client"
-        service.sessions[client.session].orders[name] = service.now
+        service.sessions[client.session].orders[name] = time

@@ -102,9 +102,10 @@ class Mix:
     follow_ups: bool
     joins: bool
     patience: bool
+    polls: bool
 
 
-mixes = st.builds(Mix, *[st.booleans()] * 7)
+mixes = st.builds(Mix, *[st.booleans()] * 8)
 some_patience = st.sampled_from([NEVER, NEVER, 1, 2, 3, 5, 8])
 
 
@@ -190,6 +191,7 @@ def client_parts(
         on_finish=draw(st.sampled_from(OnFinish)),
         on_error=draw(st.sampled_from(OnError)),
         on_rejection=draw(st.sampled_from(OnRejection)),
+        poll_us=draw(st.sampled_from([NEVER, 1, 2, 3, 5])) if mix.polls else NEVER,
     )
     limit_us = draw(limits)
     jobs = [

@@ -18,6 +18,7 @@ from qsession_sim.scheduler.plan import (
     NONE,
     SHARED,
     AccountSpec,
+    ClientSpec,
     JobSpec,
     QpuSpec,
     Routing,
@@ -31,7 +32,7 @@ from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 from .naive_limits import Policy
 from .strategies import ACCOUNTS, Workload, instants, qpu_times, workloads
 
-Spec = TypeVar("Spec", JobSpec, SessionSpec, WindowSpec, Rules, AccountSpec)
+Spec = TypeVar("Spec", JobSpec, SessionSpec, ClientSpec, WindowSpec, Rules, AccountSpec)
 
 HALF_SECOND_US = 500_000
 """S51: the adaptive ITTL is at least a second, so its examples have a coarser grid."""
@@ -233,6 +234,7 @@ def scaled(workload: Workload, factor: int) -> Workload:
         workload,
         jobs=[scaled_spec(spec, factor) for spec in workload.jobs],
         sessions=[scaled_spec(spec, factor) for spec in workload.sessions],
+        clients=[scaled_spec(spec, factor) for spec in workload.clients],
         windows=[scaled_spec(spec, factor) for spec in workload.windows],
         rules=scaled_spec(workload.rules, factor),
         accounts={number: scaled_plan(plan, factor) for number, plan in workload.accounts.items()},

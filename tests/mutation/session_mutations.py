@@ -8,6 +8,17 @@ _CLIENTS = in_file(
     "scheduler/clients.py",
     ("if self.spec.on_error == OnError.RETRY:", "if self.spec.on_error == OnError.CONTINUE:", "S65"),
     ("if self.iteration + 1 == self.spec.jobs:", "if self.iteration + 2 == self.spec.jobs:", "S64"),
+    (
+        "polls = max(1, -((submitted_us - ended_us) // poll_us))",
+        "polls = max(0, -((submitted_us - ended_us) // poll_us))",
+        "S64",
+    ),
+    (
+        "polls = max(1, -((submitted_us - ended_us) // poll_us))",
+        "polls = 1 + (ended_us - submitted_us) // poll_us",
+        "S64",
+    ),
+    ("if poll_us == NEVER or status == JobStatus.REJECTED:", "if poll_us == NEVER:", "S64"),
     ("return Step.AGAIN_IN_NEW_SESSION", "return Step.AGAIN_IN_JOB_MODE", "S66"),
     ("if reason == Reason.SESSION_CLOSED:", "if reason != Reason.NONE:", "S66"),
 )

@@ -72,6 +72,7 @@ def test_the_promised_scenarios_are_shipped():
         "ibm_november_2023",
         "idle_session",
         "max_timeout",
+        "polling",
         "quickstart",
         "vqe_modes",
     ]
@@ -172,6 +173,21 @@ def test_idle_session(runs):
     }
     assert sessions_of(run) == {"work": ("closed", "CLOSED", 250, 150, 2)}
     assert times_of(run) == {"busy": 280, "held": 150, "down": 0, "free": 0}
+
+
+def test_polling(runs):
+    """S64: 100 results of 2.05 s, noticed after 2.05 s, 2.1 s and 3 s; the last one closes the session."""
+    run = runs["polling"]
+    assert sessions_of(run) == {
+        "at-once/1": ("closed", "CLOSED", 205, 0, 1),
+        "each-tenth/1": ("closed", "CLOSED", 210, 5, 1),
+        "each-second/1": ("closed", "CLOSED", 300, 95, 1),
+    }
+    assert (round(100 * 95 / 205), round(100 * 5 / 205)) == (46, 2)
+    slower = simulate(
+        ROOT / "scenarios" / "polling.yaml", overrides=["workload.each-second.poll_interval=5s"]
+    )
+    assert sessions_of(slower)["each-second/1"] == ("closed", "CLOSED", 500, 295, 1)
 
 
 def test_max_timeout(runs):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, Rules, SessionSpec
@@ -51,6 +53,120 @@ def test_s64_client_submits_waits_thinks_and_ends_its_session_with_its_last_iter
         "2 s0 OPEN START RUNNING",
         *changes,
     ]
+
+
+@pytest.mark.parametrize(
+    ("poll_us", "second", "closed"),
+    [
+        pytest.param(1, 11, 17, id="each_instant_is_as_without"),
+        pytest.param(5, 11, 21, id="exactly_at_the_end_and_later"),
+        pytest.param(4, 14, 22, id="after_the_end"),
+        pytest.param(50, 56, 106, id="long_after_the_end"),
+    ],
+)
+def test_s64_a_client_that_polls_notices_the_end_at_a_poll_and_thinks_from_there(
+    run, poll_us, second, closed
+):
+    """The first is submitted at 2 and ends at 7, the second needs 6; polls count from each submission."""
+    client = ClientSpec(first_job=0, jobs=2, session=0, poll_us=poll_us)
+    sessions = [SessionSpec(interactive_timeout_us=99)]
+    assert run(iterations(5, 6, at_us=2, think_us=4), sessions, [client]) == [
+        "j0 2 2 7 DONE",
+        f"j1 {second} {second} {second + 6} DONE",
+        "2 s0 ABSENT CREATE OPEN",
+        "2 s0 OPEN START RUNNING",
+        f"{closed} s0 IDLE CLOSE_EMPTY CLOSED CLOSED",
+        f"end {closed}",
+    ]
+
+
+def test_s64_while_nobody_has_noticed_the_interactive_timeout_runs(run):
+    """S13, S14: the end at 5 is noticed at 9; by 7 the session is inactive."""
+    client = ClientSpec(first_job=0, jobs=2, session=0, poll_us=9)
+    assert run(iterations(5, 6), [SessionSpec(interactive_timeout_us=2)], [client]) == [
+        "j0 0 0 5 DONE",
+        "j1 9 9 15 DONE",
+        *CREATED_AND_STARTED_AT_0,
+        "7 s0 IDLE ITTL INACTIVE",
+        "9 s0 INACTIVE START RUNNING",
+        "17 s0 IDLE ITTL INACTIVE",
+        "18 s0 INACTIVE CLOSE_EMPTY CLOSED CLOSED",
+        "end 18",
+    ]
+
+
+def test_s64_a_job_that_ends_where_it_is_submitted_is_noticed_at_the_first_poll(run):
+    """S25: cancelled at 0, which the client answers at 3."""
+    client = ClientSpec(first_job=0, jobs=2, on_error=OnError.CONTINUE, poll_us=3)
+    first, second = iterations(5, 6, session=NEVER)
+    assert run([replace(first, cancel_us=0), second], [], [client]) == [
+        "j0 0 - 0 CANCELLED JOB_CANCELLED",
+        "j1 3 3 9 DONE",
+        "end 9",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("on_error", "lines"),
+    [
+        (OnError.STOP, ["j0 0 0 4 ERROR RAN_TOO_LONG", "j1 - - - -", "9"]),
+        (OnError.CONTINUE, ["j0 0 0 4 ERROR RAN_TOO_LONG", "j1 11 11 15 ERROR RAN_TOO_LONG", "20"]),
+    ],
+    ids=["stop", "continue"],
+)
+def test_s64_on_error_and_on_finish_count_from_the_poll(run, on_error, lines):
+    """S65: cut at 4, noticed at 9; a thought of 2 later the second comes, which is the last (or none does)."""
+    client = ClientSpec(first_job=0, jobs=2, session=0, on_error=on_error, poll_us=9)
+    jobs = iterations(5, 5, think_us=2, max_execution_time_us=4)
+    *jobs_of, closed = lines
+    assert run(jobs, [SessionSpec(interactive_timeout_us=99)], [client]) == [
+        *jobs_of,
+        *CREATED_AND_STARTED_AT_0,
+        f"{closed} s0 IDLE CLOSE_EMPTY CLOSED CLOSED",
+        f"end {closed}",
+    ]
+
+
+def test_s64_a_retry_comes_at_the_poll_and_has_its_number_from_the_end_on(trace):
+    """S65, S67: j0 reneges at 3, j2 at 4; of the attempts that follow at 5, j3 is that of j0, which ended first."""
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, client=0, patience_us=3),
+        JobSpec(qpu_time_us=20, at_us=0, priority=1),
+        JobSpec(qpu_time_us=1, at_us=0, client=1, patience_us=4),
+    ]
+    clients = [ClientSpec(first_job=n, jobs=1, on_error=OnError.RETRY, poll_us=5) for n in (0, 2)]
+    scheduler = Scheduler(Plan.of(jobs, [], clients), Rules(), lambda job: (-job.priority,))
+    assert scheduler.advance(4)
+    assert trace(scheduler)[-3:-1] == ["j3 - - - -", "j4 - - - -"]
+    assert scheduler.advance(5)
+    assert trace(scheduler)[-3:-1] == ["j3 5 - - QUEUED", "j4 5 - - QUEUED"]
+    assert scheduler.journal.repeated_jobs == [0, 2]
+
+
+def test_s64_a_rejection_is_noticed_at_once(run):
+    """S24, S66: j0 is rejected at 2, and so the client gives up and closes its session, which is open, then."""
+    client = ClientSpec(first_job=0, jobs=1, session=0, poll_us=9)
+    jobs = iterations(5, at_us=2, max_execution_time_us=9)
+    assert run(jobs, [SessionSpec(max_time_us=8)], [client]) == [
+        "j0 2 - 2 REJECTED EXECUTION_TIME_EXCEEDS_SESSION",
+        "2 s0 ABSENT CREATE OPEN",
+        "2 s0 OPEN CLOSE_EMPTY CLOSED CLOSED",
+        "end 2",
+    ]
+    # S66: max_time is over at 7, the end of j0 noticed at 9, where j2 goes on in job mode
+    client = ClientSpec(first_job=0, jobs=2, session=0, on_rejection=OnRejection.JOB_MODE, poll_us=9)
+    assert run(iterations(5, 6), [SessionSpec(max_time_us=7)], [client])[:3] == [
+        "j0 0 0 5 DONE",
+        "j1 9 - 9 REJECTED SESSION_CLOSED",
+        "j2 9 9 15 DONE",
+    ]
+
+
+def test_s64_a_poll_alone_prolongs_no_run(run):
+    """S6: the end at 5 of the last job would be noticed at 50, and nothing follows from it."""
+    client = ClientSpec(first_job=0, jobs=1, session=0, on_finish=OnFinish.LEAVE, poll_us=50)
+    assert run(iterations(5), [SessionSpec(interactive_timeout_us=2)], [client])[-1] == "end 7"
+    assert run(iterations(5, session=NEVER), [], [replace(client, session=NEVER)])[-1] == "end 5"
 
 
 def test_s64_client_in_job_mode_waits_for_each_result_in_the_normal_queue(run):

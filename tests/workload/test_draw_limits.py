@@ -330,6 +330,28 @@ def test_s27_retries_that_a_rate_ends_are_simulated_to_their_end():
         qs.simulate(retrying(rate(2, "4s"), **source))
 
 
+@pytest.mark.parametrize(
+    ("plan", "more", "submitted"),
+    [
+        # each attempt ends after 3 h and is noticed after 4 h: those of 0 h and 4 h are in (-1 h, 8 h]
+        (rate(2, "9h"), {}, [0, 4, 8]),
+        (rate(2, "8h"), {}, None),
+        # on the QPU from 0 h to 3 h and from 4 h to 7 h: 1 + 3 h in (2 h, 8 h], 3 h in (1 h, 5 h]
+        (quota("4h", "6h"), {}, [0, 4, 8]),
+        (quota("5h", "6h"), {}, None),
+        # one that has to wait may end just after a poll
+        (quota("1h", "2h"), {"clients": 2}, None),
+    ],
+)
+def test_s64_retries_of_a_client_that_polls_follow_each_other_at_polls(plan, more, submitted):
+    scenario = retrying(plan, poll_interval="2h", **more)
+    if submitted is None:
+        with pytest.raises(ScenarioError, match="may be retried for ever"):
+            qs.simulate(scenario)
+    else:
+        assert [time_us / HOUR for time_us in qs.simulate(scenario).jobs["submitted_us"]] == submitted
+
+
 def test_windows_may_keep_the_attempts_of_a_client_apart():
     """S52: with an hour of maintenance each 3 h 30, no two attempts need follow each other without a pause."""
     window = {"kind": "maintenance", "every": "210m", "duration": "1h"}

@@ -337,6 +337,7 @@ def iterative(
     clients: int = ...,
     start: _Start = ...,
     think_time: Duration | _Distribution_duration = ...,
+    poll_interval: Duration = ...,
     pauses: _Pauses = ...,
     shots_by_iteration: _LinearShots | _GeometricShots | _SteppedShots = ...,
     early_stop: _EarlyStop = ...,

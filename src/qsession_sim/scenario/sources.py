@@ -501,6 +501,9 @@ class HumanIterative(HumanPhases, _DrawnJobs):
     start: HumanStart | None = key("when clients start; default: all at time 0")
     iterations: CountSpelling = Field(description="the number of iterations of a client")
     think_time: DurationSpelling | None = key("the time between a result and the next job; default 0s")
+    poll_interval: PositiveDuration | None = key(
+        "the time from one look for the result to the next (S64); default: clients are told at once"
+    )
     pauses: HumanPauses | None = key("the pauses that take the place of some think times")
     shots_by_iteration: ShotsByIteration | None = key("how shots change by iteration", discriminator="kind")
     early_stop: EarlyStop | None = key("how likely a client stops before its last iteration")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from qsession_sim.scheduler.plan import ClientSpec
-from qsession_sim.scheduler.vocabulary import JobStatus, OnError, OnRejection, Reason
+from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, OnError, OnRejection, Reason
 
 
 class Step(Enum):
     """What a client does after one of its jobs ended."""
 
     NEXT = auto()  # think, then submit the next iteration
-    AGAIN = auto()  # submit the same iteration in the same instant
+    AGAIN = auto()  # submit the same iteration at once
     AGAIN_IN_NEW_SESSION = auto()
     AGAIN_IN_JOB_MODE = auto()
     FINISH = auto()
@@ -37,6 +37,14 @@ class Client:
     def job(self) -> int:
         """The number of the job that was drawn for the current iteration."""
         return self.spec.first_job + self.iteration
+
+    def notices_us(self, submitted_us: int, ended_us: int, status: int) -> int:
+        """When it notices the end of a job (S64): at a poll, which count from its submission."""
+        poll_us = self.spec.poll_us
+        if poll_us == NEVER or status == JobStatus.REJECTED:
+            return ended_us
+        polls = max(1, -((submitted_us - ended_us) // poll_us))
+        return submitted_us + polls * poll_us
 
     def step_after(self, status: int, reason: int) -> Step:
         """Decide what to do once the current iteration's job has ended; NEXT moves to the next iteration."""

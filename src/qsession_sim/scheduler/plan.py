@@ -156,6 +156,9 @@ class ClientFields(Generic[V]):
     on_finish: V = given(OnFinish.CLOSE)
     on_error: V = given(OnError.STOP)
     on_rejection: V = given(OnRejection.GIVE_UP)
+    poll_us: V = rare(
+        NEVER
+    )  # from one look for the result to the next, at least 1; NEVER: it is told at once
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -406,16 +406,19 @@ class Scheduler:
         self._agenda.arm(time_us, Rank.SUBMIT, Entity.JOB, job)
 
     def _act_for_client(self, now_us: int, client: Client, ended_job: int) -> None:
-        step = client.step_after(self.journal.stage[ended_job], self.journal.reason[ended_job])
+        """S64: what follows exists from now on, and comes when the client has noticed the end."""
+        status = self.journal.stage[ended_job]
+        noticed_us = client.notices_us(self.journal.submitted_us[ended_job], now_us, status)
+        step = client.step_after(status, self.journal.reason[ended_job])
         if step is _NEXT:
             job = client.job
             self.journal.session[job] = client.session  # S66: it may have moved
-            self._arm_submission(now_us + self._think_us[job], job)
+            self._arm_submission(noticed_us + self._think_us[job], job)
             return
         if step is Step.FINISH:
             if client.session != NEVER and client.spec.on_finish != OnFinish.LEAVE:  # S64
                 rank = Rank.CLOSE if client.spec.on_finish == OnFinish.CLOSE else Rank.CANCEL
-                self._sessions.arm_command(self._sessions.all[client.session], now_us, rank)
+                self._sessions.arm_command(self._sessions.all[client.session], noticed_us, rank)
             return
         if step is Step.AGAIN_IN_NEW_SESSION:
             client.session = self._repeat_session(client)
@@ -425,7 +428,7 @@ class Scheduler:
         drawn = self._columns.route[client.job] if self._columns.route else 0
         route = self._router.route_again(drawn, client.repeats)
         again = self._columns.repeat(ended_job, client.session, route)
-        self._arm_submission(now_us, self._append_job(again, ended_job))
+        self._arm_submission(noticed_us, self._append_job(again, ended_job))
 
     def _repeat_session(self, client: Client) -> int:
         """S66: another session with the same parameters."""

@@ -39,6 +39,7 @@ class Mix:
     phases: bool  # preparation and post-processing
     estimates: bool
     patience: bool
+    polls: bool  # of clients
     qpus: bool  # more than one
     windows: bool
     plans: bool

@@ -176,6 +176,7 @@ def _iterative(draw: st.DrawFn, times: Times, mix: Mix, qpus: Sequence[str]) -> 
             parts.drawn_jobs(times, mix, qpus),
             st.fixed_dictionaries({"iterations": st.integers(1, 4)}),
             maybe(True, clients=st.integers(1, 3), start=starts, think_time=times.drawn(4)),
+            maybe(mix.polls, poll_interval=times.of(1, 2, 3, 5)),
             st.just({}) if mode == "job" else parts.clocks(times),
             maybe(
                 mix.endings,

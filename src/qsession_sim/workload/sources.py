@@ -292,6 +292,7 @@ def draw_iterative(source: ResolvedIterative, context: SourceContext) -> SourceR
         on_finish=constant(clients, OnFinish[source.on_finish.upper()]),
         on_error=constant(clients, OnError[source.on_error.upper()]),
         on_rejection=constant(clients, OnRejection[source.on_rejection.upper()]),
+        poll_us=constant(clients, source.poll_interval or NEVER),
     )
     names = NestedNames(name, tuple(iterations.tolist()))
     if not in_sessions:
@@ -405,8 +406,8 @@ def _refuse_endless_retries(source: ResolvedIterative, context: SourceContext, j
     plan = context.plans.of(source.account)
     if not len(over) or _ends_rejected(source, context):
         return
-    cycle_us = limit_us + int(jobs.preparation_us[over].max())
-    if not _is_limited(plan, limit_us, cycle_us, is_alone=context.is_alone):
+    attempt_us = limit_us + int(jobs.preparation_us[over].max())
+    if not _is_limited(plan, limit_us, attempt_us, source.poll_interval or 1, is_alone=context.is_alone):
         would = "would" if plan.quota is None and plan.submission_rate is None else "may"
         raise source_error(
             source.name,
@@ -424,8 +425,8 @@ def _refuse_impatient_retries(source: ResolvedIterative, context: SourceContext,
     given_up = _ends_rejected(source, context) and not np.any(hasty & (jobs.after == NEVER))
     if not len(over) or given_up:
         return
-    cycle_us = int(jobs.patience_us[over].max())
-    if not _is_limited(context.plans.of(source.account), 0, cycle_us, is_alone=context.is_alone):
+    attempt_us, poll_us = int(jobs.patience_us[over].max()), source.poll_interval or 1
+    if not _is_limited(context.plans.of(source.account), 0, attempt_us, poll_us, is_alone=context.is_alone):
         raise source_error(
             source.name,
             f"the patience of {len(over)} of {len(jobs)} jobs is over before they are prepared, and they may "
@@ -433,16 +434,19 @@ def _refuse_impatient_retries(source: ResolvedIterative, context: SourceContext,
         )
 
 
-def _is_limited(plan: ResolvedPlan, limit_us: int, cycle_us: int, *, is_alone: bool) -> bool:
+def _is_limited(plan: ResolvedPlan, limit_us: int, attempt_us: int, poll_us: int, *, is_alone: bool) -> bool:
     """Whether a quota or a rate is certain to reject a retry, which ends the client (S60, S66).
 
-    Where it retries, an attempt of `limit_us` on the QPU has just ended. How long it waited is known only
-    of a client that is alone once all else is over: not at all, so that one begins each `cycle_us`.
+    Where it retries, it has just noticed (S64) that an attempt of `limit_us` on the QPU has ended. How long
+    that waited is known only of a client that is alone once all else is over: not at all, so that it takes
+    `attempt_us`, and the next one begins at the poll after that.
     """
     quota, rate = plan.quota, plan.submission_rate
+    cycle_us = -(-attempt_us // poll_us) * poll_us
+    unnoticed_us = cycle_us - attempt_us if is_alone else poll_us - 1
     if quota is not None:
         attempts, rest_us = divmod(quota.window, cycle_us) if is_alone else (0, quota.window)
-        if quota.usage <= attempts * limit_us + min(limit_us, rest_us):
+        if quota.usage <= attempts * limit_us + min(limit_us, max(rest_us - unnoticed_us, 0)):
             return True
     return is_alone and rate is not None and rate.count * cycle_us < rate.window
 

@@ -601,6 +601,7 @@ def not_in_table(workload: Workload) -> list[str]:
         "clients became chains of jobs: what they do after errors and at their end is not held": bool(
             len(workload.clients)
         ),
+        "when clients look for their results is not held": workload.clients.is_needed("poll_us"),
         "of several jobs that a job follows, one is held": bool(workload.more_after),
         "QPU times are those of one QPU, though they differ between QPUs": bool(workload.qpu_times_us),
         "windows of availability are not held": bool(workload.windows),
