@@ -42,21 +42,56 @@ def test_other_readable_things():
     assert [shortened("量子計算", width) for width in (8, 7, 6)] == ["量子計算", "量子計…", "量子…"]
 
 
-def test_columns_that_find_no_room_continue_below():
+def in_columns(width, *names):
     columns = (Column("first", ("1", "22")), words("words", ("x", "yy")), Column("n", ("", "3")))
-    section = Section("table", body=Table(Column("name", ("a", "a very long name")), columns))
-    assert (
-        "".join(f"{line.text}\n" for line in lines_of([section], Page(20)))
-        == """\
-name     first
-a            1
-a very…     22
+    section = Section("table", body=Table(Column("name", names), columns))
+    return "".join(f"{line.text}\n" for line in lines_of([section], Page(width)))
 
-name     words  n
-a        x
-a very…  yy     3
+
+def test_columns_that_find_no_room_continue_below():
+    assert (
+        in_columns(20, "a", "a name")
+        == """\
+name    first  words
+a           1  x
+a name     22  yy
+
+name    n
+a
+a name  3
 """
     )
+
+
+def test_rows_whose_names_leave_no_room_are_listings():
+    assert (
+        in_columns(20, "a", "a very long name")
+        == """\
+name: a
+  first  1
+  words  x
+name: a very long
+name
+  first  22
+  words  yy
+  n      3
+"""
+    )
+
+
+def test_the_shorter_of_the_two_is_printed():
+    """Three rows in six blocks would be 23 lines; two cells and a name of each, in one listing, are 9."""
+    sparse = tuple(
+        Column(f"column {number}", tuple("x" if number % 3 == row else "" for row in range(3)))
+        for number in range(6)
+    )
+    section = Section("table", body=Table(Column("", ("a", "b", "c")), sparse))
+    lines = [line.text for line in lines_of([section], Page(16))]
+    assert lines == [
+        *("a", "  column 0  x", "  column 3  x"),
+        *("b", "  column 1  x", "  column 4  x"),
+        *("c", "  column 2  x", "  column 5  x"),
+    ]
 
 
 class _Terminal(io.BytesIO):

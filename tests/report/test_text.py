@@ -110,34 +110,50 @@ def test_values_that_are_compared_have_the_largest_unit_of_which_there_are_two(u
 
 
 def test_a_page_without_unicode_is_ascii():
-    """Names are cut to a third of 60 characters; a bar of a whole has 60 - 32."""
+    """Names are cut to 40 characters; a bar of a whole has 60 - 32."""
     lane = Lane("", "s1", {State.WAITING: [(0, 50)], State.RUNNING: [(50, 100)]})
-    metrics = Column("metric", ("a_rather_long_name_of_a_metric", More(3)), long=True)
-    bars = Column("", (Share(1.0, bar=True), ""), words=True)
-    table = Table(metrics, (Column("mean", (Measure(1.5, 0.25, Scale()), "")), bars))
+    metrics = Column("metric", ("a_name_with_more_than_forty_characters_in_it", More(3)), long=True)
+    shares = (Share(1.0), Share(0.5))
+    bars = Column("", (Share(1.0, bar=True), Share(0.5, bar=True)), words=True)
+    busy = Table(Column("", ("busy", "held")), (Column("share", shares), bars))
     sections = (
-        Section("a", "A", body=table, below=(Note("mean ± t s"), Note(More(2)))),
-        Section("b", "B", body=Timeline((lane,), 100)),
+        Section(
+            "a",
+            "A",
+            body=Table(metrics, (Column("mean", (Measure(1.5, 0.25, Scale()), "")),)),
+            below=(Note("mean ± t s"), Note(More(2))),
+        ),
+        Section("b", "B", body=busy),
+        Section("c", "C", body=Timeline((lane,), 100)),
     )
     assert (
         text_of(*sections, width=60, unicode=False)
         == f"""\
 A
-metric                        mean
-a_rather..._a_metric  1.50 +- 0.25
-... and 3 more
-
-metric
-a_rather..._a_metric  {28 * "#"}
+metric                                            mean
+a_name_with_more_t...ty_characters_in_it  1.50 +- 0.25
 ... and 3 more
 mean +- t s
 ... and 2 more
 
 B
+        share
+busy  100.0 %  {28 * "#"}
+held   50.0 %  {14 * "#"}
+
+C
 s1  {28 * "."}{28 * "#"}
     |0s
     # running  - held, idle  . waiting
 """
+    )
+
+
+def test_what_is_right_behind_a_name_that_leaves_no_room_is_short():
+    rows = (("a_name_of_a_metric", "us"), ("another", ""))
+    assert (
+        text_of(Section("listing", body=Listing(rows, width=22)), width=22)
+        == "a_name_of_a_metric  us\nanother\n"
     )
 
 

@@ -53,7 +53,7 @@ class Shown:
     Attributes:
         document: what people read.
         values: all of it, as JSON values.
-        wide: lines are plain, and as long as they are.
+        wide: lines are as long as they are where nobody says how wide it is.
         tables: with all their rows, for formats that have one of them; the first unless another is named.
     """
 
@@ -130,11 +130,11 @@ def show_document(document: Document, *, wide: bool = False) -> None:
     """Print rows as text."""
     from qsession_sim.report.text import Page, lines_of
 
-    if wide:
+    console = output()
+    if wide and _known_width(sys.stdout) == 0:
         for line in lines_of(document, Page()):
             say(line.text)
         return
-    console = output()
     for line in lines_of(document, Page(console.width, console.encoding.lower().startswith("utf"))):
         print_line(console, line)
 
@@ -224,6 +224,11 @@ def _console(file: TextIO) -> Console:
 
 
 def _width(file: TextIO) -> int:
+    return max(_known_width(file) or PIPE_WIDTH, _NARROWEST)
+
+
+def _known_width(file: TextIO) -> int:
+    """What COLUMNS says, or else the terminal; 0 if neither does."""
     columns = os.environ.get("COLUMNS", "")
     width = int(columns) if columns.isdecimal() else 0
     if width == 0:
@@ -231,7 +236,7 @@ def _width(file: TextIO) -> int:
             width = os.get_terminal_size(file.fileno()).columns
         except (OSError, ValueError, AttributeError):
             width = 0
-    return max(width or PIPE_WIDTH, _NARROWEST)
+    return width
 
 
 # progress

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from qsession_sim.experiment.metrics import metric_bounds, metric_unit
+from qsession_sim.experiment.metrics import DEFAULT_METRICS, metric_bounds, metric_unit
 from qsession_sim.experiment.search import trade_off_metrics
 from qsession_sim.report.rows import (
     Cell,
@@ -34,25 +34,44 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 30
 
+METRICS_OF_COMPARISONS: Final = ("mean_waiting", "p95_waiting", "utilization")
+"""A table of each of these is shown where no metrics were asked for."""
+
 
 def study_document(study: StudyFindings) -> Document:
     """What is shown of a study: its size, tables of estimates, and the method."""
     title = study.plan.scenario.resolved.title
-    hidden = len(study.configurations) - MOST_ROWS
+    metrics = _shown_metrics(study)
     method = [Note(sentence) for sentence in study.method]
-    if hidden > 0:
-        method.append(Note(f"{hidden:,} more configurations are in the results of -o DIR and --format json"))
+    for hidden, things, more in (
+        (len(study.configurations) - MOST_ROWS, "configurations", ""),
+        (len(study.metrics) - len(metrics), "metrics", "; --metric NAME shows one"),
+    ):
+        if hidden > 0:
+            where = "are in the results of -o DIR and --format json"
+            method.append(Note(f"{hidden:,} more {things} {where}{more}"))
     return [
         Section("study", title or "", above=(Note(_size(study)),)),
-        *_estimates(study, MOST_ROWS),
+        *_estimates(study, metrics, MOST_ROWS),
         Section("method", above=tuple(method)),
     ]
+
+
+def _shown_metrics(study: StudyFindings) -> Sequence[str]:
+    """Those that were asked for; of comparisons for which none were, the first of what people ask."""
+    asked = study.plan.metrics is not DEFAULT_METRICS
+    return study.metrics if asked or not _compares(study) else METRICS_OF_COMPARISONS
+
+
+def _compares(study: StudyFindings) -> bool:
+    return study.baseline is not None and len(study.configurations) > 1
 
 
 def study_tables(study: StudyFindings) -> Document:
     """Tables of a study with all their rows: the means of all metrics, then those that are shown."""
     means = Section("means", body=_means(study, sys.maxsize))
-    return [means, *(section for section in _estimates(study, sys.maxsize) if section.name != "means")]
+    shown = _estimates(study, study.metrics, sys.maxsize)
+    return [means, *(section for section in shown if section.name != "means")]
 
 
 def _size(study: StudyFindings) -> str:
@@ -64,14 +83,14 @@ def _size(study: StudyFindings) -> str:
     return f"{things}, {counted(study.replications, 'replication')}, {runs}; seed {study.plan.seed}"
 
 
-def _estimates(study: StudyFindings, most: int) -> Iterator[Section]:
-    if len(study.configurations) == 1:
-        yield Section("metrics", body=_metrics(study))
-    elif study.baseline is None:
-        yield Section("means", body=_means(study, most))
-    else:
-        for metric in study.metrics:
+def _estimates(study: StudyFindings, metrics: Iterable[str], most: int) -> Iterator[Section]:
+    if _compares(study):
+        for metric in metrics:
             yield Section(metric, metric, body=_comparison(study, metric, most))
+    elif len(study.configurations) == 1:
+        yield Section("metrics", body=_metrics(study))
+    else:
+        yield Section("means", body=_means(study, most))
 
 
 def _metrics(study: StudyFindings) -> Table:
@@ -83,7 +102,6 @@ def _metrics(study: StudyFindings) -> Table:
     columns = [Column("mean", tuple(map(_mean, estimates, scales, bounds)))]
     if any(one.count < study.replications for one in estimates) and not study.plan.batches:
         columns.append(Column("of", tuple(Count(one.count) for one in estimates)))
-    columns += _exact(study, only * len(estimates))
     return Table(words("metric", study.metrics, long=True), tuple(columns))
 
 
@@ -96,7 +114,7 @@ def _means(study: StudyFindings, most: int) -> Table:
         bounds = study.bounds_of(metric)
         cells = tuple(_mean(study.estimates[one.name, metric], scale, bounds) for one in shown)
         columns.append(Column(metric, cells, long=True))
-    return Table(_labels(study, shown), (*columns, *_exact(study, shown)))
+    return Table(_labels(study, shown), (*columns, *_drawn(study, shown)))
 
 
 def _comparison(study: StudyFindings, metric: str, most: int) -> Table:
@@ -109,8 +127,8 @@ def _comparison(study: StudyFindings, metric: str, most: int) -> Table:
         Column("mean", tuple(_mean(one, scale, bounds) for one in estimates)),
         Column("difference", tuple(_difference(one, scale, bounds) for one in estimates)),
         Column("change", tuple(map(_change, estimates))),
-        words("", (_verdict(study, one, metric) for one in shown)),
-        *_exact(study, shown),
+        words("verdict", (_verdict(study, one, metric) for one in shown)),
+        *_drawn(study, shown),
     )
     return Table(_labels(study, shown), columns)
 
@@ -118,14 +136,16 @@ def _comparison(study: StudyFindings, metric: str, most: int) -> Table:
 def _verdict(study: StudyFindings, configuration: Configuration, metric: str) -> str:
     if configuration.name == study.baseline:
         return "baseline"
+    if not any(map(study.is_drawn, (configuration.name, str(study.baseline)))):
+        return "exact"
     significant = study.is_significant(study.estimates[configuration.name, metric])
     return {None: "", True: "significant", False: "not significant"}[significant]
 
 
-def _exact(study: StudyFindings, shown: Sequence[Configuration]) -> tuple[Column, ...]:
-    """What says of a row that nothing is drawn; no column if everywhere something is."""
-    marks = ["" if study.is_drawn(one.name) else "nothing drawn" for one in shown]
-    return (words("", marks),) if any(marks) else ()
+def _drawn(study: StudyFindings, shown: Sequence[Configuration]) -> tuple[Column, ...]:
+    """Whether something is drawn for a row; no column if that is the same everywhere."""
+    marks = [study.is_drawn(one.name) for one in shown]
+    return (words("drawn", ("yes" if mark else "no" for mark in marks)),) if len({*marks}) > 1 else ()
 
 
 def _mean(one: Estimate, scale: Scale, bounds: tuple[float, float]) -> Measure:
@@ -245,7 +265,7 @@ def _trade_off(tuning: TuningFindings, most: int) -> Iterator[Section]:
         cells = tuple(Measure(row.means[metric], None, scale) for row in shown)
         columns.append(Column(metric, cells, long=True))
     marks = ("best" if row is tuning.best else "" if row.feasible else "misses" for row in shown)
-    columns.append(words("", marks))
+    columns.append(words("verdict", marks))
     title = "The trade-off: what improves one of the metrics makes another worse"
     below = (Note(f"{len(shown)} of {len(front)} are shown"),) if len(shown) < len(front) else ()
     yield Section("trade_off", title, body=Table(labels, tuple(columns)), below=below)

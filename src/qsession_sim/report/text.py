@@ -319,7 +319,7 @@ def shortened(text: str, width: int, ellipsis: str = "…") -> str:
     return fitted(text, width - len(ellipsis)).rstrip() + ellipsis
 
 
-_LONGEST_NAME: Final = 28
+_LONGEST_NAME: Final = 40
 
 
 def short_name(name: str, ellipsis: str, longest: int = _LONGEST_NAME) -> str:
@@ -327,7 +327,7 @@ def short_name(name: str, ellipsis: str, longest: int = _LONGEST_NAME) -> str:
 
     Example:
         >>> short_name("sessions.by_mode.session.makespan_us.mean", "…")
-        'sessions.by_m…kespan_us.mean'
+        'sessions.by_mode.se…on.makespan_us.mean'
     """
     if len(name) <= longest:
         return name
@@ -400,9 +400,7 @@ def fitted(text: str, width: int) -> str:
 # tables and listings
 
 _GAP: Final = 2
-_LONGEST_LABEL: Final = 34
 _SHORTEST_LABEL: Final = 8
-_LEFT_FOR_LABELS: Final = 10
 _WIDEST_BAR: Final = 40
 _LEFT_OF_BARS: Final = 32
 _LEAST_TEXT: Final = 12
@@ -425,45 +423,72 @@ def _texts(cells: Sequence[str], *, words: bool) -> _Texts:
     return _Texts([_padded(cell, width, left=words) for cell in cells], width)
 
 
-def longest_label(width: int | None) -> int:
-    """Characters that the name of a row may have in a table of this width.
-
-    Example:
-        >>> longest_label(80), longest_label(200)
-        (26, 34)
-    """
-    return _LONGEST_LABEL if width is None else max(min(_LONGEST_LABEL, width // 3), _SHORTEST_LABEL)
-
-
 def _table(table: Table, page: Page) -> Iterator[Line]:
-    """Where the columns do not fit, the table continues below, and repeats the labels of its rows."""
+    """Where the columns do not fit, the table continues below, and repeats the labels of its rows; if that
+    is longer, or the labels leave the columns no room, each row is a listing of its cells."""
     labels = _labels(table.labels, page)
     columns = [_column(column, page) for column in table.columns if _has_room(column, page)]
-    room = None if page.width is None else page.width - labels.width
-    for number, part in enumerate(_parts(columns, room)):
+    if page.width is None or labels.width + sum(one.width + _GAP for one in columns) <= page.width:
+        yield from _block(labels, columns)
+        return
+    records, room = list(_records(table, page)), page.width - labels.width
+    parts = list(_parts(columns, room))
+    fit = labels.width <= _label_room(page.width) and max(one.width for one in columns) + _GAP <= room
+    if not fit or len(parts) * (len(labels.cells) + 1) - 1 > len(records):
+        yield from records
+        return
+    for number, part in enumerate(parts):
         if number:
             yield Line("")
-        rows = zip(*(column.cells for column in (labels, *part)), strict=True)
-        for row, cells in enumerate(rows):
-            yield Line((" " * _GAP).join(cells).rstrip(), Emphasis.NONE if row else Emphasis.STRONG)
+        yield from _block(labels, part)
+
+
+def _block(labels: _Texts, columns: Sequence[_Texts]) -> Iterator[Line]:
+    rows = zip(*(column.cells for column in (labels, *columns)), strict=True)
+    for row, cells in enumerate(rows):
+        yield Line((" " * _GAP).join(cells).rstrip(), Emphasis.NONE if row else Emphasis.STRONG)
+
+
+def _label_room(width: int) -> int:
+    """How wide the labels may be that are repeated."""
+    return max(width // 3, _SHORTEST_LABEL)
 
 
 def _labels(column: Column, page: Page) -> _Texts:
-    texts = [written(cell, page) for cell in (column.heading, *column.cells)]
-    if page.width is not None:
-        longest = longest_label(page.width)
-        if column.long:
-            texts = [texts[0], *(short_name(text, page.ellipsis, longest) for text in texts[1:])]
-        cut = [shortened(text, longest, page.ellipsis) for text in texts]
-        texts = cut if column.long else [texts[0], *cut[1:]]
-    return _texts(texts, words=True)
+    heading = written(column.heading, page)
+    if column.long and page.width is not None:
+        heading = shortened(heading, _label_room(page.width), page.ellipsis)
+    return _texts([heading, *(_label(cell, column, page) for cell in column.cells)], words=True)
+
+
+def _label(cell: Cell, column: Column, page: Page) -> str:
+    """The name of a row, up to 40 characters of it."""
+    text = written(cell, page)
+    if page.width is None:
+        return text
+    if column.long:
+        text = short_name(text, page.ellipsis)
+    return shortened(text, _LONGEST_NAME, page.ellipsis)
 
 
 def _column(column: Column, page: Page) -> _Texts:
     heading = written(column.heading, page)
     if column.long and page.width is not None:
-        heading = short_name(heading, page.ellipsis, min(_LONGEST_NAME, page.width - _LEFT_FOR_LABELS))
+        heading = short_name(heading, page.ellipsis)
     return _texts([heading, *(written(cell, page) for cell in column.cells)], words=column.words)
+
+
+def _records(table: Table, page: Page) -> Iterator[Line]:
+    """Each row by itself: its name, below it a line for each cell that is not empty."""
+    heading, columns = one_line(table.labels.heading), table.columns
+    width = max(cell_width(one_line(one.heading)) for one in columns) + _GAP
+    for row, cell in enumerate(table.labels.cells):
+        name = _label(cell, table.labels, page)
+        title = f"{heading}: {name}" if heading and isinstance(cell, str) else name
+        yield from _wrapped_line(title, page, Emphasis.STRONG)
+        filled = ((one.heading, one.cells[row]) for one in columns if one.cells[row] != "")
+        cells = tuple(pair for pair in filled if not (isinstance(pair[1], Share) and pair[1].bar))
+        yield from _listing(Listing(cells, width), page, _GAP)
 
 
 def _has_room(column: Column, page: Page) -> bool:
@@ -491,15 +516,19 @@ def _parts(columns: Sequence[_Texts], width: int | None) -> Iterator[list[_Texts
 
 
 def _listing(listing: Listing, page: Page, indent: int) -> Iterator[Line]:
-    """What does not fit beside its name goes below it."""
+    """What does not fit beside its name goes below it; if all texts are short, right behind it."""
     before = indent + listing.width
+    texts = [written(cell, page) for _, cell in listing.rows]
+    widest = max(map(cell_width, texts), default=0)
     room = None if page.width is None else page.width - before
-    for name, cell in listing.rows:
-        label, text = " " * indent + _padded(one_line(name), listing.width), written(cell, page)
-        if room is not None and room < _LEAST_TEXT:
+    for (name, _), text in zip(listing.rows, texts, strict=True):
+        label = " " * indent + _padded(one_line(name), listing.width)
+        if page.width is not None and before + min(widest, page.width // 2) > page.width:
+            if widest < _LEAST_TEXT:
+                yield from _wrapped_line(f"{label.rstrip()}{' ' * _GAP}{text}", page)
+                continue
             yield from _wrapped_line(label, page)
-            narrow = None if page.width is None else page.width - 2 * indent
-            yield from (Line(" " * 2 * indent + part) for part in wrapped(text, narrow))
+            yield from (Line(" " * 2 * indent + part) for part in wrapped(text, page.width - 2 * indent))
             continue
         first, *rest = wrapped(text, room)
         yield Line((label + first).rstrip())
