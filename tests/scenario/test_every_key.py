@@ -18,6 +18,7 @@ from published_schema import Place, everything, uses
 from ruamel.yaml import YAML
 
 import qsession_sim as qs
+from qsession_sim.clients.thin import Sampler
 from qsession_sim.testing import check_invariants
 
 HERE = Path(__file__).parent
@@ -165,5 +166,11 @@ def test_without_a_key_a_document_resolves_to_something_else(model, monkeypatch)
 
 @pytest.mark.parametrize("path", ADDED, ids=lambda path: path.stem)
 def test_documents_with_all_keys_can_be_simulated(path):
-    """Those of the corpus are simulated with the golden digests."""
-    check_invariants(qs.simulate(path))
+    """Those of the corpus are simulated with the golden digests. A program is bound to each source of one."""
+    scenario = qs.load_scenario(path)
+    sources = [source.name for source in scenario.resolved.workload if source.kind == "program"]
+    check_invariants(qs.simulate(scenario, programs=dict.fromkeys(sources, one_job)))
+
+
+def one_job():
+    Sampler().run(qpu_time="5s").result()

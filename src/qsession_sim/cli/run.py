@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,7 @@ from qsession_sim.cli.options import (
     usable_place,
 )
 from qsession_sim.cli.terminal import note, note_memory, note_warnings, of_run, run_progress, show
+from qsession_sim.errors import ProgramError
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
@@ -41,6 +43,14 @@ def run(
     policy: Policy = None,
     hold: Hold = None,
     routing: Routing = None,
+    programs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--program",
+            metavar="NAME=FILE.py[:FUNCTION]",
+            help="The program of the source NAME; without a function the file is run. May be repeated.",
+        ),
+    ] = None,
     form: Annotated[str, output_format("the summary", ALL_FORMATS)] = "table",
     table: TableName = None,
     quiet: Annotated[
@@ -71,10 +81,13 @@ def run(
     if not quiet:
         note_warnings(with_policies(loaded, policy=policy, hold=hold, routing=routing))
         note_memory(loaded)
+    bound = dict(map(_binding, programs or ()))
     saved = False
     try:
         with nullcontext() if quiet else run_progress(loaded.resolved.horizon) as progress:
-            finished = simulate(loaded, policy=policy, hold=hold, routing=routing, progress=progress)
+            finished = simulate(
+                loaded, policy=policy, hold=hold, routing=routing, programs=bound, progress=progress
+            )
             if output is not None:
                 if progress is not None:
                     progress.announce("writing the tables")
@@ -88,6 +101,15 @@ def run(
         if saved:
             error.add_note(f"after saving in {output}")  # `main` reports the notes of an interrupt
         raise
+
+
+def _binding(text: str) -> tuple[str, Callable[[], object]]:
+    from qsession_sim.clients.programs import read_binding
+
+    try:
+        return read_binding(text)
+    except ProgramError as error:
+        raise typer.BadParameter(str(error), param_hint="--program") from None
 
 
 def _note(finished: Run, output: str | None) -> None:

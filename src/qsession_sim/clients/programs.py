@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import runpy
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -16,15 +19,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from qsession_sim.clients.baton import PATIENCE_SECONDS, Baton, Group, Task, current_task
 from qsession_sim.clients.random_states import RandomState
-from qsession_sim.errors import ProgramError, SchedulerUsageError
+from qsession_sim.errors import PolicyError, ProgramError, ScenarioError, SchedulerUsageError, hint
+from qsession_sim.files import check_regular, reason, resolved
+from qsession_sim.policies.user import load_function
 from qsession_sim.scenario.distributions import DurationDistribution, DurationSpelling
 from qsession_sim.scenario.document import plain
 from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.scenario.service import ServiceTimeModel
+from qsession_sim.scenario.sources import ResolvedProgram
 from qsession_sim.service.simpy_driver import Service
 from qsession_sim.units import SECOND
 from qsession_sim.workload.context import Purpose, stream_generator
 from qsession_sim.workload.distributions import durations_us, sample
+from qsession_sim.workload.draw import program_starts_us
 from qsession_sim.workload.qpu_times import JobProperties, has_noise, modelled_times_us
 
 if TYPE_CHECKING:
@@ -121,6 +128,85 @@ def read_think(name: str, think: Think) -> DurationDistribution | Measured | Non
     except (ValidationError, ValueError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise SchedulerUsageError(f"program {name!r}: think {think!r}: {reason}") from None
+    return found
+
+
+class Script:
+    """A file of Python as a program: each client runs it from the beginning, as pages of documentation are.
+
+    Args:
+        file: its name.
+
+    Raises:
+        ProgramError: if it cannot be read.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.__name__ = Path(file).stem
+        try:
+            check_regular(resolved(Path(file)))
+            self.digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        except OSError as error:
+            raise ProgramError(f"{file}: {reason(error)}") from None
+
+    def __call__(self) -> None:
+        """Run it."""
+        runpy.run_path(self.file, run_name="__main__")
+
+
+def read_binding(text: str) -> tuple[str, Function]:
+    """Read `NAME=FILE.py` or `NAME=FILE.py:FUNCTION`: the name of a source, and its program.
+
+    Raises:
+        ProgramError: if it is neither, or there is no such program.
+
+    Example:
+        >>> read_binding("vqe")
+        Traceback (most recent call last):
+        qsession_sim.errors.ProgramError: 'vqe' is not NAME=FILE.py or NAME=FILE.py:FUNCTION
+    """
+    name, _, place = text.partition("=")
+    file, _, function = place.partition(".py:")
+    if not name or not (place.endswith(".py") or function):
+        raise ProgramError(f"{text!r} is not NAME=FILE.py or NAME=FILE.py:FUNCTION")
+    if not function:
+        return name, Script(place)
+    try:
+        found = load_function(Path(f"{file}.py"), function)
+    except PolicyError as error:
+        raise ProgramError(str(error)) from None
+    if not callable(found):
+        raise ProgramError(f"{place}: a program must be a function, not {found!r}")
+    return name, found
+
+
+def bound_programs(
+    given: Mapping[str, Function], scenario: ResolvedScenario
+) -> list[tuple[Program, Sequence[int]]]:
+    """The programs of a scenario's sources of this kind, with the times at which their clients start.
+
+    Raises:
+        ScenarioError: if a source has none, or one has no source.
+    """
+    sources = {source.name: source for source in scenario.workload if isinstance(source, ResolvedProgram)}
+    unbound = [
+        f"workload.{name}: no program is bound to it; give --program {name}=FILE.py:FUNCTION, or in Python "
+        f"programs={{{name!r}: function}}"
+        for name in sources
+        if name not in given
+    ]
+    unknown = [
+        f"no program source is called {name!r}; {hint(name, sources)}" for name in given.keys() - sources
+    ]
+    if unbound or unknown:
+        raise ScenarioError((*unbound, *unknown))
+    found = []
+    for name, source in sources.items():
+        think = Measured() if isinstance(source.think, str) else source.think
+        checked = program(given[name], name=name, account=source.account, clients=source.clients)
+        starts_us = program_starts_us(scenario, source).tolist()
+        found.append((replace(checked, think=think), starts_us))
     return found
 
 
@@ -389,15 +475,14 @@ class OrdinaryPrograms:
         return is_wanted.clear
 
 
-_OWN: Final = ("/clients/baton.py", "/clients/programs.py", "/clients/thin.py")
+_OWN: Final = str(Path(__file__).parent.parent)
+"""Where this package is, which is no place in a program."""
 
 
 def _place_of(error: BaseException) -> str:
     """Where in the program it was raised."""
     frames = [
-        entry
-        for entry in traceback.extract_tb(error.__traceback__)
-        if not entry.filename.replace("\\", "/").endswith(_OWN)
+        entry for entry in traceback.extract_tb(error.__traceback__) if not entry.filename.startswith(_OWN)
     ]
     own = [entry for entry in frames if "site-packages" not in entry.filename] or frames
     return f" at {own[-1].filename}:{own[-1].lineno}" if own else ""

@@ -13,6 +13,8 @@ from qsession_sim.clients.programs import (
     OnProgramError,
     OrdinaryPrograms,
     Program,
+    Script,
+    bound_programs,
     is_ordinary,
     program,
 )
@@ -58,7 +60,7 @@ def simulate(
     routing: str | None = None,
     seed: int | None = None,
     overrides: Sequence[str] = (),
-    programs: Sequence[AnyProgram] = (),
+    programs: Sequence[AnyProgram] | Mapping[str, Function] = (),
     on_program_error: OnProgramError = "raise",
     program_patience_seconds: float = PATIENCE_SECONDS,
     results: Compute = stub_result,
@@ -76,7 +78,8 @@ def simulate(
         seed: by default the scenario's.
         overrides: `PATH=VALUE` settings, as for `--set`.
         programs: live programs that take part: ordinary functions without parameters, what `program` makes of
-            one, or generator functions of the `Service` that yield SimPy events.
+            one, or generator functions of the `Service` that yield SimPy events; or a mapping from names of
+            the scenario's sources of kind `program` to the functions that are bound to them.
         on_program_error: `raise`: an exception of an ordinary program ends the run; `continue`: only that
             program, and the provenance has it under `program_errors`.
         program_patience_seconds: how long an ordinary program may do nothing but wait for something that is
@@ -231,7 +234,7 @@ def simulate_workload(
 
 
 def _finish_with(
-    programs: Sequence[AnyProgram],
+    programs: Sequence[AnyProgram] | Mapping[str, Function],
     scenario: Scenario,
     service: Service,
     bound: dict[str, Any],
@@ -240,13 +243,18 @@ def _finish_with(
     compute: Compute = stub_result,
 ) -> Run:
     """Run to the end with live programs."""
+    with scenario.placing_problems():
+        of_sources = bound_programs(programs if isinstance(programs, Mapping) else {}, scenario.resolved)
+    programs = () if isinstance(programs, Mapping) else programs
     ordinary = [is_ordinary(one) for one in programs]
-    if not any(ordinary):
+    if not any(ordinary) and not of_sources:
         for one in programs:
             service.start(cast("GeneratorProgram", one))
         return finish(scenario, service, bound)
     carried = OrdinaryPrograms(service, scenario.resolved, on_error, patience_seconds, bound)
     with carried.installed(), Transport(service, scenario.resolved, compute).installed():
+        for one_of_source, starts_us in of_sources:
+            carried.start(one_of_source, starts_us)
         for one, is_own in zip(programs, ordinary, strict=True):
             if is_own:
                 carried.start(one if isinstance(one, Program) else program(cast("Function", one)))
@@ -262,16 +270,20 @@ def finish(scenario: Scenario, service: Service, bound: Mapping[str, Any] | None
     return Run(record, scenario, {"engine": "simpy", **(bound or {}), **_fits(scenario.resolved)})
 
 
-def _bound(scenario: Scenario, queue: QueuePolicy, programs: Sequence[AnyProgram]) -> dict[str, Any]:
+def _bound(
+    scenario: Scenario, queue: QueuePolicy, programs: Sequence[AnyProgram] | Mapping[str, Function]
+) -> dict[str, Any]:
     """Settings from outside, policies, and digests of the code of the user that takes part, by its name; of
     files no places, so that equal runs have equal provenance."""
     policies = scenario.resolved.policies.model_dump(mode="json", exclude_none=True)
-    functions = [one.function if isinstance(one, Program) else one for one in programs]
-    references = [reference_to(function) for function in functions if callable(function)]
+    given: Sequence[Any] = [*programs.values()] if isinstance(programs, Mapping) else programs
+    functions = [one.function if isinstance(one, Program) else one for one in given]
+    scripts = {one.__name__: one.digest for one in functions if isinstance(one, Script)}
+    references = [reference_to(one) for one in functions if callable(one) and not isinstance(one, Script)]
     if isinstance(queue, UserPolicy):
         policies["queue"] = {"name": placeless(queue.name)}
         references.append(reference_to(queue.function, placeless(queue.name)))
-    digests = {reference.name: reference.digest for reference in references}
+    digests = scripts | {reference.name: reference.digest for reference in references}
     return {
         "overrides": list(scenario.overrides),
         "policies": policies,
@@ -281,7 +293,7 @@ def _bound(scenario: Scenario, queue: QueuePolicy, programs: Sequence[AnyProgram
 
 def _refuse_single(programs: object) -> None:
     """Refuse one program where a list of them is wanted."""
-    if isinstance(programs, str) or not isinstance(programs, Sequence):
+    if isinstance(programs, str) or not isinstance(programs, Sequence | Mapping):
         raise SchedulerUsageError(f"programs must be a list such as [program], not {programs!r}")
 
 

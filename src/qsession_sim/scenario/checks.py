@@ -38,6 +38,7 @@ from qsession_sim.scenario.sources import (
     ResolvedBatches,
     ResolvedExplicit,
     ResolvedIterative,
+    ResolvedProgram,
     ResolvedSource,
     ResolvedTrace,
 )
@@ -575,18 +576,19 @@ def _batches(source: HumanBatches) -> int | None:
 # -- Settings that cannot have any effect: said, but no error.
 
 _OF_ACCOUNTS: Final = ("fair_share", "round_robin", "least_attained_service", "multilevel")
+_ASKING: Final = (ResolvedTrace, ResolvedProgram)
 _NO_SESSIONS: Final = "nothing opens a session or a batch, so it changes nothing; remove it"
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What a workload may ask for; a trace may ask for anything."""
+    """What a workload may ask for; a trace or a program may ask for anything."""
 
     scenario: ResolvedScenario
 
     @cached_property
     def has_trace(self) -> bool:
-        return any(isinstance(source, ResolvedTrace) for source in self.scenario.workload)
+        return any(isinstance(source, _ASKING) for source in self.scenario.workload)
 
     @cached_property
     def modes(self) -> frozenset[str]:
@@ -602,6 +604,7 @@ class _Asked:
             if isinstance(source, ResolvedExplicit)
             else source.preparation is not None and mean(source.preparation) > 0
             for source in self.scenario.workload
+            if not isinstance(source, ResolvedProgram)
         )
 
     @cached_property
@@ -613,7 +616,7 @@ class _Asked:
                 [job.priority for job in source.jobs]
                 if isinstance(source, ResolvedExplicit)
                 else [0, 1]
-                if isinstance(source, ResolvedTrace)
+                if isinstance(source, _ASKING)
                 else [source.priority]
             )
         )

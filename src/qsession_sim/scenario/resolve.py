@@ -224,6 +224,14 @@ def _source(
             return narrowed(source, sources.ResolvedBatches, **_drawn_jobs(source), **clocks)
         case sources.HumanTrace():
             return _trace(source, plans)
+        case sources.HumanProgram():
+            return narrowed(
+                source,
+                sources.ResolvedProgram,
+                name=_default(source.name, source.kind),
+                clients=_clients(source),
+                think=_default(source.think, _AT_ONCE),
+            )
 
 
 def _session(session: sources.HumanSession, plans: accounts.AccountPlans) -> sources.ResolvedSession:
@@ -284,18 +292,21 @@ def _clocks(
 
 
 def _iterative(source: sources.HumanIterative, plans: accounts.AccountPlans) -> sources.ResolvedIterative:
-    clients = source.clients
-    if clients is None:
-        groups = None if source.start is None else source.start.groups
-        clients = 1 if groups is None else sum(group.size for group in groups)
     return narrowed(
         source,
         sources.ResolvedIterative,
         **_drawn_jobs(source),
         **({} if source.mode == "job" else _clocks(source, source.mode, plans)),
-        clients=clients,
+        clients=_clients(source),
         think_time=_default(source.think_time, _AT_ONCE),
     )
+
+
+def _clients(source: sources.HumanIterative | sources.HumanProgram) -> int:
+    groups = None if source.start is None else source.start.groups
+    if source.clients is not None:
+        return source.clients
+    return 1 if groups is None else sum(group.size for group in groups)
 
 
 def _trace(source: sources.HumanTrace, plans: accounts.AccountPlans) -> sources.ResolvedTrace:

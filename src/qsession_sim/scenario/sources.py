@@ -13,11 +13,13 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    GetCoreSchemaHandler,
     PlainSerializer,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
     WrapValidator,
 )
+from pydantic_core import CoreSchema, core_schema
 
 from qsession_sim.scenario.distributions import (
     NUMBER_SCHEMA,
@@ -690,12 +692,62 @@ class ResolvedTrace(ResolvedPhases, HumanTrace):
     max_execution_time: TraceLimit | None  # S44; None: no limit, not even that of the rules
 
 
+# -- A source whose jobs a program submits while it runs.
+
+MEASURED: Final = "measured"
+"""The word for think times that are what the program's own work takes on the machine."""
+
+
+def _read_think(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    if value == MEASURED:
+        return value
+    return read("0s" if type(value) is int and value == 0 else value)
+
+
+class _OrMeasured(ShortForm):
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        drawn, _ = get_args(source)
+        return core_schema.no_info_wrap_validator_function(_read_think, handler.generate_schema(drawn))
+
+
+ThinkSpelling: TypeAlias = Annotated[
+    DurationSpelling | Literal["measured"], _OrMeasured({"enum": [0, MEASURED]})
+]
+
+
+class HumanProgram(Model):
+    """An ordinary program, which is bound to its name when the scenario is simulated."""
+
+    kind: Literal["program"]
+    name: Identifier | None = key("the name of the source, to which a program is bound; default: its kind")
+    account: Name = Field(description="the account whose program it is")
+    clients: RowCount | None = key("the number of clients; default 1, or that of start.groups")
+    start: HumanStart | None = key("when clients start; default: all at time 0")
+    think: ThinkSpelling | None = key(
+        "the time before each submission, 0, or measured (what the program computes takes); default 0s"
+    )
+
+
+class ResolvedProgram(HumanProgram):
+    """A program of which so many clients run."""
+
+    name: str
+    clients: int
+    think: DurationDistribution | Literal["measured"]
+
+
 HumanSource = Annotated[
-    HumanExplicit | HumanArrivals | HumanIterative | HumanBatches | HumanTrace, Field(discriminator="kind")
+    HumanExplicit | HumanArrivals | HumanIterative | HumanBatches | HumanTrace | HumanProgram,
+    Field(discriminator="kind"),
 ]
 
 
 ResolvedSource = Annotated[
-    ResolvedExplicit | ResolvedArrivals | ResolvedIterative | ResolvedBatches | ResolvedTrace,
+    ResolvedExplicit
+    | ResolvedArrivals
+    | ResolvedIterative
+    | ResolvedBatches
+    | ResolvedTrace
+    | ResolvedProgram,
     Field(discriminator="kind"),
 ]

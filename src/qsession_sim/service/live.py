@@ -304,8 +304,14 @@ class LiveService:
         if name in live or name in planned:
             raise SchedulerUsageError(f"the name {name!r} is taken")
         stream, slash, _ = name.partition("/")
-        if slash and stream in self._workload.streams:  # S67: its clients may yet need it
+        if slash and stream in self._repeating:  # S67: its clients may yet need it
             raise SchedulerUsageError(f"the name {name!r} is kept for the source {stream!r}; choose another")
+
+    @cached_property
+    def _repeating(self) -> frozenset[str]:
+        """Sources with jobs; those of a program have none before the run, and name theirs themselves."""
+        streams = zip(self._workload.streams, self._workload.job_names, strict=True)
+        return frozenset(stream for stream, names in streams if len(names))
 
     @cached_property
     def _planned_jobs(self) -> frozenset[str]:

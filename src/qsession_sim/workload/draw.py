@@ -18,12 +18,14 @@ from qsession_sim.scenario.sources import (
     ResolvedBatches,
     ResolvedExplicit,
     ResolvedIterative,
+    ResolvedProgram,
     ResolvedSource,
     ResolvedTrace,
 )
 from qsession_sim.scheduler.plan import QpuSpec
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import (
+    EMPTY_WORKLOAD,
     ClientColumns,
     Int64Array,
     JobColumns,
@@ -39,6 +41,7 @@ from qsession_sim.workload.qpu_times import DrawnSource
 from qsession_sim.workload.qpus import drawn_windows, reserved_accounts, rows_on_qpus
 from qsession_sim.workload.sources import (
     accounts_of,
+    client_starts_us,
     draw_arrivals,
     draw_batches,
     draw_explicit,
@@ -121,9 +124,38 @@ def _source_rows(
 ) -> SourceRows:
     """The rows of a source, with QPU times for each QPU where the service-time models differ (S54)."""
     source = scenario.workload[stream]
+    context = _context(scenario, stream, accounts, streams)
+    try:
+        return rows_on_qpus(
+            scenario,
+            source,
+            lambda model: _drawn(source, replace(context, service_time=model), trace),
+        )
+    except NoValueError as error:
+        # a distribution does not know whose it is
+        raise source_error(source.name, str(error)) from None
+
+
+def program_starts_us(scenario: ResolvedScenario, source: ResolvedProgram) -> Int64Array:
+    """When each client of a program starts, in microseconds; shape (clients,).
+
+    Raises:
+        ScenarioError: for a start beyond 2**62 us.
+    """
+    accounts = _accounts(scenario, {})
+    return client_starts_us(
+        source, _context(scenario, scenario.workload.index(source), accounts, Streams(scenario.seed))
+    )
+
+
+def _context(
+    scenario: ResolvedScenario, stream: int, accounts: tuple[str, ...], streams: Streams
+) -> SourceContext:
+    """What a source knows."""
+    source = scenario.workload[stream]
     qpus = {qpu.name: number for number, qpu in enumerate(scenario.qpus)}
-    own = None if isinstance(source, ResolvedExplicit) else source.qpu
-    context = SourceContext(
+    own = getattr(source, "qpu", None)
+    return SourceContext(
         streams=streams,
         horizon_us=scenario.horizon,
         execution_limit_us=scenario.rules.max_execution_time,
@@ -144,13 +176,6 @@ def _source_rows(
         ),
         is_alone=_has_one_retrying_client(scenario),
     )
-    try:
-        return rows_on_qpus(
-            scenario, source, lambda model: _drawn(source, replace(context, service_time=model), trace)
-        )
-    except NoValueError as error:
-        # a distribution does not know whose it is
-        raise source_error(source.name, str(error)) from None
 
 
 def _has_one_retrying_client(scenario: ResolvedScenario) -> bool:
@@ -173,6 +198,8 @@ def _drawn(source: ResolvedSource, context: SourceContext, trace: Trace | None) 
         case ResolvedTrace():
             assert trace is not None
             return draw_trace(source, context, trace)
+        case ResolvedProgram():  # submits while the run lasts
+            return SourceRows(EMPTY_WORKLOAD.jobs, ListedNames(()))
         case _:
             assert_never(source)
 

@@ -37,8 +37,9 @@ def rows_on_qpus(
     """
     qpus = scenario.qpus
     first = next(number for number, qpu in enumerate(qpus) if not qpu.simulator)
-    if not isinstance(source, ResolvedExplicit) and (source.qpu or isinstance(source, ResolvedTrace)):
-        own = next((qpu for qpu in qpus if qpu.name == source.qpu), qpus[first])
+    named_qpu = getattr(source, "qpu", None)
+    if named_qpu is not None or isinstance(source, ResolvedTrace):
+        own = next((qpu for qpu in qpus if qpu.name == named_qpu), qpus[first])
         return _placed(draw_rows(own.service_time), scenario, source.name)
     named = {job.qpu for job in source.jobs} if isinstance(source, ResolvedExplicit) else set()
     drawn: list[tuple[ServiceTimeModel, SourceRows]] = []

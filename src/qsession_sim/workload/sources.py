@@ -25,6 +25,7 @@ from qsession_sim.scenario.sources import (
     ResolvedExplicit,
     ResolvedIterative,
     ResolvedJob,
+    ResolvedProgram,
     ResolvedSession,
     ResolvedSource,
     ResolvedTrace,
@@ -257,7 +258,7 @@ def draw_iterative(source: ResolvedIterative, context: SourceContext) -> SourceR
     client's first iteration is drawn and not used. So one more client changes no earlier row.
     """
     name = source.name
-    start_us = _client_starts_us(source, context)
+    start_us = client_starts_us(source, context)
     clients = len(start_us)
     iterations = _iterations(source, context, clients)
     check_rows(float(iterations.sum(dtype=np.float64)), name)
@@ -351,7 +352,8 @@ def _starts_us(source: ResolvedArrivals | ResolvedBatches, context: SourceContex
     return start_times_us(source, context, count=source.count, before_us=before_us)
 
 
-def _client_starts_us(source: ResolvedIterative, context: SourceContext) -> Int64Array:
+def client_starts_us(source: ResolvedIterative | ResolvedProgram, context: SourceContext) -> Int64Array:
+    """When each client of a source starts; shape (clients,)."""
     check_rows(source.clients, source.name)
     if source.start is None:
         return constant(source.clients, 0)
@@ -475,7 +477,7 @@ def accounts_of(source: ResolvedSource) -> tuple[str, ...]:
         return (*(session.account for session in source.sessions), *(job.account for job in source.jobs))
     if isinstance(source, ResolvedTrace):
         return () if source.account is None else (source.account,)
-    if source.users is None:
+    if isinstance(source, ResolvedProgram) or source.users is None:
         return (source.account,)
     return tuple(f"{source.account}-{number}" for number in range(1, source.users.count + 1))
 
