@@ -110,13 +110,13 @@ def test_of_several_jobs_that_one_follows_a_file_holds_one(tmp_path):
         assert drawn_from(tmp_path / name).jobs.after.tolist() == [1, NEVER, NEVER]
 
 
-def read_back(workload, file):
+def read_back(workload, file, *more):
     assert qs.write_workload(workload, file) == ()
-    return drawn_from(file)
+    return drawn_from(file, *more)
 
 
-def drawn_from(file):
-    scenario = qs.load_scenario(file, ["workload.trace.origin=zero"])
+def drawn_from(file, *more):
+    scenario = qs.load_scenario(file, ["workload.trace.origin=zero", *more])
     return qs.draw(scenario.resolved, scenario.directory)
 
 
@@ -134,6 +134,52 @@ def test_tables_hold_every_column(ending, workload):
 def test_swf_holds_times_users_and_chains(ending, workload):
     with tempfile.TemporaryDirectory() as folder:
         assert read_back(workload, f"{folder}/a.{ending}").digest() == workload.digest()
+
+
+@st.composite
+def independent_jobs(draw):
+    """What Batsim can hold: jobs of nobody, with a time of submission, and limits."""
+    times = st.lists(st.integers(0, 2**60), min_size=1, max_size=8)
+    at_us = draw(times)
+    count = len(at_us)
+    limits = st.one_of(st.just(NO_LIMIT), st.integers(1, 2**60))
+    jobs = {
+        "at_us": at_us,
+        "qpu_time_us": [draw(st.integers(1, 2**60)) for _ in at_us],
+        "max_execution_time_us": [draw(limits) for _ in at_us],
+        "priority": [0] * count,
+        "think_us": [0] * count,
+    }
+    empty = {"after", "session", "client", "cancel_us", "cancel_after_us"}
+    jobs |= {name: [NEVER] * count for name in empty} | {"account": [0] * count, "stream": [0] * count}
+    ids = draw(
+        st.lists(
+            st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
+            min_size=count,
+            max_size=count,
+            unique_by=str.strip,
+        )
+    )
+    ids = [name if name.strip() else f"job {row}" for row, name in enumerate(ids)]
+    return Workload(
+        jobs=JobColumns(**{name: column(values) for name, values in jobs.items()}),
+        sessions=EMPTY_WORKLOAD.sessions,
+        clients=EMPTY_WORKLOAD.clients,
+        accounts=("user-unknown",),
+        streams=("trace",),
+        job_names=(ListedNames(tuple(name.strip() for name in ids)),),
+        session_names=(ListedNames(()),),
+    )
+
+
+@pytest.mark.parametrize("ending", ["json", "json.gz"])
+@settings(max_examples=25, deadline=None)
+@given(workload=independent_jobs())
+def test_batsim_holds_independent_jobs_and_their_limits(ending, workload):
+    with tempfile.TemporaryDirectory() as folder:
+        requested = "workload.trace.max_execution_time=requested"
+        again = read_back(workload, f"{folder}/a.{ending}", requested)
+        assert again.digest() == workload.digest()
 
 
 def test_swf_keeps_the_numbers_of_users_and_who_is_unknown(tmp_path):

@@ -133,7 +133,9 @@ def check_table(name: str | None, output_format: str) -> None:
 ScenarioFile = Annotated[
     str,
     typer.Argument(
-        metavar="SCENARIO", callback=nonempty, help="A scenario, in YAML, or a trace: .csv, .parquet or .swf."
+        metavar="SCENARIO",
+        callback=nonempty,
+        help="A scenario, in YAML, or a trace: .csv, .parquet, .swf, .json, .sacct.",
     ),
 ]
 Seed = Annotated[int | None, option("seed")]

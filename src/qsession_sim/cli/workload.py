@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 WorkloadFile = Annotated[
     str,
     typer.Argument(
-        metavar="SCENARIO|TRACE", callback=nonempty, help="A scenario, or a trace: .csv, .parquet or .swf."
+        metavar="SCENARIO|TRACE",
+        callback=nonempty,
+        help="A scenario, or a trace: .csv, .parquet, .swf, .json, .sacct.",
     ),
 ]
 
@@ -44,7 +46,9 @@ def export(
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE", callback=nonempty, help="Where to: .parquet, .csv, .csv.gz, .swf or .swf.gz."
+            metavar="FILE",
+            callback=nonempty,
+            help="Where to: .parquet, .csv, .csv.gz, .swf, .swf.gz, .json or .json.gz.",
         ),
     ],
     seed: Seed = None,

@@ -38,7 +38,7 @@ from qsession_sim.scenario.problems import (
 from qsession_sim.scenario.references import client_warnings, idle_plans
 from qsession_sim.scenario.resolve import resolve, write_resolved
 from qsession_sim.scenario.sources import HumanTrace
-from qsession_sim.scenario.trace_files import start_of, trace_format
+from qsession_sim.scenario.trace_files import is_trace, start_of
 from qsession_sim.scenario.translation import problems_of
 from qsession_sim.scenario.yaml_source import read_value, read_yaml, write_yaml
 
@@ -319,7 +319,7 @@ def load_scenario(
     document = Document(read.document.origin, data, read.document.locate)
     policies = (queue_policies, hold_policies, routing_policies)
     # a trace that stands for a scenario was named by the user
-    own = pathlib.Path(document.origin).name if trace_format(document.origin) is not None else None
+    own = pathlib.Path(document.origin).name if is_trace(document.origin) else None
     human, problems = _check(data, read.directory, policies, own)
     if problems and assignments:
         before = _check(read.document.data, read.directory, policies, own)[1]
@@ -382,7 +382,7 @@ def _read(source: str | pathlib.Path | Mapping[str, Any] | Scenario) -> _Source:
         return _Source(source._document, source.text, source._directory, source._assignments)
     if isinstance(source, (str, pathlib.Path)):
         origin = str(source)
-        if trace_format(origin) is not None:
+        if is_trace(origin):
             return _around_trace(origin)
         text = _read_file(origin)
         return _Source(read_yaml(text, origin), text, pathlib.Path(origin).parent)

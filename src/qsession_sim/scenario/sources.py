@@ -658,7 +658,9 @@ class HumanTrace(HumanPhases):
     kind: Literal["trace"]
     name: Identifier | None = key("the name of the source; default: its kind")
     file: str = Field(
-        strict=True, min_length=1, description="a file: .csv, .parquet, .swf, .csv.gz or .swf.gz"
+        strict=True,
+        min_length=1,
+        description="a file: .parquet, or .csv, .swf, .json, .sacct, .csv.gz, .swf.gz, .json.gz, .sacct.gz",
     )
     account: Name | None = key("the account of all jobs; default: that of the file")
     columns: TraceColumns | None = key("which column of a CSV or Parquet file says what")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from errno import EINVAL
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO, cast
 
 from qsession_sim.files import Bounded, check_regular, limits, open_regular, read_at_most, too_large
 from qsession_sim.scenario.problems import show_value
-from qsession_sim.scenario.sources import HumanTrace
+from qsession_sim.scenario.sources import HumanTrace, TimeColumn, TraceColumns
 from qsession_sim.scenario.trace_times import EPOCH, dates_us, is_date, physical_us
 
 if TYPE_CHECKING:
@@ -28,24 +29,32 @@ if TYPE_CHECKING:
 
 
 class TraceFormat(Enum):
-    """A format of traces: the endings of its files, whether a file in it names its columns, and whether it
-    says how much time jobs requested.
+    """A format of traces: the endings of its files, and what is so of it: whether a scenario can name the
+    `columns` of a file, whether a file says which times jobs `requested`, and whether files are `written`.
 
     How files are read and written is in `workload.formats`, by the same members.
     """
 
-    CSV = ((".csv", ".csv.gz"), True, False)
-    PARQUET = ((".parquet",), True, False)
-    SWF = ((".swf", ".swf.gz"), False, True)
+    CSV = ((".csv", ".csv.gz"), "columns", "written")
+    PARQUET = ((".parquet",), "columns", "written")
+    SWF = ((".swf", ".swf.gz"), "requested", "written")
+    JSON = ((".json", ".json.gz"), "requested", "written")
+    SACCT = ((".sacct", ".sacct.gz"), "requested")
 
-    def __init__(self, endings: tuple[str, ...], names_columns: bool, has_requests: bool) -> None:  # noqa: FBT001
+    def __init__(self, endings: tuple[str, ...], *so: str) -> None:
         self.endings = endings
-        self.names_columns = names_columns
-        self.has_requests = has_requests
+        self.names_columns = "columns" in so
+        self.has_requests = "requested" in so
+        self.is_written = "written" in so
 
 
 ENDINGS: Final = ", ".join(ending for kind in TraceFormat for ending in kind.endings)
 """The endings of names of trace files."""
+
+WRITTEN_ENDINGS: Final = ", ".join(
+    ending for kind in TraceFormat if kind.is_written for ending in kind.endings
+)
+"""Those of files that can be written."""
 
 
 def trace_format(name: str) -> TraceFormat | None:
@@ -72,6 +81,8 @@ class Table:
         place: the word for that: line or row.
         names: all columns of the file.
         shapes: by row, why it is malformed whatever is in it.
+        columns: which of them says what, where the format says it.
+        requested: the column of the times that jobs requested, with its unit; None where there is none.
     """
 
     frame: pl.DataFrame
@@ -79,24 +90,29 @@ class Table:
     place: str
     names: Sequence[str]
     shapes: Mapping[int, str] = field(default_factory=dict)
+    columns: TraceColumns | None = None
+    requested: TimeColumn | None = None
 
 
 def tables(file: Path, wanted: Sequence[str]) -> Iterator[Table]:
     """A table, and if something is wrong with it and it can be read more carefully, another.
 
     Args:
-        file: in a format that names its columns.
-        wanted: names of columns.
+        file: in any format but SWF.
+        wanted: names of columns, in formats that do not say what their columns are.
 
     Raises:
         ColumnError: if a column is there twice, or a text is not UTF-8.
         OSError, EOFError, zlib.error, csv.Error, polars.exceptions.PolarsError: if the file cannot be read.
     """
-    if trace_format(file.name) is TraceFormat.PARQUET:
+    kind = trace_format(file.name)
+    if kind is TraceFormat.PARQUET:
         yield _parquet_table(file, wanted)
+    elif kind is TraceFormat.JSON:
+        yield _json_table(file)
     else:
         try:
-            yield from _csv_tables(file, wanted)
+            yield from _sacct_tables(file) if kind is TraceFormat.SACCT else _csv_tables(file, wanted)
         except UnicodeDecodeError:
             with open_text(file, errors="surrogateescape") as text:
                 raise ColumnError(not_utf8(text)) from None
@@ -176,6 +192,13 @@ class _Heading:
     last_line: int
     delimiter: str
     names: tuple[str, ...]
+    quotes: bool = True
+
+    def reader(self, source: TextIO) -> Any:
+        """What reads the fields of each line; without quotes they are letters as others."""
+        if self.quotes:
+            return csv.reader(source, delimiter=self.delimiter)
+        return csv.reader(source, delimiter=self.delimiter, quoting=csv.QUOTE_NONE)
 
     def places(self, wanted: Sequence[str]) -> dict[str, int]:
         """Where each of the wanted columns is, of those that are there."""
@@ -211,12 +234,12 @@ def _heading(file: Path, wanted: Sequence[str]) -> _Heading:
     )
 
 
-def _csv_tables(file: Path, wanted: Sequence[str]) -> Iterator[Table]:
+def _csv_tables(file: Path, wanted: Sequence[str], heading: _Heading | None = None) -> Iterator[Table]:
     """Read quickly if the lines are even; and line by line, to know them where something is wrong."""
     import numpy as np
     from polars.exceptions import PolarsError
 
-    heading = _heading(file, wanted)
+    heading = heading or _heading(file, wanted)
     chosen = heading.places(wanted)
     if _is_even(file, heading):
         with suppress(PolarsError):
@@ -265,6 +288,7 @@ def _read_even(file: Path, heading: _Heading, chosen: Mapping[str, int]) -> pl.D
         has_header=False,
         skip_lines=heading.last_line,
         separator=heading.delimiter,
+        quote_char='"' if heading.quotes else None,
         infer_schema=False,
     )
     frame.columns = sorted(chosen, key=chosen.__getitem__)
@@ -280,7 +304,7 @@ def _read_by_line(file: Path, heading: _Heading, chosen: Mapping[str, int]) -> T
     lines: list[int] = []
     shapes: dict[int, str] = {}
     with open_text(file) as source:
-        reader = csv.reader(source, delimiter=heading.delimiter)
+        reader = heading.reader(source)
         for fields in reader:
             if not fields or reader.line_num <= heading.last_line:
                 continue
@@ -393,6 +417,178 @@ def _parquet_column(file: Path, name: str) -> pl.Series:
     return column.cast(pl.String) if column.dtype in (pl.Categorical, pl.Enum) else column
 
 
+# -- What `sacct --parsable2` prints: a heading, and fields with bars between them, which are never quoted.
+
+_SACCT_JOB, _SACCT_SUBMITTED = "JobID", "Submit"
+_SACCT_LENGTHS: Final = ({"name": "ElapsedRaw", "unit": "s"}, {"name": "Elapsed"})
+_SACCT_LIMITS: Final = ({"name": "TimelimitRaw", "unit": "min"}, {"name": "Timelimit"})
+_SACCT_NOTHING: Final = ("", "Unknown", "None", "NONE", "UNLIMITED", "Partition_Limit", "INVALID")
+
+
+def _sacct_tables(file: Path) -> Iterator[Table]:
+    """Jobs; the steps of a job, whose ids have a point, never ran by themselves."""
+    import polars as pl
+
+    others = [column["name"] for column in (*_SACCT_LENGTHS, *_SACCT_LIMITS)]
+    wanted = [_SACCT_JOB, "User", _SACCT_SUBMITTED, "Start", "End", *others]
+    heading = replace(_heading(file, wanted), delimiter="|", quotes=False)
+    for read in _csv_tables(file, wanted, heading):
+        there = read.frame.columns
+        named: dict[str, Any] = {"submitted": {"name": _SACCT_SUBMITTED}}
+        named |= {key: name for key, name in (("job", _SACCT_JOB), ("account", "User")) if name in there}
+        length = next((column for column in _SACCT_LENGTHS if column["name"] in there), None)
+        if _SACCT_SUBMITTED not in there or (length is None and not {"Start", "End"}.issubset(there)):
+            wish = f"sacct --parsable2 --format={_SACCT_JOB},User,{_SACCT_SUBMITTED},Elapsed,Timelimit"
+            raise ColumnError(f"lacks what is needed; ask for it by {wish}{found(read.names)}")
+        named |= {"started": "Start", "finished": "End"} if length is None else {"qpu_time": length}
+        texts = {name: pl.col(name).str.strip_chars() for name in there}
+        frame = read.frame.select(
+            pl.when(text.is_in(_SACCT_NOTHING)).then(None).otherwise(text).alias(name)
+            for name, text in texts.items()
+        )
+        if _SACCT_JOB in there:
+            step = pl.col(_SACCT_JOB).str.contains(".", literal=True)
+            ran = "End" if length is None else length["name"]
+            frame = frame.with_columns(pl.when(step).then(None).otherwise(pl.col(ran)).alias(ran))
+        limit = next((column for column in _SACCT_LIMITS if column["name"] in there), None)
+        yield replace(
+            read,
+            frame=frame,
+            columns=TraceColumns.model_validate(named),
+            requested=None if limit is None else TimeColumn.model_validate(limit),
+        )
+
+
+# -- JSON: a workload of Batsim, or what the client of Qiskit Runtime says of jobs.
+
+_METRICS: Final = {
+    "job": ("job_id", "id"),
+    "account": ("account", "user_id"),
+    "session": ("session_id",),
+    "qpu": ("backend",),
+    "submitted": ("timestamps.created",),
+    "qpu_time": ("usage.quantum_seconds", "usage.seconds", "bss.seconds"),
+    "started": ("timestamps.running",),
+    "finished": ("timestamps.finished",),
+}
+"""Where metrics of jobs may say what; the first that any job has counts."""
+
+_IN_SECONDS: Final = ("qpu_time",)
+
+
+def _json_table(file: Path) -> Table:
+    data = _read_json(file)
+    if isinstance(data, list):
+        return _metrics(data)
+    if isinstance(data, dict) and isinstance(data.get("jobs"), list):
+        return _batsim(data)
+    raise ColumnError(
+        "is neither a workload of Batsim, an object with jobs and profiles, nor a list of metrics of jobs"
+    )
+
+
+def _read_json(file: Path) -> Any:
+    """What is in a JSON file; numbers are texts, so that none is rounded.
+
+    Raises:
+        ColumnError: if it is not JSON.
+        OSError, EOFError: if it cannot be read.
+    """
+    with open_regular(file) as packed:
+        content: Any = gzip.GzipFile(fileobj=packed) if is_packed(file) else packed
+        text = read_at_most(content, limits().trace_bytes)
+    try:
+        return json.loads(text.decode("utf-8-sig"), parse_float=str, parse_int=str, parse_constant=str)
+    except json.JSONDecodeError as error:
+        raise ColumnError(f"line {error.lineno}, column {error.colno}: is not JSON: {error.msg}") from None
+    except RecursionError:
+        raise ColumnError("is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise ColumnError("is not UTF-8 text, as JSON is") from None
+
+
+def _metrics(jobs: list[Any]) -> Table:
+    values: dict[str, list[str | None]] = {}
+    named: dict[str, Any] = {}
+    for key, names in _METRICS.items():
+        for name in names:
+            column = [_at(job, name) for job in jobs]
+            if any(value is not None for value in column) or (key == "submitted" and name == names[-1]):
+                values[name] = column
+                named[key] = {"name": name, "unit": "s"} if key in _IN_SECONDS else name
+                break
+    if "qpu_time" in named:
+        named = {key: name for key, name in named.items() if key not in ("started", "finished")}
+    return _table_of(jobs, values, TraceColumns.model_validate(named))
+
+
+def _batsim(workload: dict[str, Any]) -> Table:
+    jobs, profiles = workload["jobs"], workload.get("profiles")
+    profiles = profiles if isinstance(profiles, dict) else {}
+    shapes, delays = {}, []
+    for row, job in enumerate(jobs):
+        name = _at(job, "profile")
+        profile = profiles.get(name)
+        kind = _at(profile, "type")
+        if kind != "delay":
+            shapes[row] = f"profile {show_value(name)} " + (
+                "is not there" if profile is None else f"is of type {show_value(kind)}, not delay"
+            )
+        delays.append(_at(profile, "delay") if kind == "delay" else None)
+    values = {name: [_at(job, name) for job in jobs] for name in ("id", "subtime", "walltime")}
+    times = {"submitted": {"name": "subtime", "unit": "s"}, "qpu_time": {"name": "delay", "unit": "s"}}
+    columns = TraceColumns.model_validate({"job": "id", **times})
+    table = _table_of(jobs, {**values, "delay": delays}, columns, shapes)
+    return replace(table, requested=TimeColumn(name="walltime", unit="s"))
+
+
+def _table_of(
+    jobs: list[Any],
+    values: Mapping[str, list[str | None]],
+    columns: TraceColumns,
+    shapes: Mapping[int, str] | None = None,
+) -> Table:
+    import numpy as np
+    import polars as pl
+
+    frame = pl.DataFrame(dict(values), schema=dict.fromkeys(values, pl.String))
+    no_jobs = {row: "is no object" for row, job in enumerate(jobs) if not isinstance(job, dict)}
+    lines = np.arange(1, len(jobs) + 1)
+    return Table(frame, lines, "job", [*values], {**(shapes or {}), **no_jobs}, columns)
+
+
+def _at(part: Any, path: str) -> str | None:
+    """The text of what is in an object, or in an object in it; None where nothing is."""
+    for key in path.split("."):
+        part = part.get(key) if isinstance(part, dict) else None
+    return part if part is None or isinstance(part, str) else json.dumps(part)
+
+
+def is_trace(name: str) -> bool:
+    """Whether a file stands for a scenario that replays it; a JSON file may also be a scenario itself."""
+    kind = trace_format(name)
+    if kind is not TraceFormat.JSON or is_packed(Path(name)):
+        return kind is not None
+    try:
+        data = _read_json(Path(name))
+    except (ColumnError, OSError, EOFError):
+        return False
+    return isinstance(data, list) or (isinstance(data, dict) and "jobs" in data and "workload" not in data)
+
+
+def found(names: Sequence[str]) -> str:
+    """The columns of a file, for messages.
+
+    Example:
+        >>> found(["when", "how long"])
+        "; it has 'when', 'how long'"
+    """
+    shown = ", ".join(show_value(name) for name in names[:_MOST_COLUMNS])
+    more = f" and {len(names) - _MOST_COLUMNS} more" if len(names) > _MOST_COLUMNS else ""
+    return f"; it has {shown}{more}" if names else "; it has none"
+
+
+_MOST_COLUMNS: Final = 20
 _TWO_DAYS: Final = timedelta(days=2)
 _MOST_SAMPLED: Final = 1_000
 
@@ -421,10 +617,12 @@ def _first_date(file: Path, wanted: Sequence[str]) -> datetime | None:
         if trace_format(file.name) is TraceFormat.CSV:
             frame = _sampled(file, wanted)
         else:
-            frame = next(tables(file, wanted)).frame
-        found = [column for column in frame if holds_dates(column)]
-        if found and found[0].name == wanted[0]:
-            first = [first_us for column in found if (first_us := _least_us(column)) is not None]
+            table = next(tables(file, wanted))
+            frame = table.frame
+            wanted = wanted if table.columns is None else [table.columns.named()["submitted"]]
+        dates = [column for column in frame if column.name in wanted and holds_dates(column)]
+        if dates and dates[0].name == wanted[0]:
+            first = [first_us for column in dates if (first_us := _least_us(column)) is not None]
             return EPOCH + timedelta(microseconds=min(first)) if first else None
     return None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import glob
 import gzip
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -24,7 +25,7 @@ from qsession_sim.files import (
 )
 from qsession_sim.scenario.sources import ResolvedTrace
 from qsession_sim.scenario.trace_files import (
-    ENDINGS,
+    WRITTEN_ENDINGS,
     TraceFormat,
     is_packed,
     open_trace,
@@ -37,6 +38,7 @@ from qsession_sim.workload.columns import (
     EMPTY_WORKLOAD,
     BoolArray,
     Int64Array,
+    JobColumns,
     KeyedNames,
     NumberedNames,
     Workload,
@@ -88,6 +90,46 @@ def _write_parquet(workload: Workload, file: Path) -> list[str]:
     with file.open("wb") as content:
         write_table(job_table(workload), content)
     return not_in_table(workload)
+
+
+# -- Workloads of Batsim, in JSON: jobs, each with a profile that says how long it takes.
+
+
+def _write_batsim(workload: Workload, file: Path) -> list[str]:
+    """Jobs with a time of submission, each with a delay as its profile and its limit as its walltime."""
+    jobs = workload.jobs
+    known = jobs.at_us != NEVER
+    names = chain.from_iterable(workload.job_names)
+    columns = (jobs.at_us, jobs.qpu_time_us, jobs.max_execution_time_us)
+    rows = zip(names, *(_listed(column) for column in columns), strict=True)
+    lines = []
+    for name, at_us, qpu_time_us, limit_us in rows:
+        if at_us != NEVER:
+            limit = f'"walltime": {_seconds(limit_us)}, ' if limit_us > 0 else ""
+            delay = _seconds(qpu_time_us)
+            job = f'"id": {json.dumps(name)}, "subtime": {_seconds(at_us)}'
+            lines.append(f'{{{job}, {limit}"res": 1, "profile": "{delay}"}}')
+    delays = dict.fromkeys(_seconds(time_us) for time_us in _listed(jobs.qpu_time_us[known]))
+    profiles = [f'"{delay}": {{"type": "delay", "delay": {delay}}}' for delay in delays]
+    listed, named = ",\n".join(lines), ",\n".join(profiles)
+    _write_text(f'{{"nb_res": 1,\n"jobs": [\n{listed}\n],\n"profiles": {{\n{named}\n}}}}\n', file)
+    lost = not_in_table(workload)
+    if not known.all():
+        lost.append("jobs that follow another are not held")
+    if {workload.accounts[number] for number in np.unique(jobs.account).tolist()} - {UNKNOWN_USER}:
+        lost.append("accounts are not held")
+    return lost + _lost(jobs, held=("max_execution_time_us",))
+
+
+def _lost(jobs: JobColumns, held: tuple[str, ...] = ()) -> list[str]:
+    """What formats that are no tables of this project do not hold, but those columns that this one does."""
+    lost = []
+    if np.any(jobs.session != NEVER):
+        lost.append("sessions and batches are not held: all jobs are in mode job")
+    if jobs.is_needed("qpu"):
+        lost.append("the QPUs that jobs name are not held")
+    asked = [c for c in COLUMNS if c.lost and c.of_job not in held and c.is_asked_for(jobs)]
+    return [*lost, *dict.fromkeys(str(column.lost) for column in asked)]
 
 
 # -- The Standard Workload Format, version 2.2.
@@ -162,7 +204,7 @@ def _collect(
         for row in np.flatnonzero(wrong).tolist():
             reasons[read + row] = f"{_called(field)}: {not_usable(column[row], whole=field in _WHOLE)}"
     count = frame["fields"].to_numpy()
-    for row in np.flatnonzero(count != FIELDS).tolist():
+    for row in np.flatnonzero(count < FIELDS).tolist():  # some logs have further fields of their own
         reasons[read + row] = f"has {count[row]} fields, not {FIELDS}"
 
 
@@ -275,13 +317,8 @@ def _write_swf(workload: Workload, file: Path) -> list[str]:
     `user-unknown`, which is -1, they are numbered from 1.
     """
     _write_text("".join(_lines(workload)), file)
-    jobs, lost = workload.jobs, not_in_table(workload)
-    if np.any(jobs.session != NEVER):
-        lost.append("sessions and batches are not held: all jobs are in mode job")
-    asked = [column for column in COLUMNS if column.lost and column.is_asked_for(jobs)]
-    if jobs.is_needed("qpu"):
-        lost.append("the QPUs that jobs name are not held")
-    lost += dict.fromkeys(str(column.lost) for column in asked)
+    jobs = workload.jobs
+    lost = not_in_table(workload) + _lost(jobs)
     if np.any(np.concatenate([jobs.at_us[jobs.at_us >= 0], jobs.think_us, jobs.qpu_time_us]) % SECOND):
         lost.append(
             "times that are no whole seconds are decimal fractions, which other programs may not read"
@@ -335,17 +372,19 @@ class FileFormat:
     Attributes:
         read: the rows of a source's file, and if something is wrong with them and the file can be read more
             carefully, the rows with their lines; raises what reading raises, or a `ColumnError`.
-        write: the jobs of a workload to a file; returns what is not in it, as sentences.
+        write: the jobs of a workload to a file; returns what is not in it; None if it is only read.
     """
 
     read: Callable[[ResolvedTrace, Path], Iterator[TraceRows]]
-    write: Callable[[Workload, Path], list[str]]
+    write: Callable[[Workload, Path], list[str]] | None = None
 
 
 FORMATS: Final[Mapping[TraceFormat, FileFormat]] = {
     TraceFormat.CSV: FileFormat(_read_table, _write_csv),
     TraceFormat.PARQUET: FileFormat(_read_table, _write_parquet),
     TraceFormat.SWF: FileFormat(_read_swf, _write_swf),
+    TraceFormat.JSON: FileFormat(_read_table, _write_batsim),
+    TraceFormat.SACCT: FileFormat(_read_table),
 }
 """Every format of traces. Files of those that are texts may be gzipped."""
 
@@ -373,8 +412,8 @@ def write_workload(
 
     Args:
         workload: as `draw` makes it.
-        path: ends in .parquet, .csv, .csv.gz, .swf or .swf.gz; a file that is there is replaced when the new
-            one is complete.
+        path: ends in .parquet, or in .csv, .swf or .json, which .gz may follow; a file that is there is
+            replaced when the new one is complete.
         overwrite: whether it is replaced at all.
 
     Returns:
@@ -392,12 +431,13 @@ def write_workload(
         ()
     """
     file = Path(path)
-    kind = check_workload_file(file, overwrite=overwrite)
+    write = FORMATS[check_workload_file(file, overwrite=overwrite)].write
+    assert write is not None
     try:
         target = resolved(file)
         remove_stale(target.parent.glob(f".*.{glob.escape(target.name)}"))
         with whole_file(target) as partial:
-            return tuple(FORMATS[kind].write(workload, partial))
+            return tuple(write(workload, partial))
     except OSError as error:
         raise WorkloadFileError(f"{file}: cannot be written: {reason(error)}") from error
 
@@ -418,8 +458,8 @@ def check_workload_file(path: str | os.PathLike[str], *, overwrite: bool = True)
     """
     file = Path(path)
     chosen = trace_format(file.name)
-    if chosen is None:
-        raise WorkloadFileError(f"{file}: the name must end in one of {ENDINGS}")
+    if chosen is None or not chosen.is_written:
+        raise WorkloadFileError(f"{file}: the name must end in one of {WRITTEN_ENDINGS}")
     try:
         there = resolved(file)
         if there.is_dir():

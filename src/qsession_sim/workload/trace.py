@@ -230,6 +230,11 @@ def _said(
     columns = {name: taken(column) for name, column in rows.jobs.items()}
     limit_us = columns["max_execution_time_us"]
     columns |= said_of_all(source, context, len(limit_us))
+    if rows.requested_us is None and "requested" in (
+        source.estimate and source.estimate.method,
+        source.max_execution_time,
+    ):
+        raise source_error(source.name, f"{source.file}: does not say which times were requested")
     unknown = constant(len(rows.lines), NEVER)
     requested_us = taken(unknown if rows.requested_us is None else rows.requested_us)
     if source.estimate is not None and source.estimate.method == "requested":

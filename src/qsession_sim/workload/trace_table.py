@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsession_sim.scenario.problems import show_value
 from qsession_sim.scenario.sources import TimeColumn, TraceColumns
-from qsession_sim.scenario.trace_files import ColumnError, Table, holds_dates
+from qsession_sim.scenario.trace_files import ColumnError, Table, found, holds_dates
 from qsession_sim.scenario.trace_times import dates_us, lengths_us, physical_us
 from qsession_sim.scheduler.plan import JobSpec
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
@@ -180,8 +179,8 @@ COLUMNS: Final = (
 
 # -- From the columns of a CSV or Parquet file to rows.
 
+_REQUESTED: Final = TraceColumn("requested_us", "the time that a job requested", least=-LARGEST)
 _SPAN: Final = tuple(column for column in COLUMNS if column.name in ("started_us", "finished_us"))
-_MOST_COLUMNS: Final = 20
 _LETTERS: Final = re.compile("[a-z:]")
 """What a length of time has, and a number has not."""
 
@@ -336,8 +335,10 @@ def rows_of(read: Table, columns: TraceColumns | None) -> TraceRows:
     Raises:
         ColumnError: if a column is not there, or holds something else than it should.
     """
-    frame = read.frame
-    names = names_in_file(columns)
+    frame, columns = read.frame, read.columns or columns
+    names, units = names_in_file(columns), _units(columns)
+    if read.requested is not None:
+        names[_REQUESTED.name], units[_REQUESTED.name] = read.requested.name, read.requested.unit
     _check_columns(read, names, columns)
     bad = BadRows(frame.height)
     shapeless = np.zeros(frame.height, dtype=np.bool_)
@@ -345,7 +346,7 @@ def rows_of(read: Table, columns: TraceColumns | None) -> TraceRows:
     bad.add(shapeless, read.shapes.__getitem__)
     submissions = names["submitted_us"]
     dated = submissions in frame.columns and holds_dates(frame[submissions])
-    table = _Columns(frame, names, _units(columns), bad)
+    table = _Columns(frame, names, units, bad)
     ids, names_of = _ids(table)
     after = _after(table, ids)
     users, user = _users(table)
@@ -377,9 +378,16 @@ def rows_of(read: Table, columns: TraceColumns | None) -> TraceRows:
         qpus=qpus,
         names_of=names_of,
         session_names=session_names,
+        requested_us=None if read.requested is None else _requested_us(table),
         dated=dated,
         notes=("dates without an offset are read as UTC",) if table.local else (),
     )
+
+
+def _requested_us(table: _Columns) -> Int64Array:
+    """What jobs requested; -1 and 0 say nothing."""
+    requested_us = table.numbers(_REQUESTED)
+    return np.where(requested_us > 0, requested_us, NEVER)
 
 
 def _between(table: _Columns) -> Int64Array:
@@ -405,15 +413,8 @@ def _check_columns(read: Table, names: Mapping[str, str], columns: TraceColumns 
     missing = [f"{name!r} (columns.{key})" for key, name in required.items() if name not in there]
     if missing:
         raise ColumnError(
-            f"has no column {', '.join(missing)}; name the file's own columns in columns{_found(read.names)}"
+            f"has no column {', '.join(missing)}; name the file's own columns in columns{found(read.names)}"
         )
-
-
-def _found(names: Sequence[str]) -> str:
-    """The columns of a file, for messages."""
-    shown = ", ".join(show_value(name) for name in names[:_MOST_COLUMNS])
-    more = f" and {len(names) - _MOST_COLUMNS} more" if len(names) > _MOST_COLUMNS else ""
-    return f"; it has {shown}{more}" if names else "; it has none"
 
 
 def _ids(table: _Columns) -> tuple[pl.Series | None, Callable[[Int64Array], NameBlock | None]]:
