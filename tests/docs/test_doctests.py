@@ -44,6 +44,7 @@ def examples_of_page(page: Path) -> doctest.DocTest:
 NEEDS = {
     "qsession_sim.server.app": ("starlette", "serve"),
     "qsession_sim.clients.results": ("qiskit", "qiskit"),
+    "qsession_sim.testing.services": ("starlette", "serve"),
 }
 """Modules that need an extra: what they import of it, and its name."""
 

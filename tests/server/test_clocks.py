@@ -86,6 +86,16 @@ def test_all_statuses_of_a_job_are_seen_and_time_moves_only_while_the_client_wai
     assert served.finish().record.end_us == 2 * JOB_US
 
 
+def test_a_job_that_has_ended_can_be_asked_for_as_often_as_one_likes():
+    async def program(client: Client) -> Any:
+        await client.run()
+        return [
+            (await client.ask("GET", "/jobs/lab.1"))["status"] for _ in range(3)
+        ], client.served.clock.now_us()
+
+    assert played(jumping(), program) == [(["Completed"] * 3, JOB_US)]
+
+
 def test_a_session_that_submits_without_thinking_is_not_deactivated_even_with_an_ittl_of_0():
     """S4: the client acts at the instant at which its job ended, before the clocks of that instant."""
 

@@ -24,22 +24,23 @@ except ModuleNotFoundError as error:
 
 
 @pytest.mark.parametrize(
-    ("name", "missing"),
+    ("name", "missing", "extra"),
     [
-        ("scenarios", "hypothesis"),
-        ("workloads", "hypothesis"),
-        ("commands", "hypothesis"),
-        ("check_policy", "hypothesis"),
-        ("policy_machine", "hypothesis"),
-        ("parametrize_policies", "pytest"),
+        ("scenarios", "hypothesis", "testing"),
+        ("workloads", "hypothesis", "testing"),
+        ("commands", "hypothesis", "testing"),
+        ("check_policy", "hypothesis", "testing"),
+        ("policy_machine", "hypothesis", "testing"),
+        ("parametrize_policies", "pytest", "testing"),
+        ("SimulatedService", "uvicorn", "serve"),
     ],
 )
-def test_what_is_missing_is_told(name, missing):
+def test_what_is_missing_is_told(name, missing, extra):
     script = SCRIPT.format(source=str(Path(qs.__file__).parents[1]), missing=missing, name=name)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.stderr, done.stdout) == (
         "",
-        f"qsession_sim.testing.{name} needs {missing}, which is not installed; pip install 'qsession-sim[testing]'\n",
+        f"qsession_sim.testing.{name} needs {missing}, which is not installed; pip install 'qsession-sim[{extra}]'\n",
     )
 
 

@@ -62,6 +62,7 @@ class Code:
     NO_JOB: Final = 1291
     NO_RESULT: Final = 1292
     IS_FINAL: Final = 1293
+    ON_DEMAND: Final = 1298
     RUN_IS_OVER: Final = 1299
     RAN_TOO_LONG: Final = 1305
     TOO_MANY_PENDING: Final = 3458
@@ -397,8 +398,14 @@ def _instances(request: Request) -> Answer:
 # -- Backends.
 
 
-def _could_start(qpu: QpuDetails) -> bool:
-    return qpu.kind is IntervalKind.FREE and qpu.queued == 0
+def _could_start(request: Request, qpu: QpuDetails) -> bool:
+    return qpu.kind is IntervalKind.FREE and qpu.queued == 0 and qpu.name not in request.world.offline
+
+
+def _status_word(request: Request, qpu: QpuDetails) -> str:
+    if qpu.name in request.world.offline:
+        return "offline"
+    return "maintenance" if qpu.kind is IntervalKind.DOWN else "active"
 
 
 def _backends(request: Request) -> Answer:
@@ -409,15 +416,16 @@ def _backends(request: Request) -> Answer:
 
 
 def _device(request: Request, qpu: QpuDetails) -> dict[str, Any]:
-    is_down = qpu.kind is IntervalKind.DOWN
+    word = _status_word(request, qpu)
+    is_active = word == "active"
     return {
         "name": qpu.name,
         "status": {
-            "name": "paused" if is_down else "online",
-            "reason": "maintenance" if is_down else "available",
+            "name": "online" if is_active else "paused",
+            "reason": "available" if is_active else word,
         },
         "queue_length": qpu.queued,
-        "session_could_start_now": _could_start(qpu),
+        "session_could_start_now": _could_start(request, qpu),
         "qubits": backends.QUBITS,
         "physical_qubits": backends.QUBITS,
         "is_simulator": request.world.qpus[qpu.name].simulator,
@@ -447,14 +455,14 @@ def _refuse_calibration(calibration: str | None) -> None:
 
 def _status(request: Request, name: str) -> Answer:
     qpu = request.world.qpu_details()[_qpu(request, name)]
-    status = "maintenance" if qpu.kind is IntervalKind.DOWN else "active"
+    status = _status_word(request, qpu)
     return 200, {
         "name": name,
-        "state": True,  # it takes jobs all the time, and clients warn of another status
+        "state": status != "offline",  # in maintenance it takes jobs, and clients warn of the status
         "status": status,
         "message": status,
         "length_queue": qpu.queued,
-        "session_could_start_now": _could_start(qpu),
+        "session_could_start_now": _could_start(request, qpu),
         "backend_version": backends.VERSION,
     }
 

@@ -114,6 +114,7 @@ class World:
         self.sessions: dict[str, ServedSession] = {}
         self.jobs: dict[str, ServedJob] = {}
         self.qpus = {qpu.name: qpu for qpu in scenario.qpus}
+        self.offline: set[str] = set()  # QPUs that are said to be so, though they take jobs
         self.answers: dict[tuple[str, str, str], Any] = {}  # of POSTs, by account, path and digest
         self._unheard: set[tuple[str, str, str]] = set()
         self._clock = clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from qsession_sim.clients.rest import Answer, Code, account_of_key, client_of, error_body, handle
+from qsession_sim.clients.rest import Answer, Code, account_of_key, client_of, error_body, handle, request_key
 from qsession_sim.clients.world import World
 from qsession_sim.errors import QSessionError
 from qsession_sim.server.clocks import OVER, Asked, Clock
@@ -43,6 +44,25 @@ class Entry(TypedDict):
 
 
 @dataclass
+class Failure:
+    """What goes wrong with the next requests of a kind.
+
+    Attributes:
+        method: of the requests.
+        path: a regular expression that their path ends with.
+        status: that they are answered with.
+        times: how many of them.
+        is_lost: the request is served first, and only its answer is lost.
+    """
+
+    method: str
+    path: str
+    status: int
+    times: int = 1
+    is_lost: bool = False
+
+
+@dataclass
 class App:
     """Answers requests for a world, in the time of a clock, and writes them down."""
 
@@ -51,6 +71,7 @@ class App:
 
     def __post_init__(self) -> None:
         self.journal: list[Entry] = []
+        self.failures: list[Failure] = []
         self.asgi = Starlette(routes=[Route("/{path:path}", self.answer, methods=_METHODS)])
 
     async def answer(self, request: Request) -> Response:
@@ -82,13 +103,30 @@ class App:
         def call() -> Answer:
             return handle(self.world, account, method, path, query, body, request.headers)
 
+        failure = self._failure(method, path)
+        if failure is not None and not failure.is_lost:
+            return _on_demand(failure)
         if client is None or account is None or not self.world.exists(account):
             return call()
         if request.client is not None:
             self.clock.connected(client, (request.client.host, request.client.port))
         if path == f"{CONTROL}/wait" and method == "POST":
             return await self._wait(client, body)
-        return await self.clock.answer(Asked(client, method, path, query), call)
+        answer = await self.clock.answer(Asked(client, method, path, query), call)
+        if failure is None:
+            return answer
+        self.world.not_heard(request_key(account, path, body))
+        return _on_demand(failure)
+
+    def _failure(self, method: str, path: str) -> Failure | None:
+        """What is to go wrong with a request; it goes wrong once less from now on."""
+        for failure in self.failures:
+            if failure.method == method and re.search(f"(?:{failure.path})$", path):
+                failure.times -= 1
+                if failure.times <= 0:
+                    self.failures.remove(failure)
+                return failure
+        return None
 
     async def _wait(self, client: str, body: bytes) -> Answer:
         try:
@@ -98,6 +136,11 @@ class App:
         except (ValueError, TypeError, KeyError):
             return 400, error_body(Code.BAD_FORM, 'the body must be such as {"seconds": 90}')
         return await self.clock.wait(client, round(seconds * SECOND))
+
+
+def _on_demand(failure: Failure) -> Answer:
+    code = {401: Code.BAD_CREDENTIALS, 429: Code.RATE_LIMITED}.get(failure.status, Code.ON_DEMAND)
+    return failure.status, error_body(code, "a failure on demand")
 
 
 def listen(port: int) -> socket.socket:

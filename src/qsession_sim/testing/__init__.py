@@ -1,7 +1,7 @@
 """Public help for tests: invariants of finished runs, random scenarios, and checks of queue policies.
 
-Names are imported when first used. All but `check_invariants` and `write_yaml` need Hypothesis or pytest,
-which the extra `testing` installs.
+Names are imported when first used. `check_invariants` and `write_yaml` need nothing else, `SimulatedService`
+needs the extra `serve`, and the rest Hypothesis or pytest, which the extra `testing` installs.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from qsession_sim.testing.machine import policy_machine as policy_machine
     from qsession_sim.testing.policies import check_policy as check_policy
     from qsession_sim.testing.policies import parametrize_policies as parametrize_policies
+    from qsession_sim.testing.services import SimulatedService as SimulatedService
     from qsession_sim.testing.strategies import scenarios as scenarios
     from qsession_sim.testing.strategies import workloads as workloads
 
 _HOME: Final = {
+    "SimulatedService": "qsession_sim.testing.services",
     "check_invariants": "qsession_sim.testing.invariants",
     "check_policy": "qsession_sim.testing.policies",
     "commands": "qsession_sim.testing.machine",
@@ -32,7 +34,8 @@ _HOME: Final = {
 
 __all__ = [*_HOME]  # noqa: PLE0604 - they are strings
 
-_OPTIONAL: Final = {"hypothesis", "pytest"}
+_OPTIONAL: Final = {"hypothesis": "testing", "pytest": "testing", "starlette": "serve", "uvicorn": "serve"}
+"""By what is imported, the extra that has it."""
 
 
 def __getattr__(name: str) -> Any:
@@ -46,7 +49,7 @@ def __getattr__(name: str) -> Any:
             raise
         raise ModuleNotFoundError(
             f"qsession_sim.testing.{name} needs {missing}, which is not installed; "
-            "pip install 'qsession-sim[testing]'",
+            f"pip install 'qsession-sim[{_OPTIONAL[missing]}]'",
             name=missing,
         ) from error
 

@@ -1,4 +1,4 @@
-"""The plugin for pytest: the option --qsession-policy, and what makes `parametrize_policies` work.
+"""The plugin for pytest: the option --qsession-policy, what makes `parametrize_policies` work, and a fixture.
 
 It is loaded by every pytest of an environment in which this package is installed, so it imports the rest
 of it only when there is something to do.
@@ -6,13 +6,36 @@ of it only when there is something to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+if TYPE_CHECKING:
+    from qsession_sim.testing.services import SimulatedService, SimulatedServices
+
 MARK: Final = "qsession_policies"
 """The mark of tests to be parametrized; its arguments are the policies and the argument's name."""
+
+
+@pytest.fixture
+def simulated_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedServices]:
+    """Serve scenarios to ordinary clients in this process: call it with one, as `testing.SimulatedService`.
+
+    The environment has the variables of the one that was served last, until the test ends.
+    """
+    from qsession_sim.testing.services import SimulatedService
+
+    with ExitStack() as stack:
+
+        def serve(scenario: Any, **options: Any) -> SimulatedService:
+            service = stack.enter_context(SimulatedService(scenario, **options))
+            for name, value in service.variables.items():
+                monkeypatch.setenv(name, value)
+            return service
+
+        yield serve
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
