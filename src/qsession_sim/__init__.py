@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from qsession_sim.experiment.executors import dask as dask
     from qsession_sim.experiment.executors import processes as processes
     from qsession_sim.experiment.simulate import simulate as simulate
+    from qsession_sim.experiment.study import SavedStudy as SavedStudy
     from qsession_sim.experiment.study import Study as Study
     from qsession_sim.experiment.study import compare as compare
+    from qsession_sim.experiment.study import load as load
     from qsession_sim.experiment.study import replicate as replicate
     from qsession_sim.experiment.study import sweep as sweep
     from qsession_sim.experiment.tasks import Configuration as Configuration
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from qsession_sim.files import file_limits as file_limits
     from qsession_sim.policies.user import policy as policy
     from qsession_sim.results.run import Run as Run
-    from qsession_sim.results.run import load as load
+    from qsession_sim.results.run import SavedRun as SavedRun
     from qsession_sim.scenario import build as build
     from qsession_sim.scenario.load import Scenario as Scenario
     from qsession_sim.scenario.load import load_scenario as load_scenario
@@ -69,6 +71,8 @@ _HOME: Final = {
     "Progress": "service.simpy_driver",
     "QSessionError": "errors",
     "Run": "results.run",
+    "SavedRun": "results.run",
+    "SavedStudy": "experiment.study",
     "Scenario": "scenario.load",
     "ScenarioError": "errors",
     "SchedulerUsageError": "errors",
@@ -86,7 +90,7 @@ _HOME: Final = {
     "draw": "workload.draw",
     "file_limits": "files",
     "format_duration": "units",
-    "load": "results.run",
+    "load": "experiment.study",
     "load_scenario": "scenario.load",
     "parse_duration": "units",
     "policy": "policies.user",

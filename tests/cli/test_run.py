@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from qsession_sim.cli.main import main
+from qsession_sim.experiment.study import load
 from qsession_sim.report.text import readable_duration
-from qsession_sim.results.run import load
 
 # waits by hand, see tests/scenarios; job mode: 0, 65, 150, 30, 20; session mode: 15, 0, 0, 0, 65, 0, 25 s.
 # p95 of 5 values is value 3.8 of 0..4: 65 + 0.8 x 85 = 133 s; of 7, value 5.7 of 0..6: 25 + 0.7 x 40 = 53 s;

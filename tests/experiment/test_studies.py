@@ -611,6 +611,169 @@ def test_saved_tables_are_those_of_the_study(tmp_path: Path) -> None:
         study.save(tmp_path / "file")
 
 
+def three_jobs() -> dict[str, Any]:
+    """fifo: the jobs wait 0, 4 and 6 s; where c goes before b, 0, 3 and 5 s."""
+    rows = (("long", "0s", "5s"), ("b", "1s", "3s"), ("c", "2s", "1s"))
+    jobs = [{"id": name, "at": at, "account": "lab", "qpu_time": time} for name, at, time in rows]
+    return {"seed": 7, "workload": [{"kind": "explicit", "name": "all", "jobs": jobs}]}
+
+
+def test_a_readable_table_has_what_the_terminal_shows(tmp_path: Path) -> None:
+    """As `qsession-sim compare` prints it; of a saved study, too."""
+    metrics = ["max_waiting", "utilization"]
+    study = qs.compare(three_jobs(), ["random", "fifo"], replications=4, metrics=metrics, directory=tmp_path)
+    table = study.table(readable=True)
+    kept = {"hold": "exclusive", "routing": "least_busy"}
+    random = {"configuration": "random", "policy": "random", **kept}
+    fifo = {"configuration": "fifo", "policy": "fifo", **kept}
+    unchanged = {"difference": "+0 ± 0", "change": "+0.0 %", "verdict": "not significant"}
+    baseline = {"difference": None, "change": None, "verdict": "baseline"}
+    assert table.to_dicts() == [
+        {**random, "metric": "max_waiting", "count": 4, "mean": "5.75 ± 0.80 s", **baseline},
+        {**random, "metric": "utilization", "count": 4, "mean": "1 ± 0", **baseline},
+        {
+            **fifo,
+            "metric": "max_waiting",
+            "count": 1,
+            "mean": "6 s",
+            "difference": "+0.25 ± 0.80 s",
+            "change": "+4.3 % (-8.3…+21.1)",
+            "verdict": "not significant",
+        },
+        {**fifo, "metric": "utilization", "count": 1, "mean": "1", **unchanged},
+    ]
+    assert qs.load(tmp_path).table(readable=True).equals(table)
+
+
+def test_a_readable_table_says_what_is_exact_and_keeps_the_settings_of_a_sweep() -> None:
+    vary = {"workload.all.jobs.c.qpu_time": ["1s", "90s"]}
+    baseline = "workload.all.jobs.c.qpu_time=1s"
+    lifo = qs.sweep(three_jobs(), vary, policies=["lifo"], metrics=["max_turnaround"], baseline=baseline)
+    row = {
+        "policy": "lifo",
+        "hold": "exclusive",
+        "routing": "least_busy",
+        "metric": "max_turnaround",
+        "count": 1,
+    }
+    names = [one.name for one in lifo.configurations]
+    # b comes last, and is done 8 s after it came, or 97 s: c takes 89 s more, a change of 1112.5 %
+    assert lifo.table(readable=True).to_dicts() == [
+        {
+            "configuration": names[0],
+            **row,
+            "workload.all.jobs.c.qpu_time": "1s",
+            "mean": "8 s",
+            "difference": None,
+            "change": None,
+            "verdict": "baseline",
+        },
+        {
+            "configuration": names[1],
+            **row,
+            "workload.all.jobs.c.qpu_time": "90s",
+            "mean": "97 s",
+            "difference": "+89 s",
+            "change": "\N{MULTIPLICATION SIGN}12.1",
+            "verdict": "exact",
+        },
+    ]
+
+
+def test_a_study_is_loaded_as_a_run_is(tmp_path: Path) -> None:
+    study = qs.compare(SCENARIO, ["fifo", "lifo"], replications=2, directory=tmp_path / "whole")
+    study.save(tmp_path / "saved")
+    for name in ("whole", "saved"):
+        saved = qs.load(tmp_path / name)
+        assert isinstance(saved, qs.SavedStudy)
+        assert saved.table().equals(study.table())
+        assert saved.runs().equals(study.runs())
+        assert saved.to_dict() == study.to_dict()
+    qs.simulate(SCENARIO).save(tmp_path / "run")
+    assert isinstance(qs.load(tmp_path / "run"), qs.SavedRun)
+
+
+def test_a_study_that_is_not_finished_is_not_loaded(tmp_path: Path) -> None:
+    def stop(progress: StudyProgress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        qs.replicate(SCENARIO, replications=2, directory=tmp_path, progress=stop)
+    with pytest.raises(StudyError) as caught:
+        qs.load(tmp_path)
+    assert str(caught.value) == (
+        f"the study in {tmp_path} is not finished (it has no study.json); "
+        "ask for the same study once more to go on with it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("table.parquet", b"nonsense", "table.parquet: "),
+        ("table.parquet", None, "table.parquet: No such file or directory"),
+        (
+            "table.parquet",
+            "runs.parquet",
+            "table.parquet has no column 'metric', so it is not that of a study",
+        ),
+        (
+            "runs.parquet",
+            "table.parquet",
+            "runs.parquet has no column 'replication', so it is not that of a study",
+        ),
+        ("study.json", b"{", "study.json: "),
+        ("study.json", b"[]", "study.json is not the document of a study"),
+        ("study.json", b"{}", "study.json is not the document of a study"),
+    ],
+)
+def test_a_damaged_study_is_refused_by_the_name_of_the_file(
+    tmp_path: Path, name: str, content: bytes | str | None, said: str
+) -> None:
+    qs.compare(SCENARIO, ["fifo", "lifo"], replications=2).save(tmp_path)
+    saved = qs.load(tmp_path)
+    read = {"table.parquet": saved.table, "runs.parquet": saved.runs, "study.json": saved.to_dict}[name]
+    if content is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_bytes(
+            (tmp_path / content).read_bytes() if isinstance(content, str) else content
+        )
+    with pytest.raises(StudyError) as caught:
+        read()
+    assert str(caught.value).startswith(f"the study {tmp_path} is damaged: {said}")
+    assert str(caught.value).endswith("; save it again")
+
+
+TYPED = """
+import polars as pl
+import qsession_sim as qs
+
+def jobs(directory: str) -> pl.DataFrame:
+    return qs.load(directory).jobs
+
+def run(directory: str) -> qs.SavedRun:
+    return qs.load(directory)
+
+def study(directory: str) -> qs.SavedStudy:
+    return qs.load(directory)
+
+def table(directory: str) -> pl.DataFrame:
+    return qs.load(directory).table(readable=True)
+
+qs.load("directory").tabel()
+"""
+
+
+def test_type_checkers_take_what_is_loaded_for_a_run_and_for_a_study(tmp_path: Path) -> None:
+    api = pytest.importorskip("mypy.api", reason="mypy is not installed")
+    (tmp_path / "program.py").write_text(TYPED, encoding="utf-8")
+    options = ["--strict", "--follow-imports=silent", "--no-incremental", f"--cache-dir={tmp_path}"]
+    printed, _, _ = api.run([*options, str(tmp_path / "program.py")])
+    errors = [line.partition(": error: ")[2] for line in printed.splitlines() if ": error: " in line]
+    assert errors == ['"Saved" has no attribute "tabel"  [attr-defined]'], printed
+
+
 def test_functions_of_this_process_are_refused_where_others_need_them(tmp_path: Path) -> None:
     from qsession_sim.experiment.executors import processes
 

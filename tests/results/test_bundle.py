@@ -19,9 +19,9 @@ import pytest
 import qsession_sim
 from qsession_sim import files
 from qsession_sim.errors import BundleError
+from qsession_sim.experiment.study import load
 from qsession_sim.results import bundle
 from qsession_sim.results.bundle import record_digest
-from qsession_sim.results.run import load
 from qsession_sim.results.tables import TABLES, Tables
 from results.handmade import make_record, make_run
 
@@ -224,7 +224,8 @@ def test_what_is_no_bundle_is_not_loaded(tmp_path):
     with pytest.raises(BundleError) as caught:
         load(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path} is not a bundle (it has no provenance.json); give the directory that a run was saved to"
+        f"{tmp_path} is neither a run (it has no provenance.json) nor a study (it has no study.json); "
+        "give the directory that one was saved to"
     )
 
 
@@ -360,7 +361,7 @@ def test_links_in_a_circle_are_a_clear_error(tmp_path):
         assert str(caught.value) == (
             f"{directory} cannot be used: Too many levels of symbolic links; choose another directory"
         )
-        with pytest.raises(BundleError, match="is not a bundle"):
+        with pytest.raises(BundleError, match="is neither a run"):
             load(directory)
 
 

@@ -14,7 +14,7 @@ from results.handmade import (
 )
 
 from qsession_sim.errors import BundleError
-from qsession_sim.results.run import load
+from qsession_sim.experiment.study import load
 from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.testing import check_invariants

@@ -395,6 +395,39 @@ def write_study(
     return target
 
 
+def read_study_table(directory: Path, name: str, column: str) -> pl.DataFrame:
+    """Read a table that `write_study` wrote, and that has a column by which it is known.
+
+    Raises:
+        StudyError: if it is missing or damaged.
+    """
+    import polars as pl
+
+    file = f"{name}.parquet"
+    try:
+        frame = pl.read_parquet(io.BytesIO(read_regular(directory / file)))
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _damaged_study(directory, f"{file}: {reason(error)}") from error
+    if column not in frame.columns:
+        raise _damaged_study(directory, f"{file} has no column {column!r}, so it is not that of a study")
+    return frame
+
+
+def read_study_document(directory: Path) -> dict[str, Any]:
+    """Read the document that `write_study` wrote.
+
+    Raises:
+        StudyError: if it is missing or damaged.
+    """
+    try:
+        document = parse_json(read_regular(directory / STUDY))
+    except (OSError, ValueError) as error:
+        raise _damaged_study(directory, f"{STUDY}: {reason(error)}") from error
+    if not isinstance(document, dict) or not {"kind", "baseline", "level"} <= document.keys():
+        raise _damaged_study(directory, f"{STUDY} is not the document of a study")
+    return document
+
+
 def parquet(table: pl.DataFrame) -> bytes:
     """A table as the content of a file."""
     content = io.BytesIO()
@@ -486,6 +519,10 @@ def _short(value: Any) -> str:
 
 def _cannot(do: str, directory: Path, error: OSError) -> StudyError:
     return StudyError(f"cannot {do} the study directory {directory}: {reason(error)}")
+
+
+def _damaged_study(directory: Path, why: str) -> StudyError:
+    return StudyError(f"the study {directory} is damaged: {why}; save it again")
 
 
 def _damaged_plan(directory: Path, why: str) -> StudyError:

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, cast
 
-from qsession_sim.errors import StudyError, hint
+from qsession_sim.errors import BundleError, StudyError, hint
 from qsession_sim.experiment.commands import command_of_means, command_of_run, command_of_study
 from qsession_sim.experiment.estimates import Precision, next_look, replications_of
 from qsession_sim.experiment.executors import InProcess, as_executor
@@ -26,10 +26,19 @@ from qsession_sim.experiment.plan import (
     make_plan,
 )
 from qsession_sim.experiment.references import Reference, one_spelling, placeless
-from qsession_sim.experiment.store import Runs, open_store, write_study
+from qsession_sim.experiment.store import (
+    PLAN,
+    STUDY,
+    Runs,
+    open_store,
+    read_study_document,
+    read_study_table,
+    write_study,
+)
 from qsession_sim.experiment.tasks import Configuration
 from qsession_sim.experiment.variations import Sampling, Variation, read_variations, sweep_points, written
-from qsession_sim.results.bundle import versions
+from qsession_sim.results.bundle import PROVENANCE, is_bundle, versions
+from qsession_sim.results.run import SavedRun
 from qsession_sim.scenario.yaml_source import read_value
 
 if TYPE_CHECKING:
@@ -52,8 +61,11 @@ class Study(StudyFindings):
         shown = f"{len(names)} configurations" if len(names) > 10 else f"{names!r}"
         return f"Study({self.kind!r}, {shown}, {self.replications} replications of {list(self.metrics)!r})"
 
-    def table(self) -> pl.DataFrame:
+    def table(self, *, readable: bool = False) -> pl.DataFrame:
         """One row for each configuration and metric.
+
+        With `readable`, texts as the terminal shows them: `mean`, `difference` and `change` with their
+        intervals, rounded and in readable units, and the `verdict`, after the names and the `count`. Else:
 
         - `configuration`, `policy`, `hold`, `routing`, and a column for each setting that a sweep varies.
         - `metric`, `unit` (such as `us` or `1/h`, empty for counts and shares; of functions of the user `us`
@@ -83,7 +95,8 @@ class Study(StudyFindings):
             **dict.fromkeys(_NUMBERS, pl.Float64),
             **dict.fromkeys(("drawn", "significant"), pl.Boolean),
         }
-        return pl.DataFrame(rows, schema={name: kinds.get(name, pl.String) for name in rows[0]})
+        table = pl.DataFrame(rows, schema={name: kinds.get(name, pl.String) for name in rows[0]})
+        return _readable(table, self.baseline, self.level) if readable else table
 
     def runs(self) -> pl.DataFrame:
         """One row for each run: `configuration`, `replication`, `seed`, the metrics, `warm_up_us`, `settled`
@@ -199,6 +212,84 @@ class Study(StudyFindings):
                 read = read_value(value)
                 return str(read["name"] if isinstance(read, Mapping) else read)
         return str(getattr(self.plan.scenario.resolved.policies, _KINDS[kind]).name)
+
+
+def _readable(table: pl.DataFrame, baseline: str | None, level: float) -> pl.DataFrame:
+    from qsession_sim.report.study_rows import readable_table
+
+    return readable_table(table, baseline, level)
+
+
+class SavedStudy:
+    """A study read back from disk, with the same tables and document; files are read when they are asked for.
+
+    Args:
+        directory: what `Study.save` wrote, or `-o DIR` of the commands.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self.directory = Path(directory)
+
+    def table(self, *, readable: bool = False) -> pl.DataFrame:
+        """See `Study.table`.
+
+        Raises:
+            StudyError: if a file is missing or damaged, as in `runs` and `to_dict`.
+        """
+        table = read_study_table(self.directory, "table", "metric")
+        if not readable:
+            return table
+        document = self.to_dict()
+        return _readable(table, document["baseline"], document["level"])
+
+    def runs(self) -> pl.DataFrame:
+        """See `Study.runs`."""
+        return read_study_table(self.directory, "runs", "replication")
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `Study.to_dict`."""
+        return read_study_document(self.directory)
+
+
+if TYPE_CHECKING:
+
+    class Saved(SavedRun, SavedStudy):
+        """What is in a directory: a run or a study. Only the caller knows which, so type checkers allow what
+        either has."""
+
+
+def load(directory: str | os.PathLike[str]) -> Saved:
+    """Read what `Run.save`, `Study.save` or a command with `-o DIR` wrote.
+
+    Returns:
+        A `SavedRun` or a `SavedStudy`; type checkers take it for both.
+
+    Raises:
+        BundleError: if the directory holds neither.
+        StudyError: if it holds a study that is not finished, or something else that a command is about.
+
+    Example:
+        >>> import tempfile
+        >>> jobs = [{"id": "a", "at": "0s", "account": "lab", "qpu_time": "90s"}]
+        >>> study = replicate({"workload": [{"kind": "explicit", "jobs": jobs}]}, metrics=["mean_turnaround"])
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     load(study.save(directory)).table(readable=True).select("count", "mean").rows()
+        [(1, '90 s')]
+    """
+    place = Path(directory)
+    if is_bundle(place):
+        return cast("Saved", SavedRun(place))
+    if os.path.isfile(place / STUDY):  # noqa: PTH113 - False for whatever cannot be one
+        return cast("Saved", SavedStudy(place))
+    if os.path.isfile(place / PLAN):  # noqa: PTH113
+        raise StudyError(
+            f"the study in {place} is not finished (it has no {STUDY}); "
+            f"ask for the same study once more to go on with it"
+        )
+    raise BundleError(
+        f"{place} is neither a run (it has no {PROVENANCE}) nor a study (it has no {STUDY}); "
+        f"give the directory that one was saved to"
+    )
 
 
 @with_options(ReplicateOptions)

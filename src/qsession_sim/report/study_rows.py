@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
+from qsession_sim.experiment.estimates import Estimate
 from qsession_sim.experiment.metrics import DEFAULT_METRICS, metric_bounds, metric_unit
 from qsession_sim.experiment.search import trade_off_metrics
+from qsession_sim.queueing.statistics import Interval, RatioInterval
 from qsession_sim.report.rows import (
     Cell,
     Change,
@@ -27,10 +30,10 @@ from qsession_sim.report.rows import (
 from qsession_sim.report.text import Page, written
 
 if TYPE_CHECKING:
-    from qsession_sim.experiment.estimates import Estimate
+    import polars as pl
+
     from qsession_sim.experiment.findings import Confirmation, Evaluation, StudyFindings, TuningFindings
     from qsession_sim.experiment.tasks import Configuration
-    from qsession_sim.queueing.statistics import Interval
 
 MOST_ROWS: Final = 30
 
@@ -136,10 +139,14 @@ def _comparison(study: StudyFindings, metric: str, most: int) -> Table:
 def _verdict(study: StudyFindings, configuration: Configuration, metric: str) -> str:
     if configuration.name == study.baseline:
         return "baseline"
-    if not any(map(study.is_drawn, (configuration.name, str(study.baseline)))):
-        return "exact"
-    significant = study.is_significant(study.estimates[configuration.name, metric])
-    return {None: "", True: "significant", False: "not significant"}[significant]
+    drawn = any(map(study.is_drawn, (configuration.name, str(study.baseline))))
+    return _said_of(
+        significant=study.is_significant(study.estimates[configuration.name, metric]), drawn=drawn
+    )
+
+
+def _said_of(*, significant: bool | None, drawn: bool) -> str:
+    return {None: "", True: "significant", False: "not significant"}[significant] if drawn else "exact"
 
 
 def _drawn(study: StudyFindings, shown: Sequence[Configuration]) -> tuple[Column, ...]:
@@ -188,6 +195,55 @@ def _varied(study: StudyFindings, configuration: Configuration) -> str:
     values = ", ".join(study.settings_of(configuration))
     several = len({one.policy for one in study.configurations}) > 1
     return f"{configuration.policy}, {values}" if several else values
+
+
+def readable_table(table: pl.DataFrame, baseline: str | None, level: float) -> pl.DataFrame:
+    """The table of a study as people read it; null where nothing is shown.
+
+    Args:
+        table: as `Study.table` gives it.
+        baseline: of the study.
+        level: of its intervals.
+    """
+    import polars as pl
+
+    rows = table.to_dicts()
+    drawn = {row["configuration"]: row["drawn"] for row in rows}
+    kept = [name for name in table.columns[: table.columns.index("count") + 1] if name != "unit"]
+    texts: dict[str, list[str | None]] = {name: [] for name in ("mean", "difference", "change", "verdict")}
+    for row in rows:
+        metric, unit, one = row["metric"], row["unit"], _estimate_of(row, level)
+        scale = scale_of(unit, [other["mean"] for other in rows if other["metric"] == metric])
+        bounds = (-math.inf, math.inf) if unit is None else metric_bounds(metric)
+        verdict = "baseline" if row["configuration"] == baseline else ""
+        if one.pairs:
+            either = drawn[row["configuration"]] or drawn[baseline]
+            verdict = _said_of(significant=row["significant"], drawn=either)
+        cells = (_mean(one, scale, bounds), _difference(one, scale, bounds), _change(one), verdict)
+        for column, cell in zip(texts.values(), cells, strict=True):
+            column.append(written(cell, Page()) or None)
+    return table.select(kept).with_columns(pl.Series(*one, dtype=pl.String) for one in texts.items())
+
+
+def _estimate_of(row: Mapping[str, Any], level: float) -> Estimate:
+    """The estimate that a row of the table was made of."""
+
+    def interval(name: str, middle: str, count: int) -> Interval | None:
+        low, high = row[f"{name}low"], row[f"{name}high"]
+        return None if low is None else Interval(row[middle], (high - low) / 2, level, count - 1)
+
+    pairs, low, high = row["pairs"] or 0, row["relative_change_low"], row["relative_change_high"]
+    change = None if low is None else RatioInterval(row["relative_change"], low, high, level, pairs - 1)
+    return Estimate(
+        count=row["count"],
+        mean=row["mean"],
+        interval=interval("", "mean", row["count"]),
+        pairs=pairs,
+        difference=row["difference"],
+        difference_interval=interval("difference_", "difference", pairs),
+        relative_change=row["relative_change"],
+        relative_change_interval=change,
+    )
 
 
 # the best of a search

@@ -327,7 +327,7 @@ def short_name(name: str, ellipsis: str, longest: int = _LONGEST_NAME) -> str:
 
     Example:
         >>> short_name("sessions.by_mode.session.makespan_us.mean", "…")
-        'sessions.by_mode.se…on.makespan_us.mean'
+        'sessions.by_mode.se…ion.makespan_us.mean'
     """
     if len(name) <= longest:
         return name

@@ -114,7 +114,7 @@ class Run(HasTables):
         return summary_parts(self.record, resolved.warm_up, terms_of(resolved), queued)
 
     def save(self, directory: str | os.PathLike[str]) -> Path:
-        """Write the run as a directory; an interruption leaves no half one. `load` reads it.
+        """Write the run as a directory; an interruption leaves no half one. `qsession_sim.load` reads it.
 
         Returns:
             The directory.
@@ -186,12 +186,3 @@ class SavedRun(HasTables):
     def summary(self) -> dict[str, Any]:
         """See `Run.summary`."""
         return read_json(self.directory, SUMMARY)
-
-
-def load(directory: str | os.PathLike[str]) -> SavedRun:
-    """Read a run that `Run.save` wrote.
-
-    Raises:
-        BundleError: if the directory is not a bundle.
-    """
-    return SavedRun(directory)
