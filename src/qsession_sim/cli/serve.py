@@ -182,27 +182,15 @@ def _serving(scenario: str, *, compute: str, qpu_time: str | None, **options: An
 
 def _compute(how: str) -> Any:
     """What gives results."""
-    if how == "stub":
-        from qsession_sim.clients.pubs import stub_result
+    from qsession_sim.clients.world import COMPUTES, compute_of
+    from qsession_sim.errors import SchedulerUsageError
 
-        return stub_result
-    if how not in ("statevector", "aer"):
+    if how not in COMPUTES:
         return _function("--results", how)
     try:
-        from qsession_sim.clients import results
-
-        if how == "aer":
-            results.need_aer()
-    except ModuleNotFoundError as error:
-        raise typer.BadParameter(
-            f"{how} needs {error.name}; get it with: pip install 'qsession-sim[qiskit]'",
-            param_hint="--results",
-        ) from None
-    try:
-        results.check_version()
-    except results.ClientVersionError as error:
+        return compute_of(how)
+    except SchedulerUsageError as error:
         raise typer.BadParameter(str(error), param_hint="--results") from None
-    return getattr(results, how)
 
 
 def _function(hint: str, spelling: str) -> Any:

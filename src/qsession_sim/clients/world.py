@@ -10,12 +10,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from qsession_sim.clients.pubs import FormError, pubs_of, stub_result
-from qsession_sim.errors import QSessionError, ScenarioError
+from qsession_sim.errors import QSessionError, ScenarioError, SchedulerUsageError, hint
 from qsession_sim.results.columns import IntervalKind
 from qsession_sim.scenario.accounts import AccountPlans, ResolvedPlan
 from qsession_sim.scenario.models import ResolvedScenario
@@ -33,6 +34,9 @@ QpuTime = Callable[[str, Mapping[str, Any]], int]
 Compute = Callable[[str, Mapping[str, Any], int], Any]
 """From the name of a program, its params and a seed to a result: a text that the client reads, or values."""
 
+COMPUTES: Final = ("stub", "statevector", "aer")
+"""The names of what gives results."""
+
 FINAL: Final = (JobStatus.DONE, JobStatus.CANCELLED, JobStatus.ERROR)
 
 T = TypeVar("T")
@@ -43,6 +47,37 @@ _STREAM: Final = "clients"
 
 class UserFunctionError(QSessionError):
     """A function of the user, for QPU times or results, failed; the run cannot go on."""
+
+
+def compute_of(how: str | Compute) -> Compute:
+    """What gives results, by its name: `stub` (zeros), `statevector` or `aer`; or a function of the user.
+
+    Raises:
+        SchedulerUsageError: if there is none of that name, or what it needs is not installed.
+
+    Example:
+        >>> compute_of("stub") is stub_result
+        True
+    """
+    if not isinstance(how, str):
+        return how
+    if how == "stub":
+        return stub_result
+    if how not in COMPUTES:
+        raise SchedulerUsageError(f"no results are called {how!r}; {hint(how, COMPUTES)}")
+    try:
+        results = import_module("qsession_sim.clients.results")
+        if how == "aer":
+            results.need_aer()
+        results.check_version()
+    except ModuleNotFoundError as error:
+        raise SchedulerUsageError(
+            f"results {how!r} need {error.name}, which is not installed; pip install 'qsession-sim[qiskit]'"
+        ) from None
+    except QSessionError as error:
+        raise SchedulerUsageError(str(error)) from None
+    found: Compute = getattr(results, how)
+    return found
 
 
 @dataclass(eq=False)

@@ -18,9 +18,8 @@ from qsession_sim.clients.programs import (
     is_ordinary,
     program,
 )
-from qsession_sim.clients.pubs import stub_result
 from qsession_sim.clients.transport import Transport
-from qsession_sim.clients.world import Compute
+from qsession_sim.clients.world import Compute, compute_of
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.experiment.references import one_spelling, placeless, reference_to
 from qsession_sim.policies.registry import (
@@ -63,7 +62,7 @@ def simulate(
     programs: Sequence[AnyProgram] | Mapping[str, Function] = (),
     on_program_error: OnProgramError = "raise",
     program_patience_seconds: float = PATIENCE_SECONDS,
-    results: Compute = stub_result,
+    results: str | Compute = "stub",
     progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Simulate a scenario once.
@@ -84,8 +83,9 @@ def simulate(
             program, and the provenance has it under `program_errors`.
         program_patience_seconds: how long an ordinary program may do nothing but wait for something that is
             not simulated.
-        results: what jobs of the official client library give: a function of the name of the program, its
-            params and a seed; by default zeros of the right shape.
+        results: what jobs of the official client library give: `stub` (zeros of the right shape),
+            `statevector` or `aer` (with the extra `qiskit`), or a function of the name of the program, its
+            params and a seed.
         progress: called now and then with how far the run has come.
 
     Raises:
@@ -240,7 +240,7 @@ def _finish_with(
     bound: dict[str, Any],
     on_error: OnProgramError = "raise",
     patience_seconds: float = PATIENCE_SECONDS,
-    compute: Compute = stub_result,
+    results: str | Compute = "stub",
 ) -> Run:
     """Run to the end with live programs."""
     with scenario.placing_problems():
@@ -252,7 +252,7 @@ def _finish_with(
             service.start(cast("GeneratorProgram", one))
         return finish(scenario, service, bound)
     carried = OrdinaryPrograms(service, scenario.resolved, on_error, patience_seconds, bound)
-    with carried.installed(), Transport(service, scenario.resolved, compute).installed():
+    with carried.installed(), Transport(service, scenario.resolved, compute_of(results)).installed():
         for one_of_source, starts_us in of_sources:
             carried.start(one_of_source, starts_us)
         for one, is_own in zip(programs, ordinary, strict=True):
