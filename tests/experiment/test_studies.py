@@ -643,6 +643,8 @@ def test_a_readable_table_has_what_the_terminal_shows(tmp_path: Path) -> None:
         {**fifo, "metric": "utilization", "count": 1, "mean": "1", **unchanged},
     ]
     assert qs.load(tmp_path).table(readable=True).equals(table)
+    turned = qs.compare(three_jobs(), ["fifo", "random"], replications=4, metrics=["max_waiting"])
+    assert turned.table(readable=True)["verdict"].to_list() == ["baseline", "not significant"]
 
 
 def test_a_readable_table_says_what_is_exact_and_keeps_the_settings_of_a_sweep() -> None:

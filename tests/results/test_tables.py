@@ -7,7 +7,7 @@ import pytest
 
 from qsession_sim.results.periods import active_periods
 from qsession_sim.results.record import name_of
-from qsession_sim.results.tables import name_series
+from qsession_sim.results.tables import TABLES, name_series
 from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.workload.columns import ListedNames, NestedNames, NumberedNames
@@ -331,3 +331,19 @@ def test_names_come_from_blocks_in_row_order():
     assert [name_of(blocks, row) for row in (0, 3, 20_003)] == ["a", "vqe/2/1", "everyday/20000"]
     with pytest.raises(IndexError):
         name_of(blocks, 20_004)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_become_frames_of_pandas(run, table):
+    """Values stay, what is null is missing, and enumerations become categories with the same words."""
+    pytest.importorskip("pandas", reason="pip install 'qsession-sim[pandas]'")
+    pytest.importorskip("pyarrow", reason="pip install 'qsession-sim[pandas]'")
+    frame = getattr(run, table)
+    converted = frame.to_pandas()
+    assert list(converted.columns) == frame.columns
+    for name, kind in frame.schema.items():
+        column = converted[name]
+        assert column.isna().tolist() == frame[name].is_null().to_list()
+        assert column.dropna().tolist() == frame[name].drop_nulls().to_list()
+        if isinstance(kind, pl.Enum):
+            assert list(column.cat.categories) == kind.categories.to_list()
