@@ -115,6 +115,8 @@ def test_a_key_of_no_account_gets_no_token():
     assert message == "the scenario has no account 'nobody'; the API key is the name of an account"
     assert asked.refused("POST", "/identity/token", None)[:2] == (400, 1201)
     assert asked("POST", "/identity/token", "apikey=lab")[0] == 200
+    known = Asked("lab", asked.world)  # as a transport inside the process knows who asks
+    assert known("POST", "/identity/token", "apikey=simulated")[0] == 200
 
 
 @pytest.mark.parametrize(("method", "path", "_handler"), ROUTES)

@@ -514,3 +514,75 @@ def test_a_program_needs_nothing_but_the_variables_that_serve_sets(tmp_path):
     )
     printed = "{'1': 1000} In progress, accepting new jobs\nClosed 2.35\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, printed, "")
+
+
+LOOP = """
+import warnings
+warnings.simplefilter("ignore")
+from qiskit import QuantumCircuit
+from qiskit.transpiler import generate_preset_pass_manager
+from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2, Session
+
+
+def loop():
+    backend = QiskitRuntimeService().backend("qpu")
+    circuit = QuantumCircuit(1)
+    circuit.measure_all()
+    circuit = generate_preset_pass_manager(optimization_level=1, target=backend.target).run(circuit)
+    with Session(backend=backend) as session:
+        sampler = SamplerV2(mode=session)
+        for shots in (1000, 2000, 3000):
+            sampler.run([circuit], shots=shots).result()
+        sampler.run([circuit], shots=500)
+    SamplerV2(mode=backend).run([circuit], shots=100).result()
+
+
+if __name__ == "__main__":
+    loop()
+"""
+
+
+def test_a_served_program_the_same_in_virtual_time_and_as_a_scenario_leave_equal_tables(tmp_path):
+    """The session has the QPU from 0 on: its jobs take 2.35, 2.7 and 3.05 s without a gap, to 8.1, and then 2.175 s
+    while it is closing. So p0, which comes at 1, runs from 10.275 to 30.275, and the job in job mode, which comes at
+    8.1, after it."""
+    import os
+    import subprocess
+    import sys
+
+    import qsession_sim as qs
+    from qsession_sim.policies.user import load_function
+
+    program = tmp_path / "program.py"
+    program.write_text(LOOP, encoding="utf-8")
+    common = {"profile": "2026", "accounts": [{"name": "people"}, {"name": "client"}]}
+    others = people(("1s", "20s"))
+    (tmp_path / "scenario.json").write_text(json.dumps({**common, "workload": others}), encoding="utf-8")
+    serve = [sys.executable, "-m", "qsession_sim", "serve", "scenario.json", "--jump", "--account", "client"]
+    subprocess.run(
+        [*serve, "-o", "out", "--", sys.executable, "program.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=120,
+        check=True,
+    )
+    served = qs.load(tmp_path / "out")
+    function = load_function(program, "loop")
+    virtual = qs.simulate({**common, "workload": others}, programs=[qs.program(function, account="client")])
+    session = {"id": "client.s1", "account": "client", "created": "0s", "close": "8100ms"}
+    mine = [
+        {"id": "client.1", "at": "0s", "session": "client.s1", "qpu_time": "2350ms"},
+        {"id": "client.2", "at": "2350ms", "session": "client.s1", "qpu_time": "2700ms"},
+        {"id": "client.3", "at": "5050ms", "session": "client.s1", "qpu_time": "3050ms"},
+        {"id": "client.4", "at": "8100ms", "session": "client.s1", "qpu_time": "2175ms"},
+        {"id": "client.5", "at": "8100ms", "account": "client", "qpu_time": "2035ms"},
+    ]
+    jobs = [*others[0]["jobs"], *mine]
+    declared = qs.simulate(
+        {**common, "workload": [{"kind": "explicit", "jobs": jobs, "sessions": [session]}]}
+    )
+    starts = [10_275_000, 0, 2_350_000, 5_050_000, 8_100_000, 30_275_000]
+    assert declared.jobs["started_us"].to_list() == starts
+    for table in ("jobs", "sessions", "intervals", "transitions", "queue_length", "accounts"):
+        assert getattr(served, table).equals(getattr(declared, table)), table
+        assert getattr(virtual, table).equals(getattr(declared, table)), table

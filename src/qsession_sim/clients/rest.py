@@ -163,7 +163,7 @@ def _answer(
     headers: Mapping[str, str],
 ) -> Answer:
     if path == "/identity/token" and method == "POST":
-        return 200, _token(world, body)
+        return 200, _token(world, body, account)
     if account is None:
         raise ApiError(401, Code.BAD_CREDENTIALS, "the request has no valid token")
     if not world.exists(account):
@@ -207,11 +207,11 @@ def _document(body: Any) -> Any:
 # -- Tokens: unsigned in effect, and without a secret; the account is in them.
 
 
-def _token(world: World, body: Any) -> dict[str, Any]:
-    """Exchange an API key, which is the name of an account, for a token."""
+def _token(world: World, body: Any, account: str | None) -> dict[str, Any]:
+    """Exchange an API key for a token; it is the name of an account, unless that is known already."""
     form = parse_qs(body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or ""))
     apikey = form.get("apikey", [""])[-1]
-    if not apikey or not world.exists(account_of_key(apikey)):
+    if not apikey or not world.exists(account_of_key(apikey) if account is None else account):
         message = (
             f"the scenario has no account {account_of_key(apikey)!r}; the API key is the name of an account"
         )
