@@ -257,3 +257,46 @@ def test_a_workload_of_batsim_is_written(tmp_path):
 def test_what_is_only_read_is_not_written(tmp_path):
     with pytest.raises(qs.WorkloadFileError, match=r"must end in one of \.csv, .*\.json\.gz$"):
         qs.write_workload(drawn("week.sacct"), tmp_path / "a.sacct")
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("jobs.xlsx", "is a workbook; save the sheet with the jobs as CSV"),
+        ("jobs.csv.zip", "is an archive; unpack it, and name the file of jobs in it"),
+        ("jobs.csv.zst", "is packed; unpack it, or pack it with gzip"),
+        ("jobs.feather", "is a table in another format; convert it to Parquet or CSV"),
+    ],
+)
+def test_a_file_of_another_format_gets_advice(tmp_path, name, advice):
+    (tmp_path / name).write_bytes(b"PK\x03\x04")
+
+    with pytest.raises(qs.ScenarioError) as alone:
+        qs.load_scenario(tmp_path / name)
+    with pytest.raises(qs.ScenarioError) as named:
+        qs.load_scenario({"workload": [{"kind": "trace", "file": str(tmp_path / name)}]})
+
+    assert alone.value.problems == (f"{tmp_path / name}: {advice}",)
+    assert f"{advice}; not the name of a trace; it must end in one of .csv, " in str(named.value)
+    with pytest.raises(qs.ScenarioError, match="no such file"):
+        qs.load_scenario(tmp_path / f"another {name}")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.swf", "a.sacct"])
+@pytest.mark.parametrize(
+    ("begin", "advice"),
+    [
+        (
+            b"PK\x03\x04\x14",
+            "is an archive or a workbook, whatever its name; unpack it, or save the sheet as CSV",
+        ),
+        (b"\xd0\xcf\x11\xe0", "is a workbook; save the sheet with the jobs as CSV"),
+        (gzip.compress(b"job"), "is packed with gzip; let its name end in .gz"),
+        (b"\x28\xb5\x2f\xfd", "is packed with zstd; unpack it, or pack it with gzip"),
+        (b"PAR1", "is a Parquet file; let its name end in .parquet"),
+    ],
+)
+def test_a_file_under_the_name_of_another_format_gets_advice(tmp_path, name, begin, advice):
+    (tmp_path / name).write_bytes(begin)
+
+    assert problems(tmp_path, name, None) == [f"workload.trace: {name}: cannot be read: {advice}"]

@@ -20,7 +20,7 @@ from qsession_sim.files import check_regular, limits, open_regular, read_at_most
 from qsession_sim.scenario.document import Part, Path, duration, given, part, parts, text
 from qsession_sim.scenario.problems import Assignment, Problem, either, nearest, show_value, unknown_name
 from qsession_sim.scenario.service import HumanColumns, preset_names, read_preset
-from qsession_sim.scenario.trace_files import ENDINGS, TO_UTF8, TraceFormat, not_utf8, trace_format
+from qsession_sim.scenario.trace_files import ENDINGS, TO_UTF8, TraceFormat, advice_on, not_utf8, trace_format
 from qsession_sim.scenario.values import format_coefficient
 from qsession_sim.units import SECOND, format_duration
 
@@ -475,7 +475,9 @@ def _file(path: Path, source: Part, directory: pathlib.Path) -> Iterator[Problem
     name: str = source["file"]
     where = (*path, "file")
     if trace_format(name) is None:
-        yield Problem(where, f"not the name of a trace; it must end in one of {ENDINGS}", name)
+        advice = advice_on(name)
+        what = f"not the name of a trace; it must end in one of {ENDINGS}"
+        yield Problem(where, f"{advice}; {what}" if advice else what, name)
         return
     reason = _unreadable(directory / name)
     if reason is not None:

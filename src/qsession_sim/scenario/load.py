@@ -38,7 +38,7 @@ from qsession_sim.scenario.problems import (
 from qsession_sim.scenario.references import client_warnings, idle_plans
 from qsession_sim.scenario.resolve import resolve, write_resolved
 from qsession_sim.scenario.sources import HumanTrace
-from qsession_sim.scenario.trace_files import is_trace, start_of
+from qsession_sim.scenario.trace_files import advice_on, is_trace, start_of
 from qsession_sim.scenario.translation import problems_of
 from qsession_sim.scenario.yaml_source import read_value, read_yaml, write_yaml
 
@@ -411,6 +411,9 @@ def _written(data: Any) -> str:
 def _read_file(name: str) -> str:
     if not name:
         raise ScenarioError(("the name of the scenario is empty; give that of a file",))
+    advice = advice_on(name)
+    if advice is not None and pathlib.Path(name).is_file():
+        raise ScenarioError((f"{name}: {advice}",))
     try:
         with open_regular(pathlib.Path(name)) as file:
             content = read_at_most(file, limits().scenario_bytes)

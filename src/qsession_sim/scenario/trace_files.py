@@ -120,6 +120,34 @@ def tables(file: Path, wanted: Sequence[str]) -> Iterator[Table]:
 
 # -- The bytes of files, unpacked.
 
+_WORKBOOK: Final = "is a workbook; save the sheet with the jobs as CSV"
+_OTHER_ENDINGS: Final = {
+    (".xlsx", ".xls", ".ods"): _WORKBOOK,
+    (".zip", ".7z", ".tar", ".tgz", ".tar.gz"): "is an archive; unpack it, and name the file of jobs in it",
+    (".zst", ".xz", ".bz2", ".lz4"): "is packed; unpack it, or pack it with gzip",
+    (".feather", ".arrow", ".orc", ".avro"): "is a table in another format; convert it to Parquet or CSV",
+}
+_OTHER_BEGINNINGS: Final = {
+    b"PK\x03\x04": "is an archive or a workbook, whatever its name; unpack it, or save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": _WORKBOOK,
+    b"\x1f\x8b": "is packed with gzip; let its name end in .gz",
+    b"\x28\xb5\x2f\xfd": "is packed with zstd; unpack it, or pack it with gzip",
+    b"PAR1": "is a Parquet file; let its name end in .parquet",
+}
+
+
+def advice_on(name: str) -> str | None:
+    """What to do with a file of another format, by the end of its name; None where that says nothing.
+
+    Example:
+        >>> advice_on("Jobs.XLSX"), advice_on("jobs.txt")
+        ('is a workbook; save the sheet with the jobs as CSV', None)
+    """
+    return next(
+        (advice for endings, advice in _OTHER_ENDINGS.items() if name.lower().endswith(endings)), None
+    )
+
+
 _GZIP: Final = ".gz"
 
 
@@ -135,7 +163,16 @@ def open_trace(file: Path) -> BinaryIO:
             files[0].close()
             raise EOFError("a compressed file is never empty")  # gzip reads it as one without lines
         files.insert(0, cast("BinaryIO", gzip.GzipFile(fileobj=files[0])))
-    return BufferedReader(Bounded(files, limits().trace_bytes))
+    content = BufferedReader(Bounded(files, limits().trace_bytes))
+    try:
+        begin = content.peek(4)
+        for other, advice in _OTHER_BEGINNINGS.items():
+            if begin.startswith(other):
+                raise OSError(EINVAL, advice)
+    except (OSError, EOFError, zlib.error):
+        content.close()
+        raise
+    return content
 
 
 def open_text(file: Path, errors: str = "strict") -> TextIO:
