@@ -49,6 +49,17 @@ def workloads(draw, *, swf=False):
     owner = [draw(st.integers(0, 2)) for _ in range(sessions)]
     account = [draw(st.integers(0, 2)) if number == NEVER else owner[number] for number in session]
     after = [draw(st.sampled_from([NEVER, *range(row)])) for row in range(count)]
+    several = {
+        row: tuple(others)
+        for row, first in enumerate(after)
+        if not swf
+        and first != NEVER
+        and (
+            others := sorted(
+                draw(st.sets(st.integers(first + 1, row - 1), max_size=2)) if first < row - 1 else []
+            )
+        )
+    }
     times = st.integers(0, 2**30).map(lambda seconds: seconds * 1_000_000) if swf else st.integers(0, 2**60)
     known = list(dict.fromkeys(account))
     jobs = JobColumns(
@@ -91,23 +102,34 @@ def workloads(draw, *, swf=False):
         streams=("trace",),
         job_names=(NumberedNames("trace", count),),
         session_names=(ListedNames(tuple(f"s{number}" for number in range(sessions))),),
+        more_after=several,
     )
 
 
-def test_of_several_jobs_that_one_follows_a_file_holds_one(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "ids", "lost"),
+    [
+        ("jobs.csv", "ab", []),
+        ("jobs.parquet", "ab", []),
+        ("jobs.csv", ["a", "b;b"], ["of several jobs that a job follows, one is held, as ids have a ';'"]),
+        ("jobs.swf", "ab", ["of several jobs that a job follows, one is held"]),
+    ],
+)
+def test_tables_hold_several_jobs_that_one_follows(tmp_path, name, ids, lost):
     """S5."""
     jobs = [
-        {"id": "c", "after": ["b", "a"], "account": "x", "qpu_time": "5s"},
-        {"id": "a", "at": "0s", "account": "x", "qpu_time": "5s"},
-        {"id": "b", "at": "20s", "account": "x", "qpu_time": "5s"},
+        {"id": "c", "after": [*ids], "account": "x", "qpu_time": "5s"},
+        {"id": ids[0], "at": "0s", "account": "x", "qpu_time": "5s"},
+        {"id": ids[1], "at": "20s", "account": "x", "qpu_time": "5s"},
     ]
     workload = qs.draw(qs.load_scenario({"workload": [{"kind": "explicit", "jobs": jobs}]}).resolved)
-    for name in ("jobs.csv", "jobs.swf"):
-        lost = qs.write_workload(workload, tmp_path / name)
-        assert [what for what in lost if "follows" in what] == [
-            "of several jobs that a job follows, one is held"
-        ]
-        assert drawn_from(tmp_path / name).jobs.after.tolist() == [1, NEVER, NEVER]
+
+    told = qs.write_workload(workload, tmp_path / name)
+
+    again = drawn_from(tmp_path / name)
+    assert [what for what in told if "follows" in what] == lost
+    assert again.jobs.after.tolist() == [1, NEVER, NEVER]
+    assert again.more_after == ({} if lost else {0: (2,)})
 
 
 def read_back(workload, file, *more):

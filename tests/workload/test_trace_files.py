@@ -660,3 +660,73 @@ def test_an_unknown_heading_shows_the_columns_that_were_found(tmp_path):
     shown = ", ".join(f"'{name}'" for name in columns[:20])
     assert found.endswith(f"name the file's own columns in columns; it has {shown} and 5 more")
     assert problems(tmp_path, "b.csv", "")[0].endswith("columns; it has none")
+
+
+HEADING_OF_CHAINS = "job,submitted_us,qpu_time_us,after,think_us\n"
+
+
+def test_a_job_of_a_trace_may_follow_several(tmp_path):
+    """S5: c comes 2 us after the last of a (until 10) and b (from 10 to 15) has ended."""
+    text = HEADING_OF_CHAINS + "c,,1,b; a;b,2\na,0,10,,\nb,1,5,,\nd,,1,a;,\n"
+
+    workload = draw(tmp_path, "a.csv", text)
+    run = qs.simulate(tmp_path / "a.csv")
+
+    assert workload.jobs.after.tolist() == [1, NEVER, NEVER, 1]
+    assert workload.more_after == {0: (2,)}
+    assert run.jobs["submitted_us"].to_list()[0] == 17
+
+
+def test_a_text_that_is_an_id_is_that_job(tmp_path):
+    text = HEADING_OF_CHAINS + "a,0,10,,\nb,1,5,,\na;b,30,1,,\nc,,1,a;b,\nd,,1,b;a,\n"
+
+    workload = draw(tmp_path, "a.csv", text)
+
+    assert workload.jobs.after.tolist() == [NEVER, NEVER, NEVER, 2, 0]
+    assert workload.more_after == {4: (1,)}
+
+
+def test_lists_of_parquet_are_several_jobs(tmp_path):
+    frame = {
+        "job": [1, 2, 3],
+        "submitted_us": [0, 0, None],
+        "qpu_time_us": [5, 5, 5],
+        "after": [[], None, [2, 1]],
+    }
+    pl.DataFrame(frame).write_parquet(tmp_path / "a.parquet")
+
+    workload = draw(tmp_path, "a.parquet")
+
+    assert (workload.jobs.after.tolist(), workload.more_after) == ([NEVER, NEVER, 0], {2: (1,)})
+
+
+def test_of_several_jobs_those_that_never_ran_do_not_count(tmp_path):
+    text = HEADING_OF_CHAINS + "a,0,0,,\nb,1,5,,\nc,2,5,,\nd,3,5,a;b,\ne,4,5,a,\nf,,5,a;c;b,\n"
+
+    workload = draw(tmp_path, "a.csv", text)
+
+    assert names(workload.job_names) == ["b", "c", "d", "e", "f"]
+    assert workload.jobs.after.tolist() == [NEVER, NEVER, 0, NEVER, 0]
+    assert workload.more_after == {4: (1,)}
+    assert workload.jobs.at_us.tolist() == [1, 2, NEVER, 4, NEVER]
+
+
+def test_what_is_wrong_with_several_jobs_is_told(tmp_path):
+    text = HEADING_OF_CHAINS + (
+        "a,0,x,,\nb,1,5,,\nc,2,5,b;a,\nd,3,5,b;nobody,\ne,4,5,b;f,\nf,5,5,e;b,\ng,6,5,f,\nh,7,5,;,\n"
+        "i,8,0,,\nj,,5,i;i,\nk,,5,i;b,\n"
+    )
+
+    found = problems(tmp_path, "a.csv", text)
+
+    assert found[:-1] == [
+        "workload.trace: a.csv, line 2: qpu_time_us: not a number that can be used (got 'x')",
+        "workload.trace: a.csv, line 4: follows a line that cannot be used, directly or through others",
+        "workload.trace: a.csv, line 5: after: no job 'nobody' is in the file",
+        "workload.trace: a.csv, line 6: waits for itself, directly or through other jobs",
+        "workload.trace: a.csv, line 7: waits for itself, directly or through other jobs",
+        "workload.trace: a.csv, line 8: waits for itself, directly or through other jobs",
+        "workload.trace: a.csv, line 9: after: no job ';' is in the file",
+        "workload.trace: a.csv, line 11: has no time of submission, and no preceding job that ran",
+    ]
+    assert names(draw(tmp_path, "a.csv", skip_bad_lines=True).job_names) == ["b", "k"]

@@ -291,7 +291,7 @@ def test_a_file_of_another_format_gets_advice(tmp_path, name, advice):
             "is an archive or a workbook, whatever its name; unpack it, or save the sheet as CSV",
         ),
         (b"\xd0\xcf\x11\xe0", "is a workbook; save the sheet with the jobs as CSV"),
-        (gzip.compress(b"job"), "is packed with gzip; let its name end in .gz"),
+        (b"\x1f\x8b\x08", "is packed with gzip; let its name end in .gz"),
         (b"\x28\xb5\x2f\xfd", "is packed with zstd; unpack it, or pack it with gzip"),
         (b"PAR1", "is a Parquet file; let its name end in .parquet"),
     ],

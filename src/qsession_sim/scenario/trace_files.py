@@ -166,12 +166,13 @@ def open_trace(file: Path) -> BinaryIO:
     content = BufferedReader(Bounded(files, limits().trace_bytes))
     try:
         begin = content.peek(4)
-        for other, advice in _OTHER_BEGINNINGS.items():
-            if begin.startswith(other):
-                raise OSError(EINVAL, advice)
     except (OSError, EOFError, zlib.error):
         content.close()
         raise
+    advice = next((advice for other, advice in _OTHER_BEGINNINGS.items() if begin.startswith(other)), None)
+    if advice is not None:
+        content.close()
+        raise OSError(EINVAL, advice)
     return content
 
 

@@ -202,6 +202,7 @@ class SourceRows:
     session_names: NameBlock = _NO_NAMES
     clients: ClientColumns = EMPTY_WORKLOAD.clients
     left_out: LeftOut | None = None
+    more_after: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # S5: beside `after`
     qpu_times_us: tuple[Int64Array, ...] = ()  # by QPU, where they differ; each of shape (jobs,)
     estimates_us: tuple[Int64Array, ...] = ()
 

@@ -271,7 +271,12 @@ def _assemble(
         left_out=tuple(part.left_out for part in parts if part.left_out is not None),
         qpu_times_us=_by_qpu([(part.qpu_times_us, part.jobs.qpu_time_us) for part in parts]),
         estimates_us=_by_qpu([(part.estimates_us, part.jobs.estimate_us) for part in parts]),
-        more_after=more_after,
+        more_after=more_after
+        | {
+            first + row: tuple(first + other for other in others)
+            for part, first in zip(parts, job_offsets, strict=True)
+            for row, others in part.more_after.items()
+        },
     )
 
 

@@ -258,6 +258,7 @@ def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str
         unrun=unrun,
         jobs=jobs,
         after=after,
+        more_after={},
         user=user,
         users=users,
         session=constant(count, NEVER),
@@ -319,6 +320,8 @@ def _write_swf(workload: Workload, file: Path) -> list[str]:
     _write_text("".join(_lines(workload)), file)
     jobs = workload.jobs
     lost = not_in_table(workload) + _lost(jobs)
+    if workload.more_after:
+        lost.append("of several jobs that a job follows, one is held")
     if np.any(np.concatenate([jobs.at_us[jobs.at_us >= 0], jobs.think_us, jobs.qpu_time_us]) % SECOND):
         lost.append(
             "times that are no whole seconds are decimal fractions, which other programs may not read"

@@ -36,6 +36,7 @@ from qsession_sim.workload.sources import accounts_of, job_columns, said_of_all,
 from qsession_sim.workload.trace_rows import (
     FROM_SOURCE,
     MOST_SHOWN,
+    Chains,
     TraceRows,
     check_chains,
     refuse,
@@ -46,11 +47,12 @@ from qsession_sim.workload.trace_table import COLUMNS, check_times
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """A file that was read: its rows, those to be used, and the preceding row of each."""
+    """A file that was read: its rows, those to be used, and the preceding rows of each."""
 
     rows: TraceRows
     used: Int64Array
     after: Int64Array
+    more_after: Mapping[int, tuple[int, ...]]
 
     def accounts(self, source: ResolvedSource) -> tuple[str, ...]:
         """The account that the source names, else those of its jobs, in order of first use."""
@@ -75,7 +77,7 @@ def read_trace(source: ResolvedTrace, directory: Path) -> Trace:
 
     try:
         for read in read_rows(source, directory):
-            rows, after = _checked(read, source)
+            rows, (after, more_after) = _checked(read, source)
             if not rows.bad.mask.any():
                 break
     except ColumnError as error:
@@ -83,11 +85,11 @@ def read_trace(source: ResolvedTrace, directory: Path) -> Trace:
     except (OSError, EOFError, zlib.error, csv.Error, PolarsError, UnicodeError) as error:
         raise unreadable(source.name, source.file, error) from None
     refuse(rows, source.name, source.file, skip_bad_lines=source.skip_bad_lines)
-    return Trace(rows, np.flatnonzero(~rows.bad.mask & ~rows.unrun), after)
+    return Trace(rows, np.flatnonzero(~rows.bad.mask & ~rows.unrun), after, more_after)
 
 
-def _checked(rows: TraceRows, source: ResolvedTrace) -> tuple[TraceRows, Int64Array]:
-    """Rows by the keys of the source, and the preceding row of each; what is wrong with them is noted."""
+def _checked(rows: TraceRows, source: ResolvedTrace) -> tuple[TraceRows, Chains]:
+    """Rows by the keys of the source, and the preceding rows of each; what is wrong with them is noted."""
     rows = _from_origin(rows, source)
     if source.infer_sessions is not None:
         rows = _infer_sessions(rows, source.infer_sessions, source)
@@ -151,6 +153,12 @@ def draw_trace(source: ResolvedTrace, context: SourceContext, trace: Trace) -> S
         return column[: len(used)] if is_constant(column) or len(used) == len(column) else column[used]
 
     after = _renumbered_after(taken(trace.after), used, len(rows.lines))
+    place = {int(row): number for number, row in enumerate(used)} if trace.more_after else {}
+    more_after = {
+        place[row]: tuple(place[other] for other in others)
+        for row, others in trace.more_after.items()
+        if row in place
+    }
     users = [source.account or user for user in rows.users]
     account = np.array([context.accounts.get(user, NEVER) for user in users], dtype=np.int64)
     kept, session = _renumbered(taken(rows.session))
@@ -174,6 +182,7 @@ def draw_trace(source: ResolvedTrace, context: SourceContext, trace: Trace) -> S
         job_names=NumberedNames(source.name, len(used)) if names is None else names,
         sessions=_session_columns(source, context, rows, kept, account, users, qpu),
         session_names=ListedNames(tuple(np.array([*rows.session_names], dtype=object)[kept].tolist())),
+        more_after=more_after,
         left_out=LeftOut(
             context.stream,
             int(rows.bad.mask.sum()),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from heapq import merge
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -204,6 +204,7 @@ class TraceRows:
     unrun: BoolArray  # whether the file says that the job never ran
     jobs: Mapping[str, Int64Array]  # columns of JobColumns, as far as the file has them; see COLUMNS
     after: Int64Array
+    more_after: Mapping[int, tuple[int, ...]]  # further preceding rows, of rows that have several (S5)
     user: Int64Array  # index into `users`
     users: tuple[str, ...]
     session: Int64Array
@@ -222,31 +223,74 @@ class TraceRows:
         return self.jobs["at_us"]
 
 
-def check_chains(rows: TraceRows) -> Int64Array:
+Chains: TypeAlias = tuple[Int64Array, Mapping[int, tuple[int, ...]]]
+"""The preceding row of each row, NEVER without one; and the further ones of rows that have several."""
+
+
+def check_chains(rows: TraceRows) -> Chains:
     """Reject rows whose chain of preceding jobs has no beginning, and let go of those that never ran.
 
     Returns:
-        The preceding row of each row, NEVER without one; rows not to be used are in `rows.bad` or `unrun`.
+        The preceding rows; rows not to be used are in `rows.bad` or `unrun`.
     """
+    if rows.more_after:
+        return _check_joins(rows)
     count = len(rows.lines)
     # a job that never ran did not end either: what followed it was submitted when the file says
     gone = rows.unrun & ~rows.bad.mask
     after = np.where((rows.after != NEVER) & gone[rows.after], NEVER, rows.after)
     rows.bad.add(
         (after == NEVER) & (rows.at_us == NEVER) & ~gone,
-        lambda _: "has no time of submission, and no preceding job that ran",
+        lambda _: _NO_BEGINNING,
     )
     if not (after != NEVER).any():
-        return constant(count, NEVER)  # malformed rows break nobody's chain
+        return constant(count, NEVER), {}  # malformed rows break nobody's chain
     beyond = count  # one more row, which follows itself and is neither good nor bad
     pointer = np.append(np.where(after == NEVER, beyond, after), beyond)
     broken = np.append(rows.bad.mask, False)
     for _ in range(max(count, 1).bit_length() + 1):
         broken |= broken[pointer]
         pointer = pointer[pointer]
-    rows.bad.add(broken[:count], lambda _: "follows a line that cannot be used, directly or through others")
-    rows.bad.add(pointer[:count] != beyond, lambda _: "waits for itself, directly or through other jobs")
-    return after
+    rows.bad.add(broken[:count], lambda _: _BROKEN)
+    rows.bad.add(pointer[:count] != beyond, lambda _: _CIRCLE)
+    return after, {}
+
+
+_NO_BEGINNING: Final = "has no time of submission, and no preceding job that ran"
+_BROKEN: Final = "follows a line that cannot be used, directly or through others"
+_CIRCLE: Final = "waits for itself, directly or through other jobs"
+
+
+def _check_joins(rows: TraceRows) -> Chains:
+    """The same where a row has several preceding rows: row by row, each after those that it follows."""
+    count = len(rows.lines)
+    gone = (rows.unrun & ~rows.bad.mask).tolist()
+    first = rows.after.tolist()
+    before = [
+        []
+        if first[row] == NEVER
+        else [one for one in (first[row], *rows.more_after.get(row, ())) if not gone[one]]
+        for row in range(count)
+    ]
+    alone = np.array([not others for others in before])
+    rows.bad.add(alone & (rows.at_us == NEVER) & ~np.array(gone), lambda _: _NO_BEGINNING)
+    followers: list[list[int]] = [[] for _ in range(count)]
+    for row, others in enumerate(before):
+        for other in others:
+            followers[other].append(row)
+    waits_for = [len(others) for others in before]
+    broken = rows.bad.mask.tolist()
+    ready = [row for row in range(count) if not waits_for[row]]
+    for row in ready:  # it grows
+        for follower in followers[row]:
+            broken[follower] |= broken[row]
+            waits_for[follower] -= 1
+            if not waits_for[follower]:
+                ready.append(follower)
+    rows.bad.add(np.array(broken), lambda _: _BROKEN)
+    rows.bad.add(np.array(waits_for) > 0, lambda _: _CIRCLE)
+    after = np.array([min(others, default=NEVER) for others in before], dtype=np.int64)
+    return after, {row: tuple(sorted(others)[1:]) for row, others in enumerate(before) if len(others) > 1}
 
 
 def refuse(rows: TraceRows, stream: str, file: str, *, skip_bad_lines: bool) -> None:

@@ -116,7 +116,10 @@ COLUMNS: Final = (
         "qpu", "name of its QPU, or of the machine that `machines` maps to one; empty: it is routed (S54)"
     ),
     _of_jobs("submitted_us", "time of submission", "at_us", takes_time=True, instant=True),
-    TraceColumn("after", "id of the job that must have ended first; the submission follows from it"),
+    TraceColumn(
+        "after",
+        "id of the job that must have ended first, or several ids with `;` between them (S5)",
+    ),
     _of_jobs("think_us", "time from that end to the submission", takes_time=True),
     _of_jobs(
         "qpu_time_us",
@@ -181,6 +184,9 @@ COLUMNS: Final = (
 
 _REQUESTED: Final = TraceColumn("requested_us", "the time that a job requested", least=-LARGEST)
 _SPAN: Final = tuple(column for column in COLUMNS if column.name in ("started_us", "finished_us"))
+_AND: Final = ";"
+"""Between the ids of several jobs that one follows."""
+
 _LETTERS: Final = re.compile("[a-z:]")
 """What a length of time has, and a number has not."""
 
@@ -312,6 +318,8 @@ class _Columns:
         column = self.frame[name]
         if column.dtype == pl.Null:
             return column
+        if isinstance(column.dtype, pl.List):
+            column = column.cast(pl.List(pl.String)).list.join(_AND)
         column = column.cast(pl.String)
         column = column.str.strip_chars()
         empty = column == ""
@@ -348,7 +356,7 @@ def rows_of(read: Table, columns: TraceColumns | None) -> TraceRows:
     dated = submissions in frame.columns and holds_dates(frame[submissions])
     table = _Columns(frame, names, units, bad)
     ids, names_of = _ids(table)
-    after = _after(table, ids)
+    after, more_after = _after(table, ids)
     users, user = _users(table)
     machines = table.texts("qpu")
     qpus, qpu = ((), constant(frame.height, NEVER)) if machines is None else _numbered(machines)
@@ -370,6 +378,7 @@ def rows_of(read: Table, columns: TraceColumns | None) -> TraceRows:
         unrun=jobs["qpu_time_us"] == NEVER_RAN,
         jobs=jobs,
         after=after,
+        more_after=more_after,
         user=user,
         users=users,
         session=session,
@@ -435,12 +444,13 @@ def _are_unique(texts: pl.Series) -> bool:
     return bool(np.all(hashes[1:] != hashes[:-1])) or texts.n_unique() == len(texts)
 
 
-def _after(table: _Columns, ids: pl.Series | None) -> Int64Array:
+def _after(table: _Columns, ids: pl.Series | None) -> tuple[Int64Array, dict[int, tuple[int, ...]]]:
+    """The preceding row of each row, and the further ones of those that have several (S5)."""
     import polars as pl
 
     asked = table.texts("after")
     if asked is None or asked.null_count() == len(asked):
-        return constant(table.frame.height, NEVER)
+        return constant(table.frame.height, NEVER), {}
     if ids is None:
         raise ColumnError(f"has no column {table.names['job']!r}, to which {table.names['after']!r} refers")
     ids = ids.cast(pl.String)
@@ -450,11 +460,25 @@ def _after(table: _Columns, ids: pl.Series | None) -> Int64Array:
         pl.DataFrame({"id": ids}).with_row_index("row").filter(ids.is_first_distinct() & ids.is_not_null())
     )
     preceding = pl.DataFrame({"id": asked}).join(known, on="id", how="left", maintain_order="left")["row"]
-    lost = asked.is_not_null() & preceding.is_null()
-    table.bad.add(
-        lost.to_numpy(), lambda row: f"{table.names['after']}: no job {asked[row]!r} is in the file"
+    after: Int64Array = preceding.cast(pl.Int64).fill_null(NEVER).to_numpy().copy()
+    several = np.flatnonzero(
+        (asked.str.contains(_AND, literal=True) & preceding.is_null()).fill_null(value=False)
     )
-    return preceding.cast(pl.Int64).fill_null(NEVER).to_numpy()
+    row_of = dict(zip(known["id"], known["row"], strict=True)) if len(several) else {}
+    unknown: dict[int, str] = {}
+    more: dict[int, tuple[int, ...]] = {}
+    for row in several.tolist():
+        names = dict.fromkeys(name for part in asked[row].split(_AND) if (name := part.strip()))
+        rows = sorted(row_of[name] for name in names if name in row_of)
+        if len(rows) < len(names) or not names:
+            unknown[row] = next((name for name in names if name not in row_of), asked[row])
+        else:
+            after[row], more[row] = rows[0], tuple(rows[1:])
+    lost = (asked.is_not_null() & preceding.is_null()).to_numpy() & (after == NEVER)
+    table.bad.add(
+        lost, lambda row: f"{table.names['after']}: no job {unknown.get(row, asked[row])!r} is in the file"
+    )
+    return after, {row: others for row, others in more.items() if others}
 
 
 def _users(table: _Columns) -> tuple[tuple[str, ...], Int64Array]:
@@ -579,7 +603,7 @@ def job_table(workload: Workload) -> pl.DataFrame:
         "stream": pl.Series(workload.streams, dtype=pl.String).gather(jobs.stream),
         "session": _texts(workload.session_names).gather(_or_null(jobs.session, NEVER)),
         "mode": pl.Series([word.name.lower() for word in Mode], dtype=pl.String).gather(mode),
-        "after": names.gather(_or_null(jobs.after, NEVER)),
+        "after": _joined_after(workload, names),
         "think_us": _or_null(np.where(jobs.after == NEVER, NEVER, jobs.think_us), NEVER),
     }
     if jobs.is_needed("qpu"):
@@ -603,12 +627,38 @@ def not_in_table(workload: Workload) -> list[str]:
             len(workload.clients)
         ),
         "when clients look for their results is not held": workload.clients.is_needed("poll_us"),
-        "of several jobs that a job follows, one is held": bool(workload.more_after),
+        "of several jobs that a job follows, one is held, as ids have a ';'": bool(_unheld_joins(workload)),
         "QPU times are those of one QPU, though they differ between QPUs": bool(workload.qpu_times_us),
         "windows of availability are not held": bool(workload.windows),
         "sessions without a job are not held": empty > 0,
     }
     return [what for what, is_lost in lost.items() if is_lost]
+
+
+def _joined_after(workload: Workload, names: pl.Series) -> pl.Series:
+    """The jobs that each job follows; those of several that cannot be joined are the first of them."""
+    after = names.gather(_or_null(workload.jobs.after, NEVER))
+    unheld = _unheld_joins(workload)
+    joins = {row: others for row, others in workload.more_after.items() if row not in unheld}
+    if not joins:
+        return after
+    texts = [
+        _AND.join(names[other] for other in (int(workload.jobs.after[row]), *joins[row])) for row in joins
+    ]
+    return after.scatter([*joins], texts)
+
+
+def _unheld_joins(workload: Workload) -> set[int]:
+    """Jobs that follow several, of which any has an id that could not be told from two."""
+    if not workload.more_after:
+        return set()
+    names = _texts(workload.job_names)
+    after = workload.jobs.after
+    return {
+        row
+        for row, others in workload.more_after.items()
+        if any(_AND in names[other] for other in (int(after[row]), *others))
+    }
 
 
 def _texts(blocks: tuple[NameBlock, ...]) -> pl.Series:
