@@ -117,7 +117,7 @@ def test_queue_and_hold_policies_are_compared_in_all_combinations(capsys, three_
     ("width", "name"),
     [
         ("100", "shortest_job_first, exclusive"),
-        ("60", "policy: shortest_job_first, exclusive"),
+        ("40", "policy: shortest_job_first, exclusive"),
         ("24", "policy:\nshortest_job_first,\nexclusive"),
     ],
 )

@@ -400,7 +400,6 @@ def fitted(text: str, width: int) -> str:
 # tables and listings
 
 _GAP: Final = 2
-_SHORTEST_LABEL: Final = 8
 _WIDEST_BAR: Final = 40
 _LEFT_OF_BARS: Final = 32
 _LEAST_TEXT: Final = 12
@@ -433,7 +432,7 @@ def _table(table: Table, page: Page) -> Iterator[Line]:
         return
     records, room = list(_records(table, page)), page.width - labels.width
     parts = list(_parts(columns, room))
-    fit = labels.width <= _label_room(page.width) and max(one.width for one in columns) + _GAP <= room
+    fit = labels.width <= page.width // 2 and max(one.width for one in columns) + _GAP <= room
     if not fit or len(parts) * (len(labels.cells) + 1) - 1 > len(records):
         yield from records
         return
@@ -449,15 +448,10 @@ def _block(labels: _Texts, columns: Sequence[_Texts]) -> Iterator[Line]:
         yield Line((" " * _GAP).join(cells).rstrip(), Emphasis.NONE if row else Emphasis.STRONG)
 
 
-def _label_room(width: int) -> int:
-    """How wide the labels may be that are repeated."""
-    return max(width // 3, _SHORTEST_LABEL)
-
-
 def _labels(column: Column, page: Page) -> _Texts:
     heading = written(column.heading, page)
     if column.long and page.width is not None:
-        heading = shortened(heading, _label_room(page.width), page.ellipsis)
+        heading = shortened(heading, page.width // 3, page.ellipsis)
     return _texts([heading, *(_label(cell, column, page) for cell in column.cells)], words=True)
 
 
