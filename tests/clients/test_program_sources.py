@@ -143,6 +143,69 @@ def test_an_error_in_a_script_names_its_line(files, tmp_path, capsys):
     assert "failed at vqe.py:2: ZeroDivisionError: division by zero" in capsys.readouterr().err
 
 
-def test_a_study_says_that_it_cannot_run_programs(files, capsys):
-    assert main(["compare", "scenario.yaml", "--policy", "fifo", "--policy", "lifo", "--quiet"]) == 2
-    assert "no program is bound to it" in capsys.readouterr().err
+# studies
+
+
+def test_a_study_runs_programs_here_and_in_processes(files, tmp_path):
+    """Two clients of two jobs of 10 s: the other one waits for the session of the one, 20 s, and then no more."""
+    (tmp_path / "scenario.yaml").write_text(
+        "workload: [{kind: program, name: vqe, account: lab, clients: 2}]\n", encoding="utf-8"
+    )
+    metrics = ["mean_waiting", "all.submitted"]
+
+    def compared(**options):
+        return qs.compare(
+            "scenario.yaml",
+            ["fifo", "lifo"],
+            metrics=metrics,
+            replications=3,
+            programs={"vqe": "vqe.py:loop"},
+            **options,
+        )
+
+    here, there = compared(), compared(executor=qs.processes(2))
+    assert here.table().equals(there.table())
+    means = here.table().filter(here.table()["metric"] == "mean_waiting")["mean"].to_list()
+    assert means == [20 * SECOND / 4] * 2
+    assert "--program vqe=vqe.py:loop" in here.runs()["command"][0]
+
+
+def test_what_varies_in_a_program_is_swept_and_drawn_anew_in_each_replication(files):
+    study = qs.sweep(
+        source(think={"kind": "exponential", "mean": "2s"}),
+        ["workload.vqe.clients=1,2"],
+        metrics=["all.submitted", "mean_turnaround"],
+        replications=2,
+        programs={"vqe": "vqe.py:loop"},
+    )
+    table = study.table()
+    assert table.filter(table["metric"] == "all.submitted")["mean"].to_list() == [2.0, 4.0]
+    assert study.replications == 2
+
+
+def test_task_ids_depend_on_the_code_of_programs(files, tmp_path):
+    from qsession_sim.experiment.plan import make_plan
+    from qsession_sim.experiment.tasks import Configuration
+
+    def task_id():
+        plan = make_plan(source(), programs=["vqe=vqe.py:loop"])
+        return plan.task(Configuration("x", "fifo"), 0).id
+
+    first = task_id()
+    assert task_id() == first
+    (tmp_path / "vqe.py").write_text(PROGRAM.replace("10s", "11s"), encoding="utf-8")
+    assert task_id() != first
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ([], "workload.vqe: no program is bound to it; give --program vqe=FILE.py:FUNCTION"),
+        (["--program", "vqe=vqe.py"], "program 'vqe': a study needs FILE.py:FUNCTION, not 'vqe.py'"),
+        (["--program", "vqe=vqe.py:loop", "--set", "workload.vqe.think=measured"], "depend on the machine"),
+    ],
+)
+def test_studies_refuse_what_they_cannot_repeat(files, capsys, options, problem):
+    compared = ["compare", "scenario.yaml", "--policy", "fifo", "--policy", "lifo", "--quiet", *options]
+    assert main(compared) == 2
+    assert problem in capsys.readouterr().err

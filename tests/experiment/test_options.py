@@ -17,7 +17,14 @@ from qsession_sim.experiment.options import (
     options_of,
 )
 
-SETUP = {"hold": None, "routing": None, "seed": None, "overrides": (), "skip_bad_lines": False}
+SETUP = {
+    "hold": None,
+    "routing": None,
+    "seed": None,
+    "overrides": (),
+    "skip_bad_lines": False,
+    "programs": (),
+}
 PLACE = {"executor": None, "directory": None, "progress": None}
 AMOUNT = {"replications": None, "until": None, "max_replications": None, "metrics": None}
 SWEPT = {**AMOUNT, **SETUP, "warm_up": None, "level": 0.95, **PLACE}

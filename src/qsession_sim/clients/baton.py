@@ -275,12 +275,11 @@ class Baton:
         """Let the threads and clocks of programs be those of the simulation, as long as the block lasts.
 
         Raises:
-            SchedulerUsageError: if another simulation of ordinary programs runs in this process.
+            SchedulerUsageError: in a program: one simulation of programs runs at a time.
         """
-        if not _installed.acquire(blocking=False):
+        if not _installed.acquire(blocking=current_task() is None):  # another thread waits for its turn
             raise SchedulerUsageError(
-                "another simulation of ordinary programs runs in this process; run them one after the other, "
-                "or in processes"
+                "another simulation of ordinary programs runs in this process; a program cannot begin one"
             )
         try:
             with ExitStack() as stack, self._random.kept():

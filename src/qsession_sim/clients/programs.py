@@ -181,10 +181,8 @@ def read_binding(text: str) -> tuple[str, Function]:
     return name, found
 
 
-def bound_programs(
-    given: Mapping[str, Function], scenario: ResolvedScenario
-) -> list[tuple[Program, Sequence[int]]]:
-    """The programs of a scenario's sources of this kind, with the times at which their clients start.
+def sources_of_programs(given: Mapping[str, Function], scenario: ResolvedScenario) -> list[ResolvedProgram]:
+    """A scenario's sources of this kind, each of which has its program.
 
     Raises:
         ScenarioError: if a source has none, or one has no source.
@@ -201,8 +199,20 @@ def bound_programs(
     ]
     if unbound or unknown:
         raise ScenarioError((*unbound, *unknown))
+    return [*sources.values()]
+
+
+def bound_programs(
+    given: Mapping[str, Function], scenario: ResolvedScenario
+) -> list[tuple[Program, Sequence[int]]]:
+    """The programs of a scenario's sources of this kind, with the times at which their clients start.
+
+    Raises:
+        ScenarioError: as `sources_of_programs`.
+    """
     found = []
-    for name, source in sources.items():
+    for source in sources_of_programs(given, scenario):
+        name = source.name
         think = Measured() if isinstance(source.think, str) else source.think
         checked = program(given[name], name=name, account=source.account, clients=source.clients)
         starts_us = program_starts_us(scenario, source).tolist()

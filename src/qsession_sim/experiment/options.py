@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from os import PathLike
@@ -115,6 +115,14 @@ OPTIONS: Final = {
         default=False,
         reads="nothing",
     ),
+    "programs": Option(
+        "the ordinary programs of the scenario's sources of kind `program`: functions, or texts such as "
+        "`file.py:function`, by the names of the sources.",
+        "--program NAME=FILE.py:FUNCTION",
+        "The program of the source NAME; may be repeated.",
+        default=(),
+        reads="texts",
+    ),
     "warm_up": Option(
         "a duration, or `mser5`: found in each run, or where there is a baseline in the runs of that, "
         "for all; by default the scenario's.",
@@ -158,6 +166,7 @@ class TuneOptions(TypedDict, total=False):
     seed: int | None
     overrides: Sequence[str]
     skip_bad_lines: bool
+    programs: Mapping[str, str | Callable[[], object]] | Sequence[str]
     executor: Executor | None
     directory: str | PathLike[str] | None
     progress: Callable[[StudyProgress], None] | None

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from qsession_sim.clients.programs import Function, sources_of_programs
 from qsession_sim.errors import DurationError, PolicyError, StudyError, hint, repeated
 from qsession_sim.experiment.metrics import Metric, Value, as_metrics, check_batched, metric_name
 from qsession_sim.experiment.references import (
@@ -31,6 +32,7 @@ from qsession_sim.policies.registry import (
 from qsession_sim.policies.user import PolicyFunction, UserPolicy, find_user_policy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import LIBRARY_ORIGIN, Scenario, load_scenario
+from qsession_sim.scenario.sources import MEASURED
 from qsession_sim.units import parse_duration
 
 Source = str | Path | Mapping[str, Any] | Scenario
@@ -74,6 +76,7 @@ class StudyPlan:
         batches: for batch means of one long run; 0: none.
         scenario_file: the name of the scenario in commands; None: it was not read from a file.
         options: of commands, for what all configurations share, such as `--set` and its value.
+        programs: the ordinary programs of the scenario's sources, by their names.
     """
 
     scenario: Scenario
@@ -85,6 +88,7 @@ class StudyPlan:
     scenario_file: str | None = None
     options: tuple[str, ...] = ()
     warm_up_of: Configuration | None = None
+    programs: Mapping[str, Reference] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # kept while the study runs: every replication needs each configuration again
@@ -139,6 +143,7 @@ class StudyPlan:
             warm_up=self.warm_up,
             batches=self.batches,
             warm_up_of=None if first is None or first == configuration else self.task(first, replication),
+            programs=tuple(sorted(self.programs.items())),
         )
 
     def check_portable(self, configurations: Iterable[Configuration]) -> None:
@@ -174,6 +179,7 @@ class StudyPlan:
             "metrics": list(self.metric_names),
             "warm_up": self.warm_up,
             "batches": self.batches,
+            **({"programs": {n: p.digest for n, p in self.programs.items()}} if self.programs else {}),
         }
 
     def _prepare(self, configuration: Configuration) -> _Prepared:
@@ -222,6 +228,7 @@ def make_plan(
     skip_bad_lines: bool = False,
     metrics: Iterable[str | Callable[[Run], Value]] | None = None,
     functions: Mapping[str, Reference] | None = None,
+    programs: Mapping[str, str | Function] | Sequence[str] = (),
     warm_up: str | None = None,
     batches: int = 0,
 ) -> StudyPlan:
@@ -234,6 +241,7 @@ def make_plan(
         skip_bad_lines: as for `load_scenario`.
         metrics: see `as_metrics`.
         functions: the user's functions among the queue policies.
+        programs: of the scenario's sources, by their names; or texts such as `vqe=file.py:function`.
         warm_up: a duration, or `mser5` to find it in the waiting times of each run; by default the
             scenario's.
         batches: into how many batches one long run is cut; 0: it is not.
@@ -252,6 +260,7 @@ def make_plan(
     )
     if isinstance(batches, bool) or not isinstance(batches, int) or batches < 0 or batches == 1:
         raise StudyError(f"batches must be a whole number of at least 2, not {batches!r}")
+    bound = _programs(programs, scenario)
     chosen = as_metrics(("mean_waiting", "mean_turnaround") if batches and metrics is None else metrics)
     if batches:
         check_batched(chosen)
@@ -263,8 +272,38 @@ def make_plan(
         "mser5" if by_mser5 else "scenario",
         batches,
         _file_of(source),
-        (*settings, *(["--skip-bad-lines"] if skip_bad_lines else ())),
+        (
+            *settings,
+            *(["--skip-bad-lines"] if skip_bad_lines else ()),
+            *(part for name, one in bound.items() for part in ("--program", f"{name}={one.name}")),
+        ),
+        programs=bound,
     )
+
+
+def _programs(
+    given: Mapping[str, str | Function] | Sequence[str], scenario: Scenario
+) -> dict[str, Reference]:
+    """The programs of a study, which gives the same wherever it runs."""
+    if isinstance(given, str):
+        raise StudyError(f"programs must be a mapping or a list such as ['vqe=p.py:f'], not {given!r}")
+    named = given if isinstance(given, Mapping) else dict(one.partition("=")[::2] for one in given)
+    for name, one in named.items():
+        if isinstance(one, str) and ":" not in one:
+            raise StudyError(f"program {name!r}: a study needs FILE.py:FUNCTION, not {one!r}")
+    bound = {
+        name: named_reference(one) if isinstance(one, str) else reference_to(one)
+        for name, one in named.items()
+    }
+    with scenario.placing_problems():
+        sources = sources_of_programs({n: one.function for n, one in bound.items()}, scenario.resolved)
+    for source in sources:
+        if source.think == MEASURED:
+            raise StudyError(
+                f"workload.{source.name}: measured think times depend on the machine; a study needs 0, a "
+                f"duration or a distribution"
+            )
+    return bound
 
 
 def _check_warm_up(text: str) -> None:

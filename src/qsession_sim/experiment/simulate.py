@@ -213,7 +213,7 @@ def simulate_workload(
     workload: Workload,
     queue: QueuePolicy,
     *,
-    programs: Sequence[AnyProgram] = (),
+    programs: Sequence[AnyProgram] | Mapping[str, Function] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Simulate jobs that are drawn already, such as the same ones under one policy after the other.

@@ -440,6 +440,7 @@ def _plan(
         seed=options["seed"],
         overrides=options["overrides"],
         skip_bad_lines=options["skip_bad_lines"],
+        programs=options["programs"],
         metrics=options["metrics"],
         functions=functions,
         warm_up=options["warm_up"],

@@ -113,6 +113,7 @@ class Task:
         warm_up: `scenario`: what the scenario says; `mser5`: found in the waiting times of the run.
         batches: into how many parts the run is cut for batch means; 0: it is not.
         warm_up_of: with `mser5`, the run whose warm-up is left out here, too; None: its own.
+        programs: the ordinary programs of the scenario's sources, by their names.
     """
 
     scenario: str
@@ -127,6 +128,7 @@ class Task:
     warm_up: Literal["scenario", "mser5"] = "scenario"
     batches: int = 0
     warm_up_of: Task | None = None
+    programs: tuple[tuple[str, Reference], ...] = ()
 
     @cached_property
     def id(self) -> str:
@@ -145,13 +147,15 @@ class Task:
             self.warm_up,
             self.batches,
             None if self.warm_up_of is None else self.warm_up_of.id,
+            *([[name, _identity(program)] for name, program in self.programs]),
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def references(self) -> tuple[Reference, ...]:
         """The functions of the user that it needs."""
         own = () if self.policy is None else (self.policy,)
-        return (*own, *(metric for metric in self.metrics if isinstance(metric, Reference)))
+        metrics = (metric for metric in self.metrics if isinstance(metric, Reference))
+        return (*own, *metrics, *(program for _, program in self.programs))
 
 
 @dataclass(frozen=True)
@@ -269,7 +273,10 @@ def is_drawn(task: Task) -> bool:
     if routing_policy(policies.routing.name) is not Routing.RANDOM:
         used -= _ROUTES
     of_queue = task.policy is None and QUEUE_POLICIES[policies.queue.name].draws
-    return bool(used) or of_queue or (task.warm_up_of is not None and is_drawn(task.warm_up_of))
+    # what programs draw is known when they have run
+    return (
+        bool(used or task.programs) or of_queue or (task.warm_up_of is not None and is_drawn(task.warm_up_of))
+    )
 
 
 def _set_up(task: Task) -> Scenario:
@@ -281,7 +288,8 @@ def _set_up(task: Task) -> Scenario:
 def _simulated(task: Task, scenario: Scenario) -> Run:
     workload = _workload(task.scenario, task.directory, task.inputs, task.seed)
     policy = scenario.resolved.policies.queue if task.policy is None else task.policy.function
-    return simulate_workload(scenario, workload, queue_policy(policy, seed=task.seed))
+    programs = {name: program.function for name, program in task.programs}
+    return simulate_workload(scenario, workload, queue_policy(policy, seed=task.seed), programs=programs)
 
 
 def inputs_digest(scenario: Scenario) -> str:

@@ -239,6 +239,7 @@ def tune(
         seed=options["seed"],
         overrides=options["overrides"],
         skip_bad_lines=options["skip_bad_lines"],
+        programs=options["programs"],
         metrics=list(dict.fromkeys((*wanted, *metrics))),
     )
     directory = options["directory"]
