@@ -293,6 +293,7 @@ def test_every_wait_of_a_replayed_log_is_that_of_lindley():
     expected_us = lindley(fields[:, 1] * 1_000_000, fields[:, 3] * 1_000_000)
 
     assert run.jobs["waiting_us"].to_list() == expected_us.tolist()
+    assert int(expected_us.sum()) == 203_542_921_879 * 1_000_000  # as docs/replay_public_logs.md says
 
 
 def test_a_short_line_is_malformed_though_all_others_are_good(tmp_path):
