@@ -176,7 +176,9 @@ def test_several_clients_leave_equal_journals_and_bundles_in_every_run(at):
     assert [(at / "one" / name).read_bytes() for name in files] == [
         (at / "two" / name).read_bytes() for name in files
     ]
-    assert qs.load(at / "one").jobs["status"].to_list() == ["DONE"] * 9
+    jobs = qs.load(at / "one").jobs
+    assert jobs["status"].to_list() == ["DONE"] * 9
+    assert set(jobs["account"].to_list()) == {"client"}
 
 
 def test_a_killed_client_does_not_hang_the_others(at):
