@@ -709,6 +709,17 @@ def test_a_study_that_is_not_finished_is_not_loaded(tmp_path: Path) -> None:
     )
 
 
+def test_the_result_of_tune_is_not_called_an_unfinished_study(tmp_path: Path) -> None:
+    vary = ["workload.all.jobs.b.qpu_time=1s..3s"]
+    qs.tune(three_jobs(), vary, minimise="mean_waiting", directory=tmp_path).save(tmp_path)
+    with pytest.raises(StudyError) as caught:
+        qs.load(tmp_path)
+    assert (
+        str(caught.value)
+        == f"{tmp_path} holds the result of tune; read its tuning.json and evaluations.parquet"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

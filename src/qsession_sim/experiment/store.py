@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 PLAN: Final = "plan.json"
 RESULTS: Final = "results"
 STUDY: Final = "study.json"
+TUNING: Final = "tuning.json"
+EVALUATIONS: Final = "evaluations.parquet"
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,10 @@ from qsession_sim.experiment.plan import (
 )
 from qsession_sim.experiment.references import Reference, one_spelling, placeless
 from qsession_sim.experiment.store import (
+    EVALUATIONS,
     PLAN,
     STUDY,
+    TUNING,
     Runs,
     open_store,
     read_study_document,
@@ -279,9 +281,12 @@ def load(directory: str | os.PathLike[str]) -> Saved:
     place = Path(directory)
     if is_bundle(place):
         return cast("Saved", SavedRun(place))
-    if os.path.isfile(place / STUDY):  # noqa: PTH113 - False for whatever cannot be one
+    study, tuning, begun = (os.path.isfile(place / name) for name in (STUDY, TUNING, PLAN))  # noqa: PTH113
+    if study:
         return cast("Saved", SavedStudy(place))
-    if os.path.isfile(place / PLAN):  # noqa: PTH113
+    if tuning:
+        raise StudyError(f"{place} holds the result of tune; read its {TUNING} and {EVALUATIONS}")
+    if begun:
         raise StudyError(
             f"the study in {place} is not finished (it has no {STUDY}); "
             f"ask for the same study once more to go on with it"

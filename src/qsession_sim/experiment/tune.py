@@ -37,7 +37,7 @@ from qsession_sim.experiment.search import (
     search,
     trade_off_metrics,
 )
-from qsession_sim.experiment.store import Runs, open_store, parquet, study_place
+from qsession_sim.experiment.store import EVALUATIONS, TUNING, Runs, open_store, parquet, study_place
 from qsession_sim.experiment.tasks import Configuration, whole_number
 from qsession_sim.experiment.variations import Range, read_ranges, written_range
 from qsession_sim.files import reason, write_whole
@@ -54,8 +54,6 @@ DEFAULT_REPLICATIONS: Final = 10
 DEFAULT_GENERATIONS: Final = 10
 """Of the search, by default."""
 
-DOCUMENT: Final = "tuning.json"
-TABLE: Final = "evaluations.parquet"
 FIGURE: Final = "trade_off.svg"
 
 METHOD: Final = (
@@ -145,8 +143,8 @@ class Tuning(TuningFindings):
         """
         target = study_place(directory)
         try:
-            write_whole(target / DOCUMENT, json_text(self.to_dict()).encode())
-            write_whole(target / TABLE, parquet(self.table()))
+            write_whole(target / TUNING, json_text(self.to_dict()).encode())
+            write_whole(target / EVALUATIONS, parquet(self.table()))
             drawn = self._drawn()
             if drawn is not None:
                 write_whole(target / FIGURE, drawn)
