@@ -28,5 +28,5 @@ def test_command_prints_what_stands_beside_it(shown):
 
 
 def test_there_are_commands_on_each_page():
-    pages = ["../README.md", "experiments.md", *["interactive_timeout.md"] * 3]
+    pages = ["../README.md", "experiments.md", *["interactive_timeout.md"] * 3, "vqe_tutorial.md"]
     assert [shown.page for shown in COMMANDS] == pages
