@@ -334,6 +334,15 @@ EXAMPLES = {
         ),
     ),
     "RENEGED": ("jobs", explicit(TWO_ALONE[0], {**TWO_ALONE[0], "patience": "1s"})),
+    "COST_LIMIT": (
+        "sessions",
+        explicit(
+            TWO_IN_SESSION[0],
+            sessions=[CLOSING],
+            plans={"p": {"quota": {"usage": "4s", "window": "1h", "on_reached": "end"}}},
+            **PLAN,
+        ),
+    ),
 }
 
 

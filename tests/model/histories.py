@@ -31,11 +31,12 @@ class Order(IntEnum):
 
 
 class Kind(IntEnum):
-    """S3: sessions before jobs before QPUs."""
+    """S3: sessions before jobs before QPUs before accounts."""
 
     SESSION = auto()
     JOB = auto()
     QPU = auto()
+    ACCOUNT = auto()
 
 
 class Event(NamedTuple):

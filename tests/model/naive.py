@@ -8,6 +8,7 @@ What QPUs choose is in `naive_qpu`, what plans allow in `naive_limits`, and so o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from qsession_sim.scheduler.plan import (
@@ -73,6 +74,9 @@ class Service:
         self.share_window = share_window
         self.more_after = more_after or {}
         self.now = 0
+        self.is_below = {
+            n: plan.quota.amount > 0 for n, plan in self.accounts.items() if plan.quota is not None
+        }
         self.last_event = 0
         self.routed = 0
         self.jobs: list[Job] = []
@@ -124,14 +128,21 @@ class Service:
                 return
             self.happen(event)
         if not self.is_over(name, *arguments):
-            self.now = self.last_event = now
+            self.go_on_to(now)
             getattr(self, name)(*arguments)
             self.look_at_sessions()
 
     def happen(self, event: Event) -> None:
-        self.now = self.last_event = event.time
+        self.go_on_to(event.time)
         event.happen()
         self.look_at_sessions()
+        naive_limits.note_usage(self, self.now)
+
+    def go_on_to(self, time: int) -> None:
+        """Nothing happens in between: a rise to a quota would have (S28)."""
+        if time > self.now:
+            naive_limits.note_usage(self, time - 1)
+        self.now = self.last_event = time
 
     def is_over(self, name: str, *arguments: Any) -> bool:
         if name in {"close", "cancel"}:
@@ -193,6 +204,12 @@ class Service:
         for number in range(len(self.windows)):
             for time, place, happen in naive_windows.events_of_window(self, number):
                 yield Event(time, Order.AVAILABILITY, Kind.QPU, place, happen)
+        for number, plan in self.accounts.items():
+            if plan.quota is not None and plan.quota_ends:
+                rise = naive_limits.next_rise(self, number)
+                if rise is not None:
+                    happen = partial(naive_limits.reach_quota, self, number)
+                    yield Event(rise, Order.MAX_TIME, Kind.ACCOUNT, (number,), happen)
         for qpu in range(len(self.qpus)):
             action = naive_qpu.action(self, qpu)
             if action is not None:
@@ -350,7 +367,9 @@ class Service:
     def end_session(self, number: int, why: Reason) -> None:
         """S16, S18: closed at once; what is queued ends."""
         self.show(number, SessionState.CLOSED, False, why)
-        if why == Reason.CANCELLED:
+        if why == Reason.COST_LIMIT:
+            outcome = (JobStatus.CANCELLED, why)
+        elif why == Reason.CANCELLED:
             outcome = (JobStatus.CANCELLED, Reason.SESSION_CANCELLED)
         else:
             outcome = (self.rules.max_time_ends_as, Reason.MAX_TIME)

@@ -1,12 +1,13 @@
-"""What plans allow, what is charged, and the order of the normal queue (S20, S23, S60, S62, S63)."""
+"""What plans allow, what is charged, and the order of the normal queue (S20, S23, S28, S60, S62, S63)."""
 
 from __future__ import annotations
 
+import itertools
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from qsession_sim.scheduler.plan import AccountSpec
-from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason
+from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
 
 from .histories import Job
 
@@ -87,14 +88,59 @@ def why_session_rejects(service: Service, job: Job, plan: AccountSpec) -> Reason
 
 def usage_in(service: Service, account: int, window: int) -> int:
     """S60, S62: what an account used in (t - w, t]."""
-    since = service.now - window
+    return usage_at(service, account, window, service.now)
+
+
+def usage_at(service: Service, account: int, window: int, time: int) -> int:
+    """The same at a time to come, if what lasts goes on to last."""
+    charged = (*charged_sessions(service, account), *charged_jobs(service, account))
     return sum(
-        max(0, end - max(start, since))
-        for start, end in (*charged_sessions(service, account), *charged_jobs(service, account))
+        max(0, (time if end is None else min(end, time)) - max(start, time - window))
+        for start, end in charged
     )
 
 
-def charged_sessions(service: Service, account: int) -> list[tuple[int, int]]:
+def next_rise(service: Service, account: int) -> int | None:
+    """S28: the first time from now on at which the quota is reached after usage was below it."""
+    quota = service.accounts[account].quota
+    assert quota is not None
+    charged = (*charged_sessions(service, account), *charged_jobs(service, account))
+    bends = {edge for stretch in charged for edge in stretch if edge is not None}
+    bends |= {edge + quota.window_us for edge in bends}
+    bends = {bend for bend in bends if bend > service.now} | {service.now}
+    is_below = service.is_below[account]
+    for start, end in itertools.pairwise([*sorted(bends), max(bends) + quota.window_us]):
+        low, high = (usage_at(service, account, quota.window_us, time) for time in (start, end))
+        is_below = is_below or low < quota.amount
+        if is_below and low >= quota.amount:
+            return start
+        if is_below and high >= quota.amount:  # a straight line from start to end
+            return start + -(-(quota.amount - low) * (end - start) // (high - low))
+        is_below = high < quota.amount
+    return None
+
+
+def note_usage(service: Service, time: int) -> None:
+    """S28: remember which accounts are below their quota at a time."""
+    for account, plan in service.accounts.items():
+        if plan.quota is not None and plan.quota_ends:
+            used = usage_at(service, account, plan.quota.window_us, time)
+            service.is_below[account] |= used < plan.quota.amount
+
+
+def reach_quota(service: Service, account: int) -> None:
+    """S28: everything of the account ends that does not run."""
+    service.is_below[account] = False
+    for number, session in enumerate(service.sessions):
+        if session.spec.account == account and session.state not in (None, SessionState.CLOSED):
+            service.end_session(number, Reason.COST_LIMIT)
+    jobs = [n for n, job in enumerate(service.jobs) if job.spec.account == account and job.session == NEVER]
+    for number in sorted(jobs, key=lambda n: (service.jobs[n].submitted or 0, n)):
+        if service.jobs[number].queued:
+            service.end_job(number, JobStatus.CANCELLED, Reason.COST_LIMIT)
+
+
+def charged_sessions(service: Service, account: int) -> list[tuple[int, int | None]]:
     """S62: of a session its activations, each up to the end of its job on the QPU then."""
     charged = []
     for number, session in enumerate(service.sessions):
@@ -103,11 +149,12 @@ def charged_sessions(service: Service, account: int) -> list[tuple[int, int]]:
         stays = [stay for job in service.jobs if job.session == number for stay in job.stays]
         for index, activation in enumerate(session.activations):
             ends = [activation.end, *(stay.end for stay in stays if stay.activation == index)]
-            charged.append((activation.start, max(service.now if end is None else end for end in ends)))
+            known = [end for end in ends if end is not None]
+            charged.append((activation.start, max(known) if len(known) == len(ends) else None))
     return charged
 
 
-def charged_jobs(service: Service, account: int) -> list[tuple[int, int]]:
+def charged_jobs(service: Service, account: int) -> list[tuple[int, int | None]]:
     """S62: of a batch and a job in job mode the time on the QPU, unless the QPU failed."""
     charged = []
     for job in service.jobs:
@@ -116,5 +163,5 @@ def charged_jobs(service: Service, account: int) -> list[tuple[int, int]]:
         if job.session != NEVER and service.sessions[job.session].spec.mode == Mode.SESSION:
             continue
         stays = [stay for stay in job.stays if stay.costs]
-        charged += [(stay.start, service.now if stay.end is None else stay.end) for stay in stays]
+        charged += [(stay.start, stay.end) for stay in stays]
     return charged

@@ -65,10 +65,11 @@ any_plans = st.builds(
     pending=st.one_of(st.none(), st.none(), st.integers(0, 3)),
     submissions=st.one_of(st.none(), st.none(), limits_of_submissions),
     quota=st.one_of(st.none(), quotas, quotas),
+    quota_ends=st.booleans(),
     client_too_old_from_us=st.sampled_from([NEVER, NEVER, NEVER, 0, 5]),
     allocation_us=st.sampled_from([5, 20, 0]),
 )
-plans = st.one_of(st.builds(AccountSpec, quota=quotas), any_plans)
+plans = st.one_of(st.builds(AccountSpec, quota=quotas, quota_ends=st.booleans()), any_plans)
 
 
 @st.composite

@@ -89,6 +89,15 @@ _LANES = in_file(
 _LIMITS = in_file(
     "scheduler/limits.py",
     (
+        "if 0 < missing_us <= slope * (until_us - at_us):",
+        "if 0 < missing_us < slope * (until_us - at_us):",
+        "S28",
+    ),
+    ("return at_us - (-missing_us // slope)", "return at_us + missing_us // slope + 1", "S28"),
+    ("self._used_us -= min(now_us - start_us, self._quota.window_us)", "pass", "S28"),
+    ("self._leaving -= 1", "pass", "S28"),
+    ("if self._armed is not None and self._armed[0] > now_us:", "if self._armed is not None:", "S28"),
+    (
         "return NEVER < self._spec.client_too_old_from_us <= now_us",
         "return NEVER < self._spec.client_too_old_from_us < now_us",
         "S23",
@@ -220,6 +229,7 @@ _RULES = in_file(
 
 _SCHEDULER = in_file(
     "scheduler/scheduler.py",
+    ("self._cost_limits[account].arm(now_us)", "pass", "S28"),
     ("self._more_ends[follow_up] = more - 1", "self._more_ends[follow_up] = 0", "S5"),
     (
         "while (event := self._agenda.take((horizon_us, Rank.READY, _LAST_ENTITY))) is not None:",

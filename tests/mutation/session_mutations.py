@@ -42,8 +42,8 @@ _JOBS = in_file(
         "S24",
     ),
     ("return Reason.QUOTA_EXCEEDED  # S60", "pass", "S20"),
-    ("limits.count_submission(now_us)", "pass", "S60"),
-    ("limits.count_end()", "pass", "S60"),
+    ("limits.count_submission(now_us, job)", "pass", "S60"),
+    ("limits.count_end(job)", "pass", "S60"),
     ("self._router.count_queued(qpu, job, 1)", "pass", "S54"),
     ("self._router.count_queued(qpu, job, -1)", "pass", "S54"),
     (
@@ -96,6 +96,7 @@ _JOBS = in_file(
         "S52",
     ),
     ("self._agenda.disarm(qpu.finish_of(job))", "pass", "S25"),
+    ("for job in sorted(jobs, key=lambda job: (submitted_us[job], job)):", "for job in ():", "S28"),
     ("if patience is not None and patience[0] == now_us:", "if patience is not None:", "S27"),
     (
         "if patience_us != NEVER and now_us + patience_us not in self._columns.cancels_us(job, now_us):",

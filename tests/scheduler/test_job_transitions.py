@@ -1,4 +1,4 @@
-"""The table of jobs, enumerated completely: every one of its 12 x 17 pairs (S16 to S25, S27, S40 to S44, S50, S52)."""
+"""The table of jobs, enumerated completely: every one of its 12 x 18 pairs (S16 to S25, S27, S28, S40 to S44, S50, S52)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ import pytest
 
 from qsession_sim.errors import IllegalTransitionError
 from qsession_sim.scheduler.jobs import Jobs, moves
-from qsession_sim.scheduler.plan import JobSpec, Plan, QpuSpec, Rules, SessionSpec, WindowSpec
+from qsession_sim.scheduler.plan import (
+    AccountSpec,
+    JobSpec,
+    Plan,
+    QpuSpec,
+    Rules,
+    SessionSpec,
+    SlidingLimit,
+    WindowSpec,
+)
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.transitions import (
     CAN_PREPARE,
@@ -41,6 +50,7 @@ PLANNED         SESSION_CANCEL          illegal
 PLANNED         SESSION_TIMEOUT         illegal
 PLANNED         SESSION_TIMEOUT_CANCELS illegal
 PLANNED         RENEGE                  illegal
+PLANNED         COST_LIMIT              illegal
 
 UNPREPARED      SUBMIT                  illegal
 UNPREPARED      SUBMIT_UNPREPARED       illegal
@@ -59,6 +69,7 @@ UNPREPARED      SESSION_CANCEL          CANCELLED       STOP_PATIENCE LEAVE_QUEU
 UNPREPARED      SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 UNPREPARED      SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 UNPREPARED      RENEGE                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+UNPREPARED      COST_LIMIT              CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 
 PREPARING       SUBMIT                  illegal
 PREPARING       SUBMIT_UNPREPARED       illegal
@@ -77,6 +88,7 @@ PREPARING       SESSION_CANCEL          CANCELLED       STOP_PATIENCE LEAVE_QUEU
 PREPARING       SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
 PREPARING       SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
 PREPARING       RENEGE                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+PREPARING       COST_LIMIT              CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
 
 QUEUED          SUBMIT                  illegal
 QUEUED          SUBMIT_UNPREPARED       illegal
@@ -95,6 +107,7 @@ QUEUED          SESSION_CANCEL          CANCELLED       STOP_PATIENCE LEAVE_QUEU
 QUEUED          SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 QUEUED          SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 QUEUED          RENEGE                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+QUEUED          COST_LIMIT              CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 
 READY           SUBMIT                  illegal
 READY           SUBMIT_UNPREPARED       illegal
@@ -113,6 +126,7 @@ READY           SESSION_CANCEL          CANCELLED       STOP_PATIENCE LEAVE_QUEU
 READY           SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
 READY           SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
 READY           RENEGE                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+READY           COST_LIMIT              CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
 
 REQUEUED        SUBMIT                  illegal
 REQUEUED        SUBMIT_UNPREPARED       illegal
@@ -131,6 +145,7 @@ REQUEUED        SESSION_CANCEL          CANCELLED       STOP_PATIENCE LEAVE_QUEU
 REQUEUED        SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 REQUEUED        SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 REQUEUED        RENEGE                  illegal
+REQUEUED        COST_LIMIT              CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 
 RUNNING         SUBMIT                  illegal
 RUNNING         SUBMIT_UNPREPARED       illegal
@@ -149,6 +164,7 @@ RUNNING         SESSION_CANCEL          illegal
 RUNNING         SESSION_TIMEOUT         illegal
 RUNNING         SESSION_TIMEOUT_CANCELS illegal
 RUNNING         RENEGE                  illegal
+RUNNING         COST_LIMIT              illegal
 
 POST_PROCESSING SUBMIT                  illegal
 POST_PROCESSING SUBMIT_UNPREPARED       illegal
@@ -167,6 +183,7 @@ POST_PROCESSING SESSION_CANCEL          illegal
 POST_PROCESSING SESSION_TIMEOUT         illegal
 POST_PROCESSING SESSION_TIMEOUT_CANCELS illegal
 POST_PROCESSING RENEGE                  illegal
+POST_PROCESSING COST_LIMIT              illegal
 
 DONE            SUBMIT                  illegal
 DONE            SUBMIT_UNPREPARED       illegal
@@ -185,6 +202,7 @@ DONE            SESSION_CANCEL          illegal
 DONE            SESSION_TIMEOUT         illegal
 DONE            SESSION_TIMEOUT_CANCELS illegal
 DONE            RENEGE                  illegal
+DONE            COST_LIMIT              illegal
 
 CANCELLED       SUBMIT                  illegal
 CANCELLED       SUBMIT_UNPREPARED       illegal
@@ -203,6 +221,7 @@ CANCELLED       SESSION_CANCEL          illegal
 CANCELLED       SESSION_TIMEOUT         illegal
 CANCELLED       SESSION_TIMEOUT_CANCELS illegal
 CANCELLED       RENEGE                  illegal
+CANCELLED       COST_LIMIT              illegal
 
 ERROR           SUBMIT                  illegal
 ERROR           SUBMIT_UNPREPARED       illegal
@@ -221,6 +240,7 @@ ERROR           SESSION_CANCEL          illegal
 ERROR           SESSION_TIMEOUT         illegal
 ERROR           SESSION_TIMEOUT_CANCELS illegal
 ERROR           RENEGE                  illegal
+ERROR           COST_LIMIT              illegal
 
 REJECTED        SUBMIT                  illegal
 REJECTED        SUBMIT_UNPREPARED       illegal
@@ -239,6 +259,7 @@ REJECTED        SESSION_CANCEL          illegal
 REJECTED        SESSION_TIMEOUT         illegal
 REJECTED        SESSION_TIMEOUT_CANCELS illegal
 REJECTED        RENEGE                  illegal
+REJECTED        COST_LIMIT              illegal
 """
 
 ROWS = [line.split() for line in EXPECTED.splitlines() if line]
@@ -248,7 +269,7 @@ ILLEGAL = [row[:2] for row in ROWS if row[2] == "illegal"]
 FINAL = {"DONE", "CANCELLED", "ERROR", "REJECTED"}
 QUEUED = {"UNPREPARED", "PREPARING", "QUEUED", "READY", "REQUEUED"}  # S41: everything before the QPU
 
-# S16, S18, S25, S27, S44, S52; a rejection brings its own (S20)
+# S16, S18, S25, S27, S28, S44, S52; a rejection brings its own (S20)
 REASONS = {
     "CUT": "RAN_TOO_LONG",
     "FAIL": "QPU_FAILED",
@@ -257,6 +278,7 @@ REASONS = {
     "SESSION_TIMEOUT": "MAX_TIME",
     "SESSION_TIMEOUT_CANCELS": "MAX_TIME",
     "RENEGE": "RENEGED",
+    "COST_LIMIT": "COST_LIMIT",
 }
 
 
@@ -343,7 +365,7 @@ def test_every_event_that_can_make_an_error_or_a_cancellation_has_its_reason():
 
 
 def test_s41_queued_jobs_end_with_their_session_and_no_others():
-    for event in ("SESSION_CANCEL", "SESSION_TIMEOUT", "SESSION_TIMEOUT_CANCELS"):
+    for event in ("SESSION_CANCEL", "SESSION_TIMEOUT", "SESSION_TIMEOUT_CANCELS", "COST_LIMIT"):
         assert {row[0] for row in LEGAL if row[1] == event} == QUEUED
 
 
@@ -438,14 +460,17 @@ def test_every_entry_of_the_table_happens_in_a_run(monkeypatch):
 
     monkeypatch.setattr(Jobs, "apply", seen)
 
-    def run(jobs, sessions=(), windows=(), **rules):
-        plan = Plan.of(jobs, sessions, qpus=(QpuSpec(lanes=1),), windows=tuple(windows))
+    def run(jobs, sessions=(), windows=(), *, specs=None, **rules):
+        places = {"qpus": (QpuSpec(lanes=1),), "windows": tuple(windows)}
+        plan = Plan.of(jobs, sessions, account_specs=specs or {}, **places)
         assert Scheduler(plan, Rules(**rules)).advance_while_needed()
 
     jobs, sessions, windows = in_every_queued_stage()
     run(jobs, sessions, windows, requeues_after_outage=True)
     run(cancelled(jobs, 10), sessions, windows, requeues_after_outage=True)
     run(impatient(jobs, 10), sessions, windows, requeues_after_outage=True)
+    limit = {0: AccountSpec(quota=SlidingLimit(10, 1000), quota_ends=True)}  # the session is active from 0 on
+    run(jobs, sessions, windows, specs=limit, requeues_after_outage=True)
     run(jobs, sessions, windows)  # the outage ends j0
     run(*in_every_queued_stage(cancel_us=10), requeues_after_outage=True)
     for status in (JobStatus.ERROR, JobStatus.CANCELLED):

@@ -1,4 +1,4 @@
-"""The table of sessions, enumerated completely: every one of its 9 x 16 pairs (S9 to S26, S30, S41, S43, S52)."""
+"""The table of sessions, enumerated completely: every one of its 9 x 17 pairs (S9 to S26, S28, S30, S41, S43, S52)."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ ABSENT           PREPARE     illegal
 ABSENT           READY       illegal
 ABSENT           RESERVE     illegal
 ABSENT           RELEASE     illegal
+ABSENT           COST_LIMIT  illegal
 
 OPEN             CREATE      illegal
 OPEN             SUBMIT      OPEN             STOP_UNUSED
@@ -58,6 +59,7 @@ OPEN             PREPARE     OPEN             STOP_UNUSED
 OPEN             READY       OPEN
 OPEN             RESERVE     illegal
 OPEN             RELEASE     illegal
+OPEN             COST_LIMIT  CLOSED           STOP_CLOCKS END_QUEUED_JOBS
 
 OPEN_CLOSING     CREATE      illegal
 OPEN_CLOSING     SUBMIT      illegal
@@ -75,6 +77,7 @@ OPEN_CLOSING     PREPARE     illegal
 OPEN_CLOSING     READY       OPEN_CLOSING
 OPEN_CLOSING     RESERVE     illegal
 OPEN_CLOSING     RELEASE     illegal
+OPEN_CLOSING     COST_LIMIT  CLOSED           STOP_CLOCKS END_QUEUED_JOBS
 
 RUNNING          CREATE      illegal
 RUNNING          SUBMIT      RUNNING
@@ -92,6 +95,7 @@ RUNNING          PREPARE     RUNNING
 RUNNING          READY       RUNNING
 RUNNING          RESERVE     INACTIVE         RELEASE_QPU REQUEUE_JOBS
 RUNNING          RELEASE     illegal
+RUNNING          COST_LIMIT  CLOSED           STOP_CLOCKS RELEASE_QPU END_QUEUED_JOBS
 
 IDLE             CREATE      illegal
 IDLE             SUBMIT      RUNNING          STOP_ITTL
@@ -109,6 +113,7 @@ IDLE             PREPARE     IDLE
 IDLE             READY       RUNNING          STOP_ITTL
 IDLE             RESERVE     INACTIVE         STOP_ITTL RELEASE_QPU REQUEUE_JOBS
 IDLE             RELEASE     illegal
+IDLE             COST_LIMIT  CLOSED           STOP_CLOCKS RELEASE_QPU END_QUEUED_JOBS
 
 CLOSING          CREATE      illegal
 CLOSING          SUBMIT      illegal
@@ -126,6 +131,7 @@ CLOSING          PREPARE     illegal
 CLOSING          READY       CLOSING
 CLOSING          RESERVE     INACTIVE_CLOSING RELEASE_QPU REQUEUE_JOBS
 CLOSING          RELEASE     INACTIVE_CLOSING RELEASE_QPU
+CLOSING          COST_LIMIT  CLOSED           STOP_CLOCKS RELEASE_QPU END_QUEUED_JOBS
 
 INACTIVE         CREATE      illegal
 INACTIVE         SUBMIT      INACTIVE
@@ -143,6 +149,7 @@ INACTIVE         PREPARE     INACTIVE
 INACTIVE         READY       INACTIVE
 INACTIVE         RESERVE     illegal
 INACTIVE         RELEASE     illegal
+INACTIVE         COST_LIMIT  CLOSED           STOP_CLOCKS END_QUEUED_JOBS
 
 INACTIVE_CLOSING CREATE      illegal
 INACTIVE_CLOSING SUBMIT      illegal
@@ -160,6 +167,7 @@ INACTIVE_CLOSING PREPARE     illegal
 INACTIVE_CLOSING READY       INACTIVE_CLOSING
 INACTIVE_CLOSING RESERVE     illegal
 INACTIVE_CLOSING RELEASE     illegal
+INACTIVE_CLOSING COST_LIMIT  CLOSED           STOP_CLOCKS END_QUEUED_JOBS
 
 CLOSED           CREATE      illegal
 CLOSED           SUBMIT      illegal
@@ -177,6 +185,7 @@ CLOSED           PREPARE     illegal
 CLOSED           READY       illegal
 CLOSED           RESERVE     illegal
 CLOSED           RELEASE     illegal
+CLOSED           COST_LIMIT  illegal
 """
 
 ROWS = [line.split() for line in EXPECTED.splitlines() if line]
@@ -289,5 +298,6 @@ def test_s26_every_event_that_can_close_a_session_has_its_end_reason():
         "MAX_TIME": "MAX_TIME",
         "UNUSED": "UNUSED",
         "RESERVE": "RESERVATION",
+        "COST_LIMIT": "COST_LIMIT",
     }
     assert closing == {event.name for event in REASON_OF} - {"RESERVE"}

@@ -11,10 +11,13 @@ import pytest
 from results.handmade import JOBS, SESSION, TRANSITIONS, make_record, make_run, with_job
 from results.handmade_qpus import stormy
 
+import qsession_sim as qs
+from qsession_sim.results.record import TIME
+from qsession_sim.results.run import Run
 from qsession_sim.scheduler.plan import AccountSpec, SlidingLimit
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.testing import check_invariants
-from qsession_sim.testing.account_identities import AccountUsage
+from qsession_sim.testing.account_identities import AccountUsage, check_cost_limits
 from qsession_sim.testing.facts import Facts
 from testing.corruptions import broken_rules, violation
 
@@ -200,3 +203,62 @@ def test_s62_the_lost_and_the_failed_cost_nothing():
     )
     assert make_run(failed, horizon=80).jobs["qpu_time_us"][0] == 0
     assert "S62" not in broken_rules(make_run(failed, horizon=80))
+
+
+# ------------------------------------------------------------------ S28
+
+LIMITED = {
+    "plans": {"p": {"quota": {"usage": "5s", "window": "1h", "on_reached": "end"}}},
+    "accounts": [{"name": "lab", "plan": "p"}],
+}
+
+
+def cost_limited(of_plan, **waits):
+    """j1 runs from 0 s to 9 s, something waits from 1 s on; then the plan is said to have been another one."""
+    jobs = [
+        {"id": "j1", "at": "0s", "account": "lab", "qpu_time": "9s"},
+        {"id": "j2", "at": "1s", "qpu_time": "1s", **waits},
+    ]
+    sessions = [{"id": "s", "account": "lab"}] if "session" in waits else []
+    run = qs.simulate({**LIMITED, "workload": [{"kind": "explicit", "sessions": sessions, "jobs": jobs}]})
+    check_invariants(run)
+    return Run(replace(run.record, account_specs={0: of_plan}), run.scenario, run.provenance)
+
+
+def ending(amount_us):
+    return AccountSpec(quota=SlidingLimit(amount_us, 3_600_000_000), quota_ends=True)
+
+
+@pytest.mark.parametrize(
+    ("spec", "waits", "message"),
+    [
+        (
+            ending(6_000_000),
+            {"account": "lab"},
+            "S28 at 5000000 us: job 'j2' ends by a cost limit that is not",
+        ),
+        (ending(6_000_000), {"session": "s"}, "S28 at 5000000 us: job 'j2' ends by a cost limit that is not"),
+        (AccountSpec(), {"session": "s"}, "S28 at 5000000 us: job 'j2' ends by a cost limit that is not"),
+        (ending(4_000_000), {"account": "lab"}, "S28 at 4000000 us: job 'j2' stays queued, though"),
+        (ending(4_000_000), {"session": "s"}, "S28 at 4000000 us: job 'j2' stays queued, though"),
+    ],
+)
+def test_s28_what_ends_by_the_cost_limit_ends_when_it_is_reached(spec, waits, message):
+    assert violation(cost_limited(spec, **waits)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("at_us", "message"),
+    [
+        (5_000_000, None),
+        (4_000_000, "session 's' is closed by a cost limit that is not reached then"),
+        (6_000_000, "session 's' stays open, though the cost limit of its account is reached"),
+    ],
+)
+def test_s28_sessions_are_closed_then_and_at_no_other_time(at_us, message):
+    run = cost_limited(ending(5_000_000), session="s")
+    transitions = run.record.transitions.copy()
+    transitions[-1, TIME] = at_us
+    facts = Facts.of(Run(replace(run.record, transitions=transitions), run.scenario, run.provenance))
+    found = [violation.message for violation in check_cost_limits(facts)]
+    assert message in found if message else found == []

@@ -573,6 +573,8 @@ _REASONS: Final = {
     Reason.JOB_CANCELLED: (Code.JOB_CANCELLED, "The job was cancelled"),
     Reason.RAN_TOO_LONG: (Code.RAN_TOO_LONG, "Ran too long: the job reached its maximum execution time"),
     Reason.QPU_FAILED: (Code.QPU_FAILED, "The QPU failed while it ran the job"),
+    Reason.RENEGED: (Code.JOB_CANCELLED, "The job had not started within the patience of its user"),
+    Reason.COST_LIMIT: (Code.JOB_CANCELLED, "The cost limit of the instance was reached"),
 }
 """Code and text of why a job ended without a result."""
 

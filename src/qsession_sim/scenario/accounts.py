@@ -165,6 +165,10 @@ class Quota(Model):
 
     usage: PositiveDuration = Field(description="the usage")
     window: PositiveDuration = Field(description="the length of the window")
+    on_reached: Literal["reject", "end"] | None = key(
+        "what becomes of the account then: submissions are rejected (the default), or also all that it has "
+        "open or queued is ended (S28)"
+    )
 
 
 def _mapping_such_as(example: str) -> BeforeValidator:

@@ -591,6 +591,7 @@ def quota(
     *,
     usage: Duration,
     window: Duration,
+    on_reached: Literal["reject", "end"] = ...,
 ) -> _Quota: ...
 def rate(
     *,

@@ -296,6 +296,15 @@ class Jobs:
         else:
             self.cancel(now_us, job)
 
+    def on_cost_limit(self, now_us: int, account: int) -> None:
+        """S28: sessions and batches of the account are closed, then its queued jobs in job mode end."""
+        self.sessions.reach_cost_limit(now_us, account)
+        submitted_us = self._journal.submitted_us
+        jobs = [job for job in self._limits[account].jobs or () if self._session_number[job] == NEVER]
+        for job in sorted(jobs, key=lambda job: (submitted_us[job], job)):
+            if JobEvent.COST_LIMIT in JOB_TABLE[JobStage(self._stage[job])]:
+                self.apply(now_us, job, JobEvent.COST_LIMIT, None, self._qpu_of(job))
+
     def end_with_session(self, now_us: int, job: int, event: JobEvent) -> None:
         """A queued job ends with its session (S16, S18)."""
         self.apply(now_us, job, event, self._session_of(job), self._qpu_of(job))
@@ -326,12 +335,12 @@ class Jobs:
     def _count_submission(self, now_us: int, job: int, _before: int, _session: object, _qpu: object) -> None:
         limits = self._limits.get(self._columns.account[job])
         if limits is not None:
-            limits.count_submission(now_us)
+            limits.count_submission(now_us, job)
 
     def _count_end(self, _now_us: int, job: int, _before: int, _session: object, _qpu: object) -> None:
         limits = self._limits.get(self._columns.account[job])
         if limits is not None:
-            limits.count_end()
+            limits.count_end(job)
 
     def _enter_queue(self, _now_us: int, job: int, _before: int, _session: object, qpu: Qpu) -> None:
         self._router.count_queued(qpu, job, 1)

@@ -5,9 +5,123 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 
-from qsession_sim.scheduler.plan import AccountSpec
-from qsession_sim.scheduler.vocabulary import NEVER, Mode
+from qsession_sim.scheduler.agenda import Agenda, Deadline
+from qsession_sim.scheduler.plan import AccountSpec, SlidingLimit
+from qsession_sim.scheduler.vocabulary import NEVER, Entity, Mode, Rank
 from qsession_sim.units import LONGEST_US
+
+# -- The cost limit of an account: when its usage reaches the quota again (S28).
+
+
+class CostLimit:
+    """What one account used in the sliding window of its quota, and when that reaches the quota next.
+
+    Usage grows with each of its stretches that lasts and falls with each that lasted a window ago, so between
+    begins and ends, and the instants a window later, it is a straight line.
+
+    Args:
+        number: of the account.
+        quota: of its plan.
+        agenda: where the next rise to the quota is armed.
+
+    Example:
+        >>> limit = CostLimit(0, SlidingLimit(5, window_us=8), Agenda())
+        >>> limit.begin(2)  # 5 used at 7
+        >>> limit.next_rise_us(2)
+        7
+        >>> limit.end(6)  # 4 used until 10; from then on it falls as fast as what begins at 9 grows
+        >>> limit.begin(9)
+        >>> limit.next_rise_us(9)
+        10
+    """
+
+    __slots__ = (
+        "_agenda",
+        "_armed",
+        "_at_us",
+        "_changes",
+        "_leaving",
+        "_number",
+        "_quota",
+        "_running",
+        "_used_us",
+    )
+
+    def __init__(self, number: int, quota: SlidingLimit, agenda: Agenda) -> None:
+        self._number = number
+        self._quota = quota
+        self._agenda = agenda
+        self._armed: Deadline | None = None
+        self._at_us = 0
+        self._used_us = 0  # in the window that ends then
+        self._running = 0  # stretches that last, and those that did so a window ago
+        self._leaving = 0
+        self._changes: deque[tuple[int, int]] = deque()  # time and +1 or -1 of begins and ends in the window
+
+    def begin(self, now_us: int) -> None:
+        """A stretch of usage begins."""
+        self._change(now_us, 1)
+
+    def end(self, now_us: int) -> None:
+        """A stretch ends."""
+        self._change(now_us, -1)
+
+    def take_back(self, now_us: int, start_us: int) -> None:
+        """A stretch since `start_us` ends, and costs nothing (S62)."""
+        self._advance(now_us)
+        self._running -= 1
+        if start_us > now_us - self._quota.window_us:
+            self._changes.remove((start_us, 1))
+        else:
+            self._leaving -= 1
+        self._used_us -= min(now_us - start_us, self._quota.window_us)
+        self.arm(now_us)
+
+    def arm(self, now_us: int) -> None:
+        """Arm the next rise, unless one of this instant is still to be served."""
+        if self._armed is not None and self._armed[0] > now_us:
+            self._agenda.disarm(self._armed)
+            self._armed = None
+        rise_us = None if self._armed is not None else self.next_rise_us(now_us)
+        if rise_us is not None:
+            self._armed = self._agenda.arm(rise_us, Rank.MAX_TIME, Entity.ACCOUNT, self._number)
+
+    def serve(self) -> None:
+        """The rise that was armed has come."""
+        self._armed = None
+
+    def next_rise_us(self, now_us: int) -> int | None:
+        """The first time after now at which the quota is reached from below, if nothing else happens."""
+        self._advance(now_us)
+        at_us, used_us, leaving = now_us, self._used_us, self._leaving
+        for change_us, step in self._changes:
+            until_us, slope = change_us + self._quota.window_us, self._running - leaving
+            missing_us = self._quota.amount - used_us
+            if 0 < missing_us <= slope * (until_us - at_us):
+                return at_us - (-missing_us // slope)
+            used_us += slope * (until_us - at_us)
+            at_us, leaving = until_us, leaving + step
+        return None  # from here on the window holds nothing but what lasts: usage stays
+
+    def _change(self, now_us: int, step: int) -> None:
+        self._advance(now_us)
+        self._running += step
+        self._changes.append((now_us, step))
+        self.arm(now_us)
+
+    def _advance(self, now_us: int) -> None:
+        """Bring usage up to now."""
+        changes = self._changes
+        while changes and changes[0][0] + self._quota.window_us <= now_us:
+            change_us, step = changes.popleft()
+            self._walk(change_us + self._quota.window_us)
+            self._leaving += step
+        self._walk(now_us)
+
+    def _walk(self, until_us: int) -> None:
+        self._used_us += (self._running - self._leaving) * (until_us - self._at_us)
+        self._at_us = until_us
+
 
 # -- Usage: how much QPU time each account has used, and when (S62).
 
@@ -87,10 +201,11 @@ class Usage:
         longest_window_us: how far back anybody looks; what is older is forgotten.
     """
 
-    __slots__ = ("_accounts", "_lingering", "_owner", "_window_us", "taken_back")
+    __slots__ = ("_accounts", "_lingering", "_owner", "_window_us", "cost_limits", "taken_back")
 
     def __init__(self, longest_window_us: int) -> None:
         self.taken_back = 0  # how often an outage took a stay back
+        self.cost_limits: dict[int, CostLimit] = {}  # by account, of those that have one
         self._window_us = longest_window_us
         self._accounts: dict[int, _Account] = {}
         self._owner: dict[int, int] = {}  # account by key of what lasts
@@ -133,9 +248,13 @@ class Usage:
     def take_back_job(self, now_us: int, job: int) -> None:
         """An outage threw a job off the QPU: its stay costs nothing (S62)."""
         if job in self._owner:
-            found = self._accounts[self._owner.pop(job)]
-            found.begun.remove(found.running.pop(job))
+            account = self._owner.pop(job)
+            found = self._accounts[account]
+            start_us = found.running.pop(job)
+            found.begun.remove(start_us)
             self.taken_back += 1
+            if account in self.cost_limits:
+                self.cost_limits[account].take_back(now_us, start_us)
         else:
             self.end_job(now_us, job)
 
@@ -157,11 +276,16 @@ class Usage:
             found = self._accounts[account] = _Account()
         found.running[key] = now_us
         found.begun.add(now_us)
+        if account in self.cost_limits:
+            self.cost_limits[account].begin(now_us)
 
     def _end(self, now_us: int, key: int) -> None:
-        found = self._accounts[self._owner.pop(key)]
+        account = self._owner.pop(key)
+        found = self._accounts[account]
         start_us = found.running.pop(key)
         found.ended.add(now_us)
+        if account in self.cost_limits:
+            self.cost_limits[account].end(now_us)
         earliest, over_us = found.earliest, now_us - self._window_us
         if now_us > start_us:
             while earliest and earliest[-1][1] >= start_us:
@@ -188,7 +312,7 @@ class AccountLimits:
         usage: what accounts use; needed when the plan has a quota.
     """
 
-    __slots__ = ("_number", "_pending", "_spec", "_submissions", "_usage")
+    __slots__ = ("_number", "_pending", "_spec", "_submissions", "_usage", "jobs")
 
     def __init__(self, number: int, spec: AccountSpec, usage: Usage | None) -> None:
         self._number = number
@@ -196,6 +320,7 @@ class AccountLimits:
         self._usage = usage
         self._pending = 0
         self._submissions: deque[int] = deque()
+        self.jobs: set[int] | None = set() if spec.quota_ends else None  # S28: accepted and not ended
 
     def refuses_client(self, now_us: int) -> bool:
         """Whether session calls of the account's client are refused by now (S23)."""
@@ -225,12 +350,16 @@ class AccountLimits:
             recent.popleft()
         return len(recent) >= self._spec.submissions.amount
 
-    def count_submission(self, now_us: int) -> None:
+    def count_submission(self, now_us: int, job: int) -> None:
         """A submission was accepted."""
         self._pending += 1
+        if self.jobs is not None:
+            self.jobs.add(job)
         if self._spec.submissions is not None:
             self._submissions.append(now_us)
 
-    def count_end(self) -> None:
+    def count_end(self, job: int) -> None:
         """An accepted job has ended."""
         self._pending -= 1
+        if self.jobs is not None:
+            self.jobs.remove(job)

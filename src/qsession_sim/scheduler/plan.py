@@ -250,6 +250,7 @@ class AccountSpec:
     pending: int | None = None  # queued and running jobs over all QPUs
     submissions: SlidingLimit | None = None
     quota: SlidingLimit | None = None  # usage in microseconds (S62)
+    quota_ends: bool = False  # S28: what is queued and open ends when the quota is reached
     allocation_us: int = 0  # S63
     client_too_old_from_us: int = NEVER  # S23
 

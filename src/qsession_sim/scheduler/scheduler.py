@@ -12,7 +12,7 @@ from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.clients import Client, Step
 from qsession_sim.scheduler.columns import GrowingJobs, Journal
 from qsession_sim.scheduler.jobs import Jobs
-from qsession_sim.scheduler.limits import AccountLimits, Usage
+from qsession_sim.scheduler.limits import AccountLimits, CostLimit, Usage
 from qsession_sim.scheduler.plan import (
     JobSpec,
     Plan,
@@ -111,6 +111,13 @@ class Scheduler:
         if policy.usage_window_us is not None:
             windows_us.append(policy.usage_window_us)
         self.usage = usage = Usage(max(windows_us)) if windows_us else None  # None: nobody looks at it
+        self._cost_limits = {
+            number: CostLimit(number, spec.quota, agenda)
+            for number, spec in plan.account_specs.items()
+            if spec.quota is not None and spec.quota_ends
+        }
+        if usage is not None:
+            usage.cost_limits = self._cost_limits
         self._queue_policy = policy
         self._queue_inputs = QueueInputs(
             columns, journal.stage, journal.session, plan.accounts, plan.account_specs, self._phase_of, usage
@@ -193,7 +200,7 @@ class Scheduler:
             Rank.SUBMIT: {Entity.JOB: jobs.submit},
             Rank.CLOSE: {Entity.SESSION: sessions.on_close},
             Rank.CANCEL: {Entity.SESSION: sessions.on_cancel, Entity.JOB: jobs.on_cancel},
-            Rank.MAX_TIME: {Entity.SESSION: sessions.on_life_end},
+            Rank.MAX_TIME: {Entity.SESSION: sessions.on_life_end, Entity.ACCOUNT: self._on_cost_limit},
             Rank.ITTL: {Entity.SESSION: sessions.on_ittl},
             Rank.AVAILABILITY: {Entity.QPU: windows.on_change},
             Rank.DISPATCH: {},
@@ -385,7 +392,12 @@ class Scheduler:
         while not self._advance(now_us, Rank.READY, ALL_EVENTS, only_needed=only_needed):
             pass
 
-    # ---------------------------------------------------------------- what follows from the end of a job
+    # ---------------------------------------------------------------- what follows from usage, ends of jobs
+
+    def _on_cost_limit(self, now_us: int, account: int) -> None:
+        self._cost_limits[account].serve()
+        self._jobs.on_cost_limit(now_us, account)
+        self._cost_limits[account].arm(now_us)
 
     def _on_job_end(self, now_us: int, job: int) -> None:
         if self._follow_ups and job in self._follow_ups:

@@ -183,6 +183,15 @@ class Sessions:
         unused = session.phase is SessionPhase.OPEN
         self.apply(now_us, session, SessionEvent.UNUSED if unused else SessionEvent.MAX_TIME)
 
+    def reach_cost_limit(self, now_us: int, account: int) -> None:
+        """S28: the sessions of an account that exist and are not closed are closed."""
+        for session in self.all:
+            if session.spec.account == account and session.phase not in (
+                SessionPhase.ABSENT,
+                SessionPhase.CLOSED,
+            ):
+                self.apply(now_us, session, SessionEvent.COST_LIMIT)
+
     def on_ittl(self, now_us: int, number: int) -> None:
         """The ITTL clock ran out (S14)."""
         session = self.all[number]
@@ -263,7 +272,11 @@ class Sessions:
         session.life_deadline = self._agenda.arm(time_us, Rank.MAX_TIME, Entity.SESSION, session.number)
 
     def _end_queued_jobs(self, now_us: int, session: Session, event: SessionEvent) -> None:
-        ends_by = self._timeout if event is SessionEvent.MAX_TIME else JobEvent.SESSION_CANCEL  # S16, S18
+        ends_by = JobEvent.SESSION_CANCEL  # S18
+        if event is SessionEvent.MAX_TIME:
+            ends_by = self._timeout  # S16
+        elif event is SessionEvent.COST_LIMIT:
+            ends_by = JobEvent.COST_LIMIT  # S28
         if not session.jobs:
             return
         ready, unprepared = session.waiting(self._journal.stage)

@@ -90,6 +90,7 @@ class SessionEvent(IntEnum):
     READY = 13  # a job begins to count, because it is ready (S43)
     RESERVE = 14  # the QPU is reserved for another account (S52)
     RELEASE = 15  # it accepts no more jobs, and all that it has are post-processed (S17)
+    COST_LIMIT = 16  # its account has used its quota (S28)
 
 
 class SessionAction(IntEnum):
@@ -145,6 +146,7 @@ REASON_OF: Final = {
     SessionEvent.MAX_TIME: Reason.MAX_TIME,
     SessionEvent.UNUSED: Reason.UNUSED,
     SessionEvent.RESERVE: Reason.RESERVATION,
+    SessionEvent.COST_LIMIT: Reason.COST_LIMIT,
 }
 """The reason of a change is that of its event: why a session was closed (S26), or lost the QPU (S52)."""
 
@@ -176,6 +178,7 @@ SESSION_TABLE: Final[dict[SessionPhase, dict[SessionEvent, Transition[SessionPha
         _E.LEAVE_LAST: Transition(_P.OPEN),
         _E.PREPARE: Transition(_P.OPEN, (_A.STOP_UNUSED,)),  # S21
         _E.READY: Transition(_P.OPEN),
+        _E.COST_LIMIT: _DROP_WAITING,  # S28
     },
     _P.OPEN_CLOSING: {
         _E.START: Transition(_P.CLOSING, _FIRST_START),  # S11, S17
@@ -185,6 +188,7 @@ SESSION_TABLE: Final[dict[SessionPhase, dict[SessionEvent, Transition[SessionPha
         _E.CANCEL: _DROP_WAITING,  # S18, S26
         _E.LEAVE_LAST: Transition(_P.OPEN_CLOSING),
         _E.READY: Transition(_P.OPEN_CLOSING),
+        _E.COST_LIMIT: _DROP_WAITING,  # S28
     },
     _P.RUNNING: {
         _E.SUBMIT: Transition(_P.RUNNING),
@@ -198,6 +202,7 @@ SESSION_TABLE: Final[dict[SessionPhase, dict[SessionEvent, Transition[SessionPha
         _E.PREPARE: Transition(_P.RUNNING),
         _E.READY: Transition(_P.RUNNING),
         _E.RESERVE: Transition(_P.INACTIVE, _DEACTIVATE),  # S52
+        _E.COST_LIMIT: _DROP_ACTIVE,  # S28
     },
     _P.IDLE: {
         _E.SUBMIT: Transition(_P.RUNNING, (_A.STOP_ITTL,)),  # S13
@@ -211,6 +216,7 @@ SESSION_TABLE: Final[dict[SessionPhase, dict[SessionEvent, Transition[SessionPha
         _E.READY: Transition(_P.RUNNING, (_A.STOP_ITTL,)),  # S43
         _E.CLOSE: Transition(_P.CLOSING, (_A.STOP_ITTL,)),  # S17
         _E.RESERVE: Transition(_P.INACTIVE, (_A.STOP_ITTL, *_DEACTIVATE)),  # S52
+        _E.COST_LIMIT: _DROP_ACTIVE,  # S28
     },
     _P.CLOSING: {
         _E.START: Transition(_P.CLOSING),
@@ -223,6 +229,7 @@ SESSION_TABLE: Final[dict[SessionPhase, dict[SessionEvent, Transition[SessionPha
         _E.READY: Transition(_P.CLOSING),
         _E.RESERVE: Transition(_P.INACTIVE_CLOSING, _DEACTIVATE),  # S52
         _E.RELEASE: Transition(_P.INACTIVE_CLOSING, (_A.RELEASE_QPU,)),  # S17: closed when the last job ends
+        _E.COST_LIMIT: _DROP_ACTIVE,  # S28
     },
     _P.INACTIVE: {
         _E.SUBMIT: Transition(_P.INACTIVE),  # S15
@@ -236,6 +243,7 @@ SESSION_TABLE: Final[dict[SessionPhase, dict[SessionEvent, Transition[SessionPha
         _E.LEAVE_LAST: Transition(_P.INACTIVE),
         _E.PREPARE: Transition(_P.INACTIVE),
         _E.READY: Transition(_P.INACTIVE),
+        _E.COST_LIMIT: _DROP_WAITING,  # S28
     },
     _P.INACTIVE_CLOSING: {
         _E.START: Transition(_P.CLOSING, (_A.HOLD_QPU,)),  # S17
@@ -246,6 +254,7 @@ SESSION_TABLE: Final[dict[SessionPhase, dict[SessionEvent, Transition[SessionPha
         _E.MAX_TIME: _DROP_WAITING,  # S16
         _E.LEAVE_LAST: Transition(_P.INACTIVE_CLOSING),
         _E.READY: Transition(_P.INACTIVE_CLOSING),
+        _E.COST_LIMIT: _DROP_WAITING,  # S28
     },
     _P.CLOSED: {
         _E.END: _STAY_CLOSED,  # a job that was running, or was dropped with the session
@@ -297,6 +306,7 @@ class JobEvent(IntEnum):
     SESSION_TIMEOUT = 14  # the max_time of its session is over
     SESSION_TIMEOUT_CANCELS = 15  # the same, where that is a cancellation and no error
     RENEGE = 16  # its patience is over before it has started
+    COST_LIMIT = 17  # its account has used its quota
 
 
 class JobAction(IntEnum):
@@ -349,6 +359,7 @@ JOB_REASON_OF: Final = {
     JobEvent.SESSION_TIMEOUT: Reason.MAX_TIME,
     JobEvent.SESSION_TIMEOUT_CANCELS: Reason.MAX_TIME,
     JobEvent.RENEGE: Reason.RENEGED,
+    JobEvent.COST_LIMIT: Reason.COST_LIMIT,
 }
 """Why a job ended: the reason of its event. That of a rejection is found in the order of S20."""
 
@@ -364,7 +375,7 @@ _START = (_B.STOP_PATIENCE, _B.LEAVE_QUEUE, _B.TAKE_QPU, _B.TELL_START)
 
 
 def _queued(*before: JobAction) -> _Jobs:
-    """How a queued job may end, in whatever queue it is (S16, S18, S25, S27)."""
+    """How a queued job may end, in whatever queue it is (S16, S18, S25, S27, S28)."""
     actions = (_B.STOP_PATIENCE, _B.LEAVE_QUEUE, *before, *_OVER)
     return {
         _J.CANCEL: Transition(_G.CANCELLED, actions),
@@ -372,6 +383,7 @@ def _queued(*before: JobAction) -> _Jobs:
         _J.SESSION_TIMEOUT: Transition(_G.ERROR, actions),
         _J.SESSION_TIMEOUT_CANCELS: Transition(_G.CANCELLED, actions),
         _J.RENEGE: Transition(_G.CANCELLED, actions),
+        _J.COST_LIMIT: Transition(_G.CANCELLED, actions),
     }
 
 

@@ -103,6 +103,7 @@ class Reason(IntEnum):
     UNUSED = 22
     RESERVATION = 23  # of a session that becomes inactive: S52
     RENEGED = 24  # of a job that was cancelled, since its patience was over: S27
+    COST_LIMIT = 25  # of a session, or a queued job, of an account that has used its quota: S28
 
 
 class Rank(IntEnum):
@@ -122,11 +123,12 @@ class Rank(IntEnum):
 
 
 class Entity(IntEnum):
-    """What an event happens to; inside a rank sessions come before jobs before QPUs (S3)."""
+    """What an event happens to; inside a rank sessions come before jobs, QPUs and accounts (S3)."""
 
     SESSION = 0
     JOB = 1
     QPU = 2
+    ACCOUNT = 3
 
 
 class WindowKind(IntEnum):

@@ -127,6 +127,7 @@ def _terms(plan: ResolvedPlan) -> AccountSpec:
         pending=plan.pending_jobs,
         submissions=None if rate is None else SlidingLimit(rate.count, rate.window),
         quota=None if quota is None else SlidingLimit(quota.usage, quota.window),
+        quota_ends=quota is not None and quota.on_reached == "end",
     )
 
 

@@ -1,4 +1,4 @@
-"""S60, S62 and S63: what accounts may do, what they use, and whose turn it is."""
+"""S28, S60, S62 and S63: what accounts may do, what they use, and whose turn it is."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final
 
 import numpy as np
 
 from qsession_sim.queueing.step_functions import count_inside
+from qsession_sim.results.columns import created_us
 from qsession_sim.results.periods import (
     PUBLIC_STATE,
     is_accepted,
@@ -135,6 +136,75 @@ def _check_quota(facts: Facts, account: int, spec: AccountSpec, jobs: Int64Array
             ),
         )
     yield from _check_rejections(facts, jobs, (Reason.QUOTA_EXCEEDED,), reached)
+
+
+def check_cost_limits(facts: Facts) -> Iterator[Violation]:
+    """S28: what an account has open and queued ends when usage reaches the quota, and at no other time."""
+    record = facts.record
+    for account in range(len(record.workload.accounts)):
+        rises_us = _rises_us(facts, account, record.account_specs.get(account, AccountSpec()))
+        jobs = np.flatnonzero(record.workload.jobs.account == account)
+        sessions = np.flatnonzero(record.workload.sessions.account == account)
+        yield from _check_reached(facts, jobs, sessions, rises_us)
+        for rise_us in rises_us:
+            if rise_us < record.end_us:  # S6: at the horizon nothing ends any more
+                yield from _check_ended(facts, jobs, sessions, rise_us)
+
+
+def _check_reached(
+    facts: Facts, jobs: Int64Array, sessions: Int64Array, rises_us: list[int]
+) -> Iterator[Violation]:
+    """Nothing ends by the cost limit but where usage reaches the quota."""
+    jobs = jobs[facts.record.reason[jobs] == Reason.COST_LIMIT]
+    sessions = sessions[facts.closed_by[sessions] == Reason.COST_LIMIT]
+    ended_us, closed_us = facts.record.ended_us[jobs], facts.closed_us[sessions]
+    yield from earliest(
+        ended_us,
+        ~np.isin(ended_us, rises_us),
+        lambda i: f"{facts.job(jobs[i])} ends by a cost limit that is not reached then",
+    )
+    yield from earliest(
+        closed_us,
+        ~np.isin(closed_us, rises_us),
+        lambda i: f"{facts.session(sessions[i])} is closed by a cost limit that is not reached then",
+    )
+
+
+def _check_ended(facts: Facts, jobs: Int64Array, sessions: Int64Array, rise_us: int) -> Iterator[Violation]:
+    """Where usage reaches the quota, nothing that came before stays queued or open."""
+    record = facts.record
+    submitted_us, started_us, ended_us = (
+        column[jobs] for column in (record.submitted_us, record.started_us, record.ended_us)
+    )
+    waits = is_accepted(record)[jobs] & (submitted_us < rise_us)
+    waits &= (started_us < 0) | ((started_us >= rise_us) & ~np.isin(jobs, record.lost_runs[:, JOB]))
+    yield from earliest(
+        np.full(len(jobs), rise_us),
+        waits & ((ended_us < 0) | (ended_us > rise_us)),
+        lambda i: f"{facts.job(jobs[i])} stays queued, though the cost limit of its account is reached",
+    )
+    begun_us, closed_us = created_us(record)[sessions], facts.closed_us[sessions]
+    yield from earliest(
+        np.full(len(sessions), rise_us),
+        (begun_us >= 0) & (begun_us < rise_us) & ((closed_us < 0) | (closed_us > rise_us)),
+        lambda i: f"{facts.session(sessions[i])} stays open, though the cost limit of its account is reached",
+    )
+
+
+def _rises_us(facts: Facts, account: int, spec: AccountSpec) -> list[int]:
+    """When usage reaches the quota from below: between bends it is a straight line."""
+    if spec.quota is None or not spec.quota_ends:
+        return []
+    usage, (amount, window_us) = AccountUsage.of(facts, account), (spec.quota.amount, spec.quota.window_us)
+    edges = {edge for stretch in usage.taken_back for edge in stretch} | {*usage.starts_us, *usage.ends_us}
+    bends = sorted(edges | {edge + window_us for edge in edges})
+    rises = []
+    for start_us, end_us in pairwise(bends):
+        # an outage gives back after the rise of its instant
+        low, high = usage.least_us(start_us, window_us), usage.most_us(end_us, window_us)
+        if low < amount <= high:
+            rises.append(start_us - (low - amount) * (end_us - start_us) // (high - low))
+    return rises
 
 
 def _check_rejections(

@@ -8,7 +8,12 @@ from typing import Final
 from qsession_sim.errors import BundleError, InvariantError
 from qsession_sim.results.bundle import SCENARIO
 from qsession_sim.results.run import SavedRun
-from qsession_sim.testing.account_identities import check_fair_share, check_limits, check_usage
+from qsession_sim.testing.account_identities import (
+    check_cost_limits,
+    check_fair_share,
+    check_limits,
+    check_usage,
+)
 from qsession_sim.testing.facts import CheckedRun, Facts, Violation
 from qsession_sim.testing.job_identities import (
     check_failures_after_close,
@@ -35,6 +40,7 @@ CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
     "S17": check_release,
     "S22": check_simulators,
     "S27": check_patience,
+    "S28": check_cost_limits,
     "S42": check_lanes,
     "S52": check_windows,
     "S54": check_routing,

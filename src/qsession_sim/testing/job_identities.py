@@ -30,11 +30,12 @@ from qsession_sim.workload.columns import BoolArray, Int64Array
 
 _REASONS: Final = {
     JobStage.DONE: {Reason.NONE},
-    JobStage.CANCELLED: {  # S16, S18, S25, S27
+    JobStage.CANCELLED: {  # S16, S18, S25, S27, S28
         Reason.MAX_TIME,
         Reason.SESSION_CANCELLED,
         Reason.JOB_CANCELLED,
         Reason.RENEGED,
+        Reason.COST_LIMIT,
     },
     JobStage.ERROR: {Reason.MAX_TIME, Reason.RAN_TOO_LONG, Reason.QPU_FAILED},  # S16, S44, S52
     JobStage.REJECTED: {  # S20
@@ -118,17 +119,19 @@ def check_outcomes(facts: Facts) -> Iterator[Violation]:
 
 
 def check_failures_after_close(facts: Facts) -> Iterator[Violation]:
-    """S77: a queued job fails by max_time or cancel of its session, or its own cancel or patience only."""
+    """S77: a queued job fails by max_time, cancel or cost limit, or its own cancel or patience only."""
     record = facts.record
     failed = (record.stage == JobStatus.ERROR) | (record.stage == JobStatus.CANCELLED)
     job = np.flatnonzero(failed & ~has_stay(record))
     session, reason, ended_us = record.job_session[job], record.reason[job], record.ended_us[job]
     justified = (reason == Reason.JOB_CANCELLED) | (reason == Reason.RENEGED)
+    justified |= (reason == Reason.COST_LIMIT) & (session < 0)  # S28
     of_session = np.flatnonzero(session >= 0)
     owner = session[of_session]
     for of_job, of_owner in (
         (Reason.MAX_TIME, Reason.MAX_TIME),
         (Reason.SESSION_CANCELLED, Reason.CANCELLED),
+        (Reason.COST_LIMIT, Reason.COST_LIMIT),
     ):
         justified[of_session] |= (
             (reason[of_session] == of_job)

@@ -300,7 +300,10 @@ def plans_and_accounts(times: Times, mix: Mix, sources: Sequence[Part]) -> Parts
             True,
             pending_jobs=st.integers(1, 3),
             submission_rate=_limit(times, count=st.integers(1, 2)),
-            quota=_limit(times, usage=times.of(1, 4)),
+            quota=joined(
+                _limit(times, usage=times.of(1, 4)),
+                maybe(True, on_reached=st.sampled_from(["end", "reject"])),
+            ),
         ),
         "closed": st.just({"sessions": False, "batches": False}),
     }
