@@ -26,7 +26,7 @@ def in_a_clone(monkeypatch):
 
 
 def test_blocks_are_in_the_order_that_these_tests_expect():
-    assert [language for language, _ in BLOCKS] == ["sh", "text", "sh", "sh", "text", "python", "text"]
+    assert [language for language, _ in BLOCKS] == ["sh", "text", "sh", "sh", "text", *["python", "text"] * 2]
 
 
 def test_the_two_commands():
@@ -43,6 +43,11 @@ def test_the_library_example_prints_what_the_readme_shows(capsys):
     exec(compile(BLOCKS[5][1], "README.md", "exec"), {})
     assert capsys.readouterr().out == BLOCKS[6][1]
     assert len(BLOCKS[5][1].splitlines()) <= 12
+
+
+def test_the_program_prints_what_the_readme_shows(capsys):
+    exec(compile(BLOCKS[7][1], "README.md", "exec"), {})
+    assert capsys.readouterr().out == BLOCKS[8][1]
 
 
 def test_every_link_leads_somewhere():
