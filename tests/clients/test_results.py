@@ -149,5 +149,5 @@ def test_results_of_another_version_or_without_a_library_are_refused_before_anyt
     assert capfd.readouterr().err == f"{start}{said} (see qsession-sim serve --help)\n"
     monkeypatch.setitem(sys.modules, "qiskit_aer", None)
     assert main(["serve", "empty.json", "--results", "aer"]) == 2
-    said = "aer needs qiskit_aer; get it with: pip install 'qsession-sim[qiskit]'"
+    said = "results 'aer' need qiskit_aer, which is not installed; pip install 'qsession-sim[qiskit]'"
     assert capfd.readouterr().err == f"{start}{said} (see qsession-sim serve --help)\n"
