@@ -52,7 +52,7 @@ def test_right_runs_pass():
 def test_s22_a_job_waits_for_a_simulator():
     record = side_by_side()
     run = make_run(replace(record, started_us=changed(record.started_us, j3=5)), horizon=12)
-    assert broken_rules(run) == ["S22"]
+    assert broken_rules(run) == ["S22", "waits"]
     assert violation(run) == "S22 at 4 us: job 'j3' waits for a simulator, or is of a session"
 
 
@@ -189,7 +189,8 @@ def test_s52_a_reservation_is_for_its_account():
     windows = (WindowSpec(RESERVATION, 10, 10, account=0), reserved().workload.windows[1])
     run = make_run(reserved(window_specs=windows), horizon=30)
     assert violation(run) == "S52 at 12 us: job 'j2' starts while QPU 'qpu' is reserved for 'lab-a'"
-    assert broken_rules(run) == ["S52", "S74"]  # S74: from 16 on the QPU waits, and j3 of lab-a could start
+    # S74: from 16 on the QPU waits, and j3 of lab-a could start
+    assert broken_rules(run) == ["S52", "S74", "waits"]
 
 
 def test_s52_a_session_of_another_account_is_active_in_a_reservation():
@@ -284,7 +285,7 @@ def test_s72_down_outside_the_windows_and_idle_inside():
     windows = np.array([(0, OUTAGE, 0, 12, 20), (0, MAINTENANCE, 1, 45, 59)])
     other = make_run(stormy(windows=windows), horizon=80)
     mixed = _with(run, intervals=other.intervals)
-    assert broken_rules(mixed) == ["S72", "S74"]  # j4 is ready and could start
+    assert broken_rules(mixed) == ["S72", "S74", "waits"]  # j4 is ready and could start
     assert violation(mixed) == "S72 at 59 us: QPU 'qpu' is free while it is down"
     mixed = _with(other, intervals=run.intervals)
     assert "S72 at 50 us: QPU 'qpu' is down outside its windows" in _messages(mixed, "S72")
@@ -303,7 +304,7 @@ def test_s74_in_a_reservation_only_its_account_could_start():
     accounts = replace(record.workload.jobs, account=np.array([0, 1, 1]))
     run = make_run(replace(record, workload=replace(record.workload, jobs=accounts)), horizon=30)
     assert violation(run) == "S74 at 16 us: QPU 'qpu' is free while job 'j3' is queued"
-    assert broken_rules(run) == ["S74"]
+    assert broken_rules(run) == ["S74", "waits"]
 
 
 def test_s76_asks_for_queued_or_for_ready_jobs():

@@ -132,7 +132,7 @@ def look_up(column: Int64Array, index: Int64Array) -> Int64Array:
     return values
 
 
-def _covered_before(periods: Periods, at_us: Int64Array) -> Int64Array:
+def covered_before(periods: Periods, at_us: Int64Array) -> Int64Array:
     """How much of the time up to each instant is in periods that do not overlap."""
     index = np.searchsorted(periods.start_us, at_us, side="right")
     total_us = np.zeros(len(periods.owner) + 1, dtype=np.int64)
@@ -373,8 +373,8 @@ def held_us(occupied: Periods, active: Periods) -> Int64Array:
     return (
         active.end_us
         - active.start_us
-        - _covered_before(occupied, active.end_us)
-        + _covered_before(occupied, active.start_us)
+        - covered_before(occupied, active.end_us)
+        + covered_before(occupied, active.start_us)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,13 @@ from qsession_sim.results.record import Record
 from qsession_sim.results.summary import Parts, summary_parts, whole
 from qsession_sim.results.tables import TABLES, Tables
 from qsession_sim.results.usage import account_frame, terms_of
+from qsession_sim.results.waits import (
+    Reservation,
+    others_waited_frame,
+    planned_reservations,
+    recorded_reservations,
+    wait_frame,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -72,6 +79,20 @@ class HasTables(ABC):
         """What each account used and is charged for, by account number (S62)."""
         return self._make("accounts")
 
+    @abstractmethod
+    def _reservations(self) -> Iterator[Reservation]:
+        """When QPUs served one account only."""
+
+    @cached_property
+    def waits(self) -> pl.DataFrame:
+        """What its QPU did while each job waited, by job number; computed when read, in no bundle."""
+        return wait_frame(self.jobs, self.intervals, self.sessions, self._reservations())
+
+    @cached_property
+    def others_waited(self) -> pl.DataFrame:
+        """How long others waited while each session held its QPU, by session number; see `waits`."""
+        return others_waited_frame(self.jobs, self.intervals, self.sessions)
+
 
 class Run(HasTables):
     """A finished simulation.
@@ -90,6 +111,9 @@ class Run(HasTables):
 
     def _make(self, table: str) -> pl.DataFrame:
         return self._account_frame() if table == "accounts" else self._tables.build(table)
+
+    def _reservations(self) -> Iterator[Reservation]:
+        return recorded_reservations(self.record)
 
     def _account_frame(self) -> pl.DataFrame:
         return account_frame(self.record, terms_of(self.scenario.resolved))
@@ -167,6 +191,10 @@ class SavedRun(HasTables):
 
     def _make(self, table: str) -> pl.DataFrame:
         return read_frame(self.directory, table)
+
+    def _reservations(self) -> Iterator[Reservation]:
+        end_us = int(self.intervals["end_us"].to_numpy().max(initial=0))
+        return planned_reservations(self.resolved, end_us)
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

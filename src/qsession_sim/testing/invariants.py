@@ -26,6 +26,7 @@ from qsession_sim.testing.job_identities import (
     check_routing,
     check_session_life,
     check_simulators,
+    check_waits,
 )
 from qsession_sim.testing.qpu_identities import (
     check_foreign_starts,
@@ -57,8 +58,9 @@ CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
     "S77": check_failures_after_close,
     "S78": check_little,
     "S79": check_lindley,
+    "waits": check_waits,
 }
-"""The check of each rule, in order of the rules."""
+"""The check of each rule, in order of the rules; the last is that of the table `Run.waits`."""
 
 
 def check_invariants(run: CheckedRun) -> None:

@@ -23,6 +23,7 @@ from qsession_sim.results.periods import (
     queue_stays,
 )
 from qsession_sim.results.record import FROM, JOB, QPU, SESSION, STARTED, TIME, TO, Record
+from qsession_sim.results.waits import PARTS, recorded_reservations, wait_frame
 from qsession_sim.scheduler.transitions import ACCEPTS, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, JobStatus, Mode, Reason, SessionState
 from qsession_sim.testing.facts import Facts, QpuFacts, Violation, earliest, on_each_qpu
@@ -400,6 +401,31 @@ def _check_chain(facts: Facts) -> Iterator[Violation]:
             f"{facts.session(rows[i, SESSION])} cannot go from {SessionPhase(rows[i, FROM]).name} "
             f"to {SessionPhase(rows[i, TO]).name} there"
         ),
+    )
+
+
+def check_waits(facts: Facts) -> Iterator[Violation]:
+    """The parts of the waiting time of a job add up to it, and none of it is while its QPU is free (S74)."""
+    import polars as pl
+
+    reservations = recorded_reservations(facts.record)
+    parts = wait_frame(facts.jobs, facts.intervals, facts.sessions, reservations)
+    names = [f"while_{part}_us" for part in PARTS]
+    sums = parts.select(total=pl.sum_horizontal(names, ignore_nulls=False))["total"]
+    waiting, free = facts.jobs["waiting_us"], parts["while_free_us"].fill_null(0)
+    jobs = facts.jobs["job"]
+    waited_to_us = facts.jobs.select(pl.max_horizontal("submitted_us", "started_us")).to_series().to_numpy()
+    yield from earliest(
+        waited_to_us,
+        sums.ne_missing(waiting).to_numpy(),
+        lambda i: (
+            f"the parts of the wait of job {jobs[i]!r} add up to {sums[i]}, and it waited {waiting[i]} us"
+        ),
+    )
+    yield from earliest(
+        waited_to_us,
+        (free != 0).to_numpy(),
+        lambda i: f"job {jobs[i]!r} waited {free[i]} us while it was ready and its QPU free",
     )
 
 
