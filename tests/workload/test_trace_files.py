@@ -653,6 +653,12 @@ def test_line_ends_of_every_system_are_read(tmp_path):
         )
 
 
+def test_a_lone_carriage_return_ends_a_line(tmp_path):
+    found = problems(tmp_path, "a.csv", "account,submitted_us,qpu_time_us\nx\ry,1,5\n")
+
+    assert found[0] == "workload.trace: a.csv, line 2: has 1 fields, the heading 3"
+
+
 def test_an_unknown_heading_shows_the_columns_that_were_found(tmp_path):
     columns = [f"c{number}" for number in range(25)]
 

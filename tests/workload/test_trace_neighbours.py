@@ -135,12 +135,16 @@ def test_sacct_without_what_is_needed_says_what_to_ask_for(tmp_path):
 
 
 def test_malformed_lines_of_sacct_are_told_with_line_and_column(tmp_path):
-    text = "JobID|Submit|Elapsed\n1|2024-04-02T08:00:00|00:01:00\n2|soon|00:01:00\n3|2024-04-02T08:00:00|1:75\n4|x\n"
+    """A quotation mark is a letter as any other."""
+    text = (
+        'JobID|Submit|Elapsed|JobName\n1|2024-04-02T08:00:00|00:01:00|"vqe\n2|soon|00:01:00|vqe\n'
+        '3|2024-04-02T08:00:00|1:75|"\n4|x\n'
+    )
 
     assert problems(tmp_path, "a.sacct", text)[:-1] == [
         "workload.trace: a.sacct, line 3: Submit: not a date that can be used (got 'soon')",
         "workload.trace: a.sacct, line 4: Elapsed: not a number that can be used (got '1:75')",
-        "workload.trace: a.sacct, line 5: has 2 fields, the heading 3",
+        "workload.trace: a.sacct, line 5: has 2 fields, the heading 4",
     ]
 
 

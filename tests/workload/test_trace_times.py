@@ -422,3 +422,19 @@ def test_the_resolved_form_of_a_trace_with_dates_gives_the_same_run(tmp_path):
 
     assert again.resolved.start == scenario.resolved.start == APRIL_2 + timedelta(hours=8)
     assert "origin" not in scenario.dump()["workload"][0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "first"),
+    [
+        (["2024-04-02T23:00:00Z", "2024-04-03T00:30:00+02:00"], timedelta(hours=22, minutes=30)),
+        (["2024-04-02T23:00:00Z", "20240402T220000Z"], timedelta(hours=22)),
+        (["2024-04-02T23:00:00Z", "20240403T003000+0200"], timedelta(hours=22, minutes=30)),
+        (["2024-12-30", "2024-04-02", "2024-05-01"], timedelta(0)),
+    ],
+)
+def test_the_first_date_is_that_of_the_earliest_instant(tmp_path, rows, first):
+    workload = table(tmp_path, "submitted_us,qpu_time_us\n" + "".join(f"{row},5\n" for row in rows))
+
+    assert start_of(tmp_path) == APRIL_2 + first
+    assert 0 in workload.jobs.at_us.tolist()
