@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
-from errno import EINVAL
+from errno import EFBIG, EINVAL
 from io import SEEK_END, BufferedReader, TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -609,7 +609,9 @@ def is_trace(name: str) -> bool:
         return kind is not None
     try:
         data = _read_json(Path(name))
-    except (ColumnError, OSError, EOFError):
+    except OSError as error:
+        return error.errno == EFBIG  # which is said of it when it is read
+    except (ColumnError, EOFError):
         return False
     return isinstance(data, list) or (isinstance(data, dict) and "jobs" in data and "workload" not in data)
 
