@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from qsession_sim.errors import SchedulerUsageError
+
 pytest.importorskip("starlette", reason="pip install 'qsession-sim[serve]'")
 
 FORM = {"program_id": "sampler", "backend": "qpu", "params": {"pubs": [["", None, 1000]]}}
@@ -84,6 +86,11 @@ def test_a_lost_answer_comes_when_the_same_is_sent_again(simulated_service):
     assert len(service.finish().jobs) == 2
 
 
+def test_results_are_named_as_in_serve(simulated_service):
+    with pytest.raises(SchedulerUsageError, match="no results are called 'arr'; did you mean 'aer'"):
+        simulated_service({"workload": []}, results="arr")
+
+
 def test_a_qpu_is_said_to_be_offline(simulated_service):
     service = simulated_service({"workload": []})
     service.set_offline("qpu")
@@ -107,14 +114,15 @@ def test_what_the_client_library_makes_of_failures(simulated_service):
     from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2
     from qiskit_ibm_runtime.exceptions import IBMRuntimeError
 
-    service = simulated_service({"workload": []})
+    service = simulated_service({"workload": []}, results="statevector")
     cloud = QiskitRuntimeService()
     backend = cloud.backend("qpu")
     circuit = QuantumCircuit(1)
+    circuit.x(0)
     circuit.measure_all()
     service.fail("POST", "/jobs", 503, lost=True)
     job = SamplerV2(mode=backend).run([circuit], shots=1000)
-    assert (job.job_id(), job.result()[0].data.meas.num_shots) == ("client.1", 1000)
+    assert (job.job_id(), job.result()[0].data.meas.get_counts()) == ("client.1", {"1": 1000})
     service.fail("POST", "/jobs", 429)
     with pytest.raises(IBMRuntimeError, match="429"):
         SamplerV2(mode=backend).run([circuit])

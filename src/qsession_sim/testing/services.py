@@ -7,8 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from qsession_sim.clients.pubs import stub_result
-from qsession_sim.clients.world import Compute, QpuTime
+from qsession_sim.clients.world import Compute, QpuTime, compute_of
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario
 from qsession_sim.server.app import App, Entry, Failure, Server, listen
@@ -22,7 +21,7 @@ class SimulatedService:
     Args:
         scenario: as for `simulate`.
         account: of the client.
-        results: results of jobs, by a function of program, params and seed; by default zeros.
+        results: of jobs: `stub` (zeros), `statevector`, `aer`, or a function of program, params and seed.
         qpu_time: QPU times of jobs, by a function of program and params; by default the service-time model.
     """
 
@@ -31,10 +30,10 @@ class SimulatedService:
         scenario: str | Path | Mapping[str, Any] | Scenario,
         *,
         account: str = "client",
-        results: Compute = stub_result,
+        results: str | Compute = "stub",
         qpu_time: QpuTime | None = None,
     ) -> None:
-        self._served = serving(scenario, compute=results, qpu_time=qpu_time)
+        self._served = serving(scenario, compute=compute_of(results), qpu_time=qpu_time)
         self._app = App(self._served.world, self._served.clock)
         self._server = Server(self._app, listen(0))
         self._account = account
