@@ -255,3 +255,34 @@ def test_closed_models_refuse_what_they_are_not_about(model):
     for service in (0.0, math.inf, math.nan):
         with pytest.raises(ValueError, match="service must be above 0"):
             model(1, 1.0, service)
+
+
+# ---------------------------------------------------------------- M/M/1+M
+
+
+@pytest.mark.parametrize("offered", [0.3, 1.0, 2.5])
+def test_m_m_1_m_with_patience_like_service_is_a_poisson_number(offered):
+    """The number in the system falls at the rate n / s as in M/M/inf, so Q = a - 1 + exp(-a)."""
+    found = theory.m_m_1_m(offered / 10, 10.0, 10.0)
+    queue = offered - 1 + math.exp(-offered)
+    assert found.mean_waiting == pytest.approx(queue / (offered / 10), rel=1e-12)
+    assert found.abandoning == pytest.approx(queue / offered, rel=1e-12)
+
+
+def test_m_m_1_m_with_endless_patience_is_m_m_1():
+    found = theory.m_m_1_m(0.08, 10.0, 1e12)
+    assert found.mean_waiting == pytest.approx(theory.m_m_1(0.08, 10.0).mean_waiting, rel=1e-6)
+    assert found.abandoning == pytest.approx(0.0, abs=1e-9)
+
+
+def test_m_m_1_m_that_is_flooded_serves_one_at_a_time():
+    """Of 100 jobs in a mean service 99 leave; each waits its whole patience or nearly so."""
+    found = theory.m_m_1_m(10.0, 10.0, 1000.0)
+    assert found.abandoning == pytest.approx(0.99, abs=1e-9)
+    assert found.mean_waiting == pytest.approx(990.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, math.inf)])
+def test_m_m_1_m_refuses_what_has_no_meaning(numbers):
+    with pytest.raises(ValueError, match=r"must be|above 0|finite"):
+        theory.m_m_1_m(*numbers)

@@ -19,6 +19,7 @@ SMALL = [
     open_queues.m_g_1(0.5, jobs=60_000),
     open_queues.priorities((0.4, 0.6), (exponential(5), constant(20)), 0.5, jobs=20_000),
     open_queues.vacations(0.5, jobs=10_000),
+    open_queues.m_m_1_m(1.2, jobs=20_000),
     closed_clients.exponential_service(5, jobs=30_000),
     closed_clients.constant_service(5, jobs=30_000),
     closed_clients.uniform_think(5, jobs=30_000),

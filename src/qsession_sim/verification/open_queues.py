@@ -1,8 +1,9 @@
-"""Jobs that arrive in Poisson processes: one class, classes of priority, vacations, and several servers."""
+"""Jobs that arrive in Poisson processes: one class, priorities, vacations, patience, and several servers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -165,6 +166,28 @@ def vacations(load: float, jobs: int) -> Experiment:
         return [_waiting("M/M/1 with vacations", load, formula, expected.mean_waiting, cycles)]
 
     return Experiment(f"M/M/1 with vacations, load {load}", compare)
+
+
+def m_m_1_m(load: float, jobs: int) -> Experiment:
+    """M/M/1+M: how many jobs lose their patience (S27), and how long all of them wait for the QPU or that."""
+    service, patience = exponential(), exponential(2 * SERVICE_SECONDS)
+
+    def compare(seed: int) -> list[Comparison]:
+        stream = arrivals(f"M-M-1-M load {load}", service, load, jobs)
+        record = simulate(scenario(seed, {**stream.source, "patience": patience.drawn})).record
+        started = record.started_us >= 0
+        until_us = np.where(started, record.started_us, record.ended_us)
+        cycles = _cycles(jobs_of(replace(record, started_us=until_us)))
+        left = cycles.jobs.ended_us == cycles.jobs.started_us  # S2: nobody is served for no time
+        expected = theory.m_m_1_m(stream.rate, service.mean, patience.mean)
+        compared = partial(Comparison, "M/M/1+M", f"load {load}", load)
+        waiting = cycles.mean_of_jobs(cycles.jobs.waiting_seconds)
+        return [
+            compared("share that abandons", "theory.m_m_1_m", expected.abandoning, cycles.mean_of_jobs(left)),
+            compared("mean waiting", "theory.m_m_1_m", expected.mean_waiting, waiting),
+        ]
+
+    return Experiment(f"M/M/1+M, load {load}", compare)
 
 
 def m_m_c(servers: int, load: float, jobs: int) -> Experiment:
