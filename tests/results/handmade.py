@@ -95,6 +95,7 @@ def make_run(
     record = make_record() if record is None else record
     record = replace(record, rules=replace(record.rules, hold=HOLDS[hold]))
     resolved = SimpleNamespace(
+        title="",
         seed=7,
         warm_up=warm_up,
         horizon=horizon,

@@ -39,6 +39,7 @@ def scheduled_run(jobs, sessions=(), *, rules=None, horizon=None, fair_share_us=
         requested_us=scheduler.job_columns.qpu_time_us,
     )
     resolved = SimpleNamespace(
+        title="",
         seed=1,
         warm_up=0,
         horizon=horizon,

@@ -63,6 +63,12 @@ class Study(StudyFindings):
         shown = f"{len(names)} configurations" if len(names) > 10 else f"{names!r}"
         return f"Study({self.kind!r}, {shown}, {self.replications} replications of {list(self.metrics)!r})"
 
+    def _repr_html_(self) -> str:
+        from qsession_sim.report.study_rows import study_document
+        from qsession_sim.report.text import notebook_html, text_of
+
+        return notebook_html(repr(self), text_of(study_document(self)))
+
     def table(self, *, readable: bool = False) -> pl.DataFrame:
         """One row for each configuration and metric.
 

@@ -75,6 +75,12 @@ class Tuning(TuningFindings):
         best = None if self.best is None else " ".join(self.best.settings)
         return f"Tuning(best={best!r}, {len(self.evaluations)} evaluations of {self.objective.metric!r})"
 
+    def _repr_html_(self) -> str:
+        from qsession_sim.report.study_rows import tuning_document
+        from qsession_sim.report.text import notebook_html, text_of
+
+        return notebook_html(repr(self), text_of(tuning_document(self)))
+
     def table(self) -> pl.DataFrame:
         """All evaluations, one row each: `evaluation`, `settings`, the values by path, the metrics by name,
         `feasible`, `on_front` and `best`. Durations are microseconds."""

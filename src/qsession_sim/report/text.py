@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -86,6 +87,10 @@ class Page:
         return TIMES if self.unicode else "x"
 
 
+PAGE: Final = Page(100)
+"""What has this width is readable in logs and notebooks."""
+
+
 class Line(NamedTuple):
     """A line of text, and how it stands out."""
 
@@ -111,6 +116,46 @@ def lines_of(document: Document, page: Page) -> Iterator[Line]:
         if number:
             yield Line("")
         yield from _section(section, page)
+
+
+def text_of(document: Document) -> str:
+    """A document as `qsession-sim` prints it where there is no terminal; no character in it does more than
+    stand there."""
+    return "\n".join(one_line(line.text) for line in lines_of(document, PAGE))
+
+
+_MOST_BYTES: Final = 6_000
+
+
+def notebook_html(heading: str, text: str) -> str:
+    """What a notebook shows of a result, in its own colours and without script: a heading, and a text that
+    can be folded away, of which too much is left out.
+
+    Example:
+        >>> notebook_html("Run(<b>)", "1 job")[5:59]
+        '<strong>Run(&lt;b&gt;)</strong><details open><summary>'
+    """
+    shown: list[str] = []
+    used = 0
+    lines = text.splitlines()
+    for line in lines:
+        escaped = html.escape(one_line(line))
+        used += len(escaped.encode()) + 1
+        if used > _MOST_BYTES:
+            shown.append(f"… ({len(lines) - len(shown)} of {len(lines)} lines are left out)")
+            break
+        shown.append(escaped)
+    title = html.escape(one_line(short_name(heading, "…", 200)))
+    style = (
+        "margin:0.5em 0;padding:0;background:transparent;color:inherit;border:0;overflow-x:auto;"
+        "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'Liberation Mono',monospace;"
+        "font-size:0.9em;line-height:1.35;white-space:pre;text-align:left"
+    )
+    body = "\n".join(shown)
+    return (
+        f"<div><strong>{title}</strong><details open><summary>details</summary>"
+        f'<pre style="{style}">{body}</pre></details></div>'
+    )
 
 
 def _section(section: Section, page: Page) -> Iterator[Line]:

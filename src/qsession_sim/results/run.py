@@ -26,7 +26,7 @@ from qsession_sim.results.bundle import (
     write_bundle,
 )
 from qsession_sim.results.columns import QueueLengths, queue_length_columns, queue_lengths
-from qsession_sim.results.record import Record
+from qsession_sim.results.record import FROM, Record
 from qsession_sim.results.summary import Parts, summary_parts, whole
 from qsession_sim.results.tables import TABLES, Tables
 from qsession_sim.results.usage import account_frame, terms_of
@@ -37,6 +37,9 @@ from qsession_sim.results.waits import (
     recorded_reservations,
     wait_frame,
 )
+from qsession_sim.scheduler.transitions import SessionPhase
+from qsession_sim.units import format_duration
+from qsession_sim.workload.columns import BoolArray
 
 if TYPE_CHECKING:
     import polars as pl
@@ -118,6 +121,25 @@ class Run(HasTables):
     def _account_frame(self) -> pl.DataFrame:
         return account_frame(self.record, terms_of(self.scenario.resolved))
 
+    def __repr__(self) -> str:
+        resolved, record = self.scenario.resolved, self.record
+        jobs = _counted(record.submitted_us >= 0, "job")
+        sessions = _counted(record.transitions[:, FROM] == SessionPhase.ABSENT, "session")
+        length = format_duration(record.end_us)
+        return f"Run({resolved.title!r}, {jobs}, {sessions}, {length}, seed {resolved.seed})"
+
+    def _repr_html_(self) -> str:
+        from qsession_sim.report.text import notebook_html
+
+        return notebook_html(repr(self), self.summary_text())
+
+    def summary_text(self) -> str:
+        """The summary as `qsession-sim run` prints it where there is no terminal, for logs and notebooks."""
+        from qsession_sim.report.run_rows import run_document
+        from qsession_sim.report.text import text_of
+
+        return text_of(run_document(self.record, self.summary(), self.scenario.resolved))
+
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Versions, seed, engine, overrides, policies and digests, also those of the user's functions; equal
@@ -166,6 +188,11 @@ class Run(HasTables):
             PROVENANCE: json_text(self.provenance),
         }
         return write_bundle(directory, TABLES, frame, texts)
+
+
+def _counted(rows: BoolArray, thing: str) -> str:
+    count = int(rows.sum())
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 class SavedRun(HasTables):

@@ -136,7 +136,7 @@ LIBRARY_ORIGIN: Final = "scenario"
 """The origin of a scenario that was read from no file."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scenario:
     """A scenario that can be simulated.
 
@@ -152,6 +152,16 @@ class Scenario:
     _document: Document = field(repr=False, compare=False)
     _directory: pathlib.Path = field(repr=False, compare=False)
     _assignments: tuple[Assignment, ...] = field(default=(), repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        kinds = [source.kind for source in self.resolved.workload]
+        sources = ", ".join(kinds) if 0 < len(kinds) <= 5 else f"{len(kinds)} sources"
+        return f"Scenario({self.resolved.title!r}, {self.origin!r}, {sources}, seed {self.resolved.seed})"
+
+    def _repr_html_(self) -> str:
+        from qsession_sim.report.text import notebook_html
+
+        return notebook_html(repr(self), self.text)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # the classes of distributions are made at run time, and pickle cannot find them by name
