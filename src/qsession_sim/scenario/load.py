@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.files import limits, open_regular, read_at_most
-from qsession_sim.scenario.checks import contradictions, too_many_rows, uncalibrated, without_effect
+from qsession_sim.scenario.checks import contradictions, too_many_rows, uncalibrated
 from qsession_sim.scenario.document import Document, Path, child, cut, item_labels, plain, show_path
+from qsession_sim.scenario.effects import without_effect
 from qsession_sim.scenario.files import (
     inline_service_times,
     inline_value_files,
