@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from qsession_sim import __version__
+from qsession_sim.cli.export import export_run
 from qsession_sim.cli.options import reads_files
 from qsession_sim.cli.run import run
 from qsession_sim.cli.scenario import metrics, policies, resolve, schema, validate
@@ -45,6 +46,7 @@ def _application() -> typer.Typer:
     application.command()(reads_files(metrics))
     application.command()(policies)
     application.add_typer(_workloads(), name="workload")
+    application.command("export")(export_run)
     application.command()(verify)
     application.command()(reads_files(serve))
     return application

@@ -7,7 +7,8 @@ import gzip
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -138,6 +139,7 @@ def _lost(jobs: JobColumns, held: tuple[str, ...] = ()) -> list[str]:
 # says "unknown".
 
 FIELDS: Final = 18
+FRACTIONS: Final = "times that are no whole seconds are decimal fractions, which other programs may not read"
 
 _JOB, _SUBMITTED, _RUN_TIME, _REQUESTED, _STATUS, _USER_FIELD, _PRECEDING, _THINK = 1, 2, 4, 9, 11, 12, 17, 18
 _WORDS: Final = {
@@ -323,26 +325,49 @@ def _write_swf(workload: Workload, file: Path) -> list[str]:
     if workload.more_after:
         lost.append("of several jobs that a job follows, one is held")
     if np.any(np.concatenate([jobs.at_us[jobs.at_us >= 0], jobs.think_us, jobs.qpu_time_us]) % SECOND):
-        lost.append(
-            "times that are no whole seconds are decimal fractions, which other programs may not read"
-        )
+        lost.append(FRACTIONS)
     return lost
 
 
 def _lines(workload: Workload) -> Iterator[str]:
     jobs = workload.jobs
-    users = _user_numbers(workload.accounts)
-    yield f"; Version: 2.2\n; MaxJobs: {len(jobs)}\n; MaxRecords: {len(jobs)}\n; MaxNodes: 1\n; MaxProcs: 1\n"
-    for name, user in zip(workload.accounts, users, strict=True):
-        yield f"; Note: user {user} is the account {name}\n"
     columns = (jobs.at_us, jobs.qpu_time_us, jobs.account, jobs.after, jobs.think_us)
     rows = zip(*(_listed(column) for column in columns), strict=True)
-    for number, (at_us, qpu_time_us, account, after, think_us) in enumerate(rows, start=1):
-        chain = "-1 -1" if after == NEVER else f"{after + 1} {_seconds(think_us)}"
-        submitted = "-1" if at_us == NEVER else _seconds(at_us)
+    return swf_text(
+        workload.accounts,
+        len(jobs),
+        (
+            (at_us, NEVER, qpu_time_us, 1, account, _after(after, think_us))
+            for at_us, qpu_time_us, account, after, think_us in rows
+        ),
+    )
+
+
+def _after(after: int, think_us: int) -> str:
+    return "-1 -1" if after == NEVER else f"{after + 1} {_seconds(think_us)}"
+
+
+def swf_text(
+    accounts: tuple[str, ...], count: int, jobs: Iterable[tuple[int, int, int, int, int, str]]
+) -> Iterator[str]:
+    """The heading of a file in the Standard Workload Format, and a line for each job.
+
+    Args:
+        accounts: all of them, which become users as `_write_swf` says.
+        count: how many jobs there are.
+        jobs: of each: submission, wait and QPU time in microseconds or NEVER, status, the number of its
+            account, and the last two fields.
+    """
+    users = _user_numbers(accounts)
+    yield f"; Version: 2.2\n; MaxJobs: {count}\n; MaxRecords: {count}\n; MaxNodes: 1\n; MaxProcs: 1\n"
+    for name, user in zip(accounts, users, strict=True):
+        # a name with a line break must not become a line of its own
+        yield f"; Note: user {user} is the account {name if name.isprintable() else json.dumps(name)}\n"
+    for number, (*times_us, status, account, preceding) in enumerate(jobs, start=1):
+        submitted, waited, ran = ("-1" if time_us == NEVER else _seconds(time_us) for time_us in times_us)
         yield (
-            f"{number} {submitted} -1 {_seconds(qpu_time_us)} 1 -1 -1 1 -1 -1 1 "
-            f"{users[account]} -1 -1 -1 -1 {chain}\n"
+            f"{number} {submitted} {waited} {ran} 1 -1 -1 1 -1 -1 {status} "
+            f"{users[account]} -1 -1 -1 -1 {preceding}\n"
         )
 
 
@@ -436,11 +461,22 @@ def write_workload(
     file = Path(path)
     write = FORMATS[check_workload_file(file, overwrite=overwrite)].write
     assert write is not None
+    with new_file(file) as partial:
+        return tuple(write(workload, partial))
+
+
+@contextmanager
+def new_file(file: Path) -> Iterator[Path]:
+    """A name under which to write a file that was checked; then it takes its place.
+
+    Raises:
+        WorkloadFileError: if it cannot be written.
+    """
     try:
         target = resolved(file)
         remove_stale(target.parent.glob(f".*.{glob.escape(target.name)}"))
         with whole_file(target) as partial:
-            return tuple(write(workload, partial))
+            yield partial
     except OSError as error:
         raise WorkloadFileError(f"{file}: cannot be written: {reason(error)}") from error
 
@@ -463,6 +499,17 @@ def check_workload_file(path: str | os.PathLike[str], *, overwrite: bool = True)
     chosen = trace_format(file.name)
     if chosen is None or not chosen.is_written:
         raise WorkloadFileError(f"{file}: the name must end in one of {WRITTEN_ENDINGS}")
+    check_new_file(file, overwrite=overwrite)
+    return chosen
+
+
+def check_new_file(file: Path, *, overwrite: bool) -> None:
+    """Check that a file can be written; nothing is changed.
+
+    Raises:
+        WorkloadFileError: if a directory is there, or there is none for it, or a file is there that must not
+            be replaced.
+    """
     try:
         there = resolved(file)
         if there.is_dir():
@@ -475,4 +522,3 @@ def check_workload_file(path: str | os.PathLike[str], *, overwrite: bool = True)
             )
     except OSError as error:
         raise WorkloadFileError(f"{file}: cannot be written: {reason(error)}") from error
-    return chosen
