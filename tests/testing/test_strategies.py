@@ -61,7 +61,8 @@ LEFT_OUT = {
         *("LinearShots", "GeometricShots", "SteppedShots", "ShotStep"),
         *("ServiceTime", "Coefficients", "Columns", "Fit"),
         *("NoNoise", "LognormalNoise", "EmpiricalNoise", "ResidualNoise"),
-        *("Trace", "TraceColumns", "InferredSessions"),
+        *("Trace", "TraceColumns", "TimeColumn", "InferredSessions"),
+        "Program",  # needs a program of the user
         # long spellings of what has a short one, and clocks of plans
         *("NamedPolicy", "QueuePolicySettings", "Clock", "Timeouts"),
     },
