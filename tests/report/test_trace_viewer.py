@@ -349,6 +349,20 @@ def test_a_job_that_was_put_back_waits_to_the_end_of_the_run():
     ]
 
 
+def test_jobs_of_a_simulator_run_at_once_though_it_has_no_intervals():
+    """S22."""
+    jobs = [{"id": name, "at": "1s", "account": "a", "qpu_time": "2s", "qpu": "aer"} for name in ("j1", "j2")]
+    qpus = [{"name": "q"}, {"name": "aer", "simulator": True}]
+    shown = shown_of(qs.simulate({"qpus": qpus, "workload": [{"kind": "explicit", "jobs": jobs}]}))
+    assert {
+        path[1:]: [(start // 1_000_000, end // 1_000_000, name) for start, end, _, _, name, _ in slices]
+        for path, slices in shown.slices.items()
+    } == {
+        ("account a", "account a, jobs 1"): [(1, 3, "j1"), (1, 3, "running")],
+        ("account a", "account a, jobs 2"): [(1, 3, "j2"), (1, 3, "running")],
+    }
+
+
 def test_what_was_rejected_is_an_instant_and_what_is_unfinished_lasts_to_the_end():
     jobs = [
         {"id": "long", "at": "1s", "account": "a", "qpu_time": "90s"},
