@@ -99,6 +99,8 @@ class Scheduler:
         self._on_program_job_end = on_program_job_end
         self._program_jobs: set[int] = set()
         self._program_acts = False
+        self._awaited_starts: set[int] = set()  # jobs for whose first start a live program waits
+        self._on_program_job_start = on_program_job_start
         self._columns = columns = GrowingJobs(plan)
         self.journal = journal = Journal(growing(plan.jobs.session))
         self._agenda = agenda = Agenda(submission_deadlines(plan))
@@ -131,7 +133,7 @@ class Scheduler:
             columns, self.rules, journal, agenda, self._qpus, router, limits, usage, self._on_job_end
         )
         self._jobs.unfinished = len(plan.submissions)
-        self._jobs.live_jobs, self._jobs.on_live_start = self._program_jobs, on_program_job_start
+        self._jobs.live_jobs, self._jobs.on_live_start = self._program_jobs, self._on_live_start
         self._jobs.ends_matter = bool(len(plan.follow_ups) or len(plan.clients.first_job))
         self._sessions = Sessions(
             plan.sessions, self.rules, agenda, journal, self._qpus, router, usage, self._jobs.end_with_session
@@ -306,6 +308,8 @@ class Scheduler:
                     if now_us > last_dispatch_us or not calls:
                         break
                     jobs.dispatch(now_us, self._qpus[heappop(calls)])
+                    if self._program_acts:  # S4: before all else, other dispatches included
+                        at_most = applied
                     continue
             else:
                 event = take(limit)
@@ -329,6 +333,10 @@ class Scheduler:
         self._program_jobs.add(job)
         self._jobs.ends_matter = True
         return job
+
+    def await_start(self, job: int) -> None:
+        """Stop `advance` after the dispatch that starts a job, so that a live program can act (S4)."""
+        self._awaited_starts.add(job)
 
     def add_session(self, spec: SessionSpec) -> int:
         """Make a session known that a live program will use, and return its number."""
@@ -398,6 +406,12 @@ class Scheduler:
         self._cost_limits[account].serve()
         self._jobs.on_cost_limit(now_us, account)
         self._cost_limits[account].arm(now_us)
+
+    def _on_live_start(self, job: int) -> None:
+        self._on_program_job_start(job)
+        if job in self._awaited_starts:
+            self._awaited_starts.remove(job)
+            self._program_acts = True
 
     def _on_job_end(self, now_us: int, job: int) -> None:
         if self._follow_ups and job in self._follow_ups:

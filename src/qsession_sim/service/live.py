@@ -371,6 +371,17 @@ class LiveService:
         except PolicyError as error:
             raise self._stopped_by(error) from error.__cause__
 
+    def await_start(self, job: LiveJob) -> bool:
+        """Let `advance` stop after the dispatch that first starts a job: its user acts before all else (S4).
+
+        Returns:
+            False if it has started already, so that there is nothing to wait for.
+        """
+        if self.journal.started_us[job.number] != NEVER:
+            return False
+        self._scheduler.await_start(job.number)
+        return True
+
     @property
     def has_events(self) -> bool:
         """Whether a job of a live user has started or ended since `events` was last asked."""

@@ -37,6 +37,9 @@ class Commands(Protocol):
     def cancel_job(self, job: ProgramJob) -> None:
         """Cancel a job now."""
 
+    def started(self, job: ProgramJob) -> simpy.Event:
+        """The event of a job's first start."""
+
 
 class ProgramJob:
     """A job that a program submitted. `completed` is a SimPy event whose value is a `JobResult`."""
@@ -51,6 +54,15 @@ class ProgramJob:
     def cancel(self) -> None:
         """Cancel the job now (S25)."""
         self._service.cancel_job(self)
+
+    @property
+    def started(self) -> simpy.Event:
+        """The event of its first start on the QPU, whose value is that instant in microseconds (S4).
+
+        The program that waits for it acts after the dispatch, before anything else of the instant. If the job
+        has started the event comes at once; if it ends without a start, never.
+        """
+        return self._service.started(self)
 
     def _not_an_event(self) -> NoReturn:
         raise SchedulerUsageError(

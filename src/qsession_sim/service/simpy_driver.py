@@ -19,7 +19,7 @@ from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Rank
 from qsession_sim.service.live import STREAM, LiveService, RunIsOverError
-from qsession_sim.service.observed import JobDetails, JobEnded, LiveJob, SessionDetails
+from qsession_sim.service.observed import JobDetails, JobEnded, JobStarted, LiveJob, SessionDetails
 from qsession_sim.service.planning import JobOptions
 from qsession_sim.service.programs import ProgramJob, ProgramSession
 from qsession_sim.units import LONGEST_US
@@ -160,6 +160,7 @@ class Service:
         self._progress = progress
         self._jobs = len(workload.jobs)
         self._unfinished: dict[int, ProgramJob] = {}
+        self._awaited: dict[int, simpy.Event] = {}  # starts
         may_be_endless = bool(workload.windows) and horizon_us is None
         self._endless = Endless(self._live, self._jobs) if may_be_endless else None
         self._started = False
@@ -289,6 +290,15 @@ class Service:
         if not self._live.is_over:
             self._commanded(acts=self._live.cancel_job(self.now_us, job.job))
 
+    def started(self, job: ProgramJob) -> simpy.Event:
+        """The event of the first start of a job; see `ProgramJob.started`."""
+        event = simpy.Event(self.env)
+        if self._live.is_over:
+            return event
+        if self._live.await_start(job.job):
+            return self._awaited.setdefault(job.number, event)
+        return event.succeed(self._live.job_details(self.now_us, job.job).started_us)
+
     def session_details(self, session: ProgramSession) -> SessionDetails:
         """The state of a session now, its instants, and its usage so far."""
         return self._live.session_details(self.now_us, session.session)
@@ -406,7 +416,9 @@ class Service:
         """Let those go on that wait for a job which has ended."""
         if self._live.has_events:
             for event in self._live.events():
-                if isinstance(event, JobEnded):
+                if isinstance(event, JobStarted) and event.job.number in self._awaited:
+                    self._awaited.pop(event.job.number).succeed(event.time_us)
+                elif isinstance(event, JobEnded):
                     self._unfinished.pop(event.job.number).completed.succeed(event.result)
 
 
