@@ -16,7 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qsession_sim.clients.rest import CRN, ROUTES, account_of_key, client_of, handle, request_key
+from qsession_sim.clients.api import CRN
+from qsession_sim.clients.endpoints import ROUTES
+from qsession_sim.clients.rest import account_of_key, client_of, handle, request_key
 from qsession_sim.clients.world import World
 from qsession_sim.errors import ScenarioError
 from qsession_sim.experiment.simulate import finished, prepare_live

@@ -19,10 +19,11 @@ from typing import Any, Final
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
+from qsession_sim.clients.api import CRN
 from qsession_sim.clients.baton import current_task
 from qsession_sim.clients.programs import ProgramClient, current_client
 from qsession_sim.clients.pubs import stub_result
-from qsession_sim.clients.rest import CRN, handle
+from qsession_sim.clients.rest import handle
 from qsession_sim.clients.world import FINAL, Compute, World
 from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.scheduler.vocabulary import JobStatus

@@ -18,7 +18,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from qsession_sim.clients.rest import Answer, Code, account_of_key, client_of, error_body, handle, request_key
+from qsession_sim.clients.api import Answer, Code, error_body
+from qsession_sim.clients.rest import account_of_key, client_of, handle, request_key
 from qsession_sim.clients.world import World
 from qsession_sim.errors import QSessionError
 from qsession_sim.server.clocks import OVER, Asked, Clock

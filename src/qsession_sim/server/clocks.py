@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from qsession_sim.clients.rest import Answer, Code, error_body
+from qsession_sim.clients.api import Answer, Code, error_body
 from qsession_sim.errors import QSessionError
 from qsession_sim.service.live import LiveService
 from qsession_sim.service.simpy_driver import EVENTS_BETWEEN_REPORTS, Endless

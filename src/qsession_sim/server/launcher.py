@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from qsession_sim.clients.rest import CRN
+from qsession_sim.clients.api import CRN
 from qsession_sim.errors import QSessionError
 
 HOST: Final = "127.0.0.1"
