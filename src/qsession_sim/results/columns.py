@@ -115,6 +115,14 @@ def _elapsed(since_us: Int64Array, until_us: Int64Array) -> Int64Array:
 
 def session_columns(record: Record) -> dict[str, Column]:
     """The table of sessions as numbers: one row a session that came to exist, by number; NEVER for null."""
+    columns = session_instants(record)
+    existing = columns["session"]
+    costs = {"usage_us": session_usage_us(record), **held_and_delayed_us(record)}
+    return columns | {name: column[existing] for name, column in costs.items()}
+
+
+def session_instants(record: Record) -> dict[str, Column]:
+    """The same without what sessions cost."""
     sessions = record.workload.sessions
     rows = record.transitions
     periods = active_periods(record)
@@ -140,8 +148,6 @@ def session_columns(record: Record) -> dict[str, Column]:
         "accepting_jobs": np.isin(phase, [int(accepting) for accepting in ACCEPTS]),
         "activations": np.bincount(periods.owner, minlength=len(sessions)),
         **_job_counts(record),
-        "usage_us": session_usage_us(record),
-        **_held_and_delayed_us(record),
     }
     return {name: column[existing] for name, column in columns.items()}
 
@@ -173,7 +179,7 @@ def created_us(record: Record) -> Int64Array:
     return _first(len(record.workload.sessions), creations[:, SESSION], creations[:, TIME])
 
 
-def _held_and_delayed_us(record: Record) -> dict[str, Int64Array]:
+def held_and_delayed_us(record: Record) -> dict[str, Int64Array]:
     """How long each session held its idle QPU (S72), and how long foreign jobs delayed its own (S51)."""
     totals_us = {
         name: np.zeros(len(record.workload.sessions), dtype=np.int64) for name in ("held_us", "delayed_us")

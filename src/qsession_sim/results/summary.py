@@ -18,7 +18,13 @@ from qsession_sim.queueing.statistics import (
     slowdown,
 )
 from qsession_sim.queueing.step_functions import StepFunction, maximum, time_average
-from qsession_sim.results.columns import QueueLengths, created_us, queue_length, session_columns
+from qsession_sim.results.columns import (
+    QueueLengths,
+    created_us,
+    held_and_delayed_us,
+    queue_length,
+    session_instants,
+)
 from qsession_sim.results.periods import (
     Rows,
     active_periods,
@@ -37,7 +43,7 @@ from qsession_sim.results.periods import (
     used_qpu_time_us,
 )
 from qsession_sim.results.record import JOB, LEFT, STARTED, Record
-from qsession_sim.results.usage import Terms, account_usage
+from qsession_sim.results.usage import Terms, account_usage, session_usage_us
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
 from qsession_sim.units import HOUR, SECOND
 from qsession_sim.workload.columns import Int64Array
@@ -128,7 +134,7 @@ def summary_parts(
     - `starvation`: who waited much longer than the mean; see `starvation`.
     """
     jobs = cache(lambda: _Jobs(record, warm_up_us))
-    sessions = cache(lambda: _session_columns(record))
+    sessions = cache(lambda: _SessionColumns(record))
     accounts, streams = record.workload.accounts, record.workload.streams
 
     def qpu(number: int) -> Parts:
@@ -312,36 +318,54 @@ def _reason_counts(reasons: npt.NDArray[Any]) -> dict[str, int]:
     return {reason.name: int(counts[reason]) for reason in Reason if counts[reason]}
 
 
-def _session_columns(record: Record) -> dict[str, Any]:
-    columns: dict[str, Any] = session_columns(record)
-    columns["on_qpu_us"] = _on_qpu_us(record)[columns["session"]]
-    return columns
+class _SessionColumns(dict[str, Any]):
+    """The columns of sessions; what they cost is computed when it is asked for."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(session_instants(record))
+        self._record = record
+
+    def __missing__(self, name: str) -> Any:
+        if name == "usage_us":
+            found = {name: session_usage_us(self._record)}
+        elif name == "on_qpu_us":
+            found = {name: _on_qpu_us(self._record)}
+        else:
+            found = held_and_delayed_us(self._record)
+        self.update({key: column[self["session"]] for key, column in found.items()})
+        return self[name]
 
 
 def _session_group(columns: Mapping[str, Any], warm_up_us: int, modes: Sequence[Mode]) -> Parts:
     members = (columns["created_us"] >= warm_up_us) & np.isin(columns["mode"], modes)
-    chosen = {name: column[members] for name, column in columns.items()}
+
+    def chosen(name: str) -> Any:
+        return columns[name][members]
 
     def makespans() -> dict[str, Any]:
-        ended = sum(chosen[f"jobs_{word}"] for word in ("done", "error", "cancelled", "rejected"))
-        complete = (ended == chosen["jobs_submitted"]) & (chosen["last_job_completed_us"] >= 0)
-        return distribution((chosen["last_job_completed_us"] - chosen["created_us"])[complete])
+        ended = sum(chosen(f"jobs_{word}") for word in ("done", "error", "cancelled", "rejected"))
+        left_us = chosen("last_job_completed_us")
+        complete = (ended == chosen("jobs_submitted")) & (left_us >= 0)
+        return distribution((left_us - chosen("created_us"))[complete])
 
-    total_held_us = exact_sum(chosen["held_us"])
-    theirs_us = total_held_us + exact_sum(chosen["on_qpu_us"])
+    def held_share() -> float | None:
+        total_held_us = exact_sum(chosen("held_us"))
+        theirs_us = total_held_us + exact_sum(chosen("on_qpu_us"))
+        return total_held_us / theirs_us if theirs_us else None
+
     return Parts(
         {
             "created": lambda: int(members.sum()),
-            "state": lambda: _counts(chosen["state"], SessionState),
-            "reason": lambda: _reason_counts(chosen["reason"]),
+            "state": lambda: _counts(chosen("state"), SessionState),
+            "reason": lambda: _reason_counts(chosen("reason")),
             "makespan_us": makespans,
-            "usage_us": lambda: distribution(chosen["usage_us"]),
-            "total_usage_us": lambda: exact_sum(chosen["usage_us"]),
-            "total_held_us": lambda: total_held_us,
-            "held_share": lambda: total_held_us / theirs_us if theirs_us else None,
-            "activations": lambda: distribution(chosen["activations"]),
-            "delayed_us": lambda: distribution(chosen["delayed_us"]),
-            "total_delayed_us": lambda: exact_sum(chosen["delayed_us"]),
+            "usage_us": lambda: distribution(chosen("usage_us")),
+            "total_usage_us": lambda: exact_sum(chosen("usage_us")),
+            "total_held_us": lambda: exact_sum(chosen("held_us")),
+            "held_share": held_share,
+            "activations": lambda: distribution(chosen("activations")),
+            "delayed_us": lambda: distribution(chosen("delayed_us")),
+            "total_delayed_us": lambda: exact_sum(chosen("delayed_us")),
         }
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -119,7 +120,14 @@ def constant(rows: int, value: int) -> Int64Array:
         >>> column.tolist(), column.strides
         ([7, 7, 7], (0,))
     """
+    return _constant(rows, int(value))
+
+
+@lru_cache(maxsize=1024)
+def _constant(rows: int, value: int) -> Int64Array:
+    """Shared, as it cannot be written to: a draw makes hundreds of them."""
     column: Int64Array = np.ndarray(rows, np.int64, np.int64(value), strides=(0,))
+    column.flags.writeable = False
     return column
 
 
@@ -155,8 +163,9 @@ class _Columns:
                 column = constant(len(self), int(column))
             elif not is_constant(column):
                 column = np.ascontiguousarray(column)
-            column = column.view()
-            column.flags.writeable = False
+            if column.flags.writeable:
+                column = column.view()
+                column.flags.writeable = False
             object.__setattr__(self, column_field.name, column)
             lengths.add(column.shape)
         if len(lengths) > 1:
