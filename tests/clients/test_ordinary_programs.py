@@ -91,6 +91,22 @@ def test_qpu_times_follow_from_circuits_and_shots():
     assert run.jobs["qpu_time_us"].to_list() == [3_050_000]
 
 
+def test_a_model_that_needs_more_than_circuits_and_shots_asks_for_the_qpu_time():
+    """With a qpu_time such a QPU runs the job; without, nothing is guessed."""
+
+    def one(**given):
+        Sampler().run(**given).result()
+
+    for model in ({"model": "given"}, {"model": "clops", "clops": 180000}):
+        scenario = {"qpus": [{"name": "q", "service_time": model}], "workload": []}
+        run = qs.simulate(scenario, programs=[qs.program(lambda: one(qpu_time="3s"), name="one")])
+        assert run.jobs["qpu_time_us"].to_list() == [3 * SECOND]
+        with pytest.raises(
+            qs.ProgramError, match="needs more than circuits and shots; give the job a qpu_time"
+        ):
+            qs.simulate(scenario, programs=[qs.program(one, name="one")])
+
+
 def test_results_of_a_job_do_not_depend_on_other_users():
     def noisy(results):
         estimator = Estimator(result=lambda x, numbers: x + numbers.normal())

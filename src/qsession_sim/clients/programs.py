@@ -25,14 +25,14 @@ from qsession_sim.policies.user import load_function
 from qsession_sim.scenario.distributions import DurationDistribution, DurationSpelling
 from qsession_sim.scenario.document import plain
 from qsession_sim.scenario.models import ResolvedScenario
-from qsession_sim.scenario.service import ServiceTimeModel
+from qsession_sim.scenario.service import GivenModel, ServiceTimeModel
 from qsession_sim.scenario.sources import ResolvedProgram
 from qsession_sim.service.simpy_driver import Service
 from qsession_sim.units import SECOND
 from qsession_sim.workload.context import Purpose, stream_generator
 from qsession_sim.workload.distributions import durations_us, sample
 from qsession_sim.workload.draw import program_starts_us
-from qsession_sim.workload.qpu_times import JobProperties, has_noise, modelled_times_us
+from qsession_sim.workload.qpu_times import JobProperties, has_noise, modelled_times_us, needed
 
 if TYPE_CHECKING:
     import simpy
@@ -335,6 +335,11 @@ class ProgramClient:
         qpus = self.scenario.qpus
         named = next((one for one in qpus if one.name == qpu), None)
         own = named or next(one for one in qpus if not one.simulator)
+        if isinstance(own.service_time, GivenModel) or needed(own.service_time):
+            raise SchedulerUsageError(
+                f"the service-time model {own.service_time.model} of QPU {own.name!r} needs more "
+                f"than circuits and shots; give the job a qpu_time"
+            )
         asked = (circuits, shots, own.name)
         if asked in self._known_us:
             return self._known_us[asked]

@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from http.client import responses
 from importlib import import_module
 from importlib.util import find_spec
@@ -55,9 +56,16 @@ class Transport:
 
     def __init__(self, service: Service, scenario: ResolvedScenario, compute: Compute = stub_result) -> None:
         self._service = service
-        self._world = World(service.live, scenario, clock=lambda: service.now_us, compute=compute)
+        self._scenario = scenario
+        self._compute = compute
         self._jobs: dict[str, ProgramJob] = {}
         self._asked: dict[str, JobStatus] = {}
+
+    @cached_property
+    def _world(self) -> World:
+        """Made with the first request: programs without the library may have any service-time model."""
+        service = self._service
+        return World(service.live, self._scenario, clock=lambda: service.now_us, compute=self._compute)
 
     @contextmanager
     def installed(self) -> Iterator[None]:

@@ -20,12 +20,12 @@ from qsession_sim.errors import QSessionError, ScenarioError, SchedulerUsageErro
 from qsession_sim.results.columns import IntervalKind
 from qsession_sim.scenario.accounts import AccountPlans, ResolvedPlan
 from qsession_sim.scenario.models import ResolvedScenario
-from qsession_sim.scenario.service import ClopsModel, FittedModel, GivenModel, LinearModel
+from qsession_sim.scenario.service import GivenModel
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode
 from qsession_sim.service.live import LiveService
 from qsession_sim.service.observed import JobDetails, LiveJob, LiveSession, QpuDetails, SessionDetails
 from qsession_sim.workload.context import SourceContext, Streams
-from qsession_sim.workload.qpu_times import JobProperties, modelled_times_us
+from qsession_sim.workload.qpu_times import JobProperties, modelled_times_us, needed
 from qsession_sim.workload.sources import plan_of_each
 
 QpuTime = Callable[[str, Mapping[str, Any]], int]
@@ -166,10 +166,7 @@ class World:
         lacking = []
         for qpu in self.scenario.qpus:
             model = qpu.service_time
-            needs_more = isinstance(model, (LinearModel, FittedModel)) and (
-                model.coefficients.qubits is not None or model.coefficients.depth is not None
-            )
-            if needs_more or isinstance(model, (ClopsModel, GivenModel)):
+            if needed(model) or isinstance(model, GivenModel):
                 lacking.append(
                     f"qpus.{qpu.name}.service_time: model {model.model} needs more of a circuit than "
                     f"requests say; use model executions, or give a function for the QPU time"

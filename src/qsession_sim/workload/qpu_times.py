@@ -150,7 +150,7 @@ def refuse_missing(jobs: DrawnSource | ResolvedJob, context: SourceContext, path
     model = context.service_time
     if isinstance(model, GivenModel):
         raise source_error(path, "needs qpu_time; service-time model given has no formula")
-    missing = [key for key in _needed(model) if getattr(jobs, key) is None]
+    missing = [key for key in needed(model) if getattr(jobs, key) is None]
     if missing:
         raise source_error(path, f"needs {' and '.join(missing)} for service-time model {model.model}")
 
@@ -227,7 +227,8 @@ def _execution_us(model: ExecutionsModel) -> Fraction:
     return (model.rep_delay or Fraction(0)) + (model.circuit_length or Fraction(0))
 
 
-def _needed(model: ServiceTimeModel) -> tuple[str, ...]:
+def needed(model: ServiceTimeModel) -> tuple[str, ...]:
+    """What a job must say besides circuits and shots, so that a model gives its QPU time."""
     match model:
         case ClopsModel():
             return ("layers",)
