@@ -13,7 +13,7 @@ import pytest
 from environments import environment_of, succeed
 
 ROOT = Path(__file__).parents[1]
-SOURCES = (".gitignore", "CITATION.cff", "LICENSE", "pyproject.toml")
+SOURCES = (".gitignore", "CITATION.cff", "LICENSE", "hatch_build.py", "pyproject.toml")
 FOLDERS = ("src", "tests", "docs", "scenarios", "benchmarks")
 
 
