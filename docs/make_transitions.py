@@ -1,7 +1,7 @@
 """Write the diagrams and the tables of `semantics.md` that show the lives of sessions and of jobs.
 
 They come from the two transition tables; run this after a change of one. With `--check` nothing is written,
-and the exit status is 1 if the page is stale. Another page can be named as the last argument.
+and the exit status is 1 if the page or a diagram is stale. Another page can be named as the last argument.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from enum import IntEnum
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
+
+import svg
 
 from qsession_sim.scheduler.transitions import (
     ACCEPTS,
@@ -30,6 +32,8 @@ from qsession_sim.scheduler.transitions import (
 from qsession_sim.scheduler.vocabulary import PUBLIC_STATUS, JobStage
 
 PAGE: Final = Path(__file__).parent / "semantics.md"
+_TOP: Final = 84  # of the rows of a diagram, in pixels
+_ROW: Final = 24
 
 _YES_OR_NO: Final = {True: "yes", False: "no"}
 
@@ -40,15 +44,19 @@ class Life:
 
     name: str
     word: str  # for a state: phase, stage
-    states: tuple[Any, ...]  # in the order in which they are shown; the first is not in the diagram
-    ends: tuple[Any, ...]
+    states: tuple[Any, ...]  # in the order in which they are shown
     events: type[IntEnum]
     table: Mapping[Any, Mapping[Any, Transition[Any, Any]]]
-    label: Callable[[Any], str]  # in the diagram
+    label: Callable[[Any], tuple[str, ...]]  # its lines in the diagram
     columns: tuple[str, ...]  # of the table of states
     cells: Callable[[Any], tuple[str, ...]]
     last_column: str  # of the table of transitions
     last_cell: Callable[[Any, Any, Any], str]
+
+    @property
+    def picture(self) -> str:
+        """The name of its diagram, from the page."""
+        return f"pictures/life_of_{self.name}.svg"
 
     @property
     def begin(self) -> str:
@@ -67,18 +75,22 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--check", action="store_true", help="only say whether the page is stale")
     parser.add_argument("page", nargs="?", type=Path, default=PAGE, help="the page with the markers")
     options = parser.parse_args(arguments)
-    text = fresh = options.page.read_text(encoding="utf-8")
+    page = options.page.read_text(encoding="utf-8")
     try:
         for life in LIVES:
-            fresh = renew(fresh, life)
+            page = renew(page, life)
     except ValueError as error:
         print(f"{options.page.name}: {error}", file=sys.stderr)
         return 1
-    if options.check and text != fresh:
-        print(f"{options.page.name} is stale; run {Path(__file__).name}", file=sys.stderr)
-        return 1
-    if not options.check:
-        options.page.write_text(fresh, encoding="utf-8", newline="\n")
+    files = {options.page: page, **{options.page.parent / life.picture: diagram(life) for life in LIVES}}
+    stale = [path for path, text in files.items() if not path.exists() or path.read_bytes() != text.encode()]
+    if options.check:
+        for path in stale:
+            print(f"{path.name} is stale; run {Path(__file__).name}", file=sys.stderr)
+        return int(bool(stale))
+    for path in stale:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(files[path], encoding="utf-8", newline="\n")
     return 0
 
 
@@ -93,7 +105,9 @@ def renew(text: str, life: Life) -> str:
         raise ValueError(f"needs one line {begin!r} and, after it, one line {end!r}")
     before, _, rest = text.partition(begin)
     after = rest.partition(end)[2]
-    parts = (_states(life), _diagram(life), _pairs(life), _transitions(life))
+    caption = f"A column for each {life.word}, an arrow for each change of it, with the events that cause it"
+    picture = [f"![{caption}]({life.picture})"]
+    parts = (_states(life), picture, _pairs(life), _transitions(life))
     written = "\n\n".join("\n".join(part) for part in parts)
     return f"{before}{begin}\n\n{written}\n\n{end}{after}"
 
@@ -105,27 +119,34 @@ def _states(life: Life) -> Iterator[str]:
         yield _row(f"`{state.name}`", *life.cells(state))
 
 
-def _diagram(life: Life) -> Iterator[str]:
-    def node(state: Any) -> str:
-        return "[*]" if state is life.states[0] else str(state.name)
-
-    yield "```mermaid"
-    yield "stateDiagram-v2"
-    yield "    direction TB"
-    for state in life.states[1:]:
-        yield f"    {state.name} : {life.label(state)}"
+def diagram(life: Life) -> str:
+    """The whole SVG: a column for each state, and below them a row for each change from one to another."""
     changes = [
         (before, entry.after, event.name)
         for before, event, entry in _entries(life)
         if entry.after is not before
     ]
     changes.sort(key=lambda change: tuple(map(life.states.index, change[:2])))
-    for (before, after), group in groupby(changes, key=lambda change: change[:2]):
-        events = ", ".join(event for _, _, event in group)
-        yield f"    {node(before)} --> {node(after)} : {events}"
-    for state in life.ends:
-        yield f"    {state.name} --> [*]"
-    yield "```"
+    labels = [life.label(state) for state in life.states]
+    wide = max(len(row) for rows in labels for row in rows) * svg.LETTER + 12
+    centre = {state: 8 + wide / 2 + number * (wide + 8) for number, state in enumerate(life.states)}
+    groups = [
+        (before, after, ", ".join(event for _, _, event in group))
+        for (before, after), group in groupby(changes, key=lambda change: change[:2])
+    ]
+    width, height = 8 + len(life.states) * (wide + 8), _TOP + (len(groups) + 0.5) * _ROW
+    parts = [svg.line(x, _TOP - _ROW, x, height) for x in centre.values()]
+    parts += [
+        svg.box(centre[state] - wide / 2, 8, wide, _TOP - _ROW - 8, rows)
+        for state, rows in zip(life.states, labels, strict=True)
+    ]
+    for number, (before, after, events) in enumerate(groups, 1):
+        start, end, y = centre[before], centre[after], _TOP + number * _ROW - 8
+        left, long = min(start, end), len(events) * svg.LETTER
+        label = svg.text(min(left + 8, width - long - 8), y - 5, events, "start")
+        title = f"<title>{before.name} to {after.name}: {events}</title>"
+        parts.append(f"<g>{title}{svg.line(start, y, end, y, arrow=True)}{label}</g>")
+    return svg.document(width, height, f"The life of {life.name}, from {life.word} to {life.word}", parts)
 
 
 def _pairs(life: Life) -> Iterator[str]:
@@ -172,9 +193,10 @@ def _session_state(phase: SessionPhase) -> str:
     return "none" if state is None else state.name.lower()
 
 
-def _session_label(phase: SessionPhase) -> str:
-    refuses = phase not in ACCEPTS and phase is not SessionPhase.CLOSED
-    return f"{phase.name} ({_session_state(phase)}{', accepts no jobs' if refuses else ''})"
+def _lines(state: Any, seen: str) -> tuple[str, ...]:
+    """The name on one or two lines, and what users see of it."""
+    first, mark, second = state.name.partition("_")
+    return (*((f"{first}{mark}", second) if mark else (first,)), seen.lower())
 
 
 def _status(stage: JobStage) -> str:
@@ -193,10 +215,9 @@ LIVES: Final = (
         name="sessions",
         word="phase",
         states=tuple(SessionPhase),
-        ends=(SessionPhase.CLOSED,),
         events=SessionEvent,
         table=SESSION_TABLE,
-        label=_session_label,
+        label=lambda phase: _lines(phase, _session_state(phase)),
         columns=("public state", "`accepting_jobs`"),
         cells=lambda phase: (_session_state(phase), _YES_OR_NO[phase in ACCEPTS]),
         last_column="in the table `transitions`",
@@ -206,10 +227,9 @@ LIVES: Final = (
         name="jobs",
         word="stage",
         states=tuple(JOB_TABLE),
-        ends=(JobStage.DONE, JobStage.CANCELLED, JobStage.ERROR, JobStage.REJECTED),
         events=JobEvent,
         table=JOB_TABLE,
-        label=lambda stage: f"{stage.name} ({PUBLIC_STATUS[stage].name.lower()})",
+        label=lambda stage: _lines(stage, _status(stage).strip("`")),
         columns=("status", "queued or running (S41)"),
         cells=lambda stage: (_status(stage), _QUEUED_OR_RUNNING.get(stage, "neither")),
         last_column="reason",

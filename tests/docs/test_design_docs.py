@@ -13,7 +13,7 @@ import qsession_sim
 PACKAGE = Path(qsession_sim.__file__).parent
 ROOT = Path(__file__).parents[2]
 PICTURE = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("```")[1]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"\b(\w+\.py)\b")
 
@@ -43,7 +43,7 @@ def test_order_of_imports_is_that_of_the_checked_contract() -> None:
     ]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_links_to_files_lead_somewhere(page: Path) -> None:
     targets = [target for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target]
     assert [target for target in targets if not leads_somewhere(page, target)] == []

@@ -12,7 +12,7 @@ import pytest
 import qsession_sim
 
 ROOT = Path(qsession_sim.__file__).parent
-PAGES = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
+PAGES = sorted((Path(__file__).parents[2] / "docs").rglob("*.md"))
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 DOCS = Path(__file__).parents[2] / "docs"
 SCRIPT = DOCS / "make_transitions.py"
 PAGE = DOCS / "semantics.md"
+WRONG = ("| `IDLE` | `ITTL` | `INACTIVE` |", "| `IDLE` | `ITTL` | `CLOSED` |")
 
 
 def run(*arguments: str | Path) -> tuple[int, str]:
@@ -19,14 +22,21 @@ def run(*arguments: str | Path) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+def copy_pictures(folder: Path) -> None:
+    (folder / "pictures").mkdir()
+    for drawn in (DOCS / "pictures").glob("life_of_*.svg"):
+        shutil.copy(drawn, folder / "pictures")
+
+
 def test_page_is_what_the_script_writes() -> None:
     assert run("--check") == (0, "")
 
 
 def test_stale_page_fails_the_check_and_stays_as_it_is(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
+    copy_pictures(tmp_path)
     # S14: the ITTL makes an idle session inactive; a page that says otherwise is stale
-    stale = PAGE.read_text(encoding="utf-8").replace("IDLE --> INACTIVE : ITTL", "IDLE --> CLOSED : ITTL")
+    stale = PAGE.read_text(encoding="utf-8").replace(*WRONG)
     page.write_text(stale, encoding="utf-8")
     assert run("--check", page) == (1, "page.md is stale; run make_transitions.py\n")
     assert page.read_text(encoding="utf-8") == stale
@@ -34,12 +44,21 @@ def test_stale_page_fails_the_check_and_stays_as_it_is(tmp_path: Path) -> None:
 
 def test_script_renews_a_stale_page_and_nothing_else_in_it(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(
-        PAGE.read_text(encoding="utf-8").replace("IDLE --> INACTIVE : ITTL", "IDLE --> CLOSED : ITTL"),
-        encoding="utf-8",
-    )
+    page.write_text(PAGE.read_text(encoding="utf-8").replace(*WRONG), encoding="utf-8")
     assert run(page) == (0, "")
     assert page.read_bytes() == PAGE.read_bytes()
+
+
+def test_stale_diagram_fails_the_check_and_is_renewed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_bytes(PAGE.read_bytes())
+    copy_pictures(tmp_path)
+    drawn = tmp_path / "pictures" / "life_of_jobs.svg"
+    fresh = drawn.read_bytes()
+    drawn.write_bytes(fresh.replace(b"FINISH", b"FINNISH"))
+    assert run("--check", page) == (1, "life_of_jobs.svg is stale; run make_transitions.py\n")
+    assert run(page) == (0, "")
+    assert drawn.read_bytes() == fresh
 
 
 def test_page_without_markers_is_an_error(tmp_path: Path) -> None:
@@ -67,11 +86,15 @@ def test_page_has_a_cell_for_every_stage_and_event() -> None:
 
 def test_diagram_of_jobs_says_what_changes_a_stage() -> None:
     """S40, S52: from the QPU a job goes nowhere but to its end, to post-processing or back to the queue."""
-    written = PAGE.read_text(encoding="utf-8").partition("<!-- begin: jobs")[2]
-    assert [line.strip() for line in written.splitlines() if line.startswith("    RUNNING -->")] == [
-        "RUNNING --> REQUEUED : REQUEUE",
-        "RUNNING --> POST_PROCESSING : POST_PROCESS",
-        "RUNNING --> DONE : FINISH",
-        "RUNNING --> CANCELLED : CANCEL",
-        "RUNNING --> ERROR : CUT, FAIL",
+    drawn = (DOCS / "pictures" / "life_of_jobs.svg").read_text(encoding="utf-8")
+    assert re.findall("<title>(RUNNING to .*)</title>", drawn) == [
+        "RUNNING to REQUEUED: REQUEUE",
+        "RUNNING to POST_PROCESSING: POST_PROCESS",
+        "RUNNING to DONE: FINISH",
+        "RUNNING to CANCELLED: CANCEL",
+        "RUNNING to ERROR: CUT, FAIL",
     ]
+
+
+def test_picture_of_a_run_is_what_its_script_draws() -> None:
+    subprocess.run([sys.executable, DOCS / "make_flow.py", "--check"], check=True)
