@@ -17,7 +17,14 @@ from qsession_sim.scenario.distributions import CountDistribution, DurationDistr
 from qsession_sim.scenario.load import load_scenario
 from qsession_sim.scheduler.plan import growing
 from qsession_sim.workload import columns, distributions
-from qsession_sim.workload.columns import KeyedNames, ListedNames, NumberedNames, constant, is_constant
+from qsession_sim.workload.columns import (
+    EMPTY_WORKLOAD,
+    KeyedNames,
+    ListedNames,
+    NumberedNames,
+    constant,
+    is_constant,
+)
 from qsession_sim.workload.distributions import (
     counts,
     durations_us,
@@ -164,6 +171,23 @@ def test_names_of_numbers_are_the_same_in_tables_and_digests(monkeypatch):
     blocks = (NumberedNames("x", 9), KeyedNames("y", np.array([7, 3, 5, 4, 1])), NumberedNames("z", 0))
     assert name_series(blocks).to_list() == [name for block in blocks for name in block]
     assert name_series(blocks)[9:].to_list() == ["y/7", "y/3", "y/5", "y/4", "y/1"]
+
+
+def with_names(block):
+    return replace(EMPTY_WORKLOAD, job_names=(block,))
+
+
+@pytest.mark.parametrize("count", [0, 1, 9_999, 10_000, 10_001, 19_999, 20_000, 123_456])
+def test_a_digest_counts_numbered_names_as_if_each_were_listed(count):
+    """The last four digits are made once: what matters is where another digit begins, and where they end."""
+    numbered = NumberedNames("everyday", count)
+    assert with_names(numbered).digest() == with_names(ListedNames(tuple(numbered))).digest()
+
+
+def test_a_digest_counts_keys_of_a_file_as_if_each_were_listed(monkeypatch):
+    monkeypatch.setattr(columns, "_ROWS_AT_ONCE", 2)
+    keyed = KeyedNames("y", np.array([7, 30, 5, 12_345, 1]))
+    assert with_names(keyed).digest() == with_names(ListedNames(tuple(keyed))).digest()
 
 
 def test_a_column_of_one_value_can_grow_in_the_scheduler():

@@ -7,7 +7,7 @@ Rows are numbered as the rules number entities: by position in the workload, sou
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from itertools import islice
@@ -265,14 +265,39 @@ class Workload:
 
 
 def _joined_names(block: NameBlock) -> Iterator[str]:
-    """The names of a block with NUL between them, in pieces."""
-    if isinstance(block, WrittenNames):
-        for start in range(0, len(block), _ROWS_AT_ONCE):
-            yield block.texts[start : start + _ROWS_AT_ONCE].str.join("\0")[0]
-    else:
-        names = iter(block)
-        while some := list(islice(names, _ROWS_AT_ONCE)):
-            yield "\0".join(some)
+    """The names of a block with NUL between them, in pieces; numbers are written without a text for each."""
+    match block:
+        case WrittenNames(texts):
+            for start in range(0, len(block), _ROWS_AT_ONCE):
+                yield texts[start : start + _ROWS_AT_ONCE].str.join("\0")[0]
+        case NumberedNames(stream, count):
+            yield from _joined_numbers(f"{stream}/", count)
+        case KeyedNames(stream, keys):
+            for start in range(0, len(keys), _ROWS_AT_ONCE):
+                yield _each_after(f"{stream}/", map(str, keys[start : start + _ROWS_AT_ONCE].tolist()))
+        case _:
+            names = iter(block)
+            while some := list(islice(names, _ROWS_AT_ONCE)):
+                yield "\0".join(some)
+
+
+def _joined_numbers(prefix: str, count: int) -> Iterator[str]:
+    """The numbers from 1 to a count, each after a prefix, with NUL between them."""
+    ends = _last_digits()
+    if count:
+        yield _each_after(prefix, map(str, range(1, min(count + 1, len(ends)))))
+    for start in range(len(ends), count + 1, len(ends)):
+        yield _each_after(f"{prefix}{start // len(ends)}", ends[: count + 1 - start])
+
+
+def _each_after(prefix: str, ends: Iterable[str]) -> str:
+    return prefix + f"\0{prefix}".join(ends)
+
+
+@lru_cache(maxsize=1)
+def _last_digits() -> tuple[str, ...]:
+    """The last four digits of every number that has more."""
+    return tuple(f"{number:04}" for number in range(10_000))
 
 
 def _take_in(digest: hashlib._Hash, name: str, column: Int64Array) -> None:
