@@ -96,7 +96,7 @@ class InvariantError(QSessionError):
 
 
 class WorkloadFileError(QSessionError):
-    """A workload, or a run for another program, cannot be written to a file."""
+    """A workload, a report, or a run for another program, cannot be written to a file."""
 
 
 # names that do not exist, or exist twice
