@@ -402,9 +402,8 @@ def test_the_documentation_has_all_reasons():
 
 
 def test_the_naive_model_gives_all_reasons():
-    text = "".join(
-        path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests" / "model").glob("naive*.py"))
-    )
+    folder = ROOT / "src" / "qsession_sim" / "verification" / "naive"
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
     assert sorted(set(REASONS) - set(re.findall(r"\bReason\.(\w+)", text))) == []
 
 

@@ -13,10 +13,10 @@ from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.transitions import ACCEPTS, STATE_OF, SessionPhase
 from qsession_sim.scheduler.view import JobView
 from qsession_sim.scheduler.vocabulary import NEVER, PUBLIC_STATUS, JobStatus, Reason
+from qsession_sim.verification.naive.histories import Facts, JobFacts, Public
+from qsession_sim.verification.naive.limit_rules import Policy
+from qsession_sim.verification.naive.service import Service
 
-from .histories import Facts, JobFacts, Public
-from .naive import Service
-from .naive_limits import Policy
 from .strategies import ACCOUNTS, Workload
 
 

@@ -21,8 +21,7 @@ from qsession_sim.scheduler.plan import (
     WindowSpec,
 )
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, JobStatus, Mode, OnError, OnFinish, OnRejection
-
-from .naive_limits import WITHOUT_ACCOUNTS, Policy
+from qsession_sim.verification.naive.limit_rules import WITHOUT_ACCOUNTS, Policy
 
 
 def in_short(spec: object) -> str:

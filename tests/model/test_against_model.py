@@ -17,8 +17,8 @@ from qsession_sim.scheduler.plan import (
     WindowSpec,
 )
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
+from qsession_sim.verification.naive.limit_rules import Policy
 
-from .naive_limits import Policy
 from .observed import model_for, run, scheduler_for
 from .strategies import Workload, workloads
 from .whole_service import whole_workloads

@@ -14,10 +14,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from qsession_sim.scheduler.plan import ADAPTIVE, JobSpec, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Rank, SessionState
+from qsession_sim.verification.naive.histories import Order
+from qsession_sim.verification.naive.qpu_rules import real_qpus
+from qsession_sim.verification.naive.service import Service
 
-from .histories import Order
-from .naive import Service
-from .naive_qpu import real_qpus
 from .observed import facts_of, model_for, scheduler_for
 from .strategies import ACCOUNTS, Workload, limits, qpu_times, some_patience, timeouts, workloads
 from .whole_service import HALF_SECOND_US, estimates, phase_times, scaled_spec, whole_workloads

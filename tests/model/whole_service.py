@@ -28,8 +28,8 @@ from qsession_sim.scheduler.plan import (
     WindowSpec,
 )
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
+from qsession_sim.verification.naive.limit_rules import Policy
 
-from .naive_limits import Policy
 from .strategies import ACCOUNTS, Workload, instants, qpu_times, workloads
 
 Spec = TypeVar("Spec", JobSpec, SessionSpec, ClientSpec, WindowSpec, Rules, AccountSpec)

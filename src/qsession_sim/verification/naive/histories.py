@@ -1,4 +1,4 @@
-"""What the naive model remembers: the histories of jobs, sessions, clients and windows, and the facts made of them."""
+"""What the naive model remembers of jobs, sessions, clients and windows, and the facts made of that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who runs and who prepares next on a QPU, and which QPU a job or session comes to (S12, S31 to S33, S42, S50 to S54)."""
+"""Who runs and prepares next on a QPU, and who comes to which (S12, S31 to S33, S42, S50 to S54)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING
 
 from qsession_sim.scheduler.plan import Routing
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, SessionState, WindowKind
-
-from . import naive_limits
-from .histories import Job, Stage
+from qsession_sim.verification.naive import limit_rules
+from qsession_sim.verification.naive.histories import Job, Stage
 
 if TYPE_CHECKING:
-    from .naive import Service
+    from qsession_sim.verification.naive.service import Service
 
 DOWN = (WindowKind.MAINTENANCE, WindowKind.OUTAGE, WindowKind.CALIBRATION)
 
 
 def jobs_at(service: Service, qpu: int) -> list[int]:
+    """The accepted jobs of a QPU."""
     return [number for number, job in enumerate(service.jobs) if job.qpu == qpu and job.accepted]
 
 
 def job_on(service: Service, qpu: int) -> int | None:
+    """S70: one job at most is on a QPU."""
     running = [n for n in jobs_at(service, qpu) if service.jobs[n].stage == Stage.ON_QPU]
     assert len(running) <= 1, "S70"
     return running[0] if running else None
@@ -37,6 +38,7 @@ def holder_of(service: Service, qpu: int) -> int | None:
 
 
 def windows_in_force(service: Service, qpu: int, *kinds: WindowKind) -> list[int]:
+    """The windows of these kinds that are in force at a QPU."""
     windows = enumerate(service.windows)
     return [
         n for n, window in windows if window.spec.qpu == qpu and window.spec.kind in kinds and window.ends
@@ -147,7 +149,7 @@ def place(service: Service, number: int) -> tuple[int | None, ...]:
     job = service.jobs[number]
     if job.requeued:
         return (0, job.submitted, number)
-    return (1, *naive_limits.policy_key(service, job), job.submitted, number)
+    return (1, *limit_rules.policy_key(service, job), job.submitted, number)
 
 
 def place_of_session(service: Service, number: int) -> tuple[int | None, ...]:
@@ -211,10 +213,12 @@ def route_of_repeat(service: Service, drawn: int, repeats: int) -> int:
 
 
 def queued_at(service: Service, qpu: int) -> list[int]:
+    """S41: what counts as queued."""
     return [number for number in jobs_at(service, qpu) if service.jobs[number].queued]
 
 
 def expected_wait(service: Service, qpu: int) -> int:
+    """S54: estimates of what is queued, and the rest of what runs."""
     wait = sum(service.estimate(service.jobs[number], qpu) for number in queued_at(service, qpu))
     running = job_on(service, qpu)
     if running is not None:

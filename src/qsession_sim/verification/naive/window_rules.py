@@ -7,12 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason, SessionState, WindowKind
-
-from .histories import Stage
-from .naive_qpu import holder_of, job_on, reserved_for
+from qsession_sim.verification.naive.histories import Stage
+from qsession_sim.verification.naive.qpu_rules import holder_of, job_on, reserved_for
 
 if TYPE_CHECKING:
-    from .naive import Service
+    from qsession_sim.verification.naive.service import Service
 
 
 def events_of_window(
@@ -42,6 +41,7 @@ def begin(service: Service, number: int) -> None:
 
 
 def put_in_force(service: Service, number: int) -> None:
+    """From now on it lasts as long as it was to last."""
     window, spec = service.windows[number], service.windows[number].spec
     end = service.now + spec.duration_us
     window.due_since = None
@@ -73,4 +73,4 @@ def deactivate_for_reservations(service: Service) -> None:
         job, session = job_on(service, qpu), service.sessions[holder]
         own_runs = job is not None and service.jobs[job].session == holder
         if session.spec.account != account and not own_runs:
-            service.show(holder, SessionState.INACTIVE, session.accepting, Reason.RESERVATION)
+            service.show(holder, (SessionState.INACTIVE, session.accepting), Reason.RESERVATION)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qsession_sim.scheduler.plan import AccountSpec
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
-
-from .histories import Job
+from qsession_sim.verification.naive.histories import Job
 
 if TYPE_CHECKING:
-    from .naive import Service
+    from qsession_sim.verification.naive.service import Service
 
 
 class Policy(Enum):
@@ -71,6 +72,7 @@ def why_rejected(service: Service, number: int) -> Reason:
 
 
 def why_session_rejects(service: Service, job: Job, plan: AccountSpec) -> Reason:
+    """S20: the reasons that come from a job's session, in their order."""
     session = service.sessions[job.session]
     too_old_from = plan.client_too_old_from_us
     if session.state is None:
@@ -100,10 +102,18 @@ def usage_at(service: Service, account: int, window: int, time: int) -> int:
     )
 
 
+def events_of_account(service: Service, account: int) -> Iterator[tuple[int, Callable[[], None]]]:
+    """S28: the instant in which its quota is reached, where that ends what it has."""
+    rise = next_rise(service, account) if service.accounts[account].quota_ends else None
+    if rise is not None:
+        yield rise, partial(reach_quota, service, account)
+
+
 def next_rise(service: Service, account: int) -> int | None:
     """S28: the first time from now on at which the quota is reached after usage was below it."""
     quota = service.accounts[account].quota
-    assert quota is not None
+    if quota is None:
+        return None
     charged = (*charged_sessions(service, account), *charged_jobs(service, account))
     bends = {edge for stretch in charged for edge in stretch if edge is not None}
     bends |= {edge + quota.window_us for edge in bends}

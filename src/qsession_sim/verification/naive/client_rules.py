@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, OnError, OnFinish, OnRejection, Reason
-
-from . import naive_qpu
-from .histories import Client, Job
+from qsession_sim.verification.naive import qpu_rules
+from qsession_sim.verification.naive.histories import Client, Job
 
 if TYPE_CHECKING:
-    from .naive import Service
+    from qsession_sim.verification.naive.service import Service
 
 
 def react(service: Service, client: Client, number: int) -> None:
@@ -26,13 +25,13 @@ def react(service: Service, client: Client, number: int) -> None:
         if again and spec.on_rejection == OnRejection.NEW_SESSION:
             client.further_sessions += 1
             first = service.sessions[spec.session].spec
-            route = naive_qpu.route_of_repeat(service, first.route, client.further_sessions)
+            route = qpu_rules.route_of_repeat(service, first.route, client.further_sessions)
             client.session = service.add_session(replace(first, route=route))
         elif again:
             client.session = NEVER
     if again:
         attempts = sum(other.drawn == job.drawn for other in service.jobs)
-        route = naive_qpu.route_of_repeat(service, service.jobs[job.drawn].spec.route, attempts)
+        route = qpu_rules.route_of_repeat(service, service.jobs[job.drawn].spec.route, attempts)
         repeated = replace(
             job.spec, at_us=noticed(service, client, job), after=NEVER, session=client.session, route=route
         )

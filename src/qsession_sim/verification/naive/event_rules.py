@@ -7,16 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, JobStatus, Reason, SessionState
-
-from .histories import Job, Order, Session, Stage
+from qsession_sim.verification.naive.histories import Job, Order, Session, Stage
 
 if TYPE_CHECKING:
-    from .naive import Service
+    from qsession_sim.verification.naive.service import Service
 
 Due = tuple[int, Order, Callable[[], None]]
 
 
 def events_of_session(service: Service, number: int) -> Iterator[Due]:
+    """The events that may come next to a session: its creation, its orders, its clocks."""
     session = service.sessions[number]
     if session.state is None and session.spec.created_us != NEVER:
         yield session.spec.created_us, Order.CREATE, partial(service.create, number)
@@ -35,16 +35,17 @@ def events_of_session(service: Service, number: int) -> Iterator[Due]:
         yield time, Order.MAX_TIME, partial(service.end_session, number, Reason.MAX_TIME)
     if session.emptied is not None:  # S13, S14
         time = session.emptied + session.allowed
-        yield time, Order.ITTL, partial(service.show, number, SessionState.INACTIVE, True, Reason.NONE)
+        yield time, Order.ITTL, partial(service.show, number, (SessionState.INACTIVE, True))
 
 
 def events_of_job(service: Service, number: int) -> Iterator[Due]:
+    """The events that may come next to a job: its submission, its stages, its cancels, its patience."""
     job = service.jobs[number]
     if job.stage == Stage.ON_QPU:
         needed, limit = service.qpu_time(job, job.qpu), execution_limit(service, job)
         cut = limit is not None and needed > limit
         time = job.stays[-1].start + (limit if cut and limit is not None else needed)
-        yield time, Order.FINISH, partial(service.leave_qpu, number, cut)
+        yield time, Order.FINISH, partial(service.leave_qpu, number, cut=cut)
     if job.stage == Stage.POST_PROCESSING:
         assert job.stays[-1].end is not None
         time = job.stays[-1].end + job.spec.post_processing_us
