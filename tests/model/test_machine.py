@@ -15,10 +15,11 @@ from qsession_sim.scheduler.plan import ADAPTIVE, JobSpec, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Rank, SessionState
 from qsession_sim.verification.naive.histories import Order
+from qsession_sim.verification.naive.observed import facts_of
 from qsession_sim.verification.naive.qpu_rules import real_qpus
 from qsession_sim.verification.naive.service import Service
 
-from .observed import facts_of, model_for, scheduler_for
+from .observed import model_for, scheduler_for
 from .strategies import ACCOUNTS, Workload, limits, qpu_times, some_patience, timeouts, workloads
 from .whole_service import HALF_SECOND_US, estimates, phase_times, scaled_spec, whole_workloads
 
@@ -206,7 +207,8 @@ class LiveService(RuleBasedStateMachine):
 
     @invariant()
     def facts_are_equal(self) -> None:
-        assert facts_of(self.scheduler) == self.model.facts(self.scheduler.now_us)
+        now_us = self.scheduler.now_us
+        assert facts_of(self.scheduler.journal, now_us) == self.model.facts(now_us)
 
     # ------------------------------------------------------------ the program
 

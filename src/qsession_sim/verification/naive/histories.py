@@ -69,8 +69,8 @@ class Facts(NamedTuple):
 
     jobs: dict[int, JobFacts]
     changes: list[tuple[int, int, Public, Public, Reason]]
-    lost_runs: list[tuple[int, int, int, int]]  # job, QPU, start, end
-    windows: list[tuple[int, int, int, int, int]]  # QPU, kind, window, start, end
+    lost_runs: list[tuple[int, ...]]  # job, QPU, start, end
+    windows: list[tuple[int, ...]]  # QPU, kind, window, start, end
     end_us: int
 
 

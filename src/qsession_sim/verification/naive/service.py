@@ -83,8 +83,8 @@ class Service:
         self.clients = [Client(spec, spec.session) for spec in clients]
         self.windows = [Window(spec) for spec in windows]
         self.changes: list[tuple[int, int, Public, Public, Reason]] = []
-        self.lost_runs: list[tuple[int, int, int, int]] = []
-        self.window_log: list[tuple[int, int, int, int, int]] = []
+        self.lost_runs: list[tuple[int, ...]] = []
+        self.window_log: list[tuple[int, ...]] = []
         for spec in jobs:
             self.add_job(spec)
 

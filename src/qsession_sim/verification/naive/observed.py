@@ -1,0 +1,55 @@
+"""What a journal says happened, in the terms of the naive model."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from qsession_sim.scheduler.columns import LOST_RUN_FIELDS, TRANSITION_FIELDS, WINDOW_FIELDS, Journal
+from qsession_sim.scheduler.transitions import ACCEPTS, STATE_OF, SessionPhase
+from qsession_sim.scheduler.vocabulary import NEVER, PUBLIC_STATUS, JobStatus, Reason
+from qsession_sim.verification.naive.histories import Facts, JobFacts, Public
+
+
+def facts_of(journal: Journal, end_us: int) -> Facts:
+    """What a journal says happened up to the end of its run."""
+    submitted = [number for number, submitted_us in enumerate(journal.submitted_us) if submitted_us != NEVER]
+    lost_runs = _rows(journal.lost_runs, len(LOST_RUN_FIELDS))
+    lost_starts = {(job, started_us) for job, _, started_us, _ in lost_runs}
+    return Facts(
+        {number: _job_facts(journal, number, lost_starts) for number in submitted},
+        [_change(row) for row in _rows(journal.transitions, len(TRANSITION_FIELDS))],
+        lost_runs,
+        _rows(journal.windows, len(WINDOW_FIELDS)),
+        end_us,
+    )
+
+
+def _rows(flat: array[int], width: int) -> list[tuple[int, ...]]:
+    return [tuple(flat[start : start + width]) for start in range(0, len(flat), width)]
+
+
+def _change(row: Sequence[int]) -> tuple[int, int, Public, Public, Reason]:
+    time_us, session, before, _, after, reason = row
+    public = [(STATE_OF[phase], phase in ACCEPTS) for phase in (SessionPhase(before), SessionPhase(after))]
+    return time_us, session, public[0], public[1], Reason(reason)
+
+
+def _job_facts(journal: Journal, job: int, lost_starts: set[tuple[int, int]]) -> JobFacts:
+    """The row of a job; a column that the run did not need says what its documentation says."""
+    submitted_us, ended_us = journal.submitted_us[job], journal.ended_us[job]
+    stage, started_us = journal.stage[job], journal.started_us[job]
+    accepted = stage != JobStatus.REJECTED
+    stayed = started_us != NEVER and (job, started_us) not in lost_starts
+    return JobFacts(
+        journal.session[job],
+        journal.qpu[job] if journal.qpu else 0,
+        submitted_us,
+        journal.preparing_us[job] if journal.preparing_us else NEVER,
+        journal.ready_us[job] if journal.ready_us else (submitted_us if accepted else NEVER),
+        started_us,
+        journal.left_us[job] if journal.left_us else (ended_us if stayed else NEVER),
+        ended_us,
+        JobStatus(PUBLIC_STATUS[stage]),
+        Reason(journal.reason[job]),
+    )
