@@ -450,12 +450,14 @@ def test_the_naive_model_is_compared_with_every_member(member):
 
 # formats of files
 
-FORMATS = [".csv", ".csv.gz", ".json", ".json.gz", ".parquet", ".sacct", ".sacct.gz", ".swf", ".swf.gz"]
+PLAIN = [".csv", ".json", ".parquet", ".sacct", ".swf"]
+PACKED = [".gz", ".zst"]
+FORMATS = sorted([*PLAIN, *(name + ending for name in PLAIN if name != ".parquet" for ending in PACKED)])
 WRITTEN = [name for name in FORMATS if "sacct" not in name]
 
 
 def endings(text):
-    return sorted(set(re.findall(r"\.[a-z]+(?:\.gz)?\b", text)))
+    return sorted(set(re.findall(r"\.[a-z]+(?:\.gz|\.zst)?\b", text)))
 
 
 def page_of(*command):
@@ -465,18 +467,16 @@ def page_of(*command):
 
 
 def test_every_place_knows_the_same_formats_of_traces():
-    """Some name a compressed format by its ending without .gz, as that is the same format."""
-    plain = [name for name in FORMATS if not name.endswith(".gz")]
+    """Packed ones have no name of their own where all are told, as they are the same formats."""
     (trace,) = (model for model in MODELS if model["title"] == "Trace")
-    assert endings(trace["properties"]["file"]["description"]) == FORMATS
-    assert (
-        endings(re.search(r"FILE <str> +(.*?)\n *-", page_of("workload", "export"), re.DOTALL)[1]) == WRITTEN
-    )
+    assert endings(trace["properties"]["file"]["description"]) == sorted([*PLAIN, ".csv.gz", ".csv.zst"])
+    exported = re.search(r"FILE <str> +(.*?)\n *-", page_of("workload", "export"), re.DOTALL)
+    assert endings(exported[1]) == sorted([*(name for name in PLAIN if name in WRITTEN), *PACKED])
     for command in (("run",), ("compare",), ("workload", "describe")):
         described = re.search(r"SCENARIO\S* <str> +(.*?)\n\n", page_of(*command), re.DOTALL)
-        assert endings(described[1]) == plain
-    assert set(plain) <= set(endings(PAGES["traces"]))
-    for name in FORMATS:
+        assert endings(described[1]) == PLAIN
+    assert {*PLAIN, *PACKED} <= set(endings(PAGES["traces"]))
+    for name in (*PLAIN, *PACKED):
         assert re.search(rf"\{name}\b", PAGES["scenario"].partition("### `trace`")[2]), name
 
 

@@ -69,7 +69,7 @@ def test_the_wheel_asks_for_the_dependencies_and_offers_the_extras_of_the_projec
     lines = (ROOT / "pyproject.toml").read_text("utf-8")
     base = lines[lines.index("dependencies = [") :].partition("]")[0]
     assert required == {name.replace(".y", "-y") for name in re.findall(r'"([^"]+)"', base)}
-    assert extras == {"dask", "docs", "pandas", "plot", "qiskit", "serve", "testing", "test"}
+    assert extras == {"dask", "docs", "pandas", "plot", "qiskit", "serve", "testing", "test", "zstd"}
 
 
 def test_the_source_distribution_makes_the_same_wheel(sdist, wheel, tmp_path):

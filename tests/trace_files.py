@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 import qsession_sim as qs
+from qsession_sim.packing import Packing
+
+
+def _has_zstd():
+    try:
+        Packing.ZSTD.check()
+    except OSError:
+        return False
+    return True
+
+
+HAS_ZSTD = _has_zstd()
+needs_zstd = pytest.mark.skipif(not HAS_ZSTD, reason="pip install 'qsession-sim[zstd]'")
+
+
+def zst(name):
+    """A parameter that is the name of a file packed with zstd."""
+    return pytest.param(name, marks=needs_zstd)
+
+
+def packed(name, content):
+    """A content as a file of this name holds it."""
+    packing, file = Packing.of(name), io.BytesIO()
+    if packing is None:
+        return content
+    packing.write([content], file)
+    return file.getvalue()
 
 
 def swf(number, submitted, run_time, user=1, preceding=-1, think=-1, status=1):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
+import io
 import json
 import os
 import tracemalloc
 
 import polars as pl
 import pytest
+from trace_files import packed, zst
 
 import qsession_sim as qs
 from qsession_sim.cli.main import main
 from qsession_sim.experiment.executors import processes
+from qsession_sim.packing import Packing
 
 NOISE = {"kind": "empirical", "file": "strange.csv"}
 FITTED = {"model": "fitted", "file": "strange.csv", "columns": {"time": "t", "shots": "n"}}
@@ -108,7 +110,11 @@ def test_a_scenario_has_a_size(capsys, folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["a.csv", "a.csv.gz", "a.swf", "a.swf.gz", "a.parquet", "a.json", "a.json.gz"]
+    "name",
+    [
+        *("a.csv", "a.csv.gz", "a.swf", "a.swf.gz", "a.parquet", "a.json", "a.json.gz"),
+        *map(zst, ("a.csv.zst", "a.swf.zst", "a.json.zst")),
+    ],
 )
 def test_a_trace_has_a_size_which_is_that_of_what_is_unpacked(capsys, folder, name):
     (folder / "a.csv").write_text(JOBS, "utf-8")
@@ -118,7 +124,8 @@ def test_a_trace_has_a_size_which_is_that_of_what_is_unpacked(capsys, folder, na
     elif name != "a.csv":
         assert main(["workload", "export", "a.csv", name]) == 0
     content = (folder / name).read_bytes()
-    size = len(gzip.decompress(content) if name.endswith(".gz") else content)
+    packing = Packing.of(name)
+    size = len(packing.unpacked(io.BytesIO(content)).read() if packing else content)
     if name == "a.parquet":  # a number for each row and column that is read
         size = 200 * 3 * 8
     capsys.readouterr()
@@ -129,9 +136,15 @@ def test_a_trace_has_a_size_which_is_that_of_what_is_unpacked(capsys, folder, na
 
 
 @pytest.mark.parametrize("line", [b"0" * 99 + b"\n", b"0" * 100], ids=["lines", "one line"])
-@pytest.mark.parametrize("name", ["strange.csv.gz", "strange.swf.gz", "strange.sacct.gz", "strange.json.gz"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("strange.csv.gz", "strange.swf.gz", "strange.sacct.gz", "strange.json.gz"),
+        *map(zst, ("strange.csv.zst", "strange.swf.zst", "strange.sacct.zst", "strange.json.zst")),
+    ],
+)
 def test_what_unpacks_to_very_much_is_not_unpacked(capsys, folder, name, line):
-    (folder / name).write_bytes(gzip.compress(line * 1_000_000))
+    (folder / name).write_bytes(packed(name, line * 1_000_000))
     tracemalloc.start()
     said = error(capsys, "run", name, "--max-size", "10MiB")
     peak = tracemalloc.get_traced_memory()[1]
@@ -158,9 +171,10 @@ def test_parquet_that_unpacks_to_very_much_is_not_unpacked(capsys, folder):
     assert main(["workload", "describe", "a.parquet", "--max-size", "50MiB"]) == 0
 
 
-def test_measurements_that_unpack_to_very_much_are_not_unpacked(capsys, folder):
-    (folder / "strange.csv.gz").write_bytes(gzip.compress(b"0" * 100_000_000))
-    scenario = json.dumps(NAMING["measurements"]).replace("strange.csv", "strange.csv.gz")
+@pytest.mark.parametrize("name", ["strange.csv.gz", zst("strange.csv.zst")])
+def test_measurements_that_unpack_to_very_much_are_not_unpacked(capsys, folder, name):
+    (folder / name).write_bytes(packed(name, b"0" * 100_000_000))
+    scenario = json.dumps(NAMING["measurements"]).replace("strange.csv", name)
     (folder / "a.yaml").write_text(scenario, "utf-8")
     tracemalloc.start()
     said = error(capsys, "run", "a.yaml")

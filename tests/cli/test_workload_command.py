@@ -111,7 +111,8 @@ def test_a_file_that_cannot_be_written_is_bad_usage_before_anything_is_read(caps
         "",
         (
             "qsession-sim workload export: Invalid value for FILE: a.txt: the name must end in one of "
-            ".csv, .csv.gz, .parquet, .swf, .swf.gz, .json, .json.gz (see qsession-sim workload export --help)\n"
+            ".csv, .csv.gz, .csv.zst, .parquet, .swf, .swf.gz, .swf.zst, .json, .json.gz, .json.zst "
+            "(see qsession-sim workload export --help)\n"
         ),
     )
 

@@ -5,7 +5,6 @@ There are 300, and as many as FUZZ_CASES says; the seeds are their numbers. `pyt
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import re
@@ -17,6 +16,7 @@ from random import Random
 
 import polars as pl
 import pytest
+from trace_files import HAS_ZSTD, packed
 
 import qsession_sim as qs
 from fuzz.commands import carry_out, check_printed
@@ -48,6 +48,7 @@ CSV = "id,account,submitted_us,qpu_time_us,after,think_us,session,mode\n" + "".j
     f"j{n},{'u' if n % 4 else f'v{n}'},{n}000000,1500000,,,{'s1,session' if n % 4 else ','}\n"
     for n in range(12)
 )
+ZST = ("csv.zst", "csv.zst", "swf.zst") if HAS_ZSTD else ()
 SWF = "; Version: 2.2\n" + "".join(
     f"{n} {5 * n} -1 7 1 -1 -1 1 -1 -1 1 {n % 3} -1 -1 -1 -1 {n - 1 if n % 2 else -1} 3\n"
     for n in range(1, 9)
@@ -129,7 +130,7 @@ def command_for(name, random):
 
 
 def trace_case(random, folder):
-    kind = random.choice(("csv", "csv", "swf", "swf", "csv.gz", "swf.gz", "parquet"))
+    kind = random.choice(("csv", "csv", "swf", "swf", "csv.gz", "swf.gz", "parquet", *ZST))
     text, separator = (SWF, " ") if kind.startswith("swf") else (CSV, ",")
     choice = random.random()
     text = (
@@ -145,8 +146,8 @@ def trace_case(random, folder):
         pieces = {name: frame[name] for name in frame.columns if random.random() < 0.9}
         pl.DataFrame(pieces).write_parquet(folder / "b.parquet")
         content = (folder / "b.parquet").read_bytes()
-    elif kind.endswith(".gz"):
-        content = gzip.compress(content, mtime=0)
+    else:
+        content = packed(kind, content)
     if choice >= 0.8:
         content = mutated_bytes(content, random)
     (folder / f"a.{kind}").write_bytes(content)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-
 import pytest
+from trace_files import packed, zst
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.scenario.files import fit_measurements
@@ -39,10 +38,11 @@ def test_a_table_may_be_written_in_many_ways(text, tmp_path):
     assert fitted.factors == (0.8, 1.25, 0.909091)
 
 
-def test_a_table_may_be_gzipped(tmp_path):
-    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(TABLE.encode()))
+@pytest.mark.parametrize("name", ["t.csv.gz", zst("t.csv.zst")])
+def test_a_table_may_be_packed(tmp_path, name):
+    (tmp_path / name).write_bytes(packed(name, TABLE.encode()))
 
-    assert line_of(fit_measurements("t.csv.gz", tmp_path, COLUMNS)) == LINE
+    assert line_of(fit_measurements(name, tmp_path, COLUMNS)) == LINE
 
 
 def test_only_the_named_columns_count(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trace_files import zst
 
 import qsession_sim as qs
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
@@ -142,7 +143,7 @@ def drawn_from(file, *more):
     return qs.draw(scenario.resolved, scenario.directory)
 
 
-@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", zst("csv.zst"), "parquet"])
 @settings(max_examples=25, deadline=None)
 @given(workload=workloads())
 def test_tables_hold_every_column(ending, workload):
@@ -150,7 +151,7 @@ def test_tables_hold_every_column(ending, workload):
         assert read_back(workload, f"{folder}/a.{ending}").digest() == workload.digest()
 
 
-@pytest.mark.parametrize("ending", ["swf", "swf.gz"])
+@pytest.mark.parametrize("ending", ["swf", "swf.gz", zst("swf.zst")])
 @settings(max_examples=25, deadline=None)
 @given(workload=workloads(swf=True))
 def test_swf_holds_times_users_and_chains(ending, workload):
@@ -194,7 +195,7 @@ def independent_jobs(draw):
     )
 
 
-@pytest.mark.parametrize("ending", ["json", "json.gz"])
+@pytest.mark.parametrize("ending", ["json", "json.gz", zst("json.zst")])
 @settings(max_examples=25, deadline=None)
 @given(workload=independent_jobs())
 def test_batsim_holds_independent_jobs_and_their_limits(ending, workload):
@@ -250,12 +251,13 @@ def test_what_a_table_cannot_hold_is_told(tmp_path):
     )
 
 
-def test_equal_workloads_make_equal_files(tmp_path):
+@pytest.mark.parametrize("ending", ["csv.gz", zst("csv.zst")])
+def test_equal_workloads_make_equal_files(tmp_path, ending):
     """S7"""
-    for name in ("a.csv.gz", "b.csv.gz"):
-        qs.write_workload(EMPTY_WORKLOAD, tmp_path / name)
+    for name in ("a", "b"):
+        qs.write_workload(EMPTY_WORKLOAD, tmp_path / f"{name}.{ending}")
 
-    assert Path(tmp_path / "a.csv.gz").read_bytes() == Path(tmp_path / "b.csv.gz").read_bytes()
+    assert Path(tmp_path / f"a.{ending}").read_bytes() == Path(tmp_path / f"b.{ending}").read_bytes()
 
 
 def test_other_endings_and_places_are_refused(tmp_path):
@@ -272,12 +274,11 @@ def test_other_endings_and_places_are_refused(tmp_path):
 def test_a_file_that_is_there_stays_until_the_new_one_is_complete(tmp_path, monkeypatch, failure):
     (tmp_path / "a.csv").write_text("old")
 
-    def half_written(path, text):
-        with path.open("wb") as file:
-            file.write(text[: len(text) // 2])
+    def half_written(content, path):
+        path.write_bytes(next(iter(content))[:10])
         raise failure
 
-    monkeypatch.setattr("pathlib.Path.write_bytes", half_written)
+    monkeypatch.setattr("qsession_sim.workload.formats.write_text", half_written)
     with pytest.raises((qs.WorkloadFileError, KeyboardInterrupt)):
         qs.write_workload(EMPTY_WORKLOAD, tmp_path / "a.csv")
 

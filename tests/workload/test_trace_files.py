@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from trace_files import draw, names, problems, swf
+from trace_files import draw, names, packed, problems, swf, zst
 
 import qsession_sim as qs
 from qsession_sim.queueing.recursions import lindley
@@ -100,7 +100,7 @@ def test_at_most_twenty_malformed_lines_are_shown(tmp_path):
 @pytest.mark.parametrize("file", ["a.swf.gz", "a.csv.gz"])
 def test_a_compressed_file_without_a_byte_is_a_broken_one(tmp_path, file):
     assert problems(tmp_path, file, "") == [
-        f"workload.trace: {file}: cannot be read: a compressed file is never empty"
+        f"workload.trace: {file}: cannot be read: is not a gzip file, or is damaged: it is empty"
     ]
 
 
@@ -508,12 +508,10 @@ def test_a_trace_without_a_usable_job_is_an_error(tmp_path, file, text, found, s
 
 
 @pytest.mark.parametrize("skip_bad_lines", [False, True])
-@pytest.mark.parametrize("packed", [False, True])
-def test_text_that_is_not_utf_8_is_refused_with_its_place(tmp_path, packed, skip_bad_lines):
+@pytest.mark.parametrize("file", ["a.csv", "a.csv.gz", zst("a.csv.zst")])
+def test_text_that_is_not_utf_8_is_refused_with_its_place(tmp_path, file, skip_bad_lines):
     text = "account,submitted_us,qpu_time_us\nAda,0,5\nMüller,0,5\nMöller,0,5\nMäller,0,5\n"
-    file = "a.csv.gz" if packed else "a.csv"
-    content = text.encode("cp1252")
-    (tmp_path / file).write_bytes(gzip.compress(content) if packed else content)
+    (tmp_path / file).write_bytes(packed(file, text.encode("cp1252")))
 
     assert problems(tmp_path, file, None, skip_bad_lines=skip_bad_lines) == [
         (

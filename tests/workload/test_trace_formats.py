@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -40,9 +41,12 @@ def test_every_ending_is_in_the_help_the_schema_and_the_reference(ending, capsys
     assert main(["workload", "export", "--help"]) == 0
 
     is_written = any(ending in kind.endings for kind in TraceFormat if kind.is_written)
-    assert ending in capsys.readouterr().out or not is_written
-    assert ending in json.dumps(json_schema())
-    assert f"`{ending}`" in (DOCS / "scenario.md").read_text(encoding="utf-8")
+    shown, schema = capsys.readouterr().out, json.dumps(json_schema())
+    reference = (DOCS / "scenario.md").read_text(encoding="utf-8")
+    for part in re.findall(r"\.\w+", ending):  # .csv, and .gz if it is packed
+        assert part in shown or not is_written
+        assert part in schema
+        assert f"`{part}`" in reference
 
 
 def test_every_key_of_columns_is_that_of_a_column():

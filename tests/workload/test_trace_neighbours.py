@@ -259,7 +259,7 @@ def test_a_workload_of_batsim_is_written(tmp_path):
 
 
 def test_what_is_only_read_is_not_written(tmp_path):
-    with pytest.raises(qs.WorkloadFileError, match=r"must end in one of \.csv, .*\.json\.gz$"):
+    with pytest.raises(qs.WorkloadFileError, match=r"must end in one of \.csv, .*\.json\.zst$"):
         qs.write_workload(drawn("week.sacct"), tmp_path / "a.sacct")
 
 
@@ -268,7 +268,8 @@ def test_what_is_only_read_is_not_written(tmp_path):
     [
         ("jobs.xlsx", "is a workbook; save the sheet with the jobs as CSV"),
         ("jobs.csv.zip", "is an archive; unpack it, and name the file of jobs in it"),
-        ("jobs.csv.zst", "is packed; unpack it, or pack it with gzip"),
+        ("jobs.csv.xz", "is packed; unpack it, or pack it with gzip"),
+        ("jobs.parquet.zst", "is packed, which Parquet is in itself; unpack it"),
         ("jobs.feather", "is a table in another format; convert it to Parquet or CSV"),
     ],
 )
@@ -296,7 +297,7 @@ def test_a_file_of_another_format_gets_advice(tmp_path, name, advice):
         ),
         (b"\xd0\xcf\x11\xe0", "is a workbook; save the sheet with the jobs as CSV"),
         (b"\x1f\x8b\x08", "is packed with gzip; let its name end in .gz"),
-        (b"\x28\xb5\x2f\xfd", "is packed with zstd; unpack it, or pack it with gzip"),
+        (b"\x28\xb5\x2f\xfd", "is packed with zstd; let its name end in .zst"),
         (b"PAR1", "is a Parquet file; let its name end in .parquet"),
     ],
 )

@@ -37,7 +37,7 @@ def export_run(
 ) -> None:
     """Write a saved run as a file for another program, such as a viewer of traces.
 
-    The file is packed if its name ends in .gz. What the format cannot hold is said.
+    The file is packed if its name ends in .gz or .zst. What the format cannot hold is said.
     """
     from qsession_sim.report.trace_viewer import check_place, export
     from qsession_sim.results.run import SavedRun

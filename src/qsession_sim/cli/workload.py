@@ -48,7 +48,7 @@ def export(
         typer.Argument(
             metavar="FILE",
             callback=nonempty,
-            help="Where to: .parquet, .csv, .csv.gz, .swf, .swf.gz, .json or .json.gz.",
+            help="Where to: .parquet, or .csv, .swf or .json, which .gz or .zst may follow.",
         ),
     ],
     seed: Seed = None,

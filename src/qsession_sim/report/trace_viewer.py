@@ -6,24 +6,22 @@ of one frame; only the order of their beginnings and ends is held beside it, and
 
 from __future__ import annotations
 
-import gzip
 import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from qsession_sim.errors import BundleError, WorkloadFileError
 from qsession_sim.files import resolved
 from qsession_sim.report.rows import counted
-from qsession_sim.scenario.trace_files import is_packed
 from qsession_sim.scheduler.vocabulary import JobStatus
 from qsession_sim.units import SECOND
-from qsession_sim.workload.formats import FRACTIONS, check_new_file, new_file, swf_text
+from qsession_sim.workload.formats import FRACTIONS, check_new_file, new_file, swf_text, write_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -84,7 +82,7 @@ def export(run: SavedRun, form: str, target: Path) -> tuple[str, ...]:
     Args:
         run: as `qs.load` reads it.
         form: `perfetto`, `chrome`, `csv` or `swf`.
-        target: the file, which was checked; packed if it ends in .gz.
+        target: the file, which was checked; packed if it ends in .gz or .zst.
 
     Returns:
         What the file does not hold, as sentences.
@@ -110,17 +108,9 @@ def export(run: SavedRun, form: str, target: Path) -> tuple[str, ...]:
             f"the bundle {run.directory} is of a version whose tables have other columns ({error}); "
             f"simulate its scenario again"
         ) from error
-    with new_file(target) as partial, partial.open("wb") as plain:
-        _write(content, plain, packed=is_packed(target))
+    with new_file(target) as partial:
+        write_text(content, partial)
     return lost
-
-
-def _write(content: Iterable[bytes], plain: BinaryIO, *, packed: bool) -> None:
-    if packed:  # without a name and a date, equal runs make equal files
-        with gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0) as file:
-            file.writelines(content)
-    else:
-        plain.writelines(content)
 
 
 # -- What is shown.

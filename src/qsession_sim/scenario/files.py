@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
 import io
 import math
 import pathlib
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
 from qsession_sim.files import check_regular, limits, open_regular, read_at_most
+from qsession_sim.packing import Packing
 from qsession_sim.scenario.document import Part, Path, duration, given, part, parts, text
 from qsession_sim.scenario.problems import Assignment, Problem, either, nearest, show_value, unknown_name
 from qsession_sim.scenario.service import HumanColumns, preset_names, read_preset
@@ -214,7 +213,7 @@ def fit_measurements(
     """Fit a line to the measurements of a CSV file, by ordinary least squares.
 
     Args:
-        name: of the file, with a header; gzipped if it ends in `.gz`.
+        name: of the file, with a header; packed if it ends in `.gz` or `.zst`.
         directory: where a relative name starts.
         columns: the file's column of `time` (seconds), and of those of shots, circuits, qubits and depth that
             shall count; shots and circuits count as their product.
@@ -254,13 +253,11 @@ def fit_measurements(
 
 
 def _unpacked(name: str, content: bytes) -> bytes:
-    if not name.endswith(".gz"):
+    packing = Packing.of(name)
+    if packing is None:
         return content
     try:
-        with gzip.open(io.BytesIO(content)) as file:
-            return read_at_most(cast("BinaryIO", file), limits().scenario_bytes)
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise ValueError("is not a gzip file") from None
+        return read_at_most(packing.unpacked(io.BytesIO(content)), limits().scenario_bytes)
     except OSError as error:
         raise ValueError(_why(error)) from None
 
@@ -487,6 +484,9 @@ def _file(path: Path, source: Part, directory: pathlib.Path) -> Iterator[Problem
 def _unreadable(file: pathlib.Path) -> str | None:
     try:
         check_regular(file)
+        packing = Packing.of(file.name)
+        if packing is not None:
+            packing.check()
     except (OSError, ValueError) as error:
         return _why(error)
     return None

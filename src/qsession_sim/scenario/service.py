@@ -122,7 +122,7 @@ class HumanServiceTime(Model):
     intercept: Coefficient | None = key("where the straight line starts")
     coefficients: Coefficients | None = key("what executions, qubits and depth add")
     least: PositiveDuration | None = key("the shortest time of the straight line")
-    file: Name | None = key("the CSV file of measurements, may be gzipped")
+    file: Name | None = key("the CSV file of measurements, may be packed")
     columns: HumanColumns | None = key("which columns of the file the line is fitted to")
     fit: Fit | None = key("how well the line fits; written by resolution")
     noise: NoiseSpelling = key("a random factor on the whole QPU time, or none", NoNoise(kind="none"))

@@ -660,7 +660,7 @@ class HumanTrace(HumanPhases):
     file: str = Field(
         strict=True,
         min_length=1,
-        description="a file: .parquet, or .csv, .swf, .json, .sacct, .csv.gz, .swf.gz, .json.gz, .sacct.gz",
+        description="a file: .parquet, .csv, .swf, .json, .sacct; or packed, as .csv.gz or .csv.zst",
     )
     account: Name | None = key("the account of all jobs; default: that of the file")
     columns: TraceColumns | None = key("which column of a CSV or Parquet file says what")

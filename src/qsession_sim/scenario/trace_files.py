@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import json
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,9 +13,10 @@ from errno import EFBIG, EINVAL
 from io import SEEK_END, BufferedReader, TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 
 from qsession_sim.files import Bounded, check_regular, limits, open_regular, read_at_most, too_large
+from qsession_sim.packing import Packing
 from qsession_sim.scenario.problems import show_value
 from qsession_sim.scenario.sources import HumanTrace, TimeColumn, TraceColumns
 from qsession_sim.scenario.trace_times import EPOCH, dates_us, is_date, physical_us
@@ -29,20 +28,22 @@ if TYPE_CHECKING:
 
 
 class TraceFormat(Enum):
-    """A format of traces: the endings of its files, and what is so of it: whether a scenario can name the
-    `columns` of a file, whether a file says which times jobs `requested`, and whether files are `written`.
+    """A format of traces: the ending of its files, and what is so of it: whether they are texts, which may be
+    `packed`, whether a scenario can name their `columns`, whether a file says which times jobs `requested`,
+    and whether files are `written`.
 
     How files are read and written is in `workload.formats`, by the same members.
     """
 
-    CSV = ((".csv", ".csv.gz"), "columns", "written")
-    PARQUET = ((".parquet",), "columns", "written")
-    SWF = ((".swf", ".swf.gz"), "requested", "written")
-    JSON = ((".json", ".json.gz"), "requested", "written")
-    SACCT = ((".sacct", ".sacct.gz"), "requested")
+    CSV = (".csv", "packed", "columns", "written")
+    PARQUET = (".parquet", "columns", "written")
+    SWF = (".swf", "packed", "requested", "written")
+    JSON = (".json", "packed", "requested", "written")
+    SACCT = (".sacct", "packed", "requested")
 
-    def __init__(self, endings: tuple[str, ...], *so: str) -> None:
-        self.endings = endings
+    def __init__(self, ending: str, *so: str) -> None:
+        packed = [ending + packing.ending for packing in Packing] if "packed" in so else []
+        self.endings = (ending, *packed)
         self.names_columns = "columns" in so
         self.has_requests = "requested" in so
         self.is_written = "written" in so
@@ -103,7 +104,7 @@ def tables(file: Path, wanted: Sequence[str]) -> Iterator[Table]:
 
     Raises:
         ColumnError: if a column is there twice, or a text is not UTF-8.
-        OSError, EOFError, zlib.error, csv.Error, polars.exceptions.PolarsError: if the file cannot be read.
+        OSError, csv.Error, polars.exceptions.PolarsError: if the file cannot be read.
     """
     kind = trace_format(file.name)
     if kind is TraceFormat.PARQUET:
@@ -124,14 +125,14 @@ _WORKBOOK: Final = "is a workbook; save the sheet with the jobs as CSV"
 _OTHER_ENDINGS: Final = {
     (".xlsx", ".xls", ".ods"): _WORKBOOK,
     (".zip", ".7z", ".tar", ".tgz", ".tar.gz"): "is an archive; unpack it, and name the file of jobs in it",
-    (".zst", ".xz", ".bz2", ".lz4"): "is packed; unpack it, or pack it with gzip",
+    (".parquet.gz", ".parquet.zst"): "is packed, which Parquet is in itself; unpack it",
+    (".xz", ".bz2", ".lz4"): "is packed; unpack it, or pack it with gzip",
     (".feather", ".arrow", ".orc", ".avro"): "is a table in another format; convert it to Parquet or CSV",
 }
 _OTHER_BEGINNINGS: Final = {
     b"PK\x03\x04": "is an archive or a workbook, whatever its name; unpack it, or save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": _WORKBOOK,
-    b"\x1f\x8b": "is packed with gzip; let its name end in .gz",
-    b"\x28\xb5\x2f\xfd": "is packed with zstd; unpack it, or pack it with gzip",
+    **{one.begin: f"is packed with {one.called}; let its name end in {one.ending}" for one in Packing},
     b"PAR1": "is a Parquet file; let its name end in .parquet",
 }
 
@@ -148,42 +149,37 @@ def advice_on(name: str) -> str | None:
     )
 
 
-_GZIP: Final = ".gz"
-
-
 def open_trace(file: Path) -> BinaryIO:
     """The bytes of a file, unpacked.
 
     Raises:
-        OSError, EOFError: if it cannot be read.
+        OSError: if it cannot be read.
     """
-    files: list[BinaryIO] = [open_regular(file)]
-    if is_packed(file):
-        if file.stat().st_size == 0:
-            files[0].close()
-            raise EOFError("a compressed file is never empty")  # gzip reads it as one without lines
-        files.insert(0, cast("BinaryIO", gzip.GzipFile(fileobj=files[0])))
-    content = BufferedReader(Bounded(files, limits().trace_bytes))
+    packed = open_regular(file)
+    files: list[BinaryIO] = [packed]
     try:
-        begin = content.peek(4)
-    except (OSError, EOFError, zlib.error):
-        content.close()
+        packing = Packing.of(file.name)
+        if packing is not None:
+            _check_begin(packed.peek(4), packing)
+            files.insert(0, packing.unpacked(packed))
+        content = BufferedReader(Bounded(files, limits().trace_bytes))
+        _check_begin(content.peek(4))
+    except OSError:
+        packed.close()
         raise
-    advice = next((advice for other, advice in _OTHER_BEGINNINGS.items() if begin.startswith(other)), None)
-    if advice is not None:
-        content.close()
-        raise OSError(EINVAL, advice)
     return content
+
+
+def _check_begin(begin: bytes, packing: Packing | None = None) -> None:
+    """Raise an error if a file begins as one of another format than its name says."""
+    for other, advice in _OTHER_BEGINNINGS.items():
+        if begin.startswith(other) and (packing is None or other != packing.begin):
+            raise OSError(EINVAL, advice)
 
 
 def open_text(file: Path, errors: str = "strict") -> TextIO:
     """The same as text, without a byte order mark."""
     return TextIOWrapper(open_trace(file), encoding="utf-8-sig", newline="", errors=errors)
-
-
-def is_packed(file: Path) -> bool:
-    """Whether the name says that the file is compressed."""
-    return file.name.lower().endswith(_GZIP)
 
 
 TO_UTF8: Final = "convert the file, such as with iconv -f WINDOWS-1252 -t UTF-8"
@@ -320,8 +316,9 @@ def _read_even(file: Path, heading: _Heading, chosen: Mapping[str, int]) -> pl.D
 
     if not chosen:
         return pl.DataFrame()
+    packed = Packing.of(file.name) is not None
     frame = pl.read_csv(
-        file,
+        open_trace(file).read() if packed else file,
         columns=sorted(chosen.values()),
         has_header=False,
         skip_lines=heading.last_line,
@@ -530,10 +527,11 @@ def _read_json(file: Path) -> Any:
 
     Raises:
         ColumnError: if it is not JSON.
-        OSError, EOFError: if it cannot be read.
+        OSError: if it cannot be read.
     """
+    packing = Packing.of(file.name)
     with open_regular(file) as packed:
-        content: Any = gzip.GzipFile(fileobj=packed) if is_packed(file) else packed
+        content: Any = packed if packing is None else packing.unpacked(packed)
         text = read_at_most(content, limits().trace_bytes)
     try:
         return json.loads(text.decode("utf-8-sig"), parse_float=str, parse_int=str, parse_constant=str)
@@ -605,13 +603,13 @@ def _at(part: Any, path: str) -> str | None:
 def is_trace(name: str) -> bool:
     """Whether a file stands for a scenario that replays it; a JSON file may also be a scenario itself."""
     kind = trace_format(name)
-    if kind is not TraceFormat.JSON or is_packed(Path(name)):
+    if kind is not TraceFormat.JSON or Packing.of(name) is not None:
         return kind is not None
     try:
         data = _read_json(Path(name))
     except OSError as error:
         return error.errno == EFBIG  # which is said of it when it is read
-    except (ColumnError, EOFError):
+    except ColumnError:
         return False
     return isinstance(data, list) or (isinstance(data, dict) and "jobs" in data and "workload" not in data)
 
@@ -653,7 +651,7 @@ def _first_date(file: Path, wanted: Sequence[str]) -> datetime | None:
     """The first date in some columns; None where they hold others than dates, or cannot be read."""
     from polars.exceptions import PolarsError
 
-    with suppress(ColumnError, OSError, EOFError, zlib.error, csv.Error, PolarsError, UnicodeError):
+    with suppress(ColumnError, OSError, csv.Error, PolarsError, UnicodeError):
         if trace_format(file.name) is TraceFormat.CSV:
             frame = _sampled(file, wanted)
         else:
@@ -681,9 +679,6 @@ def _sampled(file: Path, wanted: Sequence[str]) -> pl.DataFrame:
         rows = islice(csv.reader(source, delimiter=heading.delimiter), heading.last_line, _MOST_SAMPLED)
         if _are_dates(fields[place] for fields in rows if place < len(fields)) is False:
             return pl.DataFrame()
-    with open_trace(file) as content:
-        while is_packed(file) and content.read(_AT_ONCE):
-            pass  # it raises an error before it is unpacked too far
     if file.stat().st_size > limits().trace_bytes:
         raise too_large(limits().trace_bytes)
     try:

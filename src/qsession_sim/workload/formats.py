@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import gzip
 import json
 import os
 import re
@@ -24,11 +23,11 @@ from qsession_sim.files import (
     whole_file,
     write_table,
 )
+from qsession_sim.packing import Packing
 from qsession_sim.scenario.sources import ResolvedTrace
 from qsession_sim.scenario.trace_files import (
     WRITTEN_ENDINGS,
     TraceFormat,
-    is_packed,
     open_trace,
     tables,
     trace_format,
@@ -68,10 +67,14 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def _write_text(text: str, file: Path) -> None:
-    content = text.encode()
-    # without a date, equal workloads make equal files
-    file.write_bytes(gzip.compress(content, mtime=0) if is_packed(file) else content)
+def write_text(content: Iterable[bytes], file: Path) -> None:
+    """Write a file, packed as its name says."""
+    packing = Packing.of(file.name)
+    with file.open("wb") as plain:
+        if packing is None:
+            plain.writelines(content)
+        else:
+            packing.write(content, plain)
 
 
 # -- CSV with a heading, and Parquet: tables.
@@ -83,7 +86,7 @@ def _read_table(source: ResolvedTrace, file: Path) -> Iterator[TraceRows]:
 
 
 def _write_csv(workload: Workload, file: Path) -> list[str]:
-    _write_text(job_table(workload).write_csv(), file)
+    write_text([job_table(workload).write_csv().encode()], file)
     return not_in_table(workload)
 
 
@@ -113,7 +116,8 @@ def _write_batsim(workload: Workload, file: Path) -> list[str]:
     delays = dict.fromkeys(_seconds(time_us) for time_us in _listed(jobs.qpu_time_us[known]))
     profiles = [f'"{delay}": {{"type": "delay", "delay": {delay}}}' for delay in delays]
     listed, named = ",\n".join(lines), ",\n".join(profiles)
-    _write_text(f'{{"nb_res": 1,\n"jobs": [\n{listed}\n],\n"profiles": {{\n{named}\n}}}}\n', file)
+    text = f'{{"nb_res": 1,\n"jobs": [\n{listed}\n],\n"profiles": {{\n{named}\n}}}}\n'
+    write_text([text.encode()], file)
     lost = not_in_table(workload)
     if not known.all():
         lost.append("jobs that follow another are not held")
@@ -319,7 +323,7 @@ def _write_swf(workload: Workload, file: Path) -> list[str]:
     Jobs are numbered from 1. Users are those of accounts `user-<n>`; if there is any other account but
     `user-unknown`, which is -1, they are numbered from 1.
     """
-    _write_text("".join(_lines(workload)), file)
+    write_text((line.encode() for line in _lines(workload)), file)
     jobs = workload.jobs
     lost = not_in_table(workload) + _lost(jobs)
     if workload.more_after:
@@ -414,7 +418,7 @@ FORMATS: Final[Mapping[TraceFormat, FileFormat]] = {
     TraceFormat.JSON: FileFormat(_read_table, _write_batsim),
     TraceFormat.SACCT: FileFormat(_read_table),
 }
-"""Every format of traces. Files of those that are texts may be gzipped."""
+"""Every format of traces."""
 
 
 def read_rows(source: ResolvedTrace, directory: Path) -> Iterator[TraceRows]:
@@ -426,7 +430,7 @@ def read_rows(source: ResolvedTrace, directory: Path) -> Iterator[TraceRows]:
 
     Raises:
         ColumnError: if the columns are not those that are needed.
-        OSError, EOFError, zlib.error, csv.Error, polars.exceptions.PolarsError: if the file cannot be read.
+        OSError, csv.Error, polars.exceptions.PolarsError: if the file cannot be read.
     """
     kind = trace_format(source.file)
     assert kind is not None
@@ -440,8 +444,8 @@ def write_workload(
 
     Args:
         workload: as `draw` makes it.
-        path: ends in .parquet, or in .csv, .swf or .json, which .gz may follow; a file that is there is
-            replaced when the new one is complete.
+        path: ends in .parquet, or in .csv, .swf or .json, which .gz or .zst may follow; a file that is there
+            is replaced when the new one is complete.
         overwrite: whether it is replaced at all.
 
     Returns:
@@ -508,9 +512,12 @@ def check_new_file(file: Path, *, overwrite: bool) -> None:
 
     Raises:
         WorkloadFileError: if a directory is there, or there is none for it, or a file is there that must not
-            be replaced.
+            be replaced, or it cannot be packed.
     """
     try:
+        packing = Packing.of(file.name)
+        if packing is not None:
+            packing.check()
         there = resolved(file)
         if there.is_dir():
             raise WorkloadFileError(f"{file}: cannot be written: is a directory")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -82,7 +81,7 @@ def read_trace(source: ResolvedTrace, directory: Path) -> Trace:
                 break
     except ColumnError as error:
         raise source_error(source.name, f"{source.file}: {error}") from None
-    except (OSError, EOFError, zlib.error, csv.Error, PolarsError, UnicodeError) as error:
+    except (OSError, csv.Error, PolarsError, UnicodeError) as error:
         raise unreadable(source.name, source.file, error) from None
     refuse(rows, source.name, source.file, skip_bad_lines=source.skip_bad_lines)
     return Trace(rows, np.flatnonzero(~rows.bad.mask & ~rows.unrun), after, more_after)
