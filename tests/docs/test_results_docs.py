@@ -37,6 +37,9 @@ def words_of_first_cells(text: str) -> list[str]:
     return [word for cell in FIRST_CELL.findall(text) for word in re.findall(r"`([^`]+)`", cell)]
 
 
+_OF_WORDS = {"status", "reason", "state", "time_us", "share", "waiting_parts_us", "waiting_share"}
+
+
 def keys_of(document: Mapping[str, Any], parents: tuple[str, ...] = ()) -> Iterator[str]:
     """The keys that are words of ours: not names of accounts, streams, QPUs, statuses or kinds of time."""
     for key, value in document.items():
@@ -44,7 +47,7 @@ def keys_of(document: Mapping[str, Any], parents: tuple[str, ...] = ()) -> Itera
             yield from keys_of(value, (*parents, key))
             continue
         yield key
-        if isinstance(value, Mapping) and (key not in {"status", "reason", "state", "time_us", "share"}):
+        if isinstance(value, Mapping) and key not in _OF_WORDS:
             yield from keys_of(value, (*parents, key))
 
 

@@ -16,6 +16,7 @@ from qsession_sim.experiment.metrics import (
     as_metrics,
     look_up,
     measure,
+    metric_bounds,
     metric_name,
     metric_unit,
 )
@@ -69,7 +70,7 @@ def test_every_number_of_a_summary_is_a_metric(run: qs.Run) -> None:
 def test_only_what_metrics_ask_for_is_computed(
     monkeypatch: pytest.MonkeyPatch, metrics: list[str], distributions: int
 ) -> None:
-    """A summary of this run has 42 distributions."""
+    """A summary of this run has 51 distributions."""
     computed = []
 
     def counted(values: Any) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def test_only_what_metrics_ask_for_is_computed(
     assert len(computed) == distributions
     computed.clear()
     qs.simulate(SCENARIO).summary()
-    assert len(computed) == 48
+    assert len(computed) == 51
 
 
 def test_no_queue_is_counted_for_a_metric_that_is_none_of_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +119,8 @@ def test_what_is_changed_in_a_summary_stays_there(run: qs.Run) -> None:
 
 
 def test_short_names_are_parts_of_the_summary(run: qs.Run) -> None:
-    """a waits 0, b 5 - 1 = 4 s, c 8 - 2 = 6 s; c alone is in the session, from 2 s on, until 10 s."""
+    """a waits 0, b 5 - 1 = 4 s, c 8 - 2 = 6 s, all of it for a and b in job mode; c alone is in the session,
+    from 2 s on, until 10 s."""
     short = {
         "mean_waiting": 10_000_000 / 3,
         "max_waiting": 6_000_000,
@@ -130,6 +132,11 @@ def test_short_names_are_parts_of_the_summary(run: qs.Run) -> None:
         "job.done": 2,
         "utilization": 0.5,
         "throughput_per_hour": 540.0,
+        "share_waiting_job_mode": 1.0,
+        "session.share_waiting_held": 0.0,
+        "by_account.lab.one.share_waiting_job_mode": None,
+        "all.waiting_parts_us.job_mode": 10_000_000,
+        "mean_others_waited_held": 0.0,
         "by_account.lab.one.waiting_us.max": 0,
         "by_account.lab.waiting_us.max": 6_000_000,
         "all.reason.MAX_TIME": 0,
@@ -221,3 +228,6 @@ def test_metrics_are_checked_before_anything_runs(metrics: Any, message: str) ->
 def test_units_are_known() -> None:
     units = [metric_unit(name) for name in ("p95_makespan", "mean_slowdown", "all.waiting_us.count", "done")]
     assert units == ["us", "", "", ""]
+    waits = ("job.share_waiting_held", "by_stream.vqe.waiting_parts_us.held", "mean_others_waited_held")
+    assert [metric_unit(name) for name in waits] == ["", "us", "us"]
+    assert metric_bounds("session.share_waiting_down") == (0.0, 1.0)

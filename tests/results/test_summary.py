@@ -87,7 +87,8 @@ def test_groups_are_modes_accounts_and_streams(summary):
 
 
 def test_sessions_are_summarized_by_mode(summary):
-    """s1: usage 42, held 17 beside 25 on the QPU, from 0 to the end of j4. b1: 4, 3, 4, from 71 to 76."""
+    """s1: usage 42, held 17 beside 25 on the QPU, from 0 to the end of j4; meanwhile j3 waited 13 and j6 1.
+    b1: usage 4, 3, 4, from 71 to 76."""
     sessions = summary["sessions"]
     assert sessions["by_mode"]["session"] == {
         "created": 1,
@@ -101,6 +102,8 @@ def test_sessions_are_summarized_by_mode(summary):
         "activations": only(2),
         "delayed_us": only(0),
         "total_delayed_us": 0,
+        "others_waited_held_us": only(14),
+        "total_others_waited_held_us": 14,
     }
     assert sessions["by_mode"]["batch"]["held_share"] == 3 / 7
     assert sessions["by_mode"]["batch"]["makespan_us"] == only(5)
@@ -149,6 +152,8 @@ def test_warm_up_leaves_out_earlier_submissions_and_clips_intervals():
         "activations": NOTHING,
         "delayed_us": NOTHING,
         "total_delayed_us": 0,
+        "others_waited_held_us": NOTHING,
+        "total_others_waited_held_us": 0,
     }
     qpu = summary["qpus"]["qpu"]
     assert qpu["time_us"] == {"busy": 14, "held": 4, "down": 0, "free": 1}

@@ -116,7 +116,7 @@ def _note(finished: Run, output: str | None) -> None:
     from qsession_sim.report.run_rows import left_out
     from qsession_sim.report.text import readable_duration
 
-    summary = finished.summary()
+    summary = finished.summary_parts
     if summary["warm_up_us"] > summary["end_us"]:
         warm_up, end = (readable_duration(summary[name]) for name in ("warm_up_us", "end_us"))
         note(f"nothing was counted: the warm-up of {warm_up} is longer than the run of {end}")

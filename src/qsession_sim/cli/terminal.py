@@ -68,9 +68,9 @@ def of_run(run: Run) -> Shown:
     from qsession_sim.report.run_rows import run_document, run_tables
 
     return Shown(
-        lambda: run_document(run.record, run.summary(), run.scenario.resolved),
+        lambda: run_document(run.record, run.summary_parts, run.scenario.resolved),
         run.summary,
-        tables=lambda: run_tables(run.record, run.summary(), run.scenario.resolved),
+        tables=lambda: run_tables(run.record, run.summary_parts, run.scenario.resolved),
     )
 
 

@@ -16,6 +16,7 @@ from qsession_sim.experiment.references import Reference, named_reference, refer
 from qsession_sim.experiment.simulate import simulate
 from qsession_sim.queueing.statistics import batch_means, mser5
 from qsession_sim.results.run import Run
+from qsession_sim.results.waits import PARTS
 from qsession_sim.scenario.load import Scenario
 from qsession_sim.scheduler.vocabulary import Reason
 
@@ -40,9 +41,9 @@ DEFAULT_METRICS: Final = (
 )
 
 _STATISTICS: Final = ("mean", "p50", "p90", "p95", "p99", "max")
-_PARTS_OF_TIMES: Final = (*_STATISTICS, "busy", "held", "down", "free")
+_PARTS_OF_TIMES: Final = (*_STATISTICS, "busy", *PARTS)
 _OF_JOBS: Final = ("waiting", "turnaround", "slowdown", "bounded_slowdown", "reneged")
-_OF_SESSIONS: Final = ("makespan", "usage", "activations")
+_OF_SESSIONS: Final = ("makespan", "usage", "activations", "others_waited_held")
 _OF_QPU: Final = ("utilization", "throughput_per_hour", "mean_queue_length", "max_queue_length")
 
 
@@ -54,6 +55,7 @@ _JOB_ALIASES: Final = MappingProxyType(
     {f"{part}_{word}": f"{_column(word)}.{part}" for word in _OF_JOBS for part in _STATISTICS}
     | {status: f"status.{status.upper()}" for status in ("done", "error", "cancelled", "rejected")}
     | {"reneged": "reneged_us.count", "reneged_share": "reneged_share"}
+    | {f"share_waiting_{part}": f"waiting_share.{part}" for part in PARTS}
 )
 """Short names of what a group of jobs has, such as that of a mode or of an account."""
 
@@ -167,7 +169,7 @@ def metric_bounds(metric: Metric) -> tuple[float, float]:
     path = _path_of(metric)
     before, _, last = path.rpartition(".")
     of = before.rpartition(".")[2]
-    if last in _SHARES or (of == "share" and last in _PARTS_OF_TIMES):
+    if last in _SHARES or (of in {"share", "waiting_share"} and last in _PARTS_OF_TIMES):
         return 0.0, 1.0
     slowed = of in {"slowdown", "bounded_slowdown"} and last in _STATISTICS
     return 1.0 if slowed else 0.0, math.inf

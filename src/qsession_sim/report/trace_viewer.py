@@ -127,7 +127,7 @@ def trace_of(run: Run | SavedRun) -> Trace:
     """
     import polars as pl
 
-    end_us = int(run.summary()["end_us"])
+    end_us = run.end_us
     if end_us > LONGEST_US:
         raise WorkloadFileError("the run is longer than 285 years, which is more than viewers hold exactly")
     jobs = _placed(run.jobs, end_us)

@@ -27,6 +27,7 @@ from qsession_sim.results.bundle import (
 )
 from qsession_sim.results.columns import QueueLengths, queue_length_columns, queue_lengths
 from qsession_sim.results.record import FROM, Record
+from qsession_sim.results.saved_summary import completed
 from qsession_sim.results.summary import Parts, summary_parts, whole
 from qsession_sim.results.tables import TABLES, Tables
 from qsession_sim.results.usage import account_frame, terms_of
@@ -112,6 +113,11 @@ class Run(HasTables):
         self._given = dict(provenance)
         self._tables = Tables(record)
 
+    @property
+    def end_us(self) -> int:
+        """When it ended."""
+        return self.record.end_us
+
     def _make(self, table: str) -> pl.DataFrame:
         return self._account_frame() if table == "accounts" else self._tables.build(table)
 
@@ -138,7 +144,7 @@ class Run(HasTables):
         from qsession_sim.report.run_rows import run_document
         from qsession_sim.report.text import text_of
 
-        return text_of(run_document(self.record, self.summary(), self.scenario.resolved))
+        return text_of(run_document(self.record, self.summary_parts, self.scenario.resolved))
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
@@ -181,8 +187,9 @@ class Run(HasTables):
                 return made.frame(table, queue_length_columns(queued))
             return made.build(table)
 
+        parts = vars(self).get("summary_parts") or self._summary_parts(queued)
         texts = {
-            SUMMARY: json_text(whole(vars(self).get("summary_parts") or self._summary_parts(queued))),
+            SUMMARY: json_text(whole(parts, saved=True)),
             SCENARIO: as_given(self.scenario.text, self._given.get("overrides", ())),
             RESOLVED: self.scenario.to_json(),
             PROVENANCE: json_text(self.provenance),
@@ -238,6 +245,12 @@ class SavedRun(HasTables):
         """The resolved scenario, as JSON values."""
         return read_json(self.directory, RESOLVED)
 
+    @property
+    def end_us(self) -> int:
+        """See `Run.end_us`."""
+        return int(read_json(self.directory, SUMMARY)["end_us"])
+
     def summary(self) -> dict[str, Any]:
-        """See `Run.summary`."""
-        return read_json(self.directory, SUMMARY)
+        """See `Run.summary`; what is not in its file is computed from the tables."""
+        saved = read_json(self.directory, SUMMARY)
+        return completed(saved, self.jobs, self.waits, self.sessions, self.others_waited)

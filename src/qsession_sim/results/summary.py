@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property, partial
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from qsession_sim.results.columns import (
     QueueLengths,
     created_us,
     held_and_delayed_us,
+    interval_columns,
     queue_length,
     session_instants,
 )
@@ -44,9 +45,10 @@ from qsession_sim.results.periods import (
 )
 from qsession_sim.results.record import JOB, LEFT, STARTED, Record
 from qsession_sim.results.usage import Terms, account_usage, session_usage_us
+from qsession_sim.results.waits import PARTS, Queue, others_waited_us, queues_of, recorded_waits
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
 from qsession_sim.units import HOUR, SECOND
-from qsession_sim.workload.columns import Int64Array
+from qsession_sim.workload.columns import Int64Array, constant
 
 SLOWDOWN_BOUND_US: Final = 10 * SECOND
 """Jobs shorter than this count as this long in the bounded slowdown."""
@@ -68,9 +70,13 @@ class Parts(Mapping[str, Any]):
         >>> parts = Parts({"mean": lambda: 2.5, "max": lambda: max([])})
         >>> parts["mean"], list(parts)
         (2.5, ['mean', 'max'])
+
+    Attributes:
+        not_saved: the names of those that take too long to be saved with every run.
     """
 
-    def __init__(self, makers: Mapping[str, Callable[[], Any]]) -> None:
+    def __init__(self, makers: Mapping[str, Callable[[], Any]], not_saved: Collection[str] = ()) -> None:
+        self.not_saved = not_saved
         self._makers = makers
         self._made: dict[str, Any] = {}
 
@@ -86,9 +92,19 @@ class Parts(Mapping[str, Any]):
         return len(self._makers)
 
 
-def whole(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """All of a part of a summary, in dictionaries of its own."""
-    return {name: whole(part) if isinstance(part, Mapping) else part for name, part in parts.items()}
+def whole(parts: Mapping[str, Any], *, saved: bool = False) -> dict[str, Any]:
+    """All of a part of a summary, in dictionaries of its own; if `saved`, what is saved of it.
+
+    Example:
+        >>> parts = Parts({"mean": lambda: 2.5, "all": lambda: Parts({"max": lambda: max([])}, ["max"])})
+        >>> whole(parts, saved=True)
+        {'mean': 2.5, 'all': {}}
+    """
+    left_out = parts.not_saved if saved and isinstance(parts, Parts) else ()
+    kept = {name: parts[name] for name in parts if name not in left_out}
+    return {
+        name: whole(part, saved=saved) if isinstance(part, Mapping) else part for name, part in kept.items()
+    }
 
 
 def summarize(
@@ -120,6 +136,9 @@ def summary_parts(
       and the jobs that started.
     - `slowdown`, `bounded_slowdown`: of jobs that left the QPU; see `queueing.statistics`, service being the
       QPU time used, the bound `SLOWDOWN_BOUND_US`.
+    - `waiting_parts_us`: the sums of `waits.PARTS` over jobs that started; `waiting_share`: these by their
+      sum, None if nobody waited.
+    - `others_waited_held_us` of a session: how long jobs of others waited while it held its QPU.
     - `makespan_us` of a session: from its creation to the last time one of its jobs left the QPU; of sessions
       with no job queued or running at the end.
     - `held_share` of sessions: of the time in which the QPU was theirs, held or busy with their jobs, the
@@ -133,8 +152,9 @@ def summary_parts(
       these jobs used over their total turnaround: 1 if none waited.
     - `starvation`: who waited much longer than the mean; see `starvation`.
     """
-    jobs = cache(lambda: _Jobs(record, warm_up_us))
-    sessions = cache(lambda: _SessionColumns(record))
+    queues = cache(lambda: [*queues_of(record, interval_columns(record))])
+    jobs = cache(lambda: _Jobs(record, warm_up_us, queues))
+    sessions = cache(lambda: _SessionColumns(record, queues))
     accounts, streams = record.workload.accounts, record.workload.streams
 
     def qpu(number: int) -> Parts:
@@ -174,7 +194,8 @@ def summary_parts(
 class _Jobs:
     """The columns of the jobs that count, and statistics of any part of them; each has shape (jobs,)."""
 
-    def __init__(self, record: Record, warm_up_us: int) -> None:
+    def __init__(self, record: Record, warm_up_us: int, queues: Callable[[], list[Queue]]) -> None:
+        self._waits = cache(lambda: _waits(record, self.rows, queues()))
         self.rows = rows_where(record.submitted_us >= warm_up_us)
         self.account = record.workload.jobs.account[self.rows]
         self.mode = job_modes(record, self.rows)
@@ -218,6 +239,10 @@ class _Jobs:
             preparation_us = _NOTHING if self.preparation_us is None else self.preparation_us[members]
             return distribution(preparation_us[preparation_us >= 0])
 
+        @cache
+        def waited() -> dict[str, Any]:
+            return waiting_parts({part: part_us[members] for part, part_us in self._waits().items()})
+
         def reneged_share() -> float | None:
             left, stayed = (int(mask[members].sum()) for mask in (self.reneged, self.started))
             return left / (left + stayed) if left + stayed else None
@@ -235,7 +260,10 @@ class _Jobs:
                 "preparation_us": preparations,
                 "reneged_us": lambda: distribution(self.turnaround_us[members][reneged()]),
                 "reneged_share": reneged_share,
-            }
+                "waiting_parts_us": lambda: waited()["waiting_parts_us"],
+                "waiting_share": lambda: waited()["waiting_share"],
+            },
+            not_saved=("waiting_parts_us", "waiting_share"),
         )
 
     def by_mode(self) -> Parts:
@@ -278,12 +306,43 @@ def _true_of(mask: npt.NDArray[np.bool_], members: Rows) -> Rows:
     return rows_where(mask[members])
 
 
+def _waits(record: Record, rows: Rows, queues: Iterable[Queue]) -> dict[str, Int64Array]:
+    """What each job waited for, by the names of `PARTS`; parts that did not occur take no memory."""
+    columns = zip(PARTS, recorded_waits(record, queues), strict=True)
+    waits = {part: part_us[rows] for part, part_us in columns}
+    return {part: us if us.any() else constant(len(us), 0) for part, us in waits.items()}
+
+
 def _preparations(record: Record, rows: Rows) -> Int64Array | None:
     """How long each job prepared, NEVER if it did not or not to its end; None if no job did (S40)."""
     if record.preparing_us is None or record.ready_us is None:
         return None
     preparing_us, ready_us = record.preparing_us[rows], record.ready_us[rows]
     return np.where((preparing_us >= 0) & (ready_us >= 0), ready_us - preparing_us, NEVER)
+
+
+def waiting_parts(waits: Mapping[str, Int64Array]) -> dict[str, Any]:
+    """What jobs waited for, together.
+
+    Args:
+        waits: of each job that started by the names of `waits.PARTS`, each of shape (jobs,), in microseconds.
+
+    Example:
+        >>> waiting_parts({"held": np.array([4, 2]), "job_mode": np.array([0, 2])})
+        {'waiting_parts_us': {'held': 6, 'job_mode': 2}, 'waiting_share': {'held': 0.75, 'job_mode': 0.25}}
+    """
+    parts_us = {part: exact_sum(part_us) for part, part_us in waits.items()}
+    total_us = sum(parts_us.values())
+    shares = {part: part_us / total_us if total_us else None for part, part_us in parts_us.items()}
+    return {"waiting_parts_us": parts_us, "waiting_share": shares}
+
+
+def others_waited_parts(waited_us: Int64Array) -> dict[str, Any]:
+    """How long others waited while each session held its QPU, from a column of shape (sessions,)."""
+    return {
+        "others_waited_held_us": distribution(waited_us),
+        "total_others_waited_held_us": exact_sum(waited_us),
+    }
 
 
 def distribution(values: Values) -> dict[str, Any]:
@@ -321,15 +380,18 @@ def _reason_counts(reasons: npt.NDArray[Any]) -> dict[str, int]:
 class _SessionColumns(dict[str, Any]):
     """The columns of sessions; what they cost is computed when it is asked for."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, queues: Callable[[], list[Queue]]) -> None:
         super().__init__(session_instants(record))
         self._record = record
+        self._queues = queues
 
     def __missing__(self, name: str) -> Any:
         if name == "usage_us":
             found = {name: session_usage_us(self._record)}
         elif name == "on_qpu_us":
             found = {name: _on_qpu_us(self._record)}
+        elif name == "others_waited_held_us":
+            found = {name: others_waited_us(self._queues(), len(self._record.workload.sessions))}
         else:
             found = held_and_delayed_us(self._record)
         self.update({key: column[self["session"]] for key, column in found.items()})
@@ -347,6 +409,10 @@ def _session_group(columns: Mapping[str, Any], warm_up_us: int, modes: Sequence[
         left_us = chosen("last_job_completed_us")
         complete = (ended == chosen("jobs_submitted")) & (left_us >= 0)
         return distribution((left_us - chosen("created_us"))[complete])
+
+    @cache
+    def others_waited() -> dict[str, Any]:
+        return others_waited_parts(chosen("others_waited_held_us"))
 
     def held_share() -> float | None:
         total_held_us = exact_sum(chosen("held_us"))
@@ -366,7 +432,10 @@ def _session_group(columns: Mapping[str, Any], warm_up_us: int, modes: Sequence[
             "activations": lambda: distribution(chosen("activations")),
             "delayed_us": lambda: distribution(chosen("delayed_us")),
             "total_delayed_us": lambda: exact_sum(chosen("delayed_us")),
-        }
+            "others_waited_held_us": lambda: others_waited()["others_waited_held_us"],
+            "total_others_waited_held_us": lambda: others_waited()["total_others_waited_held_us"],
+        },
+        not_saved=("others_waited_held_us", "total_others_waited_held_us"),
     )
 
 
