@@ -166,6 +166,25 @@ def test_s62_foreign_job_that_runs_while_the_session_idles_does_not_interrupt_it
     ]
 
 
+def test_s62_usage_of_a_session_does_not_last_until_a_foreign_job_leaves_the_qpu(run):
+    """Under `shared`: s0 of account a is active from 0 to 1 + 3, while b's job runs. So a has used 4 at 6, and
+    5 at 12, when its j2 has run from 10 to 11."""
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=8, at_us=2, account=1),
+        JobSpec(qpu_time_us=1, at_us=6),
+        JobSpec(qpu_time_us=1, at_us=12),
+    ]
+    specs = {0: AccountSpec(quota=SlidingLimit(5, 100))}
+    sessions = [SessionSpec(interactive_timeout_us=3)]
+    assert run(jobs, sessions, accounts=TWO, account_specs=specs, rules=Rules(hold=SHARED))[:4] == [
+        "j0 0 0 1 DONE",
+        "j1 2 2 10 DONE",
+        "j2 6 10 11 DONE",
+        "j3 12 - 12 REJECTED QUOTA_EXCEEDED",
+    ]
+
+
 def test_s60_plan_without_sessions_rejects_them_and_one_without_batches_those(run):
     jobs = [
         JobSpec(qpu_time_us=1, at_us=0, session=0),
