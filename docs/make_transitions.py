@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+import marked
 import svg
 
 from qsession_sim.scheduler.transitions import (
@@ -78,7 +79,7 @@ def main(arguments: list[str]) -> int:
     page = options.page.read_text(encoding="utf-8")
     try:
         for life in LIVES:
-            page = renew(page, life)
+            page = marked.renew(page, life.begin, life.end, described(life))
     except ValueError as error:
         print(f"{options.page.name}: {error}", file=sys.stderr)
         return 1
@@ -94,22 +95,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def renew(text: str, life: Life) -> str:
-    """Put what a transition table says between its markers of a page.
-
-    Raises:
-        ValueError: if a marker is not there exactly once, or they are in the wrong order.
-    """
-    begin, end = life.begin, life.end
-    if text.count(begin) != 1 or text.count(end) != 1 or text.index(end) < text.index(begin):
-        raise ValueError(f"needs one line {begin!r} and, after it, one line {end!r}")
-    before, _, rest = text.partition(begin)
-    after = rest.partition(end)[2]
+def described(life: Life) -> str:
+    """What the page says of a transition table."""
     caption = f"A column for each {life.word}, an arrow for each change of it, with the events that cause it"
     picture = [f"![{caption}]({life.picture})"]
     parts = (_states(life), picture, _pairs(life), _transitions(life))
-    written = "\n\n".join("\n".join(part) for part in parts)
-    return f"{before}{begin}\n\n{written}\n\n{end}{after}"
+    return "\n\n".join("\n".join(part) for part in parts)
 
 
 def _states(life: Life) -> Iterator[str]:

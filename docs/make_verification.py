@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import marked
+
 from qsession_sim.verification.figures import figures
 from qsession_sim.verification.report import markdown, verification_document
 from qsession_sim.verification.suite import Verification, verify
@@ -40,18 +42,9 @@ def main(arguments: list[str]) -> int:
 
 
 def renew(text: str, found: Verification) -> str:
-    """Put what was found between the markers of a page.
-
-    Raises:
-        ValueError: if a marker is not there exactly once, or they are in the wrong order.
-    """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
-        raise ValueError(f"needs one line {BEGIN!r} and, after it, one line {END!r}")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
+    """Put what was found between the markers of a page."""
     comparisons, identities, verdict = verification_document(found)
-    written = markdown([verdict, comparisons, identities])
-    return f"{before}{BEGIN}\n\n{written}\n\n{END}{after}"
+    return marked.renew(text, BEGIN, END, markdown([verdict, comparisons, identities]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`scenario validate | resolve | schema`, `policies`, `--version`."""
+"""`scenario validate | resolve | schema | explain`, `policies`, `--version`."""
 
 from __future__ import annotations
 
@@ -96,3 +96,39 @@ def test_policies_are_all_listed_with_their_summaries(capsys, monkeypatch, width
     for policy in (*QUEUE_POLICIES.values(), *HOLD_POLICIES.values(), *ROUTING_POLICIES.values()):
         assert policy.name in words
         assert set(policy.summary.split()) <= set(words)
+
+
+def test_explain_says_what_a_key_means_and_takes_and_where_it_is_described(capsys):
+    assert main(["scenario", "explain", "qpus[0].lanes"]) == 0
+    assert capsys.readouterr().out == (
+        "qpus.lanes: the number of its execution lanes (S42)\n"
+        "  takes a whole number from 1 to 1,000,000,000; default 5\n"
+        "  docs/reference/keys.md#qpus-lanes\n"
+    )
+
+
+def test_explain_names_the_mappings_that_may_follow(capsys):
+    assert main(["scenario", "explain", "workload.vqe.iterations"]) == 0
+    assert capsys.readouterr().out == (
+        "workload.iterative.iterations: the number of iterations of a client\n"
+        "  takes a number above 0 or a distribution, and is required\n"
+        "  with the keys of distribution.KIND\n"
+        "  docs/reference/keys.md#workload-iterative-iterations\n"
+    )
+
+
+def test_explain_without_a_path_explains_the_outermost_keys(capsys):
+    assert main(["scenario", "explain"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    first = [line.partition(":")[0] for line in shown if not line.startswith(" ")]
+    assert first == list(json_schema()["properties"])
+
+
+def test_explain_of_an_unknown_key_is_an_error_with_the_nearest(capsys):
+    assert main(["scenario", "explain", "workload.arrivals.lod"]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == (
+        "qsession-sim scenario explain: Invalid value for PATH: no key of workload.arrivals is called 'lod'; "
+        "did you mean 'load'? (see qsession-sim scenario explain --help)\n"
+    )

@@ -65,8 +65,9 @@ def test_an_error_of_5_percent_in_a_formula_is_found(found, formula):
         assert {comparison.formula for comparison in failing} == {formula}
 
 
-def test_the_page_shows_what_is_found(found):
+def test_the_page_shows_what_is_found(found, monkeypatch):
     page = (DOCS / "verification.md").read_text(encoding="utf-8")
+    monkeypatch.syspath_prepend(DOCS)  # as for a script, which finds what is beside it
     specification = importlib.util.spec_from_file_location("make_verification", DOCS / "make_verification.py")
     script = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(script)

@@ -11,7 +11,7 @@ from qsession_sim import __version__
 from qsession_sim.cli.export import export_run
 from qsession_sim.cli.options import reads_files
 from qsession_sim.cli.run import run
-from qsession_sim.cli.scenario import metrics, policies, resolve, schema, validate
+from qsession_sim.cli.scenario import explain, metrics, policies, resolve, schema, validate
 from qsession_sim.cli.serve import serve
 from qsession_sim.cli.studies import compare, replicate, sweep, tune
 from qsession_sim.cli.terminal import say
@@ -40,7 +40,7 @@ def _application() -> typer.Typer:
     for simulation in (run, replicate, compare, sweep, tune):
         application.command()(reads_files(simulation))
     scenarios = _group(_scenario_help)
-    for command in (reads_files(validate), reads_files(resolve), schema):
+    for command in (reads_files(validate), reads_files(resolve), schema, explain):
         scenarios.command()(command)
     application.add_typer(scenarios, name="scenario")
     application.command()(reads_files(metrics))

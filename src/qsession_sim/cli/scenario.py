@@ -1,9 +1,12 @@
-"""`qsession-sim scenario validate | resolve | schema`, and `policies`: what can be written and chosen."""
+"""`qsession-sim scenario …`, `metrics` and `policies`: what can be written and chosen."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from qsession_sim.cli.options import ScenarioFile, Seed, Settings, settings_of
 from qsession_sim.cli.terminal import note_warnings, say, show_document, show_json
@@ -38,6 +41,33 @@ def schema() -> None:
     from qsession_sim.scenario.translation import json_schema
 
     show_json(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
+
+
+def explain(
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH",
+            help="As in messages and --set, such as qpus.lanes; or the name of a key alone. "
+            "Without it the outermost keys are explained.",
+        ),
+    ] = "",
+) -> None:
+    """Say what a key of a scenario means and takes, and where the reference describes it."""
+    from qsession_sim.scenario.keys import PAGE, find_keys
+
+    try:
+        found = find_keys(path)
+    except LookupError as error:
+        raise typer.BadParameter(str(error.args[0]), param_hint="PATH") from None
+    for key in found:
+        needed = ", and is required" if key.required else f"; default {key.default}" if key.default else ""
+        say(f"{key.path}: {key.description}")
+        say(f"  takes {key.takes}{needed}")
+        inside = dict.fromkeys(re.sub(r"^distribution\..*", "distribution.KIND", one) for one in key.inside)
+        if inside:
+            say(f"  with the keys of {', '.join(inside)}")
+        say(f"  {PAGE}#{key.anchor}")
 
 
 def metrics(scenario: ScenarioFile, settings: Settings = None) -> None:

@@ -344,7 +344,7 @@ def compare(
     Args:
         source: as for `replicate`.
         policies: queue policies: names, `file.py:function`, mappings with a name and parameters, or
-            functions; or whole `Configuration`s.
+            functions; or each a whole `Configuration`.
         baseline: the name of the one that the others are compared with; by default the first.
         **options: those of `CompareOptions`.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Annotated, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 from qsession_sim.scenario.values import (
@@ -32,8 +32,16 @@ Shape = Annotated[float, Field(ge=0.05, le=1000, allow_inf_nan=False, strict=Tru
 T = TypeVar("T")
 
 
+def _describe(schema: dict[str, Any], model: type[Model]) -> None:
+    """Describe a distribution in the JSON Schema as its class does; pydantic forgets that of generic ones."""
+    generic = model.__pydantic_generic_metadata__["origin"] or model
+    schema["description"] = str(generic.__doc__)
+
+
 class Bounded(Model, Generic[T]):
     """Bounds that every distribution may have, and what is done about a value outside of them."""
+
+    model_config = ConfigDict(json_schema_extra=_describe)
 
     at_least: T | None = key("the smallest value that is used")
     at_most: T | None = key("the largest value that is used")
@@ -45,14 +53,14 @@ class Bounded(Model, Generic[T]):
 class Constant(Bounded[T], Generic[T]):
     """Always the same value."""
 
-    kind: Literal["constant"]
+    kind: Literal["constant"] = Field(description="the kind of distribution")
     value: T = Field(description="the value")
 
 
 class Uniform(Bounded[T], Generic[T]):
     """Every value between `low` and `high` is equally likely."""
 
-    kind: Literal["uniform"]
+    kind: Literal["uniform"] = Field(description="the kind of distribution")
     low: T = Field(description="the smallest value")
     high: T = Field(description="the largest value")
 
@@ -60,14 +68,14 @@ class Uniform(Bounded[T], Generic[T]):
 class Exponential(Bounded[T], Generic[T]):
     """Memoryless, with the given mean."""
 
-    kind: Literal["exponential"]
+    kind: Literal["exponential"] = Field(description="the kind of distribution")
     mean: T = Field(description="the mean")
 
 
 class Lognormal(Bounded[T], Generic[T]):
     """The logarithm is normal: `median` is the median, `sigma` the spread of the logarithm."""
 
-    kind: Literal["lognormal"]
+    kind: Literal["lognormal"] = Field(description="the kind of distribution")
     median: T = Field(description="the median")
     sigma: NonNegativeFloat = Field(description="the spread of the logarithm")
 
@@ -75,7 +83,7 @@ class Lognormal(Bounded[T], Generic[T]):
 class Choice(Bounded[T], Generic[T]):
     """One of `values`, with probabilities in proportion to `weights`."""
 
-    kind: Literal["choice"]
+    kind: Literal["choice"] = Field(description="the kind of distribution")
     values: tuple[T, ...] = Field(min_length=1, description="the values to choose from")
     weights: tuple[NonNegativeFloat, ...] = Field(
         min_length=1, description="a weight for each value; default 1"
@@ -85,14 +93,14 @@ class Choice(Bounded[T], Generic[T]):
 class Empirical(Bounded[T], Generic[T]):
     """One of `values`, all equally likely: measurements, repeated as often as they were seen."""
 
-    kind: Literal["empirical"]
+    kind: Literal["empirical"] = Field(description="the kind of distribution")
     values: tuple[T, ...] = Field(min_length=1, description="the values, or a file with one value per line")
 
 
 class Gamma(Bounded[T], Generic[T]):
     """Gamma with mean shape x scale and variance shape x scale^2."""
 
-    kind: Literal["gamma"]
+    kind: Literal["gamma"] = Field(description="the kind of distribution")
     shape: Shape = Field(description="the shape, from 0.05 to 1000")
     scale: T = Field(description="the scale; the mean is shape x scale")
 
@@ -100,7 +108,7 @@ class Gamma(Bounded[T], Generic[T]):
 class Weibull(Bounded[T], Generic[T]):
     """P(X > x) = exp(-(x / scale)^shape)."""
 
-    kind: Literal["weibull"]
+    kind: Literal["weibull"] = Field(description="the kind of distribution")
     shape: Shape = Field(description="the shape, from 0.05 to 1000; below 1 the tail is heavy")
     scale: T = Field(description="the scale; a share of 1/e of the values is larger")
 
@@ -108,7 +116,7 @@ class Weibull(Bounded[T], Generic[T]):
 class Pareto(Bounded[T], Generic[T]):
     """P(X > x) = (scale / x)^shape for x of at least `scale`."""
 
-    kind: Literal["pareto"]
+    kind: Literal["pareto"] = Field(description="the kind of distribution")
     shape: Shape = Field(description="the exponent of the tail, from 0.05 to 1000")
     scale: T = Field(description="the smallest value that is drawn")
 
@@ -116,7 +124,7 @@ class Pareto(Bounded[T], Generic[T]):
 class Erlang(Bounded[T], Generic[T]):
     """The sum of `stages` independent exponential times, which have the same mean."""
 
-    kind: Literal["erlang"]
+    kind: Literal["erlang"] = Field(description="the kind of distribution")
     stages: int = Field(strict=True, ge=1, le=1000, description="the number of stages")
     mean: T = Field(description="the mean of the sum")
 
@@ -124,7 +132,7 @@ class Erlang(Bounded[T], Generic[T]):
 class Hyperexponential(Bounded[T], Generic[T]):
     """Exponential with one of `means`, chosen with probabilities in proportion to `weights`."""
 
-    kind: Literal["hyperexponential"]
+    kind: Literal["hyperexponential"] = Field(description="the kind of distribution")
     means: tuple[T, ...] = Field(min_length=1, description="the mean of each branch")
     weights: tuple[NonNegativeFloat, ...] = Field(
         min_length=1, description="a weight for each mean; default 1"

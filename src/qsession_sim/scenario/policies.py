@@ -47,7 +47,7 @@ def _check_growing(thresholds: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class QueuePolicySettings(Model):
-    """A queue policy, by its name, with its parameters; None: absent, or the policy has no such one."""
+    """A queue policy, by its name, with its parameters; one that the policy does not have is absent."""
 
     name: str = Field(description="the name of the policy")
     aging: PositiveDuration | None = key(
@@ -80,7 +80,7 @@ def with_defaults(policy: QueuePolicySettings) -> QueuePolicySettings:
 class NamedPolicy(Model):
     """A policy, by its name."""
 
-    name: str
+    name: str = Field(description="the name of the policy")
 
 
 @dataclass(frozen=True)

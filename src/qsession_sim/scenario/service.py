@@ -33,20 +33,20 @@ from qsession_sim.units import MICROSECOND, SECOND
 class NoNoise(Model):
     """QPU times are exactly those of the model."""
 
-    kind: Literal["none"]
+    kind: Literal["none"] = Field(description="the kind of noise")
 
 
 class LognormalNoise(Model):
     """A lognormal factor with median 1 on the whole QPU time."""
 
-    kind: Literal["lognormal"]
+    kind: Literal["lognormal"] = Field(description="the kind of noise")
     sigma: NonNegativeFloat = Field(description="the spread of the factor's logarithm")
 
 
 class EmpiricalNoise(Model):
     """A factor on the whole QPU time, one of `values`, all equally likely."""
 
-    kind: Literal["empirical"]
+    kind: Literal["empirical"] = Field(description="the kind of noise")
     values: tuple[PositiveFloat, ...] = Field(
         min_length=1, description="the factors, or a file with one factor per line"
     )
@@ -58,7 +58,7 @@ Noise = Annotated[NoNoise | LognormalNoise | EmpiricalNoise, Field(discriminator
 class ResidualNoise(Model):
     """Measured over fitted times as factors, which take its place when the measurements are read."""
 
-    kind: Literal["residuals"]
+    kind: Literal["residuals"] = Field(description="the kind of noise")
 
 
 def _spell_out_noise(value: Any) -> Any:

@@ -197,7 +197,7 @@ class _Growth(Model):
 class LinearShots(_Growth):
     """`step` more shots in each iteration than in the one before."""
 
-    kind: Literal["linear"]
+    kind: Literal["linear"] = Field(description="how the shots change")
     step: float = Field(
         allow_inf_nan=False,
         strict=True,
@@ -208,7 +208,7 @@ class LinearShots(_Growth):
 class GeometricShots(_Growth):
     """`factor` times the shots of the iteration before."""
 
-    kind: Literal["geometric"]
+    kind: Literal["geometric"] = Field(description="how the shots change")
     factor: PositiveFloat = Field(description="the factor from one iteration to the next")
 
 
@@ -224,7 +224,7 @@ class ShotStep(Model):
 class SteppedShots(Model):
     """Shots that the latest step says."""
 
-    kind: Literal["steps"]
+    kind: Literal["steps"] = Field(description="how the shots change")
     steps: tuple[ShotStep, ...] = Field(
         min_length=1, description="a list of steps such as {from_iteration: 50, shots: 4000}"
     )
@@ -242,7 +242,7 @@ MOST_USERS: Final = 1_000_000
 class Zipf(Model):
     """The activity of user n is 1 / n^exponent; with exponent 0 all are equally active."""
 
-    kind: Literal["zipf"]
+    kind: Literal["zipf"] = Field(description="the kind of distribution")
     exponent: NonNegativeFloat = Field(
         description="the exponent, at least 0; the larger, the less active are later users"
     )
@@ -433,7 +433,7 @@ class ResolvedJob(HumanJob):
 class HumanExplicit(Model):
     """Jobs and sessions, one by one."""
 
-    kind: Literal["explicit"]
+    kind: Literal["explicit"] = Field(description="the kind of source")
     name: Identifier | None = key("the name of the source")
     sessions: tuple[HumanSession, ...] = key("a list of sessions", ())
     jobs: tuple[HumanJob, ...] = key("a list of jobs", ())
@@ -477,7 +477,7 @@ class _ResolvedDrawnJobs(ResolvedPhases, _DrawnJobs):
 class HumanArrivals(HumanPhases, TimedStarts, _DrawnJobs):
     """Independent jobs in job mode: an open loop."""
 
-    kind: Literal["arrivals"]
+    kind: Literal["arrivals"] = Field(description="the kind of source")
     interarrival: DurationSpelling | None = key("the time from one job to the next")
     load: PositiveFloat | None = key("the load to offer: the rate times the mean QPU time")
     count: RowCount | None = key("the number of jobs")
@@ -497,7 +497,7 @@ class HumanStart(TimedStarts):
 class HumanIterative(HumanPhases, _DrawnJobs):
     """Closed-loop clients: submit, wait for the result, think, submit again (S64 to S67)."""
 
-    kind: Literal["iterative"]
+    kind: Literal["iterative"] = Field(description="the kind of source")
     mode: Literal["session", "batch", "job"] = key("session, batch or job", "session")
     clients: RowCount | None = key("the number of clients; default 1, or that of start.groups")
     start: HumanStart | None = key("when clients start; default: all at time 0")
@@ -528,7 +528,7 @@ class ResolvedIterative(_ResolvedDrawnJobs, HumanIterative):
 class HumanBatches(HumanPhases, TimedStarts, _DrawnJobs):
     """Batches whose jobs are all submitted at the batch's start, and which are then closed."""
 
-    kind: Literal["batches"]
+    kind: Literal["batches"] = Field(description="the kind of source")
     interarrival: DurationSpelling | None = key("the time from one batch to the next")
     count: RowCount | None = key("the number of batches")
     until: Duration | None = key("the time from which on no batch starts")
@@ -655,7 +655,7 @@ class InferredSessions(Model):
 class HumanTrace(HumanPhases):
     """The jobs of a file: CSV, Parquet, or SWF (Standard Workload Format)."""
 
-    kind: Literal["trace"]
+    kind: Literal["trace"] = Field(description="the kind of source")
     name: Identifier | None = key("the name of the source; default: its kind")
     file: str = Field(
         strict=True,
@@ -720,7 +720,7 @@ ThinkSpelling: TypeAlias = Annotated[
 class HumanProgram(Model):
     """An ordinary program, which is bound to its name when the scenario is simulated."""
 
-    kind: Literal["program"]
+    kind: Literal["program"] = Field(description="the kind of source")
     name: Identifier | None = key("the name of the source, to which a program is bound; default: its kind")
     account: Name = Field(description="the account whose program it is")
     clients: RowCount | None = key("the number of clients; default 1, or that of start.groups")

@@ -45,7 +45,7 @@ class JobView:
 
     @property
     def number(self) -> int:
-        """The job's number: its position in the workload."""
+        """The job's number, which is its position in the workload."""
         return self._number
 
     @property
