@@ -91,6 +91,10 @@ class TaskError(StudyError):
     """A task of a study failed in an unexpected way, or the workers that had it died."""
 
 
+class FigureError(StudyError):
+    """A figure cannot be drawn: there is none of that kind, or matplotlib is not installed."""
+
+
 class InvariantError(QSessionError):
     """A finished run breaks a rule that every run obeys (see `testing.check_invariants`)."""
 

@@ -45,6 +45,8 @@ NEEDS = {
     "qsession_sim.server.app": ("starlette", "serve"),
     "qsession_sim.clients.results": ("qiskit", "qiskit"),
     "qsession_sim.testing.services": ("starlette", "serve"),
+    "qsession_sim.report.drawing": ("matplotlib", "plot"),
+    "qsession_sim.report.study_figures": ("matplotlib", "plot"),
 }
 """Modules that need an extra: what they import of it, and its name."""
 

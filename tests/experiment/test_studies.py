@@ -804,7 +804,7 @@ def test_functions_of_this_process_are_refused_where_others_need_them(tmp_path: 
 
 def test_figures_show_means_with_intervals_in_seconds() -> None:
     study = qs.compare(SCENARIO, ["fifo", "lifo"], replications=3, metrics=["mean_waiting"])
-    axes = study.figure("mean_waiting").axes[0]
+    axes = study.figure("mean_waiting", "means").axes[0]
     assert axes.get_xlabel() == "mean_waiting [s]"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["fifo", "lifo"]
     assert axes.get_ylim() == (1.5, -0.5)  # from above to below, with room for half a line at both ends

@@ -36,11 +36,7 @@ def test_the_lines_of_a_grid_are_in_the_order_of_the_values() -> None:
     vary = ["workload.everyday.count=5,9,7", "policies.hold=shared,none"]
     study = qs.sweep(SCENARIO, vary, replications=2, metrics=["max_waiting"])
     labels = [text.get_text() for text in study.figure("max_waiting").axes[0].get_yticklabels()]
-    assert labels == [
-        f"workload.everyday.count={count} policies.hold={hold}"
-        for count in (5, 9, 7)
-        for hold in ("shared", "none")
-    ]
+    assert labels == [f"{count}, {hold}" for count in (5, 9, 7) for hold in ("shared", "none")]
 
 
 def test_a_short_logarithmic_axis_is_labelled_with_plain_numbers() -> None:

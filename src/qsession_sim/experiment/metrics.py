@@ -175,6 +175,35 @@ def metric_bounds(metric: Metric) -> tuple[float, float]:
     return 1.0 if slowed else 0.0, math.inf
 
 
+def metric_direction(metric: Metric) -> int:
+    """Whether more of a metric of the summary is better (1) or worse (-1); 0 if that is not for everybody to
+    say, as of counts of jobs, or of a function of the user.
+
+    Example:
+        >>> [metric_direction(one) for one in ("p95_waiting", "utilization", "all.submitted")]
+        [-1, 1, 0]
+    """
+    if isinstance(metric, Reference) or not _is_in_summary(metric):
+        return 0
+    before, _, last = _path_of(metric).rpartition(".")
+    column = before.rpartition(".")[2] if last in _STATISTICS else last
+    return 1 if column in _MORE_IS_BETTER else -1 if column in _LESS_IS_BETTER else 0
+
+
+_MORE_IS_BETTER: Final = {"utilization", "throughput_per_hour", "jain_index", "DONE"}
+_LESS_IS_BETTER: Final = {
+    *("waiting_us", "turnaround_us", "slowdown", "bounded_slowdown", "makespan_us", "reneged_us"),
+    *(
+        "reneged_share",
+        "held_share",
+        "mean_queue_length",
+        "max_queue_length",
+        "REJECTED",
+        "CANCELLED",
+        "ERROR",
+    ),
+}
+
 _SHARES: Final = {"utilization", "jain_index", "held_share", "share"}
 
 

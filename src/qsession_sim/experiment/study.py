@@ -26,6 +26,7 @@ from qsession_sim.experiment.plan import (
     make_plan,
 )
 from qsession_sim.experiment.references import Reference, one_spelling, placeless
+from qsession_sim.experiment.shown import ShownStudy
 from qsession_sim.experiment.store import (
     EVALUATIONS,
     PLAN,
@@ -45,7 +46,6 @@ from qsession_sim.scenario.yaml_source import read_value
 
 if TYPE_CHECKING:
     import polars as pl
-    from matplotlib.figure import Figure
 
 _KINDS: Final = {"policy": "queue", "hold": "hold", "routing": "routing"}
 _NUMBERS: Final = (
@@ -55,7 +55,7 @@ _NUMBERS: Final = (
 
 
 @dataclass(frozen=True, repr=False)
-class Study(StudyFindings):
+class Study(StudyFindings, ShownStudy):
     """What replications have shown, with its tables, figures and files; attributes as in `StudyFindings`."""
 
     def __repr__(self) -> str:
@@ -137,18 +137,6 @@ class Study(StudyFindings):
             }
         )
 
-    def figure(self, metric: str) -> Figure:
-        """The means of a metric with their intervals.
-
-        Raises:
-            StudyError: if there is no such metric, or matplotlib is not installed.
-        """
-        from qsession_sim.report.figures import draw_means
-
-        if metric not in self.metrics:
-            raise StudyError(f"the study has no metric {metric!r}; it has {', '.join(self.metrics)}")
-        return draw_means(self, metric)
-
     def to_dict(self) -> dict[str, Any]:
         """All of it but the single runs, as JSON values; equal studies, equal values."""
         return {
@@ -228,7 +216,7 @@ def _readable(table: pl.DataFrame, baseline: str | None, level: float) -> pl.Dat
     return readable_table(table, baseline, level)
 
 
-class SavedStudy:
+class SavedStudy(ShownStudy):
     """A study read back from disk, with the same tables and document; files are read when they are asked for.
 
     Args:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +35,7 @@ from qsession_sim.experiment.search import (
     search,
     trade_off_metrics,
 )
+from qsession_sim.experiment.shown import ShownTuning
 from qsession_sim.experiment.store import EVALUATIONS, TUNING, Runs, open_store, parquet, study_place
 from qsession_sim.experiment.tasks import Configuration, whole_number
 from qsession_sim.experiment.variations import Range, read_ranges, written_range
@@ -46,7 +45,6 @@ from qsession_sim.results.bundle import json_text
 
 if TYPE_CHECKING:
     import polars as pl
-    from matplotlib.figure import Figure
 
 DEFAULT_REPLICATIONS: Final = 10
 """Workloads of each evaluation."""
@@ -68,7 +66,7 @@ Observed = dict[str, list[float | None]]
 
 
 @dataclass(frozen=True, repr=False)
-class Tuning(TuningFindings):
+class Tuning(TuningFindings, ShownTuning):
     """What a search has shown, with its table, figure and files; attributes as in `TuningFindings`."""
 
     def __repr__(self) -> str:
@@ -128,17 +126,6 @@ class Tuning(TuningFindings):
             "evaluations": [_evaluation_json(one) for one in self.evaluations],
         }
 
-    def figure(self) -> Figure:
-        """The trade-off curve: the objective over the first constrained metric, or over the first setting.
-        Times are in seconds.
-
-        Raises:
-            StudyError: if matplotlib is not installed.
-        """
-        from qsession_sim.report.figures import draw_trade_off
-
-        return draw_trade_off(self)
-
     def save(self, directory: str | os.PathLike[str]) -> Path:
         """Write `tuning.json`, `evaluations.parquet` and, with matplotlib, `trade_off.svg` to a directory.
 
@@ -160,21 +147,14 @@ class Tuning(TuningFindings):
 
     def _drawn(self) -> bytes | None:
         try:
-            import matplotlib as mpl
+            from qsession_sim.report.drawing import content
         except ImportError:
             return None
-        content = io.BytesIO()
-        metadata = {"Date": None, "Creator": "qsession-sim"}
-        with mpl.rc_context(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of letters that no font has
-            mpl.rcdefaults()  # whatever the user's settings are
-            mpl.rcParams["svg.hashsalt"] = "qsession-sim"  # else the names inside the file are random
-            try:
-                self.figure().savefig(content, format="svg", metadata=metadata)
-            except Exception as error:
-                what = f"{FIGURE} cannot be drawn, the other files are saved"
-                raise StudyError(f"{what}: {type(error).__name__}: {error}") from error
-        return content.getvalue()
+        try:
+            return content(self.figure(), "svg")
+        except Exception as error:
+            what = f"{FIGURE} cannot be drawn, the other files are saved"
+            raise StudyError(f"{what}: {type(error).__name__}: {error}") from error
 
 
 @with_options(TuneOptions)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from qsession_sim.queueing import theory
+from qsession_sim.report.style import LIGHT, PAGE_INCHES, SERIES
 from qsession_sim.verification.closed_clients import SESSION_THINK_SECONDS, THINK_SECONDS
 from qsession_sim.verification.comparisons import SERVICE_SECONDS, Comparison, critical_z
 from qsession_sim.verification.open_queues import LOGNORMAL
@@ -21,20 +21,6 @@ if TYPE_CHECKING:
 NAMES: Final = ("waiting.svg", "clients.svg", "session.svg", "z_scores.svg")
 """Of the files."""
 
-_COLOURS: Final = ("#0b5fa5", "#d1495b", "#3a7d44", "#8d5a97")
-_STYLE: Final[Mapping[str, Any]] = {
-    "svg.hashsalt": "qsession-sim",  # else the names inside the file are random
-    "svg.fonttype": "path",  # looks the same everywhere
-    "font.family": "DejaVu Sans",  # comes with matplotlib
-    "font.size": 9.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e4e4e4",
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-}
-
 
 def figures(verification: Verification) -> dict[str, bytes]:
     """Draw all figures; a system that was not simulated has a line without points.
@@ -45,25 +31,18 @@ def figures(verification: Verification) -> dict[str, bytes]:
     Raises:
         ImportError: if matplotlib is not installed.
     """
-    import matplotlib as mpl
+    from qsession_sim.report.drawing import Figure, content, styled
 
     painters = dict(zip(NAMES, (_waiting, _clients, _session, _z_scores), strict=True))
-    with mpl.rc_context():
-        mpl.rcdefaults()  # whatever the user's settings are
-        mpl.rcParams.update(_STYLE)
-        return {name: _drawn(paint, verification.comparisons) for name, paint in painters.items()}
-
-
-def _drawn(paint: Callable[[Figure, Sequence[Comparison]], None], comparisons: Sequence[Comparison]) -> bytes:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
-    FigureCanvasSVG(figure)
-    paint(figure, comparisons)
-    content = io.BytesIO()
-    figure.savefig(content, format="svg", metadata={"Date": None, "Creator": "qsession-sim"})
-    return content.getvalue()
+    contents = {}
+    for name, paint in painters.items():
+        with styled():
+            figure = Figure(figsize=(PAGE_INCHES, 3.2), layout="constrained")
+            paint(figure, verification.comparisons)
+            for axes in figure.axes:
+                axes.grid(visible=True)
+        contents[name] = content(figure, "svg")
+    return contents
 
 
 def _waiting(figure: Figure, comparisons: Sequence[Comparison]) -> None:
@@ -80,14 +59,14 @@ def _waiting(figure: Figure, comparisons: Sequence[Comparison]) -> None:
         "M/G/1 lognormal": by_load(LOGNORMAL.variance, LOGNORMAL.mean),
         "M/D/1": by_load(0.0, service),
     }
-    for colour, (system, curve) in zip(_COLOURS, curves.items(), strict=False):
+    for colour, (system, curve) in zip(SERIES, curves.items(), strict=False):
         _curve_and_points(
             services, loads, curve, _chosen(comparisons, system, "mean waiting"), colour, system
         )
     for index in range(3):
         points = _chosen(comparisons, "3 priorities", f"mean waiting, class {index + 1}")
         curve = [_of_three_classes(load)[index] for load in loads]
-        _curve_and_points(classes, loads, curve, points, _COLOURS[index], f"class {index + 1}")
+        _curve_and_points(classes, loads, curve, points, SERIES[index], f"class {index + 1}")
     for axes, title in ((services, "One class"), (classes, "Three classes of priority")):
         axes.set(title=title, xlabel="load", ylabel="mean waiting, seconds", yscale="log")
         axes.legend()
@@ -112,7 +91,7 @@ def _clients(figure: Figure, comparisons: Sequence[Comparison]) -> None:
         "mean response": ("Response", "mean response, seconds"),
     }
     for axes, (quantity, (title, label)) in zip(figure.subplots(1, 2), panels.items(), strict=True):
-        for colour, (system, (name, model)) in zip(_COLOURS, models.items(), strict=False):
+        for colour, (system, (name, model)) in zip(SERIES, models.items(), strict=False):
             queues = [model(int(number), THINK_SECONDS, SERVICE_SECONDS) for number in numbers]
             curve = [getattr(one, quantity.replace(" ", "_")) for one in queues]
             _curve_and_points(axes, numbers, curve, _chosen(comparisons, system, quantity), colour, name)
@@ -133,7 +112,7 @@ def _session(figure: Figure, comparisons: Sequence[Comparison]) -> None:
     )
     formulas = ("exp(-T/m)", "m (1 - exp(-T/m))")
     for axes, formula, (quantity, curve, label), colour in zip(
-        figure.subplots(1, 2), formulas, panels, _COLOURS, strict=False
+        figure.subplots(1, 2), formulas, panels, SERIES, strict=False
     ):
         points = _chosen(comparisons, "one session", quantity)
         _curve_and_points(axes, timeouts, curve, points, colour, formula)
@@ -149,17 +128,17 @@ def _z_scores(figure: Figure, comparisons: Sequence[Comparison]) -> None:
     for column, system in enumerate(systems):
         scores = [comparison.z for comparison in comparisons if comparison.system == system]
         spread = np.linspace(-0.28, 0.28, len(scores)) if len(scores) > 1 else np.zeros(1)
-        scatter.plot(column + spread, scores, "o", color=_COLOURS[column % len(_COLOURS)], markersize=3.5)
+        scatter.plot(column + spread, scores, "o", color=SERIES[column % len(SERIES)], markersize=3.5)
     scatter.set_xticks(range(len(systems)), systems, rotation=35, ha="right", rotation_mode="anchor")
     scatter.set(ylabel="standard errors from theory", ylim=(-limit - 0.7, limit + 0.7))
-    scatter.text(len(systems) - 0.5, limit + 0.1, "fails beyond", ha="right", color="#b00020")
+    scatter.text(len(systems) - 0.5, limit + 0.1, "fails beyond", ha="right", color=LIGHT.alert)
     expected = _normal_quantiles(len(comparisons))
-    ordered.plot(expected, expected, color="#888888", linewidth=1)
+    ordered.plot(expected, expected, color=LIGHT.muted, linewidth=1)
     ordered.plot(expected, sorted(comparison.z for comparison in comparisons), "o", markersize=3)
     ordered.set(xlabel="quantile of a normal distribution")
     for axes in (scatter, ordered):
         for height in (-limit, limit):
-            axes.axhline(height, color="#b00020", linewidth=1, linestyle="--")
+            axes.axhline(height, color=LIGHT.alert, linewidth=1, linestyle="--")
 
 
 def _normal_quantiles(count: int) -> Any:
