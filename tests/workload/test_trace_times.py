@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from itertools import permutations
+from random import Random
 
 import polars as pl
 import pytest
@@ -100,6 +102,39 @@ def test_every_date_is_that_of_the_standard_library(dates):
     assert times.values_us.tolist() == [value // timedelta(microseconds=1) for value in since]
     assert times.usable.all()
     assert times.local.all()
+
+
+MIXED = [
+    "2024-04-02T08:00:00Z", "2024-04-02T08:00:00.5Z", " 2024-04-02 ", None, "2024-04-02\u2003", "soon", "",
+    "20240402T080000Z", "2024-02-30", "2024-04-02T08:00:00+02:00", "2024-04-02T00:00:00." + 60 * "1", "12", "\t",
+    "1:2:3", "90:30", "1.5s", "2h30m", "1 day, 02:00:00", " 45s", "10\u00b5s", 70 * "9" + "s", "00:01:00",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("read", [dates_us, lengths_us])
+@pytest.mark.parametrize(("at_once", "shapes"), [(1, 1), (4, 1), (7, 2), (1 << 15, 32)])
+def test_a_text_means_the_same_whatever_is_around_it(monkeypatch, read, at_once, shapes):
+    texts = Random(at_once).sample(3 * MIXED, k=3 * len(MIXED))
+    alone = {text: read(pl.Series([text], dtype=pl.String)) for text in MIXED}
+    monkeypatch.setattr("qsession_sim.scenario.trace_times._AT_ONCE", at_once)
+    monkeypatch.setattr("qsession_sim.scenario.trace_times._MOST_SHAPES", shapes)
+
+    times = read(pl.Series(texts))
+
+    for name in ("values_us", "usable", "local"):
+        assert getattr(times, name).tolist() == [getattr(alone[text], name)[0] for text in texts]
+
+
+@pytest.mark.parametrize("read", [dates_us, lengths_us])
+def test_texts_of_which_no_two_are_alike_take_a_look_each(monkeypatch, read):
+    """And one more for each of the shapes that are tried at once: none of these texts is seen twice."""
+    looks = []
+    for name in ("_date_shape", "_length_shape"):
+        monkeypatch.setattr(f"qsession_sim.scenario.trace_times.{name}", looks.append)
+    words = ["".join(letters) for letters in permutations("abcdefg")]
+
+    assert not read(pl.Series(words)).usable.any()
+    assert len(looks) == len(words) + 32
 
 
 @pytest.mark.parametrize(

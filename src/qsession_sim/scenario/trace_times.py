@@ -31,6 +31,12 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_TEXT: Final = 64
 """Longer ones are read one at a time."""
 
+_MOST_SHAPES: Final = 32
+"""Texts of further ones in a block are read one at a time."""
+
+_AT_ONCE: Final = 1 << 15
+"""Rows of a block."""
+
 
 @dataclass(frozen=True)
 class Times:
@@ -219,69 +225,102 @@ def half_even(numerators: Int64Array, per: int) -> Int64Array:
 
 
 def _read(
-    texts: pl.Series, shape_of: Callable[[str], _Shape | None], other: Callable[[str], Fraction | None]
+    texts: pl.Series,
+    shape_of: Callable[[str], _Shape | None],
+    other: Callable[[str], Fraction | None],
+    *,
+    stripped: bool = False,
 ) -> Times:
     import numpy as np
 
     count = len(texts)
     values, usable, local = np.zeros(count, np.int64), np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-    for rows, alike, matrix in _alike(texts.str.strip_chars()):
-        first = alike[0]
-        shape = shape_of(first)
-        if shape is not None and not _is_too_long(shape):
-            values[rows], usable[rows] = _read_alike(matrix, shape)
-            local[rows] = shape.local
-            continue
-        for row, text in zip(rows.tolist(), alike.to_list(), strict=True):
-            time_us = other(text) if shape is None else _exactly(text, shape)
-            if time_us is not None and abs(time_us) < LONGEST_US:
-                values[row], usable[row] = round(time_us), True
-                local[row] = shape.local if shape is not None else not text.endswith("Z")
+    with_blanks: list[Int64Array] = []
+    alone: list[Int64Array] = []
+    for rows, matrix in _blocks(texts, alone):
+        odd = _is_no_end(matrix[0]) | _is_no_end(matrix[-1])
+        if not stripped and odd.any():
+            with_blanks.append(rows[odd])
+            groups = _alike(rows[~odd], matrix[:, ~odd], alone)
+        else:
+            groups = _alike(rows, matrix, alone)
+        for alike, of_alike in groups:
+            shape = shape_of(of_alike[:, 0].tobytes().decode())
+            if shape is None or _is_too_long(shape):
+                alone.append(alike)
+            else:
+                values[alike], usable[alike] = _read_alike(of_alike, shape)
+                local[alike] = shape.local
+    for row in (row for some in alone for row in some.tolist()):
+        text = texts[row].strip()
+        shape = shape_of(text)
+        time_us = other(text) if shape is None else _exactly(text, shape)
+        if time_us is not None and abs(time_us) < LONGEST_US:
+            values[row], usable[row] = round(time_us), True
+            local[row] = shape.local if shape is not None else not text.endswith("Z")
+    if with_blanks:
+        rows = np.concatenate(with_blanks)
+        again = _read(texts.gather(rows).str.strip_chars(), shape_of, other, stripped=True)
+        values[rows], usable[rows], local[rows] = again.values_us, again.usable, again.local
     return Times(np.where(usable, values, 0), usable, local & usable)
 
 
-def _alike(texts: pl.Series) -> Iterator[tuple[Int64Array, pl.Series, Bytes]]:
-    """The rows, the texts in them, and their bytes, of one shape after the other."""
-    import numpy as np
-    import polars as pl
+def _blocks(texts: pl.Series, long: list[Int64Array]) -> Iterator[tuple[Int64Array, Bytes]]:
+    """Rows with texts of one size, and their bytes, shape (size, rows): few enough for a processor's cache.
 
-    sizes = texts.str.len_bytes().fill_null(0).to_numpy()
-    for size in np.flatnonzero(np.bincount(np.minimum(sizes, _LONGEST_TEXT + 1))).tolist():
-        if not size:
-            continue
-        rows = np.flatnonzero(sizes == size if size <= _LONGEST_TEXT else sizes > _LONGEST_TEXT)
-        same_size = texts if len(rows) == len(texts) else texts.gather(rows)
-        if size > _LONGEST_TEXT:
-            for place in range(len(rows)):
-                one = same_size[place : place + 1]
-                yield rows[place : place + 1], one, _matrix(one)
-            continue
-        matrix = _matrix(same_size)
-        while len(rows):
-            first = matrix[0]
-            digit = _is_digit(first)
-            same = np.ones(len(rows), np.bool_)
-            for place in range(size):
-                column = matrix[:, place]
-                same &= _is_digit(column) if digit[place] else column == first[place]
-            if same.all():
-                yield rows, same_size, matrix
-                break
-            yield rows[same], same_size.filter(pl.Series(same)), matrix[same]
-            rows, same_size, matrix = rows[~same], same_size.filter(pl.Series(~same)), matrix[~same]
-
-
-def _matrix(texts: pl.Series) -> Bytes:
-    """The bytes of texts of one size, shape (size, rows) in memory, so that a place is read at a stretch."""
+    Args:
+        texts: shape (rows,).
+        long: where the rows are added whose texts are too long.
+    """
     import numpy as np
 
-    joined = np.frombuffer(texts.str.join("").item().encode(), np.uint8)
-    return np.asfortranarray(joined.reshape(len(texts), -1))
+    all_sizes = texts.str.len_bytes().fill_null(0).to_numpy()
+    for first in range(0, len(texts), _AT_ONCE):
+        some, sizes = texts[first : first + _AT_ONCE], all_sizes[first : first + _AT_ONCE]
+        long.append(first + np.flatnonzero(sizes > _LONGEST_TEXT))
+        for size in np.flatnonzero(
+            np.bincount(np.minimum(sizes, _LONGEST_TEXT + 1))[: _LONGEST_TEXT + 1]
+        ).tolist():
+            if size:
+                rows = np.flatnonzero(sizes == size)
+                of_size = some if len(rows) == len(some) else some.gather(rows)
+                content = np.frombuffer(of_size.str.join("").item().encode(), np.uint8)
+                yield first + rows, np.ascontiguousarray(content.reshape(-1, size).T)
+
+
+def _alike(rows: Int64Array, matrix: Bytes, others: list[Int64Array]) -> Iterator[tuple[Int64Array, Bytes]]:
+    """The rows of a block and their bytes, of one shape after the other; those of too many go to `others`."""
+    for _ in range(_MOST_SHAPES):
+        if not len(rows):
+            return
+        same = _are_like_the_first(matrix)
+        if same.all():
+            yield rows, matrix
+            return
+        yield rows[same], matrix[:, same]
+        rows, matrix = rows[~same], matrix[:, ~same]
+    others.append(rows)
+
+
+def _are_like_the_first(matrix: Bytes) -> BoolArray:
+    """Which texts differ from the first one in nothing but digits."""
+    import numpy as np
+
+    same = np.ones(matrix.shape[1], np.bool_)
+    for place in matrix:
+        same &= _is_digit(place) if _is_digit(place[:1])[0] else place == place[0]
+    return same
 
 
 def _is_digit(column: Bytes) -> BoolArray:
     digit: BoolArray = column - 48 < 10
     return digit  # bytes have no sign: what is below 48 is large
+
+
+def _is_no_end(column: Bytes) -> BoolArray:
+    """Bytes of blanks, and of letters that may be blanks."""
+    no_end: BoolArray = column - 33 > 93
+    return no_end
 
 
 def _is_too_long(shape: _Shape) -> bool:
@@ -296,8 +335,8 @@ def _is_too_long(shape: _Shape) -> bool:
 def _read_alike(matrix: Bytes, shape: _Shape) -> tuple[Int64Array, BoolArray]:
     import numpy as np
 
-    total = np.zeros(len(matrix), np.int64)
-    usable = np.ones(len(matrix), np.bool_)
+    rows = matrix.shape[1]
+    total, usable = np.zeros(rows, np.int64), np.ones(rows, np.bool_)
     if shape.date:
         days, usable = _days(matrix)
         total += days * DAY
@@ -309,22 +348,26 @@ def _read_alike(matrix: Bytes, shape: _Shape) -> tuple[Int64Array, BoolArray]:
         total += value * (unit if number < clock else -shape.sign * unit)
     if shape.fraction is not None:
         first, last, unit = shape.fraction
-        odd = total % 2  # of the sum, which decides about halves
-        total += half_even(
-            _number(matrix, first, last) * unit + odd * 10 ** (last - first), 10 ** (last - first)
-        )
-        total -= odd
+        value, per = _number(matrix, first, last), 10 ** (last - first)
+        if unit % per == 0:
+            total += value * (unit // per)
+        else:
+            odd = total % 2  # of the sum, which decides about halves
+            total += half_even(value * unit + odd * per, per) - odd
     return (total if shape.date else total * shape.sign), usable
 
 
 def _number(matrix: Bytes, first: int, last: int) -> Int64Array:
+    """The number that some digits are, added up in as few bytes as it needs."""
     import numpy as np
 
-    value = np.zeros(len(matrix), np.int64)
-    for place in range(first, last):
+    digits = last - first
+    size = "u1" if digits <= 2 else "u2" if digits <= 4 else "u4" if digits <= 9 else "i8"
+    value: npt.NDArray[Any] = np.zeros(matrix.shape[1], size)
+    for place in matrix[first:last]:
         value *= 10
-        value += matrix[:, place] - 48
-    return value
+        value += place - 48
+    return value.astype(np.int64)
 
 
 def _days(matrix: Bytes) -> tuple[Int64Array, BoolArray]:
