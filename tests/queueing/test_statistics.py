@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qsession_sim.queueing import statistics
 from qsession_sim.queueing.statistics import (
     bounded_slowdown,
     exact_sum,
@@ -75,6 +76,15 @@ def test_slowdown_is_response_over_service():
 def test_bounded_slowdown_takes_short_jobs_for_the_bound_and_is_at_least_one():
     waiting, service = np.array([0, 30, 30, 4]), np.array([5, 10, 60, 0])
     assert bounded_slowdown(waiting, service, bound_us=20).tolist() == [1.0, 2.0, 1.5, 1.0]
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_slowdowns_are_the_same_in_pieces(monkeypatch, rows):
+    """(0 + 5) / 5, (30 + 10) / 10, (1 + 2) / 2, (4 + 8) / 8; with a bound of 10: 1, 4, 1 and 1.2."""
+    monkeypatch.setattr(statistics, "_ROWS_AT_ONCE", rows)
+    waiting, service = np.array([0, 30, 1, 4]), np.array([5, 10, 2, 8])
+    assert slowdown(waiting, service).tolist() == [1.0, 4.0, 1.5, 1.5]
+    assert bounded_slowdown(waiting, service, bound_us=10).tolist() == [1.0, 4.0, 1.0, 1.2]
 
 
 def test_jain_index_is_one_for_equal_shares_and_one_over_n_for_one_owner():

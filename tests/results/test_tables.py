@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from qsession_sim.results import columns as result_columns
 from qsession_sim.results.periods import active_periods
 from qsession_sim.results.record import name_of
 from qsession_sim.results.tables import TABLES, name_series
@@ -320,6 +321,13 @@ def test_jobs_started_out_of_number_order_are_in_time_order():
         (0, 3, "busy", "j2"),
         (3, 8, "busy", "j1"),
     ]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_intervals_are_the_same_in_pieces(run, monkeypatch, rows):
+    """Whether two neighbours are one interval is seen across the edge of a piece, too."""
+    monkeypatch.setattr(result_columns, "_ROWS_AT_ONCE", rows)
+    assert make_run().intervals.rows() == run.intervals.rows()
 
 
 def test_names_come_from_blocks_in_row_order():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,8 @@ from qsession_sim.workload.columns import (
 
 Column = npt.NDArray[Any]
 
+_ROWS_AT_ONCE: Final = 1 << 14
+
 
 class IntervalKind(IntEnum):
     """Every microsecond of a QPU is of one kind (S72)."""
@@ -69,16 +71,17 @@ def job_columns(record: Record) -> dict[str, Column]:
     status = public_status(record, rows)
     submitted_us = record.submitted_us[rows]
     started_us = record.started_us[rows]
-    completed_us = record.ended_us[rows].copy()
-    rejected = status == JobStatus.REJECTED
-    completed_us[rejected] = NEVER  # S20
+    completed_us = record.ended_us[rows]
     # S40: without preparation a job is ready when it is submitted
-    ready_us = (record.submitted_us if record.ready_us is None else record.ready_us)[rows].copy()
-    ready_us[rejected] = NEVER
+    ready_us = (record.submitted_us if record.ready_us is None else record.ready_us)[rows]
+    rejected = status == JobStatus.REJECTED
+    if rejected.any():
+        completed_us = np.where(rejected, NEVER, completed_us)  # S20
+        ready_us = np.where(rejected, NEVER, ready_us)
     requested_us = jobs.qpu_time_us if record.requested_us is None else record.requested_us
     never = constant(len(status), NEVER)
     return {
-        "job": np.arange(len(jobs))[rows],
+        "job": np.arange(len(jobs), dtype=np.int32)[rows],
         "account": jobs.account[rows],
         "session": record.job_session[rows],
         "mode": job_modes(record, rows),
@@ -106,7 +109,8 @@ def submissions(record: Record) -> Int64Array | slice:
 
 def _elapsed(since_us: Int64Array, until_us: Int64Array) -> Int64Array:
     elapsed_us = until_us - since_us
-    elapsed_us[until_us < 0] = NEVER
+    if until_us.min(initial=0) < 0:
+        elapsed_us[until_us < 0] = NEVER
     return elapsed_us
 
 
@@ -258,47 +262,70 @@ def interval_columns(record: Record) -> dict[str, Column]:
 
 
 def _intervals_of(record: Record, qpu: int) -> dict[str, Column]:
-    busy = busy_periods(record, qpu)
-    active = active_periods(record, qpu)
-    down = down_periods(record, qpu)
-    edges_us = _edges(record.end_us, busy, active, down)
-    start_us = edges_us[:-1]
-    kind = np.full(len(start_us), IntervalKind.FREE, dtype=np.int8)
-    # S72: in rising order of precedence, each layer covers those before it
-    active_index = find_period(active, start_us)
-    session = look_up(active.owner, active_index)
-    kind[active_index >= 0] = IntervalKind.HELD
-    if len(down.owner):
-        is_down = find_period(down, start_us) >= 0
-        kind[is_down] = IntervalKind.DOWN
-        session[is_down] = NEVER
-    busy_index = find_period(busy, start_us)
-    on_qpu = busy_index >= 0
-    job = look_up(busy.owner, busy_index)
-    kind[on_qpu] = IntervalKind.BUSY
-    if len(record.workload.sessions):
-        session[on_qpu] = record.job_session[job[on_qpu]]
+    layers = active_periods(record, qpu), down_periods(record, qpu), busy_periods(record, qpu)
+    edges_us = _edges(record.end_us, *layers)
+    start_us, end_us = edges_us[:-1], edges_us[1:]
+    kind = np.empty(len(start_us), dtype=np.int8)
+    job = np.empty(len(start_us), dtype=np.int64)
+    is_needed = len(record.workload.sessions) > 0
+    session = np.empty(len(start_us), dtype=np.int64) if is_needed else constant(len(start_us), NEVER)
+    for start in range(0, len(start_us), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        kind[rows], job[rows], of_session = _found_at(record, start_us[rows], *layers)
+        if is_needed:
+            session[rows] = of_session
     first = np.ones(len(kind), dtype=np.bool_)
-    first[1:] = (kind[1:] != kind[:-1]) | (job[1:] != job[:-1]) | (session[1:] != session[:-1])
+    first[1:] = (kind[1:] != kind[:-1]) | (job[1:] != job[:-1])
+    if is_needed:
+        first[1:] |= session[1:] != session[:-1]
     kept = rows_where(first)
-    start_us = start_us[kept]
+    if not isinstance(kept, slice):
+        start_us, end_us = start_us[kept], np.append(start_us[kept[1:]], edges_us[-1:])
     return {
         "qpu": constant(len(start_us), qpu),
         "start_us": start_us,
-        "end_us": np.append(start_us[1:], edges_us[-1:]) if len(start_us) else start_us,
+        "end_us": end_us,
         "kind": kind[kept],
         "job": job[kept],
         "session": session[kept],
     }
 
 
+def _found_at(
+    record: Record, at_us: Int64Array, active: Periods, down: Periods, busy: Periods
+) -> tuple[npt.NDArray[np.int8], Int64Array, Int64Array]:
+    """What a QPU does at increasing instants (S72), the job that is on it, and the session that it is for.
+
+    The layers are in rising order of precedence: each covers those before it.
+    """
+    kind = np.full(len(at_us), IntervalKind.FREE, dtype=np.int8)
+    index = find_period(active, at_us)
+    session = look_up(active.owner, index)
+    kind[index >= 0] = IntervalKind.HELD
+    if len(down.owner):
+        is_down = find_period(down, at_us) >= 0
+        kind[is_down] = IntervalKind.DOWN
+        session[is_down] = NEVER
+    index = find_period(busy, at_us)
+    on_qpu = index >= 0
+    job = look_up(busy.owner, index)
+    kind[on_qpu] = IntervalKind.BUSY
+    if len(record.workload.sessions):
+        session[on_qpu] = record.job_session[job[on_qpu]]
+    return kind, job, session
+
+
 def _edges(end_us: int, *layers: Periods) -> Int64Array:
     """Every instant at which something may change, with both ends of the run; increasing."""
     if end_us == 0:
         return np.zeros(0, dtype=np.int64)
-    ends = np.array([0, end_us], dtype=np.int64)
-    edges_us = np.concatenate((ends, *(edge for layer in layers for edge in (layer.start_us, layer.end_us))))
-    edges_us.sort(kind="stable")  # this kind merges columns that are in order
+    edges_us = np.empty(2 + 2 * sum(len(layer.owner) for layer in layers), dtype=np.int64)
+    edges_us[0], edges_us[-1] = 0, end_us
+    stop = 1
+    for layer in layers:  # the edges of one are in order
+        start, stop = stop, stop + 2 * len(layer.owner)
+        edges_us[start:stop:2], edges_us[start + 1 : stop : 2] = layer.start_us, layer.end_us
+    edges_us.sort(kind="stable")  # this kind merges what is in order
     keep = np.ones(len(edges_us), dtype=np.bool_)
     np.not_equal(edges_us[1:], edges_us[:-1], out=keep[1:])
     return edges_us[keep]

@@ -115,20 +115,25 @@ def union(start_us: Int64Array, end_us: Int64Array) -> Periods:
 
 def find_period(periods: Periods, at_us: Int64Array) -> Int64Array:
     """The index of the period with `start <= at < end`, or NEVER; the periods must not overlap."""
-    if len(periods.owner) == 0:
+    if len(periods.owner) == 0 or len(at_us) == 0:
         return np.full(len(at_us), NEVER, dtype=np.int64)
-    index = np.searchsorted(periods.start_us, at_us, side="right") - 1
-    inside = index >= 0
-    inside[inside] = at_us[inside] < periods.end_us[index[inside]]
-    index[~inside] = NEVER
+    # only where the instants are: a few of them need no search through all periods
+    first, last = np.searchsorted(periods.start_us, (at_us.min(), at_us.max()), side="right").tolist()
+    first = max(first - 1, 0)
+    index: Int64Array = np.searchsorted(periods.start_us[first:last], at_us, side="right")
+    index += first - 1
+    # before the first period the index is -1, and so that of the last one
+    inside = (index >= 0) & (at_us < periods.end_us[index])
+    np.copyto(index, NEVER, where=~inside)
     return index
 
 
 def look_up(column: Int64Array, index: Int64Array) -> Int64Array:
     """`column[index]`, and NEVER where the index is NEVER."""
-    values = np.full(len(index), NEVER, dtype=np.int64)
-    known = index >= 0
-    values[known] = column[index[known]]
+    if len(column) == 0:
+        return np.full(len(index), NEVER, dtype=np.int64)
+    values = column[index]
+    np.copyto(values, NEVER, where=index < 0)
     return values
 
 
@@ -222,7 +227,9 @@ def used_qpu_time_us(record: Record, rows: Rows) -> Int64Array:
     0 if it did not start, or not again after an outage, or was ended by one.
     """
     started_us = record.started_us[rows]
-    used_us = np.where(started_us >= 0, left_qpu_us(record, rows) - started_us, 0)
+    used_us = left_qpu_us(record, rows) - started_us
+    if started_us.min(initial=0) < 0:
+        used_us[started_us < 0] = 0
     if len(record.windows):
         costs = has_stay(record)[rows] & (record.reason[rows] != Reason.QPU_FAILED)
         used_us[~costs] = 0

@@ -48,7 +48,7 @@ from qsession_sim.results.usage import Terms, account_usage, session_usage_us
 from qsession_sim.results.waits import PARTS, Queue, others_waited_us, queues_of, recorded_waits
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
 from qsession_sim.units import HOUR, SECOND
-from qsession_sim.workload.columns import Int64Array, constant
+from qsession_sim.workload.columns import BoolArray, Int64Array, constant
 
 SLOWDOWN_BOUND_US: Final = 10 * SECOND
 """Jobs shorter than this count as this long in the bounded slowdown."""
@@ -192,43 +192,84 @@ def summary_parts(
 
 
 class _Jobs:
-    """The columns of the jobs that count, and statistics of any part of them; each has shape (jobs,)."""
+    """Columns of the jobs that count, shape (jobs,), each made when first read; statistics of any part."""
 
     def __init__(self, record: Record, warm_up_us: int, queues: Callable[[], list[Queue]]) -> None:
+        self._record = record
+        self._is_plain = record.left_us is None and len(record.windows) == 0
         self._waits = cache(lambda: _waits(record, self.rows, queues()))
         self.rows = rows_where(record.submitted_us >= warm_up_us)
-        self.account = record.workload.jobs.account[self.rows]
-        self.mode = job_modes(record, self.rows)
-        self.status = public_status(record, self.rows)
-        self.reason = record.reason[self.rows]
-        submitted_us = record.submitted_us[self.rows]
-        started_us = record.started_us[self.rows]
-        ended_us = record.ended_us[self.rows]
-        self.started = started_us >= 0
-        self.reneged = self.reason == Reason.RENEGED
-        self.ended = (ended_us >= 0) & (self.status != JobStatus.REJECTED)  # S20
-        self.waiting_us = started_us - submitted_us
-        self.turnaround_us = ended_us - submitted_us
-        is_plain = record.left_us is None and len(record.windows) == 0
-        self.used_us = ended_us - started_us if is_plain else used_qpu_time_us(record, self.rows)
-        # all of the turnaround that is no service
-        self.delay_us = self.waiting_us if is_plain else self.turnaround_us - self.used_us
-        # a job that left the QPU in the instant of its start has no slowdown
-        self.served = self.started & self.ended & (self.used_us > 0)
-        self.preparation_us = _preparations(record, self.rows)
+
+    @cached_property
+    def mode(self) -> npt.NDArray[np.int8]:
+        return job_modes(self._record, self.rows)
+
+    @cached_property
+    def status(self) -> npt.NDArray[np.int8]:
+        return public_status(self._record, self.rows)
+
+    @cached_property
+    def reason(self) -> npt.NDArray[np.int8]:
+        return self._record.reason[self.rows]
+
+    @cached_property
+    def started(self) -> BoolArray:
+        return self._record.started_us[self.rows] >= 0
+
+    @cached_property
+    def reneged(self) -> BoolArray:
+        reneged: BoolArray = self.reason == Reason.RENEGED
+        return reneged
+
+    @cached_property
+    def ended(self) -> BoolArray:
+        ended: BoolArray = (self._record.ended_us[self.rows] >= 0) & (self.status != JobStatus.REJECTED)
+        return ended  # S20
+
+    @cached_property
+    def served(self) -> BoolArray:
+        """Who has a slowdown: not a job that left the QPU in the instant of its start."""
+        served: BoolArray = self.started & self.ended & (self.used_us > 0)
+        return served
+
+    @cached_property
+    def waiting_us(self) -> Int64Array:
+        return self._record.started_us[self.rows] - self._record.submitted_us[self.rows]
+
+    @cached_property
+    def turnaround_us(self) -> Int64Array:
+        return self._record.ended_us[self.rows] - self._record.submitted_us[self.rows]
+
+    @cached_property
+    def used_us(self) -> Int64Array:
+        if self._is_plain:
+            return self._record.ended_us[self.rows] - self._record.started_us[self.rows]
+        return used_qpu_time_us(self._record, self.rows)
+
+    @cached_property
+    def delay_us(self) -> Int64Array:
+        """All of the turnaround that is no service."""
+        return self.waiting_us if self._is_plain else self.turnaround_us - self.used_us
+
+    @cached_property
+    def preparation_us(self) -> Int64Array | None:
+        return _preparations(self._record, self.rows)
 
     @cached_property
     def all(self) -> Parts:
         """The group of all jobs."""
-        return self.group(slice(None))
+        return self._group(slice(None))
 
     def group(self, members: Rows) -> Parts:
         """Counts and distributions of the members of a group, given by their positions."""
-        if not isinstance(members, slice) and len(members) == len(self.status):
-            return self.all  # often the only account or stream is the same as all
+        # often the only account, mode or stream is the same as all
+        is_all = isinstance(members, slice) or len(members) == len(self.status)
+        return self.all if is_all else self._group(members)
+
+    def _group(self, members: Rows) -> Parts:
         started, ended, served, reneged = (
-            cache(partial(_true_of, mask, members))
-            for mask in (self.started, self.ended, self.served, self.reneged)
+            cache(partial(self._members_of, name, members))
+            for name in ("started", "ended", "served", "reneged")
         )
 
         def slowdowns(of: Callable[..., Values], *bound: int) -> dict[str, Any]:
@@ -247,11 +288,10 @@ class _Jobs:
             left, stayed = (int(mask[members].sum()) for mask in (self.reneged, self.started))
             return left / (left + stayed) if left + stayed else None
 
-        status = self.status[members]
         return Parts(
             {
-                "submitted": lambda: len(status),
-                "status": lambda: _counts(status, JobStatus),
+                "submitted": lambda: len(self.status[members]),
+                "status": lambda: _counts(self.status[members], JobStatus),
                 "reason": lambda: _reason_counts(self.reason[members]),
                 "waiting_us": lambda: distribution(self.waiting_us[members][started()]),
                 "turnaround_us": lambda: distribution(self.turnaround_us[members][ended()]),
@@ -265,6 +305,10 @@ class _Jobs:
             },
             not_saved=("waiting_parts_us", "waiting_share"),
         )
+
+    def _members_of(self, mask: str, members: Rows) -> Rows:
+        """Where a mask, by its name, holds in a group."""
+        return rows_where(getattr(self, mask)[members])
 
     def by_mode(self) -> Parts:
         """One group a mode."""
@@ -291,7 +335,7 @@ class _Jobs:
     def fairness(self, accounts: int) -> float | None:
         """Jain's index over the accounts' shares, or None if no job was served."""
         served = rows_where(self.served)
-        account = self.account[served]
+        account = self._record.workload.jobs.account[self.rows][served]
         used_us = np.zeros(accounts, dtype=np.int64)
         turnaround_us = np.zeros(accounts, dtype=np.int64)
         np.add.at(used_us, account, self.used_us[served])
@@ -300,10 +344,6 @@ class _Jobs:
         if not present.any():
             return None
         return jain_index(used_us[present] / turnaround_us[present])
-
-
-def _true_of(mask: npt.NDArray[np.bool_], members: Rows) -> Rows:
-    return rows_where(mask[members])
 
 
 def _waits(record: Record, rows: Rows, queues: Iterable[Queue]) -> dict[str, Int64Array]:
@@ -366,9 +406,10 @@ def distribution(values: Values) -> dict[str, Any]:
 
 
 def _counts(values: npt.NDArray[Any], words: type[JobStatus | SessionState]) -> dict[str, int]:
-    counts = np.bincount(values, minlength=len(words))
     lower = words is SessionState
-    return {word.name.lower() if lower else word.name: int(counts[word]) for word in words}
+    return {
+        word.name.lower() if lower else word.name: int(np.count_nonzero(values == word)) for word in words
+    }
 
 
 def _reason_counts(reasons: npt.NDArray[Any]) -> dict[str, int]:
@@ -493,8 +534,9 @@ def starvation(record: Record, warm_up_us: int) -> dict[str, Any]:
     """
     rows = rows_where(is_accepted(record) & (record.submitted_us >= warm_up_us))
     until_us = record.started_us[rows]
-    until_us = np.where(until_us < 0, record.ended_us[rows], until_us)
-    until_us[until_us < 0] = record.end_us
+    if until_us.min(initial=0) < 0:
+        until_us = np.where(until_us < 0, record.ended_us[rows], until_us)
+        until_us[until_us < 0] = record.end_us
     wait_us = until_us - record.submitted_us[rows]
     workload = record.workload
     return starvation_of(wait_us, workload.jobs.account[rows], workload.accounts)

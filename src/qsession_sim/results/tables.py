@@ -24,7 +24,7 @@ from qsession_sim.results.record import NOTHING, Record
 from qsession_sim.results.usage import COLUMNS as ACCOUNT_COLUMNS
 from qsession_sim.scheduler.transitions import SessionEvent
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Reason, SessionState
-from qsession_sim.workload.columns import KeyedNames, NameBlock, NumberedNames, WrittenNames
+from qsession_sim.workload.columns import KeyedNames, NameBlock, NumberedNames, WrittenNames, is_constant
 
 if TYPE_CHECKING:
     import polars as pl
@@ -124,12 +124,29 @@ def _numbers(column: Column) -> pl.Series:
 
     if column.dtype == np.bool_:
         return pl.Series(column)
-    series = pl.Series(column.astype(np.int64, copy=False))
+    if _has_one_value(column):
+        value = int(column[0])
+        return pl.Series([value if value >= 0 else None], dtype=pl.Int64).new_from_index(0, len(column))
+    series = pl.Series(column.astype(np.int64, copy=False))  # shares the memory of int64 columns
     return series.set(series < 0, None) if column.min(initial=0) < 0 else series
 
 
 def _gather(words: pl.Series, column: Column) -> pl.Series:
-    return words.gather(_numbers(column))
+    """The words at the positions of a column; null for NEVER."""
+    import polars as pl
+
+    if _has_one_value(column):
+        word = words.gather([column[0]]) if column[0] >= 0 else pl.Series([None], dtype=words.dtype)
+        return word.new_from_index(0, len(column))
+    positions = pl.Series(column.astype(np.uint32))  # as polars counts rows
+    return words.gather(
+        positions.set(pl.Series(column < 0), None) if column.min(initial=0) < 0 else positions
+    )
+
+
+def _has_one_value(column: Column) -> bool:
+    """Whether all rows of a column, which has some, are the same."""
+    return len(column) > 0 and (is_constant(column) or bool(column.min() == column.max()))
 
 
 def _enumeration(words: Sequence[str]) -> pl.Series:
@@ -143,7 +160,7 @@ def _reasons(column: Column) -> pl.Series:
     position = np.full(max(Reason) + 2, -1, dtype=np.int8)  # the last entry is that of NEVER
     for index, word in enumerate(REASONS):
         position[Reason[word]] = index
-    return _gather(_enumeration(REASONS), position[column.astype(np.int64, copy=False)])
+    return _gather(_enumeration(REASONS), position[column])
 
 
 def name_series(blocks: Sequence[NameBlock]) -> pl.Series:
@@ -169,7 +186,7 @@ def _pieces(block: NameBlock) -> Iterator[pl.Series]:
                 keys = pl.int_range(start + 1, stop + 1, eager=True)
             else:
                 keys = pl.Series(block.keys[start:stop])
-            yield (f"{block.stream}/" + keys.cast(pl.String)).alias("name")
+            yield pl.select(name=pl.format("{}{}", pl.lit(f"{block.stream}/"), keys)).to_series()
     else:
         names = iter(block)
         while chunk := list(islice(names, _CHUNK)):

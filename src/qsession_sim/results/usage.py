@@ -22,7 +22,7 @@ from qsession_sim.results.periods import (
 from qsession_sim.results.record import SESSION, TIME, Record
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason
 from qsession_sim.units import SECOND
-from qsession_sim.workload.columns import Int64Array
+from qsession_sim.workload.columns import Int64Array, taken
 from qsession_sim.workload.sources import every_account, plan_of_each
 
 if TYPE_CHECKING:
@@ -106,18 +106,21 @@ def charged(record: Record) -> Charged:
 
 def session_usage_us(record: Record) -> Int64Array:
     """What each session and batch costs (S62), up to the end of the run if unfinished; shape (sessions,)."""
+    sessions = len(record.workload.sessions)
+    if not sessions:
+        return np.zeros(0, dtype=np.int64)
     parts = charged(record)
     session = record.job_session[parts.jobs.owner]
     of_batch = chosen(Periods(session, parts.jobs.start_us, parts.jobs.end_us), session >= 0)
-    return _by_owner(_joined(parts.sessions, of_batch), len(record.workload.sessions))
+    return _by_owner(_joined(parts.sessions, of_batch), sessions)
 
 
 def _charged_to_accounts(record: Record) -> Periods:
     """All that is charged, owned by accounts; the stretches of one may overlap, as on several QPUs."""
     parts, workload = charged(record), record.workload
     return _joined(
-        replace(parts.sessions, owner=workload.sessions.account[parts.sessions.owner]),
-        replace(parts.jobs, owner=workload.jobs.account[parts.jobs.owner]),
+        replace(parts.sessions, owner=taken(workload.sessions.account, parts.sessions.owner)),
+        replace(parts.jobs, owner=taken(workload.jobs.account, parts.jobs.owner)),
     )
 
 
@@ -134,10 +137,15 @@ def _overruns(record: Record, mode: Modes) -> Periods:
 
 def _stays(record: Record, mode: Modes) -> Periods:
     job = np.flatnonzero((mode != Mode.SESSION) & (record.reason != Reason.QPU_FAILED) & has_stay(record))
-    return Periods(job, record.started_us[job], left_qpu_us(record, job))
+    rows = slice(None) if len(job) == len(record.started_us) else job
+    return Periods(job, record.started_us[rows], left_qpu_us(record, rows))
 
 
 def _joined(*parts: Periods) -> Periods:
+    """The periods of all parts; without a copy if those of only one are any."""
+    first, *more = [part for part in parts if len(part.owner)] or parts[:1]
+    if not more:
+        return first
     return Periods(
         np.concatenate([part.owner for part in parts]),
         np.concatenate([part.start_us for part in parts]),
