@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import Final
 
 
 class QSessionError(Exception):
@@ -39,6 +40,10 @@ class ScenarioError(QSessionError):
 
     def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[str, ...]]]:
         return (type(self), (self.problems,))
+
+
+BEYOND_TIME: Final = "workload: the run goes on beyond 2**62 us, about 146,000 years; give a horizon"
+"""The problem of a run that does not end in the time that int64 holds."""
 
 
 class PolicyError(QSessionError):

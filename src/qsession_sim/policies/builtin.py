@@ -15,7 +15,7 @@ from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.scenario.policies import QueuePolicySettings
 from qsession_sim.scheduler.account_queue import AccountOrder, Ranking
 from qsession_sim.scheduler.limits import Usage
-from qsession_sim.scheduler.plan import Column, Plan
+from qsession_sim.scheduler.plan import Column, Plan, may_repeat_jobs
 from qsession_sim.scheduler.qpu import SPLITMIX_INCREMENT, splitmix64
 from qsession_sim.scheduler.queues import (
     Entry,
@@ -147,8 +147,10 @@ def estimate_column(submissions: int, factor: int, plan: Plan) -> KeyColumn | No
     return _scaled(submissions, factor, np.where(given == NEVER, plan.jobs.qpu_time_us, given).data)
 
 
-def random_column(plan: Plan, *, seed: int) -> KeyColumn:
-    """What `in_random_order` goes by, moved into the range of int64."""
+def random_column(plan: Plan, *, seed: int) -> KeyColumn | None:
+    """What `in_random_order` goes by, moved into the range of int64; further attempts have other numbers."""
+    if may_repeat_jobs(plan.clients):
+        return None
     jobs = range(len(plan.jobs.qpu_time_us))
     return KeyColumn(0, np.array([random_number(seed, job) - 2**63 for job in jobs], dtype=np.int64).data)
 

@@ -306,6 +306,18 @@ class Plan:
         )
 
 
+def may_repeat_jobs(clients: ClientPlan) -> bool:
+    """Whether any client may submit a job again (S65, S66).
+
+    Example:
+        >>> may_repeat_jobs(_columns(ClientPlan, [ClientSpec(first_job=0, jobs=3, on_error=OnError.RETRY)]))
+        True
+    """
+    return is_needed(clients.on_rejection, OnRejection.GIVE_UP) or any(
+        answer == OnError.RETRY for answer in clients.on_error
+    )
+
+
 def is_one_value(column: Column) -> bool:
     """Whether a column is known to have one value in every row, in the memory of one."""
     return isinstance(column, memoryview) and column.strides == (0,)

@@ -164,7 +164,8 @@ class KeyColumn:
 
     Args:
         submissions: how often the submission instant counts, in 1, 0 or -1.
-        of_job: int64, shape (jobs of the plan,); the smallest goes first, then as in an `Entry`.
+        of_job: int64, shape (jobs of the plan,); the smallest goes first, then as in an `Entry`. A further
+            attempt has that of the first.
     """
 
     submissions: int

@@ -11,7 +11,7 @@ from typing import Any, Final, Unpack
 import simpy
 from simpy.events import NORMAL, URGENT, EventPriority
 
-from qsession_sim.errors import ScenarioError, SchedulerUsageError
+from qsession_sim.errors import BEYOND_TIME, ScenarioError, SchedulerUsageError
 from qsession_sim.results.record import Record
 from qsession_sim.scenario.accounts import DEFAULT_PROFILE, ProfileName, ResolvedPlan
 from qsession_sim.scheduler.plan import AccountSpec, Rules
@@ -393,9 +393,7 @@ class Service:
             if next_us is None:
                 return
             if next_us > LONGEST_US:
-                raise ScenarioError(
-                    ("workload: the run goes on beyond 2**62 us, about 146,000 years; give a horizon",)
-                )
+                raise ScenarioError((BEYOND_TIME,))
             others_us = self.env.peek()
             if self._unfinished or next_us >= others_us:
                 self._report(EVENTS_BETWEEN_REPORTS)

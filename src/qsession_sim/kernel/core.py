@@ -1,0 +1,1315 @@
+# cython: language_level=3, infer_types=True, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, annotation_typing=False
+"""The rules as methods over columns of integers. This text runs as it stands, and compiled with `_core.pxd`.
+
+It is written for both. A column is a list when it is interpreted, and int64 in memory when it is compiled.
+Every method, attribute and constant has its type in `_core.pxd`, where `tests/kernel` looks for each of them;
+numbers must fit into int64; and nothing here is a closure, a tuple or a dictionary, which would be slow.
+
+The tables of `scheduler.transitions` say what happens (see there); here stand the actions, the order of
+events and the queues. A clock that stops is not searched for: an event that was called off is thrown away
+when it comes up.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from qsession_sim.kernel.codes import (
+    ACTION_BITS,
+    ACTION_MASK,
+    AFTER_READY,
+    AGENDA,
+    END,
+    END_QUEUED_JOBS,
+    ENTER_QUEUE,
+    ERROR_IS_RETRIED,
+    ERROR_STOPS,
+    EXECUTION_TIME_EXCEEDS_SESSION,
+    FINISH_BY_CLOSE,
+    FINISH_BY_LEAVING,
+    FINISHES,
+    FOREVER,
+    HOLD_QPU,
+    IN_CLOSED_SESSION,
+    JOB_BIT,
+    JOB_CANCEL,
+    JOB_CUT,
+    JOB_EVENTS,
+    JOB_FINISH,
+    JOB_POST_DONE,
+    JOB_POST_PROCESS,
+    JOB_REJECT,
+    JOB_RENEGE,
+    JOB_SESSION_CANCEL,
+    JOB_START,
+    JOB_SUBMIT,
+    JOIN_SESSION,
+    KEY_CANCEL,
+    KEY_CLOSE,
+    KEY_FINISH,
+    KEY_ITTL,
+    KEY_JOB_CANCEL,
+    KEY_MAX_TIME,
+    KEY_PATIENCE,
+    KEY_POST_DONE,
+    KEY_SUBMIT,
+    LEAVE_QPU,
+    LEAVE_QUEUE,
+    LEAVE_SESSION,
+    LONGEST_US,
+    NEVER,
+    NO_ENTRY,
+    NO_LIMIT,
+    NO_REASON,
+    NUMBER_MASK,
+    NUMBER_SHIFT,
+    OVER,
+    PATIENCE_BIT,
+    PAUSED,
+    PHASE_ABSENT,
+    PHASE_CLOSED,
+    PHASE_CLOSING,
+    PHASE_OPEN,
+    PLANNED,
+    RANK_CANCEL,
+    RANK_CLOSE,
+    RANK_CREATE,
+    RANK_FINISH,
+    RANK_ITTL,
+    RANK_MAX_TIME,
+    RANK_POST_DONE,
+    RANK_SHIFT,
+    RANK_SUBMIT,
+    REJECTED_TO_JOB_MODE,
+    REJECTED_TO_NEW_SESSION,
+    RELEASE_QPU,
+    SESSION_CANCEL,
+    SESSION_CLOSE,
+    SESSION_CLOSE_EMPTY,
+    SESSION_CREATE,
+    SESSION_END,
+    SESSION_END_LAST,
+    SESSION_EVENTS,
+    SESSION_ITTL,
+    SESSION_LEAVE_LAST,
+    SESSION_MAX_TIME,
+    SESSION_NOT_CREATED,
+    SESSION_RELEASE,
+    SESSION_START,
+    SESSION_SUBMIT,
+    SESSION_UNUSED,
+    SHORTEST_ITTL_US,
+    STAGE_DONE,
+    STAGE_POST_PROCESSING,
+    STAGE_REJECTED,
+    START_ITTL,
+    START_MAX_TIME,
+    START_PATIENCE,
+    START_POST_PROCESSING,
+    START_UNUSED,
+    STOP_CLOCKS,
+    STOP_COUNTING,
+    STOP_ITTL,
+    STOP_PATIENCE,
+    STOP_UNUSED,
+    TAKE_QPU,
+    TELL_START,
+    TOO_LONG,
+    WAIT_FOR_QPU,
+    no_entry_for_job,
+    no_entry_for_session,
+    wider,
+)
+
+
+class Column(Protocol):
+    """A list, or int64 in memory."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> int: ...
+    def __setitem__(self, index: int, value: int, /) -> None: ...
+
+
+# -- Heaps and a ring.
+
+
+class Agenda:
+    """A heap of events, as times and keys."""
+
+    time: Column
+    key: Column
+    size: int
+    room: int
+
+    def __init__(self, time: Column, key: Column, size: int) -> None:
+        """`size` rows are there already, sorted."""
+        self.time = time
+        self.key = key
+        self.size = size
+        self.room = len(time)
+
+    def is_before(self, row: int, time: int, key: int) -> bool:
+        """Whether what stands in a row comes before such an event."""
+        return self.time[row] < time or (self.time[row] == time and self.key[row] < key)
+
+    def push(self, time: int, key: int) -> None:
+        """Put an event in."""
+        row = self.size
+        if row == self.room:
+            self.grow()
+        self.size += 1
+        while row > 0:
+            parent = (row - 1) >> 1
+            if self.is_before(parent, time, key):
+                break
+            self.time[row] = self.time[parent]
+            self.key[row] = self.key[parent]
+            row = parent
+        self.time[row] = time
+        self.key[row] = key
+
+    def pop(self) -> None:
+        """Take the first event out."""
+        self.size -= 1
+        size = self.size
+        time = self.time[size]
+        key = self.key[size]
+        row = 0
+        while True:
+            child = 2 * row + 1
+            if child >= size:
+                break
+            if child + 1 < size and self.is_before(child + 1, self.time[child], self.key[child]):
+                child += 1
+            if not self.is_before(child, time, key):
+                break
+            self.time[row] = self.time[child]
+            self.key[row] = self.key[child]
+            row = child
+        self.time[row] = time
+        self.key[row] = key
+
+    def grow(self) -> None:
+        """Make room for more."""
+        self.time = wider(self.time)
+        self.key = wider(self.key)
+        self.room = len(self.time)
+
+
+class Queue:
+    """Jobs that wait, by (key, submission, number): a heap, or a ring where most come in their order.
+
+    A job may be in it several times; who takes the first one throws those away that do not wait any more.
+    """
+
+    key: Column
+    submitted: Column
+    job: Column
+    is_ring: bool
+    first: int
+    size: int
+    room: int
+
+    def __init__(self, key: Column, submitted: Column, job: Column, is_ring: bool) -> None:  # noqa: FBT001
+        """The room must be a power of 2."""
+        self.key = key
+        self.submitted = submitted
+        self.job = job
+        self.is_ring = is_ring
+        self.first = 0
+        self.size = 0
+        self.room = len(job)
+
+    def is_before(self, row: int, key: int, submitted: int, job: int) -> bool:
+        """Whether what stands in a row comes before such a job."""
+        return self.key[row] < key or (
+            self.key[row] == key
+            and (
+                self.submitted[row] < submitted or (self.submitted[row] == submitted and self.job[row] < job)
+            )
+        )
+
+    def put(self, row: int, key: int, submitted: int, job: int) -> None:
+        """Write a job into a row."""
+        self.key[row] = key
+        self.submitted[row] = submitted
+        self.job[row] = job
+
+    def move(self, source: int, target: int) -> None:
+        """Copy a row."""
+        self.key[target] = self.key[source]
+        self.submitted[target] = self.submitted[source]
+        self.job[target] = self.job[source]
+
+    def push(self, key: int, submitted: int, job: int) -> None:
+        """Put a job in."""
+        if self.size == self.room:
+            self.grow()
+        if self.is_ring:
+            self.line_up(key, submitted, job)
+        else:
+            self.rise(key, submitted, job)
+        self.size += 1
+
+    def line_up(self, key: int, submitted: int, job: int) -> None:
+        """Put a job into the ring, behind all that come before it."""
+        place = self.first + self.size
+        mask = self.room - 1
+        while place > self.first and not self.is_before((place - 1) & mask, key, submitted, job):
+            self.move((place - 1) & mask, place & mask)
+            place -= 1
+        self.put(place & mask, key, submitted, job)
+
+    def rise(self, key: int, submitted: int, job: int) -> None:
+        """Put a job into the heap."""
+        row = self.size
+        while row > 0:
+            parent = (row - 1) >> 1
+            if self.is_before(parent, key, submitted, job):
+                break
+            self.move(parent, row)
+            row = parent
+        self.put(row, key, submitted, job)
+
+    def pop(self) -> None:
+        """Take the job of row `first` out."""
+        self.size -= 1
+        if self.is_ring:
+            self.first = (self.first + 1) & (self.room - 1)
+        else:
+            self.sink(self.key[self.size], self.submitted[self.size], self.job[self.size])
+
+    def sink(self, key: int, submitted: int, job: int) -> None:
+        """Put the last job of the heap where the first one was, or below."""
+        row = 0
+        while True:
+            child = 2 * row + 1
+            if child >= self.size:
+                break
+            if child + 1 < self.size and self.is_before(
+                child + 1, self.key[child], self.submitted[child], self.job[child]
+            ):
+                child += 1
+            if not self.is_before(child, key, submitted, job):
+                break
+            self.move(child, row)
+            row = child
+        self.put(row, key, submitted, job)
+
+    def grow(self) -> None:
+        """Make room for more."""
+        self.key = wider(self.key, self.first)
+        self.submitted = wider(self.submitted, self.first)
+        self.job = wider(self.job, self.first)
+        self.first = 0
+        self.room = len(self.job)
+
+
+# -- Columns. Those of which a run has no need are empty, and a flag of the core says so.
+
+
+class Jobs:
+    """Columns of jobs; `roots` and `repeats` have a row for each that was created in the run."""
+
+    qpu_us: Column
+    limit_us: Column
+    client: Column
+    cancel_after: Column
+    think_us: Column
+    key: Column
+    post_us: Column
+    patience_us: Column
+    pinned: Column
+    session: Column
+    submitted: Column
+    started: Column
+    ended: Column
+    left: Column
+    stage: Column
+    reason: Column
+    qpu: Column
+    next: Column
+    previous: Column
+    patience_at: Column
+    waits_for: Column
+    repeats: Column
+    roots: Column
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        for name, column in columns.items():
+            setattr(self, name, column)
+
+    def grow(self) -> None:
+        """Make room for more."""
+        self.session = wider(self.session)
+        self.submitted = wider(self.submitted)
+        self.started = wider(self.started)
+        self.ended = wider(self.ended)
+        self.left = wider(self.left)
+        self.stage = wider(self.stage)
+        self.reason = wider(self.reason)
+        self.qpu = wider(self.qpu)
+        self.next = wider(self.next)
+        self.previous = wider(self.previous)
+        self.patience_at = wider(self.patience_at)
+
+    def grow_created(self) -> None:
+        """Make room for more that are created."""
+        self.repeats = wider(self.repeats)
+        self.roots = wider(self.roots)
+
+
+class Sessions:
+    """Columns of sessions."""
+
+    batch: Column
+    lets_in: Column
+    max_us: Column
+    ittl_us: Column
+    created: Column
+    close_after: Column
+    cancel_after: Column
+    pinned: Column
+    qpu: Column
+    phase: Column
+    jobs: Column
+    counting: Column
+    finishing: Column
+    commands: Column
+    head: Column
+    tail: Column
+    ittl_at: Column
+    ittl_armed: Column
+    life_at: Column
+    emptied: Column
+    thinks: Column
+    thought_us: Column
+    repeats: Column
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        for name, column in columns.items():
+            setattr(self, name, column)
+
+    def grow(self) -> None:
+        """Make room for more."""
+        self.batch = wider(self.batch)
+        self.lets_in = wider(self.lets_in)
+        self.max_us = wider(self.max_us)
+        self.ittl_us = wider(self.ittl_us)
+        self.created = wider(self.created)
+        self.close_after = wider(self.close_after)
+        self.cancel_after = wider(self.cancel_after)
+        self.pinned = wider(self.pinned)
+        self.qpu = wider(self.qpu)
+        self.phase = wider(self.phase)
+        self.jobs = wider(self.jobs)
+        self.counting = wider(self.counting)
+        self.finishing = wider(self.finishing)
+        self.commands = wider(self.commands)
+        self.head = wider(self.head)
+        self.tail = wider(self.tail)
+        self.ittl_at = wider(self.ittl_at)
+        self.ittl_armed = wider(self.ittl_armed)
+        self.life_at = wider(self.life_at)
+        self.emptied = wider(self.emptied)
+        self.thinks = wider(self.thinks)
+        self.thought_us = wider(self.thought_us)
+        self.repeats = wider(self.repeats)
+
+
+class Clients:
+    """Columns of iterative clients."""
+
+    first: Column
+    jobs: Column
+    on_finish: Column
+    on_error: Column
+    on_rejection: Column
+    poll_us: Column
+    session: Column
+    iteration: Column
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        for name, column in columns.items():
+            setattr(self, name, column)
+
+
+class Tables:
+    """The two tables, as `codes.Flat`; of jobs one for job mode and one for sessions. And sets as columns."""
+
+    session_after: Column
+    session_reason: Column
+    session_actions: Column
+    job_after: Column
+    job_reason: Column
+    job_actions: Column
+    own_actions: Column
+    accepting: Column
+    active: Column
+    can_start: Column
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        for name, column in columns.items():
+            setattr(self, name, column)
+
+
+class Qpu:
+    """One QPU: what runs on it, which session holds it, and who waits for it."""
+
+    number: int
+    job_queue: Queue
+    session_queue: Queue
+    job: int
+    finish_at: int
+    holder: int
+    queued: int
+    is_called: bool
+
+    def __init__(self, number: int, job_queue: Queue, session_queue: Queue) -> None:
+        self.number = number
+        self.job_queue = job_queue
+        self.session_queue = session_queue
+        self.job = NEVER
+        self.finish_at = NEVER
+        self.holder = NEVER
+        self.queued = 0  # its jobs that are not yet on it (S54)
+        self.is_called = False  # to look for work at the end of the instant
+
+
+# -- The service.
+
+
+class Core:
+    """QPUs, sessions, jobs and clients, and the order of their events."""
+
+    # what a run is given
+    qpus: list[Qpu]
+    agenda: Agenda
+    finishes: Agenda
+    calls: Agenda
+    jobs: Jobs
+    sessions: Sessions
+    clients: Clients
+    tables: Tables
+    submissions_us: Column
+    submissions: Column
+    follow_ups_of: Column
+    follow_ups: Column
+    times_us: Column
+    transitions: Column
+    limit_us: int
+    unused_us: int
+    timeout: int
+    submissions_in_key: int
+    unfinished: int
+    commands: int
+    adapts: bool
+    joins: bool
+    ends_matter: bool
+    routes_by_turn: bool
+    writes_departures: bool
+    only_needed: bool
+    # where it stands
+    first_qpu: Qpu
+    now: int
+    events: int
+    planned: int
+    next_us: int
+    next_key: int
+    active: int
+    decisions: int
+    n_qpus: int
+    n_planned: int
+    n_jobs: int
+    n_sessions: int
+    n_transitions: int
+    room_of_jobs: int
+    room_of_created: int
+    room_of_sessions: int
+    room_of_transitions: int
+
+    def __init__(self, **given: Any) -> None:
+        for name, value in given.items():
+            setattr(self, name, value)
+        self.first_qpu = self.qpus[0]
+        self.n_qpus = len(self.qpus)
+        self.now = 0
+        self.events = 0
+        self.active = 0  # sessions that hold a QPU
+        self.decisions = 0  # of the router
+        self.n_planned = len(self.jobs.qpu_us)
+        self.n_jobs = self.n_planned
+        self.n_sessions = len(self.sessions.phase)
+        self.n_transitions = 0
+        self.room_of_jobs = len(self.jobs.stage)
+        self.room_of_created = len(self.jobs.roots)
+        self.room_of_sessions = len(self.sessions.phase)
+        self.room_of_transitions = len(self.transitions)
+        self.planned = NEVER
+        self.plan_next()
+
+    # -- The order of events (S3, S6).
+
+    def advance(self, until: int, at_most: int) -> int:
+        """Let events happen up to a time, at most so many; if only what is needed, until nothing is (S6)."""
+        agenda = self.agenda
+        finishes = self.finishes
+        happened = 0
+        while happened < at_most:
+            at = self.next_us
+            key = self.next_key
+            source = PLANNED
+            if finishes.size > 0 and finishes.is_before(0, at, key):
+                at = finishes.time[0]
+                key = finishes.key[0]
+                source = FINISHES
+            if agenda.size > 0 and agenda.is_before(0, at, key):
+                at = agenda.time[0]
+                key = agenda.key[0]
+                source = AGENDA
+            if source != PLANNED and self.was_called_off(at, key):
+                self.take(source)
+                continue
+            if at > self.now:
+                if self.calls.size > 0:
+                    self.dispatch()
+                    continue
+                if self.only_needed and not self.is_needed():
+                    break
+            if at > until:
+                self.events += happened
+                return TOO_LONG if LONGEST_US < at < FOREVER and self.is_needed() else OVER
+            self.take(source)
+            self.now = at
+            self.happen(key)
+            happened += 1
+        self.events += happened
+        return PAUSED if happened == at_most else OVER
+
+    def take(self, source: int) -> None:
+        """Take the next event from where it comes from."""
+        if source == FINISHES:
+            self.finishes.pop()
+        elif source == AGENDA:
+            self.agenda.pop()
+        else:
+            self.plan_next()
+
+    def plan_next(self) -> None:
+        """Look at the next planned submission."""
+        self.planned += 1
+        if self.planned < len(self.submissions):
+            self.next_us = self.submissions_us[self.planned]
+            self.next_key = KEY_SUBMIT | self.submissions[self.planned] << NUMBER_SHIFT
+        else:
+            self.next_us = FOREVER
+            self.next_key = FOREVER
+
+    def is_needed(self) -> bool:
+        """Whether a run without a horizon goes on (S6)."""
+        return self.unfinished > 0 or self.commands > 0 or self.active > 0
+
+    def finish_at(self, horizon: int) -> None:
+        """Stop there: of that instant only jobs that leave the QPU, and ends of their phases, count (S6)."""
+        while True:
+            events = self.agenda
+            if self.finishes.size > 0 and (
+                events.size == 0 or self.finishes.is_before(0, events.time[0], events.key[0])
+            ):
+                events = self.finishes
+            if events.size == 0 or not events.is_before(0, horizon, AFTER_READY):
+                break
+            at = events.time[0]
+            key = events.key[0]
+            events.pop()
+            if key >> RANK_SHIFT != RANK_CREATE and not self.was_called_off(at, key):
+                self.now = at
+                self.happen(key)
+        self.now = horizon
+
+    def was_called_off(self, at: int, key: int) -> bool:
+        """Whether an event that comes up is no longer to happen."""
+        rank = key >> RANK_SHIFT
+        number = (key & NUMBER_MASK) >> NUMBER_SHIFT
+        if rank == RANK_FINISH:
+            qpu = self.qpu_of_job(number)
+            return qpu.job != number or qpu.finish_at != at
+        if rank == RANK_ITTL:
+            return self.has_other_ittl(number, at)
+        if rank == RANK_MAX_TIME:
+            return self.sessions.life_at[number] != at
+        return key & PATIENCE_BIT != 0 and self.jobs.patience_at[number] != at
+
+    def happen(self, key: int) -> None:
+        """Let an event happen now."""
+        rank = key >> RANK_SHIFT
+        number = (key & NUMBER_MASK) >> NUMBER_SHIFT
+        if rank == RANK_SUBMIT:
+            self.submit(number)
+        elif rank == RANK_FINISH:
+            self.finish(number)
+        elif rank == RANK_ITTL:
+            self.run_out(number)
+        elif rank == RANK_POST_DONE:
+            self.move_job(number, JOB_POST_DONE, self.jobs.session[number], self.qpu_of_job(number))
+        elif rank == RANK_CLOSE:
+            self.serve_command(number)
+            self.close(number)
+        elif rank == RANK_CANCEL:
+            self.cancel(key, number)
+        elif rank == RANK_MAX_TIME:
+            self.end_life(number)
+        else:
+            self.create(number)
+
+    # -- QPUs: what runs next (S50), and who finds one (S54).
+
+    def call(self, qpu: Qpu) -> None:
+        """Ask for a dispatch at the end of the instant."""
+        if not qpu.is_called:
+            qpu.is_called = True
+            self.calls.push(0, qpu.number)
+
+    def dispatch(self) -> None:
+        """Let the QPU with the smallest number look for work."""
+        qpu = self.qpu(self.calls.key[0])
+        self.calls.pop()
+        qpu.is_called = False
+        if qpu.job < 0:
+            job = self.pick(qpu)
+            if job >= 0:
+                self.move_job(job, JOB_START, self.jobs.session[job], qpu)
+
+    def pick(self, qpu: Qpu) -> int:
+        """S50: the job that goes on a QPU next, or NEVER."""
+        if qpu.holder < 0:
+            return self.pick_of_all(qpu)
+        job = self.sessions.head[qpu.holder]  # S12
+        if job < 0 and self.sessions.lets_in[qpu.holder] and self.drop_gone(qpu.job_queue):  # S32, S51
+            return self.pop(qpu.job_queue)
+        return job
+
+    def pick_of_all(self, qpu: Qpu) -> int:
+        """The head of the normal queue, which stands in two (S32), or NEVER."""
+        jobs = qpu.job_queue
+        others = qpu.session_queue
+        if others.size > 0 and self.drop_gone(others):
+            if not self.drop_gone(jobs):
+                return self.pop(others)
+            first = jobs.first
+            if others.is_before(others.first, jobs.key[first], jobs.submitted[first], jobs.job[first]):
+                return self.pop(others)
+            return self.pop(jobs)
+        return self.pop(jobs) if self.drop_gone(jobs) else NEVER
+
+    def drop_gone(self, queue: Queue) -> bool:
+        """Make the first of a queue a job that still waits; False if there is none."""
+        while queue.size > 0:
+            if self.tables.can_start[self.jobs.stage[queue.job[queue.first]] + 1]:
+                return True
+            queue.pop()
+        return False
+
+    def pop(self, queue: Queue) -> int:
+        """Take the first job of a queue."""
+        job = queue.job[queue.first]
+        queue.pop()
+        return job
+
+    def qpu(self, number: int) -> Qpu:
+        """A QPU by its number."""
+        if self.n_qpus == 1:
+            return self.first_qpu
+        return self.qpus[number]
+
+    def qpu_of_job(self, job: int) -> Qpu:
+        """The QPU of a job; of one that was not routed, any."""
+        if self.n_qpus == 1 or self.jobs.qpu[job] < 0:
+            return self.first_qpu
+        return self.qpus[self.jobs.qpu[job]]
+
+    def route(self, job: int, session: int) -> Qpu:
+        """S54: a session's jobs stay on its QPU; others go where they are pinned to, or are routed."""
+        if self.n_qpus == 1:
+            return self.first_qpu
+        number = self.known_qpu(job, session)
+        if number < 0:
+            number = self.choose()
+        self.jobs.qpu[job] = number
+        return self.qpus[number]
+
+    def known_qpu(self, job: int, session: int) -> int:
+        """The number of the QPU that is known without routing, or NEVER."""
+        if session >= 0:
+            return self.sessions.qpu[session]
+        return self.jobs.pinned[self.root(job)]
+
+    def choose(self) -> int:
+        """S54: in turn, or where fewest jobs are queued; ties by number."""
+        if self.routes_by_turn:
+            self.decisions += 1
+            return (self.decisions - 1) % self.n_qpus
+        best = 0
+        least = self.qpu(0).queued
+        number = 1
+        while number < self.n_qpus and least > 0:
+            queued = self.qpu(number).queued
+            if queued < least:
+                best = number
+                least = queued
+            number += 1
+        return best
+
+    # -- Jobs: what happens.
+
+    def root(self, job: int) -> int:
+        """The planned job whose further attempt a job is, or itself."""
+        return job if job < self.n_planned else self.jobs.roots[job - self.n_planned]
+
+    def submit(self, job: int) -> None:
+        """A job arrives: it is rejected (S20), or waits for the QPU."""
+        self.jobs.submitted[job] = self.now
+        session = self.jobs.session[job]
+        reason = NO_REASON
+        if session >= 0:
+            if self.sessions.phase[session] == PHASE_ABSENT and self.sessions.created[session] < 0:
+                self.create(session)  # S9: also if the job is then rejected
+            reason = self.why_rejected(job, session)
+        if reason == NO_REASON:
+            self.accept(job, session)
+        else:
+            self.reject(job, session, reason)
+
+    def accept(self, job: int, session: int) -> None:
+        """It waits for the QPU, until its user cancels it (S25)."""
+        self.move_job(job, JOB_SUBMIT, session, self.route(job, session))
+        cancel_after = self.jobs.cancel_after[self.root(job)]
+        if cancel_after >= 0:
+            self.agenda.push(self.now + cancel_after, KEY_JOB_CANCEL | job << NUMBER_SHIFT)
+
+    def reject(self, job: int, session: int, reason: int) -> None:
+        """It is over at once, without having been routed."""
+        self.jobs.reason[job] = reason
+        if self.n_qpus > 1:
+            self.jobs.qpu[job] = self.known_qpu(job, session)
+        self.move_job(job, JOB_REJECT, session, self.first_qpu)
+
+    def why_rejected(self, job: int, session: int) -> int:
+        """S20: the first reason that applies, in its order."""
+        phase = self.sessions.phase[session]
+        if phase == PHASE_ABSENT:
+            return SESSION_NOT_CREATED  # S9
+        if not self.tables.accepting[phase]:
+            return IN_CLOSED_SESSION  # S17, S26
+        if self.jobs.limit_us[self.root(job)] > self.sessions.max_us[session]:
+            return EXECUTION_TIME_EXCEEDS_SESSION  # S24
+        return NO_REASON
+
+    def finish(self, job: int) -> None:
+        """A job leaves the QPU, because it is done or has reached its limit (S44)."""
+        qpu = self.qpu_of_job(job)
+        root = self.root(job)
+        event = JOB_FINISH
+        if self.now - self.jobs.started[job] < self.needed_us(root, qpu):
+            event = JOB_CUT
+        elif self.writes_departures and self.jobs.post_us[root] > 0:
+            event = JOB_POST_PROCESS
+        self.move_job(job, event, self.jobs.session[job], qpu)
+
+    def cancel(self, key: int, number: int) -> None:
+        """A user cancels a session (S18) or a job (S25), or the patience of a job is over (S27)."""
+        if key & JOB_BIT == 0:
+            self.serve_command(number)
+            self.cancel_session(number)
+        elif key & PATIENCE_BIT:
+            self.jobs.patience_at[number] = NEVER
+            self.move_job(number, JOB_RENEGE, self.jobs.session[number], self.qpu_of_job(number))
+        else:
+            self.move_job(number, JOB_CANCEL, self.jobs.session[number], self.qpu_of_job(number))
+
+    def move_job(self, job: int, event: int, session: int, qpu: Qpu) -> None:
+        """Make the transition of the table of jobs, and take its actions."""
+        jobs = self.jobs
+        tables = self.tables
+        before = jobs.stage[job]
+        row = (before + 1) * JOB_EVENTS + event
+        after = tables.job_after[row]
+        if after == NO_ENTRY:
+            raise no_entry_for_job(job, event, before)
+        jobs.stage[job] = after
+        if tables.job_reason[row] >= 0:
+            jobs.reason[job] = tables.job_reason[row]
+        actions = tables.job_actions[row] if session < 0 else tables.own_actions[row]
+        while actions > 0:
+            self.act_for_job(actions & ACTION_MASK, job, before, session, qpu)
+            actions >>= ACTION_BITS
+
+    def act_for_job(self, action: int, job: int, before: int, session: int, qpu: Qpu) -> None:
+        """Take an action of the table of jobs."""
+        if action == WAIT_FOR_QPU:
+            self.wait_for_qpu(job, session, qpu)
+        elif action == TAKE_QPU:
+            self.take_qpu(job, qpu)
+        elif action == LEAVE_QPU:
+            self.leave_qpu(job, qpu)
+        elif action == END:
+            self.end_job(job)
+        elif action == ENTER_QUEUE:
+            self.enter_queue(job, session, qpu)
+        elif action == LEAVE_QUEUE:
+            self.leave_queue(job, session, qpu)
+        elif action == JOIN_SESSION:
+            self.join_session(session)
+        elif action == TELL_START:
+            self.change(session, SESSION_START)
+        elif action == LEAVE_SESSION:
+            self.leave_session(before, session)
+        elif action == STOP_COUNTING:
+            self.stop_counting(session)
+        elif action == START_PATIENCE:
+            self.start_patience(job)
+        elif action == STOP_PATIENCE:
+            self.jobs.patience_at[job] = NEVER
+        elif action == START_POST_PROCESSING:
+            due = self.now + self.jobs.post_us[self.root(job)]
+            self.agenda.push(due, KEY_POST_DONE | job << NUMBER_SHIFT)
+
+    # -- Jobs: actions.
+
+    def enter_queue(self, job: int, session: int, qpu: Qpu) -> None:
+        """It is one of the queued jobs of its QPU (S54) and of its session (S12)."""
+        qpu.queued += 1
+        if session >= 0:
+            self.link(session, job)
+
+    def leave_queue(self, job: int, session: int, qpu: Qpu) -> None:
+        """It is so no more."""
+        qpu.queued -= 1
+        if session >= 0:
+            self.unlink(session, job)
+
+    def wait_for_qpu(self, job: int, session: int, qpu: Qpu) -> None:
+        """It stands in the normal queue, unless its session holds the QPU (S10, S12, S15)."""
+        submitted = self.jobs.submitted[job]
+        if session < 0:
+            qpu.job_queue.push(self.key_of(job, submitted), submitted, job)
+        elif not self.tables.active[self.sessions.phase[session]]:
+            qpu.session_queue.push(self.key_of(job, submitted), submitted, job)
+        if qpu.job < 0:
+            self.call(qpu)
+
+    def key_of(self, job: int, submitted: int) -> int:
+        """What the queue policy ranks it by."""
+        return self.submissions_in_key * submitted + self.jobs.key[self.root(job)]
+
+    def take_qpu(self, job: int, qpu: Qpu) -> None:
+        """It goes on the QPU, at most as long as it may (S44)."""
+        root = self.root(job)
+        needed = self.needed_us(root, qpu)
+        limit = self.jobs.limit_us[root]
+        if limit != NO_LIMIT:
+            if NEVER < limit < needed:
+                needed = limit
+            needed = min(needed, self.limit_us)
+        self.jobs.started[job] = self.now
+        qpu.job = job
+        qpu.finish_at = self.now + needed
+        self.finishes.push(qpu.finish_at, KEY_FINISH | job << NUMBER_SHIFT)
+
+    def needed_us(self, root: int, qpu: Qpu) -> int:
+        """The QPU time that a job needs, which may differ from QPU to QPU."""
+        if len(self.times_us) > 0:
+            return self.times_us[qpu.number * self.n_planned + root]
+        return self.jobs.qpu_us[root]
+
+    def leave_qpu(self, job: int, qpu: Qpu) -> None:
+        """It is off the QPU."""
+        if self.writes_departures:
+            self.jobs.left[job] = self.now
+        qpu.job = NEVER
+        self.call(qpu)
+
+    def end_job(self, job: int) -> None:
+        """It is over, and what waits for that follows."""
+        self.jobs.ended[job] = self.now
+        self.unfinished -= 1
+        if self.ends_matter:
+            self.follow(job)
+
+    def start_patience(self, job: int) -> None:
+        """S27."""
+        patience = self.jobs.patience_us[self.root(job)]
+        if patience >= 0:
+            self.jobs.patience_at[job] = self.now + patience
+            self.agenda.push(self.now + patience, KEY_PATIENCE | job << NUMBER_SHIFT)
+        else:
+            self.jobs.patience_at[job] = NEVER
+
+    # -- Jobs: what their sessions hear.
+
+    def join_session(self, session: int) -> None:
+        """A submission was accepted: a think time is over (S51), and the ITTL clock stops (S13)."""
+        sessions = self.sessions
+        if sessions.emptied[session] >= 0:
+            sessions.thought_us[session] += self.now - sessions.emptied[session]
+            sessions.thinks[session] += 1
+            sessions.emptied[session] = NEVER
+        sessions.jobs[session] += 1
+        sessions.counting[session] += 1
+        self.change(session, SESSION_SUBMIT)
+
+    def stop_counting(self, session: int) -> None:
+        """A job left the QPU and is post-processed (S41)."""
+        self.sessions.counting[session] -= 1
+        self.sessions.finishing[session] += 1
+        if self.sessions.counting[session] == 0:
+            self.change(session, SESSION_LEAVE_LAST)
+        self.let_go(session)
+
+    def leave_session(self, before: int, session: int) -> None:
+        """A job has ended, in whatever stage it was."""
+        sessions = self.sessions
+        sessions.jobs[session] -= 1
+        counted = before != STAGE_POST_PROCESSING
+        if counted:
+            sessions.counting[session] -= 1
+        else:
+            sessions.finishing[session] -= 1
+        if sessions.jobs[session] == 0:
+            self.change(session, SESSION_END_LAST)
+        elif counted and sessions.counting[session] == 0:
+            self.change(session, SESSION_LEAVE_LAST)
+        else:
+            self.change(session, SESSION_END)
+        self.let_go(session)
+
+    def let_go(self, session: int) -> None:
+        """S17: a closing session whose jobs are all post-processed does not hold the QPU for that."""
+        if (
+            self.sessions.phase[session] == PHASE_CLOSING
+            and self.sessions.finishing[session] == self.sessions.jobs[session]
+        ):
+            self.change(session, SESSION_RELEASE)
+
+    def link(self, session: int, job: int) -> None:
+        """S12: by (submission, number); behind it can only be jobs of this instant."""
+        jobs = self.jobs
+        before = self.sessions.tail[session]
+        after = NEVER
+        while before > job and jobs.submitted[before] == self.now:
+            after = before
+            before = jobs.previous[before]
+        self.join(session, before, job)
+        self.join(session, job, after)
+
+    def unlink(self, session: int, job: int) -> None:
+        """Take a job out of those that are queued."""
+        self.join(session, self.jobs.previous[job], self.jobs.next[job])
+
+    def join(self, session: int, before: int, after: int) -> None:
+        """Let one queued job stand behind another; NEVER are the ends of the line."""
+        if before >= 0:
+            self.jobs.next[before] = after
+        else:
+            self.sessions.head[session] = after
+        if after >= 0:
+            self.jobs.previous[after] = before
+        else:
+            self.sessions.tail[session] = before
+
+    # -- Sessions: what happens.
+
+    def create(self, session: int) -> None:
+        """S9: it comes into existence."""
+        sessions = self.sessions
+        if sessions.qpu[session] < 0:
+            sessions.qpu[session] = self.choose()  # S54
+        self.change(session, SESSION_CREATE)
+        if sessions.created[session] < 0:
+            if sessions.close_after[session] >= 0:
+                self.arm_command(session, self.now + sessions.close_after[session], KEY_CLOSE)
+            if sessions.cancel_after[session] >= 0:
+                self.arm_command(session, self.now + sessions.cancel_after[session], KEY_CANCEL)
+
+    def arm_command(self, session: int, at: int, key: int) -> None:
+        """A close or cancel is to come; until its session is closed, it is waited for (S6)."""
+        self.agenda.push(at, key | session << NUMBER_SHIFT)
+        if self.sessions.phase[session] != PHASE_CLOSED:
+            self.sessions.commands[session] += 1
+            self.commands += 1
+
+    def serve_command(self, session: int) -> None:
+        """It has come."""
+        if self.sessions.phase[session] != PHASE_CLOSED:
+            self.sessions.commands[session] -= 1
+            self.commands -= 1
+
+    def close(self, session: int) -> None:
+        """S17; before the first submission it creates the session and ends it there (S9)."""
+        if self.sessions.phase[session] == PHASE_ABSENT:
+            self.create(session)
+        self.change(session, SESSION_CLOSE if self.sessions.jobs[session] > 0 else SESSION_CLOSE_EMPTY)
+        self.let_go(session)
+
+    def cancel_session(self, session: int) -> None:
+        """S18; before the first submission it creates the session and ends it there (S9)."""
+        if self.sessions.phase[session] == PHASE_ABSENT:
+            self.create(session)
+        self.change(session, SESSION_CANCEL)
+
+    def end_life(self, session: int) -> None:
+        """The unused clock, or once a job has started the max_time clock, ran out (S16, S21)."""
+        self.sessions.life_at[session] = NEVER
+        unused = self.sessions.phase[session] == PHASE_OPEN
+        self.change(session, SESSION_UNUSED if unused else SESSION_MAX_TIME)
+
+    def change(self, session: int, event: int) -> None:
+        """Make the transition of the table of sessions, write it down if it can be seen, take its actions."""
+        tables = self.tables
+        before = self.sessions.phase[session]
+        row = before * SESSION_EVENTS + event
+        after = tables.session_after[row]
+        if after == NO_ENTRY:
+            raise no_entry_for_session(session, event, before)
+        self.sessions.phase[session] = after
+        if tables.session_reason[row] >= 0:
+            self.note(session, before, event, after, tables.session_reason[row])
+        actions = tables.session_actions[row]
+        while actions > 0:
+            self.act_for_session(actions & ACTION_MASK, session, event)
+            actions >>= ACTION_BITS
+
+    def note(self, session: int, before: int, event: int, after: int, reason: int) -> None:
+        """Write a change down."""
+        if after == PHASE_CLOSED:
+            self.commands -= self.sessions.commands[session]
+            self.sessions.commands[session] = 0
+        row = 6 * self.n_transitions
+        if row + 6 > self.room_of_transitions:
+            self.transitions = wider(self.transitions)
+            self.room_of_transitions = len(self.transitions)
+        self.transitions[row] = self.now
+        self.transitions[row + 1] = session
+        self.transitions[row + 2] = before
+        self.transitions[row + 3] = event
+        self.transitions[row + 4] = after
+        self.transitions[row + 5] = reason
+        self.n_transitions += 1
+
+    def act_for_session(self, action: int, session: int, event: int) -> None:
+        """Take an action of the table of sessions."""
+        if action == START_ITTL:
+            self.start_ittl(session)
+        elif action == STOP_ITTL:
+            self.sessions.ittl_at[session] = NEVER
+        elif action == HOLD_QPU:
+            self.qpu(self.sessions.qpu[session]).holder = session
+            self.active += 1
+        elif action == RELEASE_QPU:
+            self.release_qpu(self.qpu(self.sessions.qpu[session]))
+        elif action == STOP_CLOCKS:
+            self.sessions.ittl_at[session] = NEVER
+            self.sessions.life_at[session] = NEVER
+        elif action == START_UNUSED:
+            self.start_life(session, self.unused_us)
+        elif action == START_MAX_TIME:
+            self.start_life(session, self.sessions.max_us[session])
+        elif action == STOP_UNUSED:
+            self.sessions.life_at[session] = NEVER
+        elif action == END_QUEUED_JOBS:
+            self.end_queued_jobs(session, self.timeout if event == SESSION_MAX_TIME else JOB_SESSION_CANCEL)
+
+    # -- Sessions: actions.
+
+    def release_qpu(self, qpu: Qpu) -> None:
+        """The session stops being active."""
+        qpu.holder = NEVER
+        self.active -= 1
+        if qpu.job < 0:
+            self.call(qpu)
+
+    def start_life(self, session: int, us: int) -> None:
+        """S11, S21: one clock for both, since a session has one of them at a time."""
+        self.sessions.life_at[session] = self.now + us
+        self.agenda.push(self.now + us, KEY_MAX_TIME | session << NUMBER_SHIFT)
+
+    def start_ittl(self, session: int) -> None:
+        """S13. An entry of the agenda that is not later serves: it moves on when it comes up."""
+        sessions = self.sessions
+        due = self.now + self.ittl_of(session)
+        sessions.ittl_at[session] = due
+        if sessions.ittl_armed[session] < 0 or sessions.ittl_armed[session] > due:
+            self.arm_ittl(session, due)
+
+    def arm_ittl(self, session: int, due: int) -> None:
+        """Let the clock come up at an instant."""
+        self.sessions.ittl_armed[session] = due
+        self.agenda.push(due, KEY_ITTL | session << NUMBER_SHIFT)
+
+    def ittl_of(self, session: int) -> int:
+        """How long the clock runs that starts now (S13, S51)."""
+        sessions = self.sessions
+        ittl = sessions.ittl_us[session]
+        if self.adapts and not sessions.batch[session]:
+            sessions.emptied[session] = self.now
+            if sessions.thinks[session] > 0:
+                twice_the_mean = 2 * sessions.thought_us[session] // sessions.thinks[session]
+                ittl = min(ittl, max(SHORTEST_ITTL_US, twice_the_mean))
+        return ittl
+
+    def has_other_ittl(self, session: int, at: int) -> bool:
+        """Whether the clock that comes up stands at another instant; if at a later one, it moves there."""
+        sessions = self.sessions
+        due = sessions.ittl_at[session]
+        if due == at:
+            return False
+        if sessions.ittl_armed[session] == at:
+            sessions.ittl_armed[session] = NEVER
+        if due > at and sessions.ittl_armed[session] < 0:
+            self.arm_ittl(session, due)
+        return True
+
+    def run_out(self, session: int) -> None:
+        """S14: the ITTL clock."""
+        self.sessions.ittl_at[session] = NEVER
+        if self.sessions.ittl_armed[session] == self.now:
+            self.sessions.ittl_armed[session] = NEVER
+        self.change(session, SESSION_ITTL)
+
+    def end_queued_jobs(self, session: int, event: int) -> None:
+        """S16, S18: all that are queued, by (submission, number)."""
+        qpu = self.qpu(self.sessions.qpu[session])
+        while self.sessions.head[session] >= 0:
+            self.move_job(self.sessions.head[session], event, session, qpu)
+
+    # -- What follows from the end of a job.
+
+    def follow(self, job: int) -> None:
+        """S5: its follow-ups come, those of a list after the last of it. S64: its client goes on."""
+        if job < self.n_planned and len(self.follow_ups_of) > 0:
+            place = self.follow_ups_of[job]
+            while place < self.follow_ups_of[job + 1]:
+                self.come_after_one(self.follow_ups[place])
+                place += 1
+        root = self.root(job)
+        if self.jobs.client[root] >= 0:
+            self.act_for_client(self.jobs.client[root], job, root)
+
+    def come_after_one(self, job: int) -> None:
+        """One of the jobs that a follow-up waits for has ended."""
+        if self.joins and self.jobs.waits_for[job] > 0:
+            self.jobs.waits_for[job] -= 1
+        else:
+            self.arm_submission(self.now, self.jobs.think_us[job], job)
+
+    def arm_submission(self, since: int, think_us: int, job: int) -> None:
+        """A submission is to come so long after an instant; beyond the longest time it only must be so."""
+        self.unfinished += 1
+        due = since + think_us if since <= LONGEST_US else since
+        self.agenda.push(due, KEY_SUBMIT | job << NUMBER_SHIFT)
+
+    def act_for_client(self, client: int, job: int, root: int) -> None:
+        """S64: what follows exists from now on, and comes when the client has noticed the end."""
+        clients = self.clients
+        stage = self.jobs.stage[job]
+        noticed = self.notices_at(client, job, stage)
+        if stage == STAGE_REJECTED:
+            self.act_on_rejection(client, job, root)
+        elif stage != STAGE_DONE and clients.on_error[client] == ERROR_IS_RETRIED:  # S65
+            self.repeat_job(client, job, root, noticed)
+        elif clients.iteration[client] + 1 == clients.jobs[client] or (
+            stage != STAGE_DONE and clients.on_error[client] == ERROR_STOPS
+        ):
+            self.finish_client(client, noticed)
+        else:
+            clients.iteration[client] += 1
+            following = clients.first[client] + clients.iteration[client]
+            self.jobs.session[following] = clients.session[client]  # S66: it may have moved
+            self.arm_submission(noticed, self.jobs.think_us[following], following)
+
+    def notices_at(self, client: int, job: int, stage: int) -> int:
+        """When a client notices the end of its job (S64): at a poll, which count from its submission."""
+        poll_us = self.clients.poll_us[client]
+        if poll_us < 0 or stage == STAGE_REJECTED:
+            return self.now
+        submitted = self.jobs.submitted[job]
+        polls = (self.now - submitted + poll_us - 1) // poll_us
+        return submitted + max(polls, 1) * poll_us
+
+    def act_on_rejection(self, client: int, job: int, root: int) -> None:
+        """S66: only that its session is closed can be answered."""
+        clients = self.clients
+        answer = clients.on_rejection[client]
+        if self.jobs.reason[job] == IN_CLOSED_SESSION and answer == REJECTED_TO_NEW_SESSION:
+            clients.session[client] = self.repeat_session(clients.session[client])
+            self.repeat_job(client, job, root, self.now)
+        elif self.jobs.reason[job] == IN_CLOSED_SESSION and answer == REJECTED_TO_JOB_MODE:
+            clients.session[client] = NEVER
+            self.repeat_job(client, job, root, self.now)
+        else:
+            self.finish_client(client, self.now)
+
+    def finish_client(self, client: int, noticed: int) -> None:
+        """S64: it is through, and does with its session what it does."""
+        session = self.clients.session[client]
+        how = self.clients.on_finish[client]
+        if session >= 0 and how != FINISH_BY_LEAVING:
+            self.arm_command(session, noticed, KEY_CLOSE if how == FINISH_BY_CLOSE else KEY_CANCEL)
+
+    def repeat_job(self, client: int, job: int, root: int, noticed: int) -> None:
+        """S65, S66: a further attempt is a job of its own, with the times of the first."""
+        jobs = self.jobs
+        new = self.n_jobs
+        if new == self.room_of_jobs:
+            jobs.grow()
+            self.room_of_jobs = len(jobs.stage)
+        if new - self.n_planned == self.room_of_created:
+            jobs.grow_created()
+            self.room_of_created = len(jobs.roots)
+        self.n_jobs += 1
+        jobs.session[new] = self.clients.session[client]
+        jobs.submitted[new] = NEVER
+        jobs.started[new] = NEVER
+        jobs.ended[new] = NEVER
+        jobs.stage[new] = NEVER
+        jobs.reason[new] = NO_REASON
+        if self.writes_departures:
+            jobs.left[new] = NEVER
+        if self.n_qpus > 1:
+            jobs.qpu[new] = NEVER
+        jobs.repeats[new - self.n_planned] = job
+        jobs.roots[new - self.n_planned] = root
+        self.arm_submission(noticed, 0, new)
+
+    def repeat_session(self, old: int) -> int:
+        """S66: another session with the same parameters."""
+        sessions = self.sessions
+        new = self.n_sessions
+        if new == self.room_of_sessions:
+            sessions.grow()
+            self.room_of_sessions = len(sessions.phase)
+        self.n_sessions += 1
+        sessions.batch[new] = sessions.batch[old]
+        sessions.lets_in[new] = sessions.lets_in[old]
+        sessions.max_us[new] = sessions.max_us[old]
+        sessions.ittl_us[new] = sessions.ittl_us[old]
+        sessions.created[new] = NEVER
+        sessions.close_after[new] = sessions.close_after[old]
+        sessions.cancel_after[new] = sessions.cancel_after[old]
+        sessions.pinned[new] = sessions.pinned[old]
+        sessions.qpu[new] = sessions.pinned[old]
+        sessions.phase[new] = PHASE_ABSENT
+        sessions.jobs[new] = 0
+        sessions.counting[new] = 0
+        sessions.finishing[new] = 0
+        sessions.commands[new] = 0
+        sessions.head[new] = NEVER
+        sessions.tail[new] = NEVER
+        sessions.ittl_at[new] = NEVER
+        sessions.ittl_armed[new] = NEVER
+        sessions.life_at[new] = NEVER
+        sessions.emptied[new] = NEVER
+        sessions.thinks[new] = 0
+        sessions.thought_us[new] = 0
+        sessions.repeats[new] = old
+        return new

@@ -1,0 +1,584 @@
+"""The kernel as an engine: plan, rules and queue policy go in, and the journal of the scheduler comes out.
+
+`why_not` refuses by name what it does not do. What it does, it does exactly as the scheduler, whether its
+text is interpreted or compiled.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from qsession_sim.errors import BEYOND_TIME, ScenarioError, SchedulerUsageError
+from qsession_sim.kernel import codes
+from qsession_sim.scheduler import scheduler
+from qsession_sim.scheduler.columns import TRANSITION_FIELDS, Journal
+from qsession_sim.scheduler.plan import AccountSpec, Column, Plan, Routing, Rules, growing
+from qsession_sim.scheduler.queues import FirstInFirstOut, KeyColumn, QueuePolicy
+from qsession_sim.scheduler.transitions import CAN_START, JobAction, JobEvent, SessionAction
+from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, JobStatus, Mode, Rank
+from qsession_sim.units import LONGEST_US
+
+Ints = npt.NDArray[np.int64]
+
+EVENTS_AT_ONCE: Final = 20_000
+"""After so many events, at the latest, Python sees whether somebody wants to interrupt it."""
+
+# -- What it does not do.
+
+
+def why_not(plan: Plan, rules: Rules, policy: QueuePolicy) -> str | None:
+    """Why the kernel does not run a plan under rules and a queue policy; None: it does.
+
+    Example:
+        >>> from qsession_sim.scheduler.plan import GAP_FILL, Rules
+        >>> why_not(Plan.of(), Rules(), FirstInFirstOut())
+        >>> why_not(Plan.of(), Rules(hold=GAP_FILL), FirstInFirstOut())
+        "the kernel does not know the hold policy 'gap_fill'"
+    """
+    reason = _unknown(plan, rules) or scheduler.why_not(plan, rules, policy)
+    if reason is None and _key_column(plan, policy) is None:
+        return f"the kernel does not know the queue policy {policy.name!r}, not as one number for each job"
+    return reason
+
+
+def _unknown(plan: Plan, rules: Rules) -> str | None:
+    """What of a plan and of rules the kernel does not know."""
+    several = len(plan.qpus) > 1
+    unknown = {
+        "simulator backends": any(qpu.simulator for qpu in plan.qpus),
+        "preparation": _has_other(plan.jobs.preparation_us, 0),
+        "windows of availability": bool(plan.windows),
+        "limits of plans": any(
+            spec != AccountSpec(allocation_us=spec.allocation_us) for spec in plan.account_specs.values()
+        ),
+        "the hold policy 'gap_fill'": rules.hold.fills_gaps,
+        f"the routing policy {rules.routing.name.lower()!r}": several
+        and rules.routing not in (Routing.LEAST_BUSY, Routing.ROUND_ROBIN),
+        "times of 2**62 us": any(_largest(times) >= LONGEST_US for times in _times(plan, rules)),
+    }
+    named = next((name for name, is_there in unknown.items() if is_there), None)
+    return None if named is None else f"the kernel does not know {named}"
+
+
+def _times(plan: Plan, rules: Rules) -> Iterable[Column]:
+    """All that is added to a time; the sum of two must be an int64."""
+    yield (rules.unused_timeout_us, rules.max_execution_time_us)
+    for columns in (plan.jobs, plan.sessions, plan.clients):
+        for item in fields(columns):
+            if item.name.endswith("_us"):
+                yield getattr(columns, item.name)
+    yield from plan.qpu_times_us
+
+
+def _key_column(plan: Plan, policy: QueuePolicy) -> KeyColumn | None:
+    """What a policy ranks jobs by; None: it is not a column, or a key might not fit into int64."""
+    if isinstance(policy, FirstInFirstOut):
+        return KeyColumn(1, np.broadcast_to(np.int64(0), len(plan.jobs.qpu_time_us)).data)
+    of_plan: Callable[[Plan], KeyColumn | None] | None = getattr(policy, "column", None)
+    column = None if of_plan is None else of_plan(plan)
+    if column is not None and column.submissions and _largest(column.of_job) >= LONGEST_US:
+        return None
+    return column
+
+
+def _ints(column: Column | Ints) -> Ints:
+    return np.asarray(column, dtype=np.int64)
+
+
+def _some(column: Column) -> Ints:
+    """A column, or one row of it where all are known to be the same."""
+    values = _ints(column)
+    return values[:1] if values.strides == (0,) else values
+
+
+def _has_other(column: Column, default: int) -> bool:
+    return bool(np.any(_some(column) != default))
+
+
+def _largest(column: Column) -> int:
+    """The largest size of a number in a column."""
+    values = _some(column)
+    return max(int(values.max()), -int(values.min())) if len(values) else 0
+
+
+# -- The two forms of the text.
+
+
+@cache
+def _modules() -> Mapping[bool, Any]:
+    """The core, by whether it is compiled."""
+    names = {False: "core", True: "_core"}
+    there = {key: f"{__package__}.{name}" for key, name in names.items()}
+    return {key: import_module(name) for key, name in there.items() if find_spec(name) is not None}
+
+
+def is_compiled() -> bool:
+    """Whether the kernel was compiled when the package was built."""
+    return True in _modules()
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """Columns as one form of the core takes them."""
+
+    is_compiled: bool
+
+    def given(self, column: Column | Ints) -> Any:
+        """A column that is only read."""
+        return _ints(column) if self.is_compiled else _ints(column).tolist()
+
+    def copy(self, column: Column | Ints) -> Any:
+        """A column that is written to."""
+        return array("q", _ints(column).tobytes()) if self.is_compiled else _ints(column).tolist()
+
+    def fresh(self, rows: int, value: int = NEVER, code: str = "q") -> Any:
+        """A column with one value in every row."""
+        return array(code, [value]) * rows if self.is_compiled else [value] * rows
+
+
+def _taken(column: Any, rows: int, code: str = "q") -> array[int]:
+    """The first rows of a column of the core."""
+    whole = getattr(column, "base", column)
+    if isinstance(whole, array) and len(whole) == rows:
+        return whole
+    return array(code, whole[:rows])
+
+
+# -- A run.
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves behind, for `Record.of`.
+
+    Args:
+        journal: what happened.
+        end_us: the horizon, or the instant of the last event.
+        events: how many happened.
+        session_qpu: the QPU of each session; NEVER if it was not routed.
+        requested_us: the QPU time that each job needs on its QPU.
+    """
+
+    journal: Journal
+    end_us: int
+    events: int
+    session_qpu: Sequence[int]
+    requested_us: Sequence[int]
+
+
+def run(
+    plan: Plan,
+    rules: Rules,
+    policy: QueuePolicy,
+    horizon_us: int | None = None,
+    *,
+    compiled: bool | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Outcome:
+    """Run a plan to a horizon, or until nothing is left to do (S6).
+
+    Args:
+        plan: what is known before the run.
+        rules: settings of the service.
+        policy: orders the normal queue.
+        horizon_us: where the run stops; None: when there is nothing left to do.
+        compiled: by the compiled core, or by its text interpreted; None: compiled if it is.
+        progress: called now and then with the instant and the number of events so far.
+
+    Raises:
+        SchedulerUsageError: if `why_not` says why the plan is not run, or the core is not compiled.
+        ScenarioError: if the run goes on beyond 2**62 us.
+
+    Example:
+        >>> from qsession_sim.scheduler.plan import JobSpec
+        >>> plan = Plan.of([JobSpec(at_us=3, qpu_time_us=5), JobSpec(at_us=4, qpu_time_us=1)])
+        >>> outcome = run(plan, Rules(), FirstInFirstOut())
+        >>> list(outcome.journal.started_us), outcome.end_us
+        ([3, 8], 9)
+    """
+    kernel = Kernel(plan, rules, policy, compiled=compiled)
+    report = progress or (lambda _now_us, _events: None)
+
+    def advance(step: Callable[[int, int], bool], until_us: int) -> None:
+        while not step(until_us, EVENTS_AT_ONCE):
+            report(kernel.now_us, kernel.events_applied)
+
+    if horizon_us is None:
+        advance(kernel.advance, 0)  # S6: instant 0 is always served
+        advance(kernel.advance_while_needed, LONGEST_US)
+    else:
+        advance(kernel.advance, horizon_us - 1)
+        kernel.finish_at(horizon_us)
+    report(kernel.now_us, kernel.events_applied)
+    return kernel.outcome()
+
+
+class Kernel:
+    """A run that can be stopped at any event and go on. Its methods are those of `Scheduler`.
+
+    Args:
+        plan: what is known before the run.
+        rules: settings of the service.
+        policy: orders the normal queue.
+        compiled: as of `run`.
+
+    Raises:
+        SchedulerUsageError: as `run`.
+
+    Example:
+        >>> from qsession_sim.scheduler.plan import JobSpec
+        >>> plan = Plan.of([JobSpec(at_us=3, qpu_time_us=5), JobSpec(at_us=4, qpu_time_us=1)])
+        >>> kernel = Kernel(plan, Rules(), FirstInFirstOut())
+        >>> kernel.advance(100, at_most=2), kernel.now_us
+        (False, 4)
+        >>> kernel.advance(100), kernel.now_us, kernel.events_applied
+        (True, 9, 4)
+    """
+
+    def __init__(
+        self, plan: Plan, rules: Rules, policy: QueuePolicy, *, compiled: bool | None = None
+    ) -> None:
+        reason = _unknown(plan, rules) or scheduler.why_not(plan, rules, policy)
+        key = None if reason else _key_column(plan, policy)
+        if key is None:
+            reason = reason or why_not(plan, rules, policy)
+            raise SchedulerUsageError(f"this plan cannot be run: {reason}")
+        if compiled is None:
+            compiled = is_compiled()
+        if compiled and not is_compiled():
+            raise SchedulerUsageError(
+                "the kernel is not compiled; build the package where there is a C compiler"
+            )
+        self._plan = plan
+        self._memory = _Memory(compiled)
+        self._module = _modules()[compiled]
+        self._keeps_qpus = len(plan.qpus) > 1
+        self._keeps_departures = _has_other(plan.jobs.post_processing_us, 0)
+        self._journal = self._new_journal()
+        self._core = self._new_core(rules, key)
+
+    @property
+    def now_us(self) -> int:
+        """The instant of the last event."""
+        return int(self._core.now)
+
+    @property
+    def events_applied(self) -> int:
+        """How many events have happened."""
+        return int(self._core.events)
+
+    def advance(self, until_us: int, at_most: int = scheduler.ALL_EVENTS) -> bool:
+        """Apply all events up to `until_us` in the order of S3; False if it stopped after `at_most`.
+
+        Raises:
+            ScenarioError: if more is to be done, but only beyond 2**62 us.
+        """
+        return self._advance(until_us, at_most, only_needed=False)
+
+    def advance_while_needed(self, until_us: int = LONGEST_US, at_most: int = scheduler.ALL_EVENTS) -> bool:
+        """Like `advance`, but stop after the first instant that completes everything there is to do (S6)."""
+        return self._advance(until_us, at_most, only_needed=True)
+
+    def finish_at(self, horizon_us: int) -> None:
+        """Stop at a horizon; all before it was applied, of it only jobs that leave the QPU count (S6)."""
+        self._core.finish_at(horizon_us)
+
+    def _advance(self, until_us: int, at_most: int, *, only_needed: bool) -> bool:
+        self._core.only_needed = only_needed
+        answer = self._core.advance(until_us, at_most)
+        if answer == codes.TOO_LONG:
+            raise ScenarioError((BEYOND_TIME,))
+        return bool(answer == codes.OVER)
+
+    # -- From a plan to columns.
+
+    def _new_journal(self) -> Journal:
+        journal = Journal(growing(self._plan.jobs.session))
+        if self._keeps_qpus:
+            journal.keep_qpus()
+        if self._keeps_departures:
+            journal.keep_departures()
+        return journal
+
+    def _new_core(self, rules: Rules, key: KeyColumn) -> Any:
+        plan, memory = self._plan, self._memory
+        offsets, followers = _follow_ups(plan)
+        limit_us = rules.max_execution_time_us
+        times = plan.qpu_times_us if self._keeps_qpus else ()
+        return self._module.Core(
+            qpus=[self._new_qpu(number, key) for number in range(len(plan.qpus))],
+            agenda=self._new_agenda(),
+            finishes=self._module.Agenda(memory.fresh(4), memory.fresh(4), 0),
+            calls=self._module.Agenda(memory.fresh(4), memory.fresh(4), 0),
+            jobs=self._new_jobs(key),
+            sessions=self._new_sessions(rules),
+            clients=self._new_clients(),
+            tables=self._new_tables(rules),
+            submissions_us=memory.given(plan.submissions_us),
+            submissions=memory.given(plan.submissions),
+            follow_ups_of=memory.given(offsets),
+            follow_ups=memory.given(followers),
+            times_us=memory.given(np.concatenate([_ints(of_qpu) for of_qpu in times] or [_ints(())])),
+            transitions=memory.fresh(_ROOM * len(TRANSITION_FIELDS)),
+            limit_us=LONGEST_US if limit_us == NEVER else limit_us,
+            unused_us=rules.unused_timeout_us,
+            timeout=int(
+                JobEvent.SESSION_TIMEOUT
+                if rules.max_time_ends_as is JobStatus.ERROR
+                else JobEvent.SESSION_TIMEOUT_CANCELS
+            ),
+            submissions_in_key=key.submissions,
+            unfinished=len(plan.submissions),
+            commands=sum(len(numbers) for _, numbers in _commands(plan)),
+            adapts=rules.hold.adapts,
+            joins=bool(plan.more_after),
+            ends_matter=bool(len(plan.follow_ups) or len(plan.clients.first_job)),
+            routes_by_turn=rules.routing is Routing.ROUND_ROBIN,
+            writes_departures=self._keeps_departures,
+            only_needed=False,
+        )
+
+    def _new_qpu(self, number: int, key: KeyColumn) -> Any:
+        # by submission, jobs come in their order
+        is_ring = key.submissions == 1 and not _has_other(key.of_job, 0)
+        queues = (
+            self._module.Queue(*(self._memory.fresh(_ROOM) for _ in range(3)), is_ring) for _ in range(2)
+        )
+        return self._module.Qpu(number, *queues)
+
+    def _new_agenda(self) -> Any:
+        """What is certain before the run: creations, and commands."""
+        plan = self._plan
+        created_us = _ints(plan.sessions.created_us)
+        is_created = np.flatnonzero(created_us != NEVER)
+        keys = codes.key_of(Rank.CREATE, Entity.SESSION) | is_created << codes.NUMBER_SHIFT
+        events = [(created_us[is_created], keys), *_commands(plan)]
+        cancelled = _ints(plan.job_cancels)
+        keys = codes.KEY_JOB_CANCEL | cancelled << codes.NUMBER_SHIFT
+        events.append((_ints(plan.jobs.cancel_us)[cancelled], keys))
+        times, keys = (np.concatenate(column) for column in zip(*events, strict=True))
+        order = np.lexsort((keys, times))
+        room = np.full(_ROOM, NEVER)
+        columns = (self._memory.copy(np.concatenate([column[order], room])) for column in (times, keys))
+        return self._module.Agenda(*columns, len(order))
+
+    def _new_jobs(self, key: KeyColumn) -> Any:
+        plan, memory, journal = self._plan, self._memory, self._journal
+        jobs = plan.jobs
+        rows = len(journal.stage)
+        has_sessions, has_clients = len(plan.sessions.mode) > 0, len(plan.clients.first_job) > 0
+        has_patience = _has_other(jobs.patience_us, NEVER)
+        waits_for = memory.fresh(rows if plan.more_after else 0, 0)
+        for job, more in plan.more_after.items():
+            waits_for[job] = len(more)
+        written = {
+            name: column if memory.is_compiled else column.tolist()
+            for name in _WRITTEN
+            for column in (getattr(journal, _WRITTEN[name]),)
+        }
+        return self._module.Jobs(
+            written
+            | {
+                "qpu_us": memory.given(jobs.qpu_time_us),
+                "limit_us": memory.given(jobs.max_execution_time_us),
+                "client": memory.given(jobs.client),
+                "cancel_after": memory.given(jobs.cancel_after_us),
+                "think_us": memory.given(jobs.think_us),
+                "key": memory.given(key.of_job),
+                "post_us": memory.given(jobs.post_processing_us),
+                "patience_us": memory.given(jobs.patience_us),
+                "pinned": memory.given(jobs.qpu),
+                "next": memory.fresh(rows if has_sessions else 0),
+                "previous": memory.fresh(rows if has_sessions else 0),
+                "patience_at": memory.fresh(rows if has_patience else 0),
+                "waits_for": waits_for,
+                "repeats": memory.fresh(_ROOM if has_clients else 0),
+                "roots": memory.fresh(_ROOM if has_clients else 0),
+            }
+        )
+
+    def _new_sessions(self, rules: Rules) -> Any:
+        plan, memory = self._plan.sessions, self._memory
+        rows = len(plan.mode)
+        is_batch = _ints(plan.mode) == Mode.BATCH
+        pinned = _ints(plan.qpu) if self._keeps_qpus else np.zeros(rows, dtype=np.int64)
+        commands = np.zeros(rows, dtype=np.int64)
+        for _, keys in _commands(self._plan):
+            np.add.at(commands, (keys & codes.NUMBER_MASK) >> codes.NUMBER_SHIFT, 1)
+        ittl_us = np.where(is_batch | rules.hold.ittl_counts, _ints(plan.interactive_timeout_us), 0)
+        zero = ("jobs", "counting", "finishing", "thinks", "thought_us")
+        never = ("head", "tail", "ittl_at", "ittl_armed", "life_at", "emptied", "repeats")
+        given = {
+            "batch": is_batch,
+            "lets_in": is_batch | rules.hold.lets_job_mode_in,  # S32, S51
+            "max_us": plan.max_time_us,
+            "ittl_us": ittl_us,  # S51
+            "created": plan.created_us,
+            "close_after": plan.close_after_us,
+            "cancel_after": plan.cancel_after_us,
+            "pinned": pinned,
+            "qpu": pinned,
+            "commands": commands,
+        }
+        return self._module.Sessions(
+            {name: memory.copy(column) for name, column in given.items()}
+            | {name: memory.fresh(rows, 0) for name in ("phase", *zero)}
+            | {name: memory.fresh(rows) for name in never}
+        )
+
+    def _new_clients(self) -> Any:
+        plan, memory = self._plan.clients, self._memory
+        return self._module.Clients(
+            {
+                "first": memory.given(plan.first_job),
+                "jobs": memory.given(plan.jobs),
+                "on_finish": memory.given(plan.on_finish),
+                "on_error": memory.given(plan.on_error),
+                "on_rejection": memory.given(plan.on_rejection),
+                "poll_us": memory.given(plan.poll_us),
+                "session": memory.copy(plan.session),
+                "iteration": memory.fresh(len(plan.jobs), 0),
+            }
+        )
+
+    def _new_tables(self, rules: Rules) -> Any:
+        counts_queued = self._keeps_qpus and rules.routing is Routing.LEAST_BUSY
+        has_patience = _has_other(self._plan.jobs.patience_us, NEVER)
+        kept = {
+            *_ALWAYS,
+            *(_OF_QUEUES if counts_queued else ()),
+            *(_OF_PATIENCE if has_patience else ()),
+        }
+        sessions = codes.flat_sessions(_OF_SESSIONS)
+        jobs, own = codes.flat_jobs(frozenset(kept)), codes.flat_jobs(frozenset(kept | _IN_SESSIONS))
+        columns = {
+            "session_after": sessions.after,
+            "session_reason": sessions.reason,
+            "session_actions": sessions.actions,
+            "job_after": jobs.after,
+            "job_reason": jobs.reason,
+            "job_actions": jobs.actions,
+            "own_actions": own.actions,
+            "accepting": codes.ACCEPTING,
+            "active": codes.ACTIVE,
+            "can_start": (CAN_START[NEVER], *CAN_START[:NEVER]),
+        }
+        return self._module.Tables({name: self._memory.given(column) for name, column in columns.items()})
+
+    # -- From columns to what is left behind.
+
+    def outcome(self) -> Outcome:
+        """What has happened so far; the run is over then."""
+        core, journal = self._core, self._journal
+        rows, created = core.n_jobs, core.n_jobs - core.n_planned
+        for name, of_journal in _WRITTEN.items():
+            column = getattr(journal, of_journal)
+            if column:
+                setattr(journal, of_journal, _taken(getattr(core.jobs, name), rows, column.typecode))
+        journal.transitions = _taken(core.transitions, core.n_transitions * len(TRANSITION_FIELDS))
+        journal.repeated_jobs = _taken(core.jobs.repeats, created).tolist()
+        new_sessions = core.n_sessions - len(self._plan.sessions.mode)
+        journal.repeated_sessions = _taken(core.sessions.repeats, core.n_sessions).tolist()[-new_sessions:]
+        if not new_sessions:
+            journal.repeated_sessions = []
+        return Outcome(
+            journal,
+            self.now_us,
+            self.events_applied,
+            _taken(core.sessions.qpu, core.n_sessions),
+            self._requested_us(),
+        )
+
+    def _requested_us(self) -> Sequence[int]:
+        """S54: what a routed job needs there; of another attempt, else what the one before did."""
+        plan, journal = self._plan, self._journal
+        times = plan.qpu_times_us if self._keeps_qpus else ()
+        requested_us = _ints(plan.jobs.qpu_time_us).copy()
+        routed = np.frombuffer(journal.qpu, dtype=np.int16) if journal.qpu else np.zeros(0, dtype=np.int16)
+        stage = np.frombuffer(journal.stage, dtype=np.int8)
+        accepted = (stage != JobStage.PLANNED) & (stage != JobStage.REJECTED)
+        for qpu, of_qpu in enumerate(times):
+            there = np.flatnonzero((accepted & (routed == qpu))[: len(requested_us)])
+            requested_us[there] = _ints(of_qpu)[there]
+        found: list[int] = requested_us.tolist()
+        for job, origin in enumerate(journal.repeated_jobs, start=len(found)):
+            root = self._core.jobs.roots[job - self._core.n_planned]
+            found.append(int(times[routed[job]][root]) if times and accepted[job] else found[origin])
+        return found
+
+
+_ROOM: Final = 16
+
+_WRITTEN: Final = {
+    "session": "session",
+    "submitted": "submitted_us",
+    "started": "started_us",
+    "ended": "ended_us",
+    "left": "left_us",
+    "stage": "stage",
+    "reason": "reason",
+    "qpu": "qpu",
+}
+"""Columns of jobs that are those of the journal, with their names there."""
+
+_ALWAYS: Final = frozenset(
+    {
+        JobAction.WAIT_FOR_QPU,
+        JobAction.TAKE_QPU,
+        JobAction.LEAVE_QPU,
+        JobAction.START_POST_PROCESSING,
+        JobAction.END,
+    }
+)
+_OF_QUEUES: Final = frozenset({JobAction.ENTER_QUEUE, JobAction.LEAVE_QUEUE})
+_OF_PATIENCE: Final = frozenset({JobAction.START_PATIENCE, JobAction.STOP_PATIENCE})
+_IN_SESSIONS: Final = _OF_QUEUES | {
+    JobAction.JOIN_SESSION,
+    JobAction.TELL_START,
+    JobAction.STOP_COUNTING,
+    JobAction.LEAVE_SESSION,
+}
+_OF_SESSIONS: Final = frozenset(SessionAction) - {SessionAction.REQUEUE_JOBS}
+"""Without preparation and reservations, no queued job is left where a session becomes inactive."""
+
+
+def _commands(plan: Plan) -> list[tuple[Ints, Ints]]:
+    """Closes and cancels of sessions that are known before the run, as times and keys."""
+    sessions = plan.sessions
+    created_us = _ints(sessions.created_us)
+    found = []
+    for key, since, column in (
+        (codes.KEY_CLOSE, None, sessions.close_us),
+        (codes.KEY_CANCEL, None, sessions.cancel_us),
+        (codes.KEY_CLOSE, created_us, sessions.close_after_us),
+        (codes.KEY_CANCEL, created_us, sessions.cancel_after_us),
+    ):
+        times = _ints(column)
+        is_given = times != NEVER
+        if since is not None:
+            is_given &= since != NEVER
+            times = times + since
+        numbers = np.flatnonzero(is_given)
+        found.append((times[numbers], key | numbers << codes.NUMBER_SHIFT))
+    return found
+
+
+def _follow_ups(plan: Plan) -> tuple[Ints, Ints]:
+    """S5: where in a column of follow-ups those of each job begin and end, and that column."""
+    first = _ints(plan.follow_ups)
+    if not len(first):
+        return first, first
+    more = [(before, job) for job, others in plan.more_after.items() for before in others]
+    before = np.concatenate([_ints(plan.jobs.after)[first], _ints([pair[0] for pair in more])])
+    after = np.concatenate([first, _ints([pair[1] for pair in more])])
+    order = np.argsort(before, kind="stable")
+    return np.searchsorted(before[order], np.arange(len(plan.jobs.after) + 1)), after[order]

@@ -1,0 +1,56 @@
+"""What a run leaves behind, so that those of all engines are compared whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from qsession_sim.kernel import engine
+from qsession_sim.kernel.engine import Outcome
+from qsession_sim.scheduler.columns import Journal
+from qsession_sim.scheduler.plan import Plan, Rules
+from qsession_sim.scheduler.queues import QueuePolicy
+from qsession_sim.scheduler.scheduler import Scheduler
+
+FORMS = [
+    pytest.param(False, id="interpreted"),
+    pytest.param(
+        True,
+        id="compiled",
+        marks=pytest.mark.skipif(not engine.is_compiled(), reason="the kernel is not compiled"),
+    ),
+]
+"""The forms of the kernel that are there, as the argument `compiled`."""
+
+IS_COMPILED = (False, True) if engine.is_compiled() else (False,)
+"""The same without pytest."""
+
+
+def everything(outcome: Outcome) -> dict[str, Any]:
+    """All that there is to compare, with the types of columns."""
+    names = (name for name in Journal.__slots__ if not name.startswith("_"))
+    return {name: getattr(outcome.journal, name) for name in names} | {
+        "end_us": outcome.end_us,
+        "events": outcome.events,
+        "session_qpu": list(outcome.session_qpu),
+        "requested_us": list(outcome.requested_us),
+    }
+
+
+def by_scheduler(plan: Plan, rules: Rules, policy: QueuePolicy, horizon_us: int | None) -> Outcome:
+    """The same from the reference, driven as S6 says."""
+    scheduler = Scheduler(plan, rules, queue_policy=policy)
+    if horizon_us is None:
+        scheduler.advance(0)
+        scheduler.advance_while_needed()
+    else:
+        scheduler.advance(horizon_us - 1)
+        scheduler.finish_at(horizon_us)
+    return Outcome(
+        scheduler.journal,
+        scheduler.now_us,
+        scheduler.events_applied,
+        scheduler.session_qpus,
+        scheduler.job_columns.qpu_time_us,
+    )
