@@ -93,12 +93,18 @@ def _help_of(command: tuple[str, ...]) -> Iterator[str]:
 
 # -- Metrics.
 
-DISTRIBUTION: Final = re.compile(
-    r"^(?:mean|p50|p90|p95|p99|max)_(waiting|turnaround|\w*slowdown|reneged|makespan|usage|activations)$"
-)
+DISTRIBUTION: Final = re.compile(r"(?:mean|p50|p90|p95|p99|max)_(?!queue_length)(\w+)")
 
 MEANINGS: Final = {
     "waiting": "from a job's submission to its start on the QPU; jobs that started",
+    "share_waiting_job_mode": "of all waiting of jobs, the part in which their QPU ran jobs in job mode",
+    "share_waiting_session": "the part in which it ran jobs of sessions",
+    "share_waiting_batch": "the part in which it ran jobs of batches",
+    "share_waiting_held": "the part in which it was held by an idle session",
+    "share_waiting_preparing": "the part in which it was free and the job still prepared (S40)",
+    "share_waiting_down": "the part in which it was down (S52)",
+    "share_waiting_reserved": "the part in which it was reserved for another account (S52)",
+    "share_waiting_free": "the part in which it was free: always 0 (S74)",
     "turnaround": "from a job's submission to its end, in whatever way; accepted jobs that ended",
     "slowdown": "turnaround by QPU time used; jobs that left the QPU",
     "bounded_slowdown": "the same, where jobs shorter than 10 s count as 10 s long",
@@ -112,6 +118,7 @@ MEANINGS: Final = {
     "makespan": "from a session's creation until its last job left the QPU",
     "usage": "what a session is charged for (S62)",
     "activations": "how often a session became active",
+    "others_waited_held": "what other jobs waited, together, while a session held its idle QPU",
     "held_share": "of the time in which the QPU was the sessions', the part in which nothing ran",
     "utilization": "the part of the time in which the QPU was busy; of several the mean",
     "throughput_per_hour": "jobs that left the QPU in an hour; of several QPUs the sum",
@@ -127,13 +134,15 @@ def metrics_page() -> Iterator[str]:
     rows: dict[str, list[str]] = {}
     for name in ALIASES:
         if "." not in name:
-            found = DISTRIBUTION.match(name)
+            found = DISTRIBUTION.fullmatch(name)
             family = found[1] if found else "reneged (count)" if name == "reneged" else name
             rows.setdefault(family, []).append(name)
     for family, names in rows.items():
         shown = f"`{names[0]}`, `p50_`, `p90_`, `p95_`, `p99_`, `max_`" if len(names) > 1 else f"`{names[0]}`"
         low, high = metric_bounds(names[0])
         between = f"{low:g} and {high:g}" if high < float("inf") else f"from {low:g}"
+        if family not in MEANINGS:
+            raise LookupError(f"say in MEANINGS what {family} measures")
         yield f"| {shown} | {_prose(MEANINGS[family])} | {metric_unit(names[0])} | {between} |"
     yield ""
 
