@@ -14,6 +14,7 @@ copyright = f"{author}; Apache-2.0"  # noqa: A001 - Sphinx reads it under this n
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["README.md", "examples"]  # the former is in index.rst
 myst_heading_anchors = 4  # as GitHub makes them
+smartquotes = False  # --set is an option, not a dash
 default_role = "code"  # single backquotes in docstrings
 nitpick_ignore_regex = [("py:class", ".*")]  # types in signatures: those that are on no page are no links
 html_theme = "furo"

@@ -44,7 +44,7 @@ def measured(parameters: Any, numbers: np.random.Generator) -> float:
 def loop(mode: Session | None) -> None:
     """The program: SciPy asks for energies, and each is a job of 10 circuits with 4,000 shots."""
     estimator = Estimator(mode, circuits=10, shots=4000, result=measured)
-    minimize(lambda x: estimator.run(x).result(), np.zeros(2), method="COBYLA", options={"maxiter": 40})
+    minimize(lambda x: estimator.run(x).result(), np.zeros(2), method="COBYLA", options={"maxiter": 25})
 
 
 def in_job_mode() -> None:

@@ -28,5 +28,8 @@ def test_command_prints_what_stands_beside_it(shown):
 
 
 def test_there_are_commands_on_each_page():
-    pages = ["../README.md", "experiments.md", *["interactive_timeout.md"] * 3, "vqe_tutorial.md"]
-    assert [shown.page for shown in COMMANDS] == pages
+    pages = [shown.page for shown in COMMANDS]
+    assert pages == [
+        *("../README.md", *["start.md"] * 3, "experiments.md", *["interactive_timeout.md"] * 3),
+        *("first_policy.md", "vqe_tutorial.md", *["howto/latex.md"] * 2),
+    ]
