@@ -258,7 +258,7 @@ def test_json_is_the_summary_and_nothing_else(capsys, quickstart, tmp_path):
     output = capsys.readouterr()
     assert output.out == (place / "summary.json").read_text(encoding="utf-8")
     assert json.loads(output.out)["all"]["submitted"] == 12
-    assert output.err == f"saved in {place}\n"
+    assert output.err == f"saved in {place}\nto see it: qsession-sim report {place} --open\n"
 
 
 def test_quiet_runs_have_no_progress_bar(monkeypatch, capsys, quickstart):

@@ -104,7 +104,7 @@ def test_a_bar_has_a_rectangle_for_each_share_one_after_the_other():
     """25 % begin at 0, the other 75 % at 25; a share of 0 is not drawn."""
     bar = Parsed(parts(("held", 0.25, "h"), ("down", 0.0, "d"), ("free", 0.75, "f"), label="a bar"))
     drawn = [(given["class"], given["x"], given["width"]) for tag, given in bar.tags if tag == "rect"]
-    assert drawn == [("f-held", "0", "25"), ("f-free", "25", "75")]
+    assert drawn == [("f-held", "0%", "25%"), ("f-free", "25%", "75%")]
 
 
 def test_a_table_has_headings_and_numbers_that_can_be_sorted():

@@ -10,6 +10,7 @@ import typer
 from qsession_sim import __version__
 from qsession_sim.cli.export import export_run
 from qsession_sim.cli.options import reads_files
+from qsession_sim.cli.report import report
 from qsession_sim.cli.run import run
 from qsession_sim.cli.scenario import explain, metrics, policies, resolve, schema, validate
 from qsession_sim.cli.serve import serve
@@ -46,6 +47,7 @@ def _application() -> typer.Typer:
     application.command()(reads_files(metrics))
     application.command()(policies)
     application.add_typer(_workloads(), name="workload")
+    application.command()(report)
     application.command("export")(export_run)
     application.command()(verify)
     application.command()(reads_files(serve))

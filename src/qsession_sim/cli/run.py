@@ -23,6 +23,7 @@ from qsession_sim.cli.options import (
     settings_of,
     usable_place,
 )
+from qsession_sim.cli.report import how_to_see, open_page, report_place
 from qsession_sim.cli.terminal import note, note_memory, note_warnings, of_run, run_progress, show
 from qsession_sim.errors import ProgramError
 from qsession_sim.interrupts import interrupts_afterwards
@@ -53,6 +54,10 @@ def run(
     ] = None,
     form: Annotated[str, output_format("the summary", ALL_FORMATS)] = "table",
     table: TableName = None,
+    show_page: Annotated[
+        bool,
+        typer.Option("--open", help="With -o, also write the report DIR.html, and open it in a browser."),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Print the summary only: no progress bar, no notes.")
     ] = False,
@@ -62,11 +67,7 @@ def run(
     It says who waited how long, how the QPU spent its time and what each session cost.
     """
     check_table(table, form)
-    if output is not None:
-        from qsession_sim.results.bundle import check_target
-
-        with usable_place("-o"):
-            check_target(output)
+    _check_places(output, show_page=show_page)
     from qsession_sim.experiment.simulate import simulate, with_policies
     from qsession_sim.policies.registry import queue_policy_names
     from qsession_sim.scenario.load import load_scenario
@@ -96,11 +97,37 @@ def run(
                     saved = True
         show(of_run(finished), form, table)
         if not quiet:
-            _note(finished, output)
+            _note(finished, output, show_page=show_page)
+        if show_page and output is not None:
+            _show_page(finished, output, quiet=quiet)
     except BaseException as error:
         if saved:
             error.add_note(f"after saving in {output}")  # `main` reports the notes of an interrupt
         raise
+
+
+def _check_places(output: str | None, *, show_page: bool) -> None:
+    """Refuse what could not be written after the simulation."""
+    if output is None:
+        if show_page:
+            raise typer.BadParameter("shows what -o DIR saves; give both", param_hint="--open")
+        return
+    from qsession_sim.report.html import check_report_place
+    from qsession_sim.results.bundle import check_target
+
+    with usable_place("-o"):
+        check_target(output)
+        page = report_place(output)
+        if show_page and page.parent.exists():  # else it is made
+            check_report_place(page)
+
+
+def _show_page(finished: Run, output: str, *, quiet: bool) -> None:
+    page = report_place(output)
+    finished.report(page)
+    if not quiet:
+        note(f"written to {page}")
+    open_page(page)
 
 
 def _binding(text: str) -> tuple[str, Callable[[], object]]:
@@ -112,7 +139,7 @@ def _binding(text: str) -> tuple[str, Callable[[], object]]:
         raise typer.BadParameter(str(error), param_hint="--program") from None
 
 
-def _note(finished: Run, output: str | None) -> None:
+def _note(finished: Run, output: str | None, *, show_page: bool) -> None:
     from qsession_sim.report.run_rows import left_out
     from qsession_sim.report.text import readable_duration
 
@@ -124,3 +151,5 @@ def _note(finished: Run, output: str | None) -> None:
         note(sentence)
     if output is not None:
         note(f"saved in {output}")
+        if not show_page:
+            note(how_to_see(output))

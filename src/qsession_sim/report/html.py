@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import os
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from qsession_sim.files import open_regular
 from qsession_sim.report.rows import Cell, Column, Count, Duration, Number, Section, Share, Table
 from qsession_sim.report.style import DARK, LIGHT, Theme, text_on
 from qsession_sim.report.text import Page, one_line, written
+from qsession_sim.results.bundle import is_bundle
 from qsession_sim.workload.formats import check_new_file, new_file
 
 _TEXT: Final = Page()
@@ -30,6 +32,11 @@ _VOID: Final = frozenset(
     {"br", "circle", "input", "line", "link", "meta", "path", "polygon", "polyline", "rect", "use"}
 )
 _HEIGHT: Final = 720
+_LEAST_WITH_NUMBER: Final = 0.18
+_STRING: Final = re.compile(r'("(?:[^"\\\n]|\\.)*"|`(?:[^`\\\n]|\\.)*`)')
+_BLANKS: Final = re.compile(r" *([]{}()[;,:=<>+\-*/?&|!]) *")
+_BREAK: Final = re.compile(r"([;{,])\n")
+_CONSTANT: Final = re.compile(r"\bconst\b")
 
 
 class Markup(str):
@@ -92,7 +99,7 @@ def section(name: str, title: str, *children: str) -> Markup:
     )
 
 
-def table(table: Table, caption: str) -> Markup:
+def table(table: Table, caption: str, *, last_is_sum: bool = False) -> Markup:
     """A table with all its rows; cells that are `Markup`, such as bars, are shown as they are.
 
     On narrow screens each row is a block in which the headings stand before the cells. Numbers carry their
@@ -101,11 +108,16 @@ def table(table: Table, caption: str) -> Markup:
     Args:
         table: what is in it.
         caption: says what it is to those who cannot see it.
+        last_is_sum: the last row is about all others, and stays the last.
     """
     columns = (table.labels, *table.columns)
     rows = zip(*(column.cells for column in columns), strict=True)
     head = (element("th", column.heading, scope="col", class_=_kind(column)) for column in columns)
-    body = (element("tr", *_row(columns, row)) for row in rows)
+    sums = len(table.labels.cells) - 1 if last_is_sum else None
+    body = (
+        element("tr", *_row(columns, row), class_="all" if number == sums else None)
+        for number, row in enumerate(rows)
+    )
     return element(
         "table",
         element("caption", caption),
@@ -138,26 +150,36 @@ def _cell(cell: Cell) -> Markup:
     return text(cell if isinstance(cell, str) else written(cell, _TEXT))
 
 
-def parts(*shares: tuple[str, float, str], label: str, height: int = 16) -> Markup:
+def listing(lines: Mapping[str, Markup]) -> Markup:
+    """What belongs to some words."""
+    return element(
+        "dl", *(joined((element("dt", word), element("dd", text))) for word, text in lines.items())
+    )
+
+
+def parts(
+    *shares: tuple[str, float, str], label: str, height: int = 16, numbers: bool = False, bare: bool = False
+) -> Markup:
     """A bar of shares that are at most 1 together.
 
     Args:
         shares: for each the word of `style.Theme.fills`, its share, and what it is in words.
         label: the whole in words, for those who cannot see it.
         height: in pixels.
+        numbers: parts that have room say their share.
+        bare: what is missing to 1 is not shown as an empty part.
     """
     place, drawn = 0.0, []
     for fill, share, title in shares:
         if share > 0:
-            width = round(100 * share, 2)
-            rect = element(
-                "rect", x=_short(place), y=0, width=_short(max(width, 0.2)), height=height, class_=f"f-{fill}"
-            )
-            drawn.append(element("g", element("title", title), rect))
-            place += 100 * share
-    box = f"0 0 100 {height}"
-    given = {"viewBox": box, "preserveAspectRatio": "none", "role": "img", "aria_label": label}
-    return element("svg", *drawn, class_="bar", height=height, **given)
+            x = f"{_short(100 * place)}%"
+            rect = element("rect", x=x, width=f"{_short(100 * share)}%", height=height, class_=f"f-{fill}")
+            number = element("text", f"{100 * share:.0f} %", x=x, dx=4, y=height - 4, class_=f"on-{fill}")
+            shown = (number,) if numbers and share >= _LEAST_WITH_NUMBER else ()
+            drawn.append(element("g", element("title", title), rect, *shown))
+            place += share
+    name = "bar bare" if bare else "bar"
+    return element("svg", *drawn, class_=name, height=height, role="img", aria_label=label)
 
 
 def _short(value: float) -> str:
@@ -213,6 +235,8 @@ def check_report_place(path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     if target.is_file() and not is_report(target):
         raise WorkloadFileError(f"{target}: is there already, and is no report; choose another name")
+    if is_bundle(target.parent):
+        raise WorkloadFileError(f"{target}: is in a bundle, which holds nothing else; choose another name")
     check_new_file(target, overwrite=True)
     return target
 
@@ -274,15 +298,22 @@ def _digest(content: str) -> str:
 def style_sheet() -> str:
     """The style of all pages: the colours of both themes, and `page.css`."""
     fills = "".join(
-        f".f-{name}{{fill:var(--{name})}}.b-{name}{{background:var(--{name})}}" for name in LIGHT.fills
+        f".f-{name}{{fill:var(--{name})}}.on-{name}{{fill:var(--on-{name})}}" for name in LIGHT.fills
     )
     dark = f"@media(prefers-color-scheme:dark){{:root{{{_colours(DARK)}}}}}"
     return f":root{{color-scheme:light dark;{_colours(LIGHT)}}}{dark}{fills}{_packaged('page.css')}"
 
 
 def script_of(*names: str) -> str:
-    """Scripts of this package, one after the other, without comments and indentation."""
-    return "".join(map(_packaged, names))
+    """Scripts of this package, one after the other, without comments and blanks that mean nothing.
+
+    They have strings and templates that end on their line, no regular expressions, and comments on lines of
+    their own. `let` does as well as `const`, and is shorter.
+    """
+    parts = _STRING.split("".join(map(_packaged, names)))
+    parts[::2] = (_BREAK.sub(r"\1", _BLANKS.sub(r"\1", code)) for code in parts[::2])
+    parts[::2] = (_CONSTANT.sub("let", code) for code in parts[::2])
+    return "".join(parts)
 
 
 def _colours(theme: Theme) -> str:

@@ -80,7 +80,7 @@ def run_document(
         _waiting("sources", "The same by source", "source", streams if len(streams) > 1 else {}, most),
         _qpus(summary["qpus"], most),
         _sessions(record, most, summary["warm_up_us"]),
-        _accounts(summary["accounts"], most),
+        accounts_section(summary["accounts"], most),
         _timeline(record, summary["warm_up_us"]),
     ]
     return [section for section in sections if section.body is not None or section.above]
@@ -120,7 +120,7 @@ def _waiting(name: str, title: str, what: str, groups: Mapping[str, Mapping[str,
         columns.append(durations("preparation", preparations_us))
     labels = words(what, list(groups)[:most])
     reasons = groups["all"]["reason"] if name == "waiting" else {}
-    below = (*_more(len(groups) - len(shown)), *_reasons(reasons))
+    below = (*_more(len(groups) - len(shown)), *reason_notes(reasons))
     return Section(name, title, body=Table(labels, tuple(columns)), below=below)
 
 
@@ -129,7 +129,7 @@ def _more(count: int) -> Iterator[Note]:
         yield Note(More(count))
 
 
-def _reasons(counts_of: Mapping[str, int]) -> Iterator[Note]:
+def reason_notes(counts_of: Mapping[str, int]) -> Iterator[Note]:
     """The most frequent first."""
     if counts_of:
         often = sorted(counts_of, key=lambda reason: (-counts_of[reason], reason))
@@ -139,7 +139,7 @@ def _reasons(counts_of: Mapping[str, int]) -> Iterator[Note]:
 def _qpus(qpus: Mapping[str, Mapping[str, Any]], most: int) -> Section:
     """Of one QPU a row for each thing that it did; of several a row for each of them, and one for all."""
     if len(qpus) > 1:
-        return Section("qpus", "How the QPUs spent their time", body=_table_of_qpus(qpus, most))
+        return Section("qpus", "How the QPUs spent their time", body=qpus_table(qpus, most))
     for name, qpu in qpus.items():
         shares = [qpu["share"][kind] for kind in qpu["time_us"]]
         columns = (
@@ -152,7 +152,7 @@ def _qpus(qpus: Mapping[str, Mapping[str, Any]], most: int) -> Section:
     return Section("qpus")
 
 
-def _table_of_qpus(qpus: Mapping[str, Mapping[str, Any]], most: int) -> Table:
+def qpus_table(qpus: Mapping[str, Mapping[str, Any]], most: int) -> Table:
     """The last row has the means of shares and queue lengths, and the sum of jobs."""
     shown, hidden = list(qpus)[:most], len(qpus) - most
     more: tuple[More, ...] = (More(hidden),) if hidden > 0 else ()
@@ -232,7 +232,7 @@ def _states(states: Iterable[int], reasons: Iterable[int]) -> Iterator[str]:
         yield f"{SessionState(state).name.lower()}{why}"
 
 
-def _accounts(accounts: Mapping[str, Mapping[str, Any]], most: int) -> Section:
+def accounts_section(accounts: Mapping[str, Mapping[str, Any]], most: int) -> Section:
     """Usage, price and share of the quota of the accounts that have a plan, the largest usage first."""
     with_plan = {name: used for name, used in accounts.items() if used["plan"] is not None}
     if not with_plan:
@@ -354,7 +354,7 @@ def workload_document(description: Mapping[str, Any]) -> Document:
         _offered(description),
         Section("times", "Times", body=_spread("", times, Duration)) if times else Section("times"),
         _shapes(shape),
-        _jobs_of_accounts(description),
+        __jobs_of_accounts(description),
     ]
     return [section for section in sections if section.body is not None or section.above]
 
@@ -446,7 +446,7 @@ def _shapes(shape: Mapping[str, Mapping[str, Any]]) -> Section:
     return Section("sessions", "Sessions and batches", body=Table(words("mode", shape), tuple(columns)))
 
 
-def _jobs_of_accounts(description: Mapping[str, Any]) -> Section:
+def __jobs_of_accounts(description: Mapping[str, Any]) -> Section:
     busiest = description["busiest_account"]
     if busiest is None or description["accounts"] < 2:
         return Section("accounts")

@@ -45,6 +45,8 @@ from qsession_sim.workload.columns import BoolArray
 if TYPE_CHECKING:
     import polars as pl
 
+    from qsession_sim.report.html import Report
+
 
 class HasTables(ABC):
     """The six tables of a run, each made when first read and then kept. The guide describes their columns."""
@@ -145,6 +147,17 @@ class Run(HasTables):
         from qsession_sim.report.text import text_of
 
         return text_of(run_document(self.record, self.summary_parts, self.scenario.resolved))
+
+    def report(self, path: str | os.PathLike[str] | None = None) -> Report:
+        """The run as a page for a browser, which needs no other file and no network; notebooks show it.
+
+        Args:
+            path: where to write it; a report that is there is replaced. None: nowhere.
+
+        Raises:
+            WorkloadFileError: if something else is there, or it cannot be written.
+        """
+        return _report(self, path)
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
@@ -254,3 +267,16 @@ class SavedRun(HasTables):
         """See `Run.summary`; what is not in its file is computed from the tables."""
         saved = read_json(self.directory, SUMMARY)
         return completed(saved, self.jobs, self.waits, self.sessions, self.others_waited)
+
+    def report(self, path: str | os.PathLike[str] | None = None) -> Report:
+        """See `Run.report`."""
+        return _report(self, path)
+
+
+def _report(run: Run | SavedRun, path: str | os.PathLike[str] | None) -> Report:
+    from qsession_sim.report.run_page import run_report
+
+    made = run_report(run)
+    if path is not None:
+        made.save(path)
+    return made

@@ -1,0 +1,341 @@
+"""The page of a run: who waits, why, and what sessions cost; the timeline; tables; and how it was made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from qsession_sim.report.embedded import embedded
+from qsession_sim.report.html import (
+    Markup,
+    Report,
+    element,
+    joined,
+    listing,
+    named,
+    page,
+    script_of,
+    section,
+    section_of,
+)
+from qsession_sim.report.rows import counted
+from qsession_sim.report.run_facts import MEANWHILE, USES, Facts, percent_of, percentile
+from qsession_sim.report.run_rows import MOST_ROWS, accounts_section
+from qsession_sim.report.run_tables import meanwhile, outcomes_part, qpus_part, sessions_part, waiting_part
+from qsession_sim.report.still import still_picture
+from qsession_sim.report.text import readable_duration, short_name
+from qsession_sim.report.timeline import GLYPHS, KINDS, MOST_SEGMENTS, Timeline, timeline_of
+from qsession_sim.results.run import SavedRun
+from qsession_sim.results.waits import PARTS
+
+if TYPE_CHECKING:
+    from qsession_sim.results.run import Run, SavedRun
+
+_SIGNS: Final = {
+    "◆": "close() called",
+    "✕": "cancelled",
+    "▼": "gives the QPU back",
+    "ended": "ended by a limit",
+}
+_KEYS: Final = (
+    "Timeline. Left and right arrows move it, plus and minus zoom, 0 shows all. Page down and page up choose "
+    "a QPU or session, full stop and comma go from one stretch of it to the next or back, Enter zooms to it."
+)
+_WORDS: Final = {
+    "waiting": "from the submission of a job to its last start; only jobs that started count",
+    "95 %": "95 of 100 jobs waited at most so long",
+    "held": "a session has the QPU, and none of its jobs runs on it",
+    "interactive timeout (ITTL)": "how long a session may hold the idle QPU before it has to give it back",
+    "usage": "what is charged: of a session, the time in which it has the QPU; else the QPU time of jobs",
+    "max_time": "how long after its first start a session is ended",
+}
+
+
+def run_report(run: Run | SavedRun) -> Report:
+    """The page of a run, which is the same for a run and for the same read back from disk."""
+    facts = Facts(run)
+    timeline = timeline_of(run, run.end_us)
+    contents = list(_sections(facts, timeline))
+    links = [element("a", title, href=f"#{name}") for name, title, _ in contents]
+    head = element("header", element("h1", named(facts.title)), *_heading(facts, timeline))
+    cards = element("div", *_cards(facts), class_="cards")
+    return page(
+        facts.title,
+        head,
+        element("nav", *links, aria_label="On this page"),
+        element("main", cards, *(made for _, _, made in contents)),
+        script=script_of("timeline.js", "report.js"),
+        data=embedded(timeline, _about(run)) if timeline.end else None,
+    )
+
+
+def _sections(facts: Facts, timeline: Timeline) -> Iterator[tuple[str, str, Markup]]:
+    def part(name: str, short: str, title: str, *children: str) -> tuple[str, str, Markup]:
+        return name, short, section(name, title, *children)
+
+    yield part("timeline", "Timeline", "Timeline", *_timeline(timeline))
+    if facts.groups:
+        yield part("waiting", "Waiting", "Who waits, and what the QPU did meanwhile", *waiting_part(facts))
+    if facts.sessions.height:
+        yield part("sessions", "Sessions", "What each session cost", *sessions_part(facts))
+    outcomes = list(outcomes_part(facts))
+    if outcomes:
+        yield part("outcomes", "Outcomes", "What became of the jobs", *outcomes)
+    if len(facts.summary["qpus"]) > 1:
+        yield part("qpus", "QPUs", "How the QPUs spent their time", qpus_part(facts, timeline))
+    accounts = accounts_section(facts.summary["accounts"], MOST_ROWS)
+    if accounts.body is not None:
+        yield accounts.name, "Accounts", section_of(accounts)
+    yield part("made", "How it was made", "How it was made", *_made(facts))
+
+
+def _heading(facts: Facts, timeline: Timeline) -> Iterator[Markup]:
+    summary, resolved = facts.summary, facts.resolved
+    jobs, sessions = counted(facts.run.jobs.height, "job"), counted(facts.run.sessions.height, "session")
+    also = f" and {sessions}" if facts.run.sessions.height else ""
+    qpus = timeline.qpus
+    where = joined([named(qpus[0])]) if len(qpus) == 1 else counted(len(qpus), "QPU")
+    policies = ", ".join(f"{kind} {resolved['policies'][kind]['name']}" for kind in ("queue", "hold"))
+    rest = f"; {policies}, seed {resolved['seed']}"
+    length = readable_duration(summary["end_us"])
+    yield element("p", f"{jobs}{also} in {length} on ", where, rest)
+    if summary["warm_up_us"]:
+        warm_up = readable_duration(summary["warm_up_us"])
+        yield element("p", f"Numbers are without what came in the first {warm_up}, the warm-up.")
+    never = [
+        f"{counted(summary[name], thing)} {name.replace('_', ' ')}"
+        for name, thing in (("never_submitted", "job"), ("never_created", "session"))
+        if summary[name]
+    ]
+    if never:
+        yield element("p", ", ".join(never), class_="warn")
+
+
+# the three answers
+
+
+def _cards(facts: Facts) -> Iterator[Markup]:
+    for title, lines in (
+        ("Who waits?", _who(facts)),
+        ("Why?", _why(facts)),
+        ("What do sessions cost?", _cost(facts)),
+    ):
+        yield element("section", element("h2", title), *lines)
+
+
+def _big(text: str) -> Markup:
+    return element("p", text, class_="big")
+
+
+def _unbroken(text: str) -> Markup:
+    return element("span", text, class_="nw")
+
+
+def _strong(text: str) -> Markup:
+    return element("b", text)
+
+
+def _who(facts: Facts) -> Iterator[Markup]:
+    everybody = facts.all
+    if not len(everybody.waiting_us):
+        yield _big("nobody")
+        yield element("p", _nothing_started(facts))
+        return
+    median, tail, longest = (percentile(everybody, percent) for percent in (50, 95, 100))
+    if not longest:
+        yield _big("nobody")
+        yield element("p", "Every job that started did so at once.")
+        return
+    yield _big(readable_duration(tail))
+    yield element(
+        "p",
+        "or less is how long 95 of 100 jobs wait; half of them at most ",
+        _strong(readable_duration(median)),
+        ".",
+    )
+    first, *_, final = [*facts.groups, facts.groups[-1]]
+    if len(facts.groups) > 1:
+        tails = [readable_duration(percentile(group, 95)) for group in (first, final)]
+        names = [element("b", named(short_name(group.name, "…"))) for group in (first, final)]
+        text = ("Longest: ", names[0], f", 95 % within {tails[0]}. Shortest: ", names[1], f", {tails[1]}.")
+        yield element("p", *text, class_="sub")
+
+
+def _nothing_started(facts: Facts) -> str:
+    if not facts.run.jobs.height:
+        return "No job was submitted."
+    if not facts.jobs.height:
+        return "All jobs were submitted during the warm-up, so none counts."
+    rejected = (facts.jobs["status"].cast(str) == "REJECTED").sum()
+    if rejected == facts.jobs.height:
+        return "All jobs were rejected."
+    return "No job started."
+
+
+def _why(facts: Facts) -> Iterator[Markup]:
+    total = sum(facts.all.parts_us)
+    if not total:
+        yield _big("-")
+        yield element("p", "Nobody waited.")
+    else:
+        shares = dict(zip(PARTS, (part / total for part in facts.all.parts_us), strict=True))
+        most, second, *_ = sorted(shares, key=lambda part: -shares[part])
+        other = "held" if shares["held"] and most != "held" else second
+        yield _big(percent_of(shares[most]))
+        rest = (
+            ("; ", _unbroken(percent_of(shares[other])), " while ", _strong(MEANWHILE[other]))
+            if shares[other]
+            else ()
+        )
+        yield element("p", "of all waiting passed while ", _strong(MEANWHILE[most]), *rest, ".")
+        yield element("p", meanwhile(facts.all, 20), class_="sub")
+    times: dict[str, int] = {}
+    for qpu in facts.summary["qpus"].values():
+        for kind, time_us in qpu["time_us"].items():
+            times[kind] = times.get(kind, 0) + time_us
+    spent = sum(times.values())
+    if spent:
+        used = [
+            _unbroken(f"{kind} {percent_of(time_us / spent)}") for kind, time_us in times.items() if time_us
+        ]
+        commas = [joined((", ", one)) for one in used[1:]]
+        which = "The QPU was " if len(facts.summary["qpus"]) == 1 else "QPUs were "
+        yield element("p", which, used[0], *commas, " of the time.", class_="sub")
+
+
+def _cost(facts: Facts) -> Iterator[Markup]:
+    import polars as pl
+
+    sessions = facts.sessions.filter(pl.col("mode").cast(pl.String) == "session")
+    batches = facts.sessions.height - sessions.height
+    if not sessions.height:
+        yield _big("nothing")
+        yield element(
+            "p", "No session was opened" + (f", and {counted(batches, 'batch')}." if batches else ".")
+        )
+        return
+    usage, held, ran, others = (
+        int(sessions[name].sum()) for name in ("usage_us", "held_us", "ran_us", "others_waited_held_us")
+    )
+    if not usage:
+        yield _big("nothing")
+        yield element("p", "No session had the QPU.")
+        return
+    if ran:
+        yield _big(f"{usage / ran:.2f} s")
+        yield element("p", "are charged for each second that a job of a session runs: ", *_used(usage, held))
+    else:
+        yield _big(readable_duration(usage))
+        yield element("p", "are charged, though no job of a session ran: ", *_used(usage, held))
+    text = f"Others waited {readable_duration(others)}, summed over jobs, while sessions held the idle QPU."
+    yield element("p", text if others else "Nobody else waited meanwhile.", class_="sub")
+
+
+def _used(usage_us: int, held_us: int) -> tuple[str, ...]:
+    return (
+        f"{readable_duration(usage_us)} in all, of which ",
+        _strong(readable_duration(held_us)),
+        " held idle.",
+    )
+
+
+# the timeline
+
+
+def _timeline(timeline: Timeline) -> Iterator[Markup]:
+    if not timeline.end:
+        yield element("p", "The run ended at its first instant, so there is nothing to draw.", class_="lead")
+        return
+    yield element("ul", *_key(timeline), class_="key")
+    if timeline.cell:
+        cell = readable_duration(timeline.cell * timeline.unit_us)
+        text = f"The run has more than {MOST_SEGMENTS:,} stretches. Of those that lie within {cell} only "
+        text += "shares are drawn, and of queues the longest. "
+        yield element(
+            "p",
+            text,
+            element("code", "qsession-sim export"),
+            " writes every one for a viewer of traces.",
+            class_="lead",
+        )
+    yield still_picture(timeline)
+    zooms = (
+        ("+", "0.5", "Zoom in"),
+        ("\N{MINUS SIGN}", "2", "Zoom out"),
+        ("All", "all", "Show the whole run"),
+    )
+    buttons = [
+        element("button", text, type="button", data_zoom=by, title=title, aria_label=title)
+        for text, by, title in zooms
+    ]
+    field = element("input", type="search", list="names-of-sessions", size="16", autocomplete="off")
+    label = element("label", "Find ", field)
+    hint = element("span", "drag it, turn the wheel with Ctrl, or use the arrow keys, + and -", class_="hint")
+    tools = element("div", *buttons, label, element("datalist", id="names-of-sessions"), hint, class_="tools")
+    canvas = element("canvas", tabindex="0", role="application", aria_label=_KEYS)
+    say = element("p", aria_live="polite", class_="say")
+    tip = element("div", class_="tip", hidden=True)
+    yield element("div", tools, canvas, say, tip, class_="timeline", hidden=True)
+
+
+def _key(timeline: Timeline) -> Iterator[Markup]:
+    """Only what occurs."""
+    there = set(np.unique(timeline.segments["kind"]).tolist())
+    for number, kind in enumerate(KINDS):
+        if number in there:
+            swatch = element("rect", width=12, height=12, rx=2, class_=f"f-{kind}")
+            yield element("li", element("svg", swatch, viewBox="0 0 12 12", aria_hidden="true"), USES[kind])
+    if timeline.session_names:
+        for kind, text in (("l-waiting", "waits in the queue"), ("l-open", "open")):
+            line = element("path", d="M0 6H12", class_=f"key-{kind}")
+            yield element("li", element("svg", line, viewBox="0 0 12 12", aria_hidden="true"), text)
+    glyphs = [GLYPHS[list(GLYPHS)[word]] for word in np.unique(timeline.marks["word"]).tolist()]
+    for glyph in dict.fromkeys(glyphs):
+        if glyph == "ended":
+            sign = element(
+                "svg", element("path", d="M6 0V12", class_=glyph), viewBox="0 0 12 12", aria_hidden="true"
+            )
+        else:
+            sign = element("span", glyph, aria_hidden="true")
+        yield element("li", sign, " ", _SIGNS[glyph])
+
+
+def _about(run: Run | SavedRun) -> Iterator[str]:
+    columns = ("mode", "state", "reason", "usage_us", "held_us", "jobs_done")
+    for mode, state, reason, usage_us, held_us, done in run.sessions.select(columns).iter_rows():
+        ended = state if reason in {None, "CLOSED"} else f"{state} ({reason})"
+        times = f"usage {readable_duration(usage_us)}, held {readable_duration(held_us)}"
+        yield f"{mode}, {ended}, {counted(done, 'job')} done, {times}"
+
+
+# how it was made
+
+
+def _made(facts: Facts) -> Iterator[Markup]:
+    provenance, resolved = facts.run.provenance, facts.resolved
+    versions = ", ".join(f"{name} {number}" for name, number in provenance["versions"].items())
+    lines: dict[str, Markup] = {"versions": joined([versions])}
+    command = "qsession-sim run scenario.resolved.json"
+    yield element(
+        "p",
+        "Run from the directory that ",
+        element("code", "run -o"),
+        " wrote, this repeats it:",
+        class_="lead",
+    )
+    yield element("pre", element("code", command), class_="command")
+    lines["seed"] = joined([str(resolved["seed"])])
+    if provenance["overrides"]:
+        lines["settings"] = joined([", ".join(provenance["overrides"])])
+    for kind, policy in provenance["policies"].items():
+        given = {name: value for name, value in policy.items() if name != "name"}
+        lines[f"{kind} policy"] = joined([policy["name"], f" {json.dumps(given)}" if given else ""])
+    for name, digest in provenance["digests"].items():
+        if isinstance(digest, str):
+            lines[f"SHA-256 of the {name}"] = element("code", digest)
+    yield listing(lines)
+    yield element("h3", "Words")
+    yield listing({word: joined([text]) for word, text in _WORDS.items()})
