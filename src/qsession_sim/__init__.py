@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from qsession_sim.errors import WorkloadFileError as WorkloadFileError
     from qsession_sim.experiment.executors import dask as dask
     from qsession_sim.experiment.executors import processes as processes
+    from qsession_sim.experiment.externality import Externality as Externality
+    from qsession_sim.experiment.externality import externality as externality
     from qsession_sim.experiment.simulate import simulate as simulate
     from qsession_sim.experiment.study import SavedStudy as SavedStudy
     from qsession_sim.experiment.study import Study as Study
@@ -63,6 +65,7 @@ __version__ = "0.1.0"
 _HOME: Final = {
     "BundleError": "errors",
     "DurationError": "errors",
+    "Externality": "experiment.externality",
     "IllegalTransitionError": "errors",
     "InvariantError": "errors",
     "JobView": "scheduler.view",
@@ -88,6 +91,7 @@ _HOME: Final = {
     "dask": "experiment.executors",
     "describe_workload": "workload.describe",
     "draw": "workload.draw",
+    "externality": "experiment.externality",
     "file_limits": "files",
     "format_duration": "units",
     "load": "experiment.study",

@@ -22,6 +22,7 @@ from qsession_sim.cli.options import (
     takes,
 )
 from qsession_sim.cli.terminal import StudyBar, note, of_study, of_tuning, show, study_progress
+from qsession_sim.cli.without import compare_without
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment.options import CompareOptions, ReplicateOptions, SweepOptions, TuneOptions
 from qsession_sim.interrupts import interrupts_afterwards
@@ -55,12 +56,24 @@ def compare(
             "--baseline", metavar="NAME", help="With which the others are compared; by default the first."
         ),
     ] = None,
+    without: Annotated[
+        str | None,
+        typer.Option(
+            "--without",
+            metavar="SESSION|SOURCE",
+            help="Instead of policies: one run with and one without this session or source, and how much "
+            "longer each other job waits for it.",
+        ),
+    ] = None,
     **given: Any,
 ) -> None:
     """Compare policies on the same workloads, with confidence intervals.
 
     The differences to the baseline are paired: both policies see the same jobs.
     """
+    if without is not None:
+        compare_without(scenario, without, policies or [], hold or [], {**given, "baseline": baseline})
+        return
     compared = policies_of(policies or [], hold or [], given.pop("routing"))
     _study("compare", (scenario, compared), {**given, "baseline": baseline})
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
+    from qsession_sim.experiment.externality import Externality
     from qsession_sim.experiment.store import StudyProgress
     from qsession_sim.experiment.study import Study
     from qsession_sim.experiment.tune import Tuning
@@ -79,6 +80,14 @@ def of_study(study: Study) -> Shown:
     from qsession_sim.report.study_rows import study_document, study_tables
 
     return Shown(lambda: study_document(study), study.to_dict, tables=lambda: study_tables(study))
+
+
+def of_externality(found: Externality) -> Shown:
+    """What a session or a source costs others."""
+    from qsession_sim.report.externality_rows import externality_document, externality_tables
+
+    document, tables = partial(externality_document, found), partial(externality_tables, found)
+    return Shown(document, found.to_dict, tables=tables)
 
 
 def of_tuning(tuning: Tuning) -> Shown:

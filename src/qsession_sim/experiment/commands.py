@@ -63,6 +63,31 @@ def run_command(
     )
 
 
+def without_command(
+    source: str,
+    removed: str,
+    seed: int,
+    configuration: Configuration,
+    shared_options: Sequence[str] = (),
+) -> str:
+    """The command that compares a run with the same without a session or a source.
+
+    Args:
+        source: the name of the scenario.
+        removed: `session=NAME` or `stream=NAME`.
+        seed: of both runs.
+        configuration: of both runs.
+        shared_options: all others.
+
+    Example:
+        >>> from qsession_sim.experiment.tasks import Configuration
+        >>> without_command("a.yaml", "session=s 1", 7, Configuration("", "fifo"))
+        "qsession-sim compare a.yaml --without 'session=s 1' --seed 7 --policy fifo"
+    """
+    options = (*shared_options, *_options(configuration))
+    return shlex.join([PROGRAM, "compare", source, "--without", removed, "--seed", str(seed), *options])
+
+
 def study_command(
     kind: str,
     source: str,

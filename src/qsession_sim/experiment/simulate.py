@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 from qsession_sim.clients.baton import PATIENCE_SECONDS
@@ -136,7 +137,7 @@ def _prepared(
     overrides: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Scenario, Service, QueuePolicy]:
-    scenario, workload, queue = _drawn(source, policy, hold, routing, seed, overrides)
+    scenario, workload, queue = prepared(source, policy, hold, routing, seed, overrides)
     return scenario, _service(scenario.resolved, workload, queue, progress), queue
 
 
@@ -156,7 +157,7 @@ def prepare_live(
         The scenario as it is run, the service at time 0, and what `finished` says of policies and of the
         user's functions.
     """
-    scenario, workload, queue = _drawn(source, policy, hold, routing, seed, overrides)
+    scenario, workload, queue = prepared(source, policy, hold, routing, seed, overrides)
     live = LiveService(workload, **_settings(scenario.resolved, workload, queue))
     return scenario, live, _bound(scenario, queue, functions)
 
@@ -166,7 +167,7 @@ def finished(scenario: Scenario, live: LiveService, bound: Mapping[str, Any]) ->
     return Run(live.record(), scenario, {"engine": "live", **bound, **_fits(scenario.resolved)})
 
 
-def _drawn(
+def prepared(
     source: str | Path | Mapping[str, Any] | Scenario,
     policy: str | Mapping[str, Any] | PolicyFunction | None,
     hold: str | None,
@@ -174,7 +175,7 @@ def _drawn(
     seed: int | None,
     overrides: Sequence[str],
 ) -> tuple[Scenario, Workload, QueuePolicy]:
-    """The scenario as it will be run, its workload, and the queue policy."""
+    """The scenario as it will be run, its workload, and the queue policy, for arguments of `simulate`."""
     policy = one_spelling(policy) if isinstance(policy, str) else policy
     scenario = load_scenario(source, overrides, seed, queue_policies=queue_policy_names(policy))
     scenario = with_policies(scenario, policy=policy, hold=hold, routing=routing)
@@ -215,6 +216,7 @@ def simulate_workload(
     *,
     programs: Sequence[AnyProgram] | Mapping[str, Function] = (),
     progress: Callable[[Progress], None] | None = None,
+    origin: Mapping[str, Any] = MappingProxyType({}),
 ) -> Run:
     """Simulate jobs that are drawn already, such as the same ones under one policy after the other.
 
@@ -224,13 +226,14 @@ def simulate_workload(
         queue: queue policy, instead of the scenario's.
         programs: as for `simulate`.
         progress: as for `simulate`.
+        origin: what else the provenance says of the workload; JSON values.
 
     Raises:
         PolicyError: if a policy does not keep its contract.
         SchedulerUsageError: if a program is no generator function, or asks for what cannot be done.
     """
     service = _service(scenario.resolved, workload, queue, progress)
-    return _finish_with(programs, scenario, service, _bound(scenario, queue, programs))
+    return _finish_with(programs, scenario, service, {**_bound(scenario, queue, programs), **origin})
 
 
 def _finish_with(

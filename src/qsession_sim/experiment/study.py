@@ -12,6 +12,7 @@ from qsession_sim.errors import BundleError, StudyError, hint
 from qsession_sim.experiment.commands import command_of_means, command_of_run, command_of_study
 from qsession_sim.experiment.estimates import Precision, next_look, replications_of
 from qsession_sim.experiment.executors import InProcess, as_executor
+from qsession_sim.experiment.externality import EXTERNALITY, RUNS
 from qsession_sim.experiment.findings import StudyFindings
 from qsession_sim.experiment.metrics import Metric, metric_name, metric_unit
 from qsession_sim.experiment.options import CompareOptions, ReplicateOptions, SweepOptions, with_options
@@ -275,6 +276,10 @@ def load(directory: str | os.PathLike[str]) -> Saved:
     place = Path(directory)
     if is_bundle(place):
         return cast("Saved", SavedRun(place))
+    if os.path.isfile(place / EXTERNALITY):  # noqa: PTH113
+        raise StudyError(
+            f"{place} holds two runs of compare --without; load {place / RUNS[0]} or {place / RUNS[1]}"
+        )
     study, tuning, begun = (os.path.isfile(place / name) for name in (STUDY, TUNING, PLAN))  # noqa: PTH113
     if study:
         return cast("Saved", SavedStudy(place))
