@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -58,6 +61,7 @@ COMMANDS = {
     ),
     "metrics": ("metrics", "SCENARIO"),
     "policies": ("policies",),
+    "explain": ("scenario", "explain"),
     "workload describe": ("workload", "describe", "SCENARIO"),
     "verify": ("verify", "--quiet"),
 }
@@ -78,6 +82,35 @@ def test_what_is_printed_keeps_its_order_when_both_outputs_go_to_one_file(tmp_pa
 def small_verification(monkeypatch):
     monkeypatch.setattr(suite, "EXPERIMENTS", (idle_timeout(1, gaps=2_000),))
     monkeypatch.setattr(identities, "JOBS", 200)
+
+
+def pages(*command):
+    """The commands below one, and itself."""
+    yield command
+    page = io.StringIO()
+    with contextlib.redirect_stdout(page):
+        assert main([*command, "--help"]) == 0
+    for line in page.getvalue().partition("\nCommands:\n")[2].splitlines():
+        if re.match(r"  \w", line):
+            yield from pages(*command, line.split()[0])
+
+
+@pytest.mark.parametrize("width", [40, 60, 79, 80, 200])
+def test_pages_of_help_fit_the_terminal_and_say_the_same_in_every_width(capsys, monkeypatch, width):
+    """No word is broken, and what commands do is told to its end."""
+    monkeypatch.setenv("COLUMNS", "200")
+    commands = [*pages()]
+    assert len(commands) > 17
+    for command in commands:
+        monkeypatch.setenv("COLUMNS", "200")
+        assert main([*command, "--help"]) == 0
+        words = capsys.readouterr().out.split()
+        monkeypatch.setenv("COLUMNS", str(width))
+        assert main([*command, "--help"]) == 0
+        page = capsys.readouterr().out
+        assert [line for line in page.splitlines() if len(line) > width] == []
+        assert page.split() == words
+        assert not re.search(r"\w\.\.\.", page)
 
 
 @pytest.mark.parametrize("width", [24, 40, 60])

@@ -147,6 +147,23 @@ def test_skipped_lines_are_counted_aloud(tmp_path, capsys):
     assert "trace: 1 malformed line skipped\n" in capsys.readouterr().out
 
 
+def test_describe_says_what_time_0_is_and_which_dates_were_taken_for_utc(tmp_path, capsys):
+    trace = tmp_path / "a.csv"
+    trace.write_text("submitted_us,qpu_time_us\n2024-04-02 08:00:00,5s\n2024-04-02 08:00:10,5s\n")
+    said = [
+        "dates without an offset are read as UTC",
+        "time 0 is 2024-04-02T08:00:00Z, the first time in the file; origin says another",
+    ]
+
+    assert main(["workload", "describe", str(trace)]) == 0
+    assert "".join(f"trace: {sentence}\n" for sentence in said) in capsys.readouterr().out
+    assert main(["workload", "describe", str(trace), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["read_as"] == {"trace": said}
+    trace.write_text("submitted_us,qpu_time_us\n0,5s\n")
+    assert main(["workload", "describe", str(trace), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["read_as"] == {}
+
+
 def test_jobs_that_never_ran_are_counted_aloud(tmp_path, capsys):
     """The second job has a run time of 0."""
     trace = str(tmp_path / "a.swf")

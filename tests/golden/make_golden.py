@@ -202,7 +202,7 @@ def _options_of(command: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
         re.split(r"\s{2,}", line.strip())[0] for line in _section(page, "Options") if line.startswith("  -")
     ]
     yield " ".join(("qsession-sim", *command)), [*filter(None, [usage[1]]), *sorted(options)]
-    for line in _section(page, "Commands"):
+    for line in filter(re.compile(r"  \w").match, _section(page, "Commands")):
         yield from _options_of((*command, line.split()[0]))
 
 

@@ -63,6 +63,7 @@ def test_a_small_workload_is_described_in_full():
         },
         "busiest_hour": {"start_us": 0, "submissions": 1, "offered_load": 0.1},
         "left_out": {},
+        "read_as": {},
     }
 
 

@@ -9,6 +9,7 @@ import typer
 
 from qsession_sim import __version__
 from qsession_sim.cli.export import export_run
+from qsession_sim.cli.help import with_fitting_help
 from qsession_sim.cli.options import reads_files
 from qsession_sim.cli.report import report
 from qsession_sim.cli.run import run
@@ -28,6 +29,7 @@ def run_command(arguments: Sequence[str]) -> int:
     The application is not called as typer would call it: that catches interrupts and prints on its own.
     """
     command = typer.main.get_command(_application())
+    with_fitting_help(command)
     try:
         with command.make_context(PROGRAM, list(arguments)) as context:
             command.invoke(context)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qsession_sim.cli.options import ScenarioFile, Seed, Settings, settings_of
-from qsession_sim.cli.terminal import note_warnings, say, show_document, show_json
+from qsession_sim.cli.terminal import note_warnings, say, say_folded, show_document, show_json
 
 if TYPE_CHECKING:
     from qsession_sim.scenario.load import Scenario
@@ -62,12 +62,12 @@ def explain(
         raise typer.BadParameter(str(error.args[0]), param_hint="PATH") from None
     for key in found:
         needed = ", and is required" if key.required else f"; default {key.default}" if key.default else ""
-        say(f"{key.path}: {key.description}")
-        say(f"  takes {key.takes}{needed}")
+        say_folded(f"{key.path}: {key.description}")
+        say_folded(f"takes {key.takes}{needed}", 2)
         inside = dict.fromkeys(re.sub(r"^distribution\..*", "distribution.KIND", one) for one in key.inside)
         if inside:
-            say(f"  with the keys of {', '.join(inside)}")
-        say(f"  {PAGE}#{key.anchor}")
+            say_folded(f"with the keys of {', '.join(inside)}", 2)
+        say_folded(f"{PAGE}#{key.anchor}", 2)
 
 
 def metrics(scenario: ScenarioFile, settings: Settings = None) -> None:

@@ -165,7 +165,7 @@ def tune(
         typer.Option(
             "--vary",
             metavar="PATH=LOW..HIGH",
-            help="A setting and its range, such as workload.vqe.interactive_timeout=1s..300s; at most two.",
+            help="A setting and its range, such as workload.vqe.clients=4..40; at most two.",
         ),
     ],
     minimise: Annotated[

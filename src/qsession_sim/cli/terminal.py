@@ -175,6 +175,15 @@ def say(text: str, longest: int | None = LONGEST_LINE) -> None:
     print("\n".join(_safe(line, longest) for line in text.split("\n")), flush=True)
 
 
+def say_folded(text: str, indent: int = 0) -> None:
+    """Print a sentence, in several lines where it is wider than the terminal."""
+    from textwrap import wrap
+
+    width = _known_width(sys.stdout) or LONGEST_LINE
+    margin, wider = " " * indent, " " * (indent + 2)
+    say("\n".join(wrap(text, max(width, _NARROWEST), initial_indent=margin, subsequent_indent=wider)))
+
+
 def _safe(line: str, longest: int | None = LONGEST_LINE) -> str:
     """A line that does nothing to a terminal, whatever files hold, and is not too long to be read."""
     from qsession_sim.report.text import one_line, short_name

@@ -378,6 +378,9 @@ def _workload_heading(description: Mapping[str, Any]) -> Iterator[Note]:
         begin = readable_duration(hour["start_us"])
         jobs = counted(hour["submissions"], "submission")
         yield Note(f"Busiest hour: from {begin}, {jobs}, load {hour['offered_load']:.4g}")
+    for name, notes in description["read_as"].items():
+        for sentence in notes:
+            yield Note(f"{name}: {sentence}")
     for name, left in description["left_out"].items():
         for sentence in _left_out(name, left["bad_lines"], left["unrun_jobs"]):
             yield Note(sentence, Emphasis.WARNING)

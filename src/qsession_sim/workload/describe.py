@@ -79,6 +79,9 @@ def describe_workload(workload: Workload) -> dict[str, Any]:
             workload.streams[left.stream]: {"bad_lines": left.bad_lines, "unrun_jobs": left.unrun_jobs}
             for left in workload.left_out
         },
+        "read_as": {
+            workload.streams[left.stream]: list(left.notes) for left in workload.left_out if left.notes
+        },
     }
 
 
