@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager
 from itertools import count
@@ -24,6 +25,14 @@ FLAGS = (
     "--disable-sync",
     "--remote-debugging-pipe",
 )
+START = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+for end, wanted in zip(ends, (3, 4)):
+    os.dup2(end, wanted)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Chromium reads commands from descriptor 3 and writes to 4."""
 
 
 class Browser:
@@ -124,9 +133,9 @@ def browser():
     out_read, out_write = os.pipe()
     with tempfile.TemporaryDirectory(prefix="chromium-") as profile:
         command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-        redirected = ["sh", "-c", f'exec "$@" 3<&{to_read} 4>&{out_write}', "sh", *command]
+        started = [sys.executable, "-c", START, str(to_read), str(out_write), *command]
         process = subprocess.Popen(
-            redirected, pass_fds=(to_read, out_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            started, pass_fds=(to_read, out_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         os.close(to_read)
         os.close(out_write)

@@ -141,9 +141,10 @@ def _row(columns: Sequence[Column], row: Sequence[Cell]) -> Iterator[Markup]:
 
 
 def _kind(column: Column) -> str | None:
-    if any(isinstance(cell, Markup) for cell in column.cells):
-        return "w"
-    return None if column.words else "n"
+    """Words, pictures (wide) or numbers."""
+    if column.words:
+        return None
+    return "w" if any(isinstance(cell, Markup) for cell in column.cells) else "n"
 
 
 def _cell(cell: Cell) -> Markup:

@@ -34,7 +34,7 @@ const sessions = meta.sessions.map(([name, about], i) => ({name, about, label: s
 c.wait_session.forEach((s, i) => sessions[s].waits.push([c.wait_start[i], c.wait_start[i] + c.wait_duration[i]]));
 c.mark_session.forEach((s, i) => sessions[s].marks.push([c.mark_time[i], c.mark_word[i]]));
 const qpus = meta.qpus.map(([name, n, m]) => {
-  const part = column => column.subarray(from, from + n), duration = part(c.duration), kind = part(c.kind), prefix = part(c.job_prefix), number = part(numbers);
+  const part = column => column.subarray(from, from + n), duration = part(c.duration), kind = part(c.kind), prefix = part(c.job_prefix), number = part(numbers), group = part(c.group);
   const session = part(c.session), changes = Array.from({length: m}, (_, i) => [c.queue_time[queued + i], c.queue_change[queued + i]]);
   let t = 0, length = 0;
   const start = duration.map((v, i) => {
@@ -46,7 +46,7 @@ const qpus = meta.qpus.map(([name, n, m]) => {
   changes.sort((p, q) => p[0] - q[0]);
   from += n; queued += m;
   const kept = changes.map(([time, by], i) => [time, length += by, i]).filter(one => one[0] != changes[one[2] + 1]?.[0]);
-  return {name, label: short(name), start, duration, kind, group: part(c.group), session, job: i => meta.prefixes[prefix[i] - 1] + (number[i] < 0 ? "" : number[i]), queue: {time: Int32Array.from(kept, one => one[0]), value: Int32Array.from(kept, one => one[1])}};
+  return {name, label: short(name), start, duration, kind, group, session, job: i => meta.prefixes[prefix[i] - 1] + (number[i] < 0 ? "" : number[i]), queue: {time: Int32Array.from(kept, one => one[0]), value: Int32Array.from(kept, one => one[1])}};
 });
 document.documentElement.className = "js";
 box.querySelector("datalist").append(...sessions.slice(0, 1000).map(s => new Option("", s.name)));

@@ -262,11 +262,7 @@ def _timeline(timeline: Timeline) -> Iterator[Markup]:
             class_="lead",
         )
     yield still_picture(timeline)
-    zooms = (
-        ("+", "0.5", "Zoom in"),
-        ("\N{MINUS SIGN}", "2", "Zoom out"),
-        ("All", "all", "Show the whole run"),
-    )
+    zooms = (("+", "0.5", "Zoom in"), ("\N{MINUS SIGN}", "2", "Zoom out"), ("All", "all", None))
     buttons = [
         element("button", text, type="button", data_zoom=by, title=title, aria_label=title)
         for text, by, title in zooms

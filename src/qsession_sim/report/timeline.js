@@ -309,5 +309,5 @@ const show = next => {
 show(data);
 new ResizeObserver(size).observe(canvas);
 matchMedia("(prefers-color-scheme:dark)").addEventListener("change", size);
-return {show, view, draw, go};
+return {show, view, draw, go, window: () => [a, b, left]};
 };
