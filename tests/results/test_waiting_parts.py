@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +13,9 @@ from qsession_sim.experiment.metrics import as_metrics, measure
 from qsession_sim.results.saved_summary import completed
 from qsession_sim.results.summary import whole
 from qsession_sim.results.waits import PARTS
+from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.testing.strategies import scenarios
-from results.handmade import make_run
+from results.handmade import make_record, make_run
 from results.handmade_qpus import reserved, stormy
 
 NONE_WAITED = dict.fromkeys(PARTS, 0)
@@ -92,6 +94,43 @@ def test_a_metric_of_shares_makes_no_table(monkeypatch):
         "share_waiting_held": 14 / 49,
         "batch.share_waiting_held": 1.0,
     }
+
+
+def in_job_mode(*stays, end_us=20):
+    """A run of jobs in job mode, each given by its submission, start and end."""
+    rows = tuple(
+        (
+            f"j{number}",
+            0,
+            NEVER,
+            1,
+            *stay,
+            JobStatus.RUNNING if NEVER in stay else JobStatus.DONE,
+            Reason.NONE,
+        )
+        for number, stay in enumerate(stays)
+    )
+    return make_run(make_record(rows, sessions=(), transitions=(), end_us=end_us), horizon=None)
+
+
+def test_what_waited_behind_jobs_alone_is_told_from_the_stays(monkeypatch):
+    """j1 waits 4 and j2 8, one after the other behind j0; j3 comes to a free QPU, and j4 never starts."""
+    stays = [(0, 0, 5), (1, 5, 9), (1, 9, 10), (12, 12, NEVER), (13, NEVER, NEVER)]
+    monkeypatch.setattr("qsession_sim.results.summary.interval_columns", None)
+    assert parts(in_job_mode(*stays).summary(), "all") == {"job_mode": 12}
+
+
+@pytest.mark.parametrize(
+    ("stays", "expected"),
+    [
+        ([(0, 0, 5), (1, 6, 9)], {"job_mode": 4, "free": 1}),
+        ([(0, 0, 5), (3, 7, 9), (6, 9, 10)], {"job_mode": 2 + 2, "free": 2 + 1}),
+        ([(0, 0, 5), (2, 5, 5), (2, 5, 6)], {"job_mode": 3 + 3}),
+    ],
+    ids=["a late start", "behind a late start", "a stay of no length"],
+)
+def test_a_wait_for_a_free_qpu_is_told_by_the_intervals(stays, expected):
+    assert parts(in_job_mode(*stays).summary(), "all") == expected
 
 
 @settings(

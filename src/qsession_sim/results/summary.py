@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache, cached_property, partial
 from typing import Any, Final
 
@@ -197,7 +197,7 @@ class _Jobs:
     def __init__(self, record: Record, warm_up_us: int, queues: Callable[[], list[Queue]]) -> None:
         self._record = record
         self._is_plain = record.left_us is None and len(record.windows) == 0
-        self._waits = cache(lambda: _waits(record, self.rows, queues()))
+        self._waits = cache(lambda: _waits(record, self.rows, queues))
         self.rows = rows_where(record.submitted_us >= warm_up_us)
 
     @cached_property
@@ -346,11 +346,11 @@ class _Jobs:
         return jain_index(used_us[present] / turnaround_us[present])
 
 
-def _waits(record: Record, rows: Rows, queues: Iterable[Queue]) -> dict[str, Int64Array]:
+def _waits(record: Record, rows: Rows, queues: Callable[[], list[Queue]]) -> dict[str, Int64Array]:
     """What each job waited for, by the names of `PARTS`; parts that did not occur take no memory."""
     columns = zip(PARTS, recorded_waits(record, queues), strict=True)
-    waits = {part: part_us[rows] for part, part_us in columns}
-    return {part: us if us.any() else constant(len(us), 0) for part, us in waits.items()}
+    jobs = len(record.submitted_us[rows])
+    return {part: us[rows] if us.any() else constant(jobs, 0) for part, us in columns}
 
 
 def _preparations(record: Record, rows: Rows) -> Int64Array | None:
@@ -432,7 +432,8 @@ class _SessionColumns(dict[str, Any]):
         elif name == "on_qpu_us":
             found = {name: _on_qpu_us(self._record)}
         elif name == "others_waited_held_us":
-            found = {name: others_waited_us(self._queues(), len(self._record.workload.sessions))}
+            sessions = len(self._record.workload.sessions)
+            found = {name: others_waited_us(self._queues() if sessions else (), sessions)}
         else:
             found = held_and_delayed_us(self._record)
         self.update({key: column[self["session"]] for key, column in found.items()})

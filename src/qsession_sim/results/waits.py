@@ -17,6 +17,7 @@ from qsession_sim.results.columns import Column, IntervalKind
 from qsession_sim.results.periods import (
     BoolArray,
     Periods,
+    busy_periods,
     chosen,
     covered_before,
     cut_at,
@@ -34,7 +35,7 @@ from qsession_sim.results.record import (
 )
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, WindowKind
 from qsession_sim.units import parse_duration
-from qsession_sim.workload.columns import Int64Array
+from qsession_sim.workload.columns import Int64Array, constant
 
 if TYPE_CHECKING:
     import polars as pl
@@ -222,12 +223,38 @@ def wait_frame(
     )
 
 
-def recorded_waits(record: Record, queues: Iterable[Queue]) -> Int64Array:
-    """The same of a record, with its `queues_of`: shape (parts, jobs), 0 if a job never started."""
+def recorded_waits(record: Record, queues: Callable[[], Iterable[Queue]]) -> list[Int64Array]:
+    """The same of a record, with its `queues_of` where they are needed.
+
+    Returns:
+        By part the columns of shape (jobs,), 0 if a job never started.
+    """
     account, accounts = record.workload.jobs.account, record.workload.accounts
-    return _split(
-        queues, recorded_reservations(record), len(account), lambda name: account == accounts.index(name)
-    )
+    if not _waited_for_jobs_alone(record):
+        reservations = recorded_reservations(record)
+        return [*_split(queues(), reservations, len(account), lambda name: account == accounts.index(name))]
+    waited_us = record.started_us - record.submitted_us
+    np.copyto(waited_us, 0, where=record.started_us < 0)
+    return [waited_us if part == "job_mode" else constant(len(account), 0) for part in PARTS]
+
+
+def _waited_for_jobs_alone(record: Record) -> bool:
+    """Whether jobs in job mode were on the QPU all the time that a job waited for it.
+
+    False also where that takes more than one look at each stay to tell.
+    """
+    if len(record.workload.sessions) or len(record.windows) or record.ready_us is not None:
+        return False
+    for qpu in record.queueing_qpus:
+        stays = busy_periods(record, qpu)
+        if len(stays.owner) < np.count_nonzero(is_of_qpu(record, record.started_us >= 0, qpu)):
+            return False  # a stay of no length
+        follows = stays.start_us[1:] == stays.end_us[:-1]
+        # since when the QPU was busy without a break
+        since_us = np.maximum.accumulate(np.where(np.append(False, follows), 0, stays.start_us))
+        if np.any(record.submitted_us[stays.owner] < since_us):
+            return False
+    return True
 
 
 def _split(
