@@ -92,8 +92,7 @@ def percentiles(values: Observations, percents: Sequence[int]) -> list[float]:
     _check_percents(percents)
     last = len(values) - 1
     places = [divmod(percent * last, 100) for percent in percents]
-    needed = {position for position, _ in places} | {min(position + 1, last) for position, _ in places}
-    ordered = np.partition(values, sorted(needed))
+    ordered = np.sort(values)  # by vector instructions: sooner than a search for a few places of many
     results = []
     for position, hundredths in places:
         low = ordered[position].item()
