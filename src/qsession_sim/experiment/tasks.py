@@ -340,14 +340,16 @@ def _warm_up(task: Task) -> tuple[int, bool]:
 def _scenario(written: str, directory: str) -> Scenario:
     # the seed and the policies come with each task
     policies = {"queue": "fifo", "hold": "exclusive", "routing": "least_busy"}
-    return read_resolved({**json.loads(written), "seed": 0, "policies": policies}, Path(directory))
+    scenario = read_resolved({**json.loads(written), "seed": 0, "policies": policies}, Path(directory))
+    with scenario.placing_problems():
+        check_memory(scenario.resolved)
+    return scenario
 
 
 @lru_cache(maxsize=1)
 def _workload(written: str, directory: str, inputs: str, seed: int) -> Workload:
     base = _scenario(written, directory)
     with base.placing_problems():
-        check_memory(base.resolved)
         workload = draw(base.resolved.model_copy(update={"seed": seed}), base.directory)
     if inputs_digest(base) != inputs:  # afterwards, when they are known to be readable
         raise StudyError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Final, TypedDict, get_type_hints
 
@@ -56,10 +56,13 @@ def plan_of(
     """
     jobs = workload.jobs
     planned = np.flatnonzero(jobs.at_us != NEVER)
-    planned = planned[np.argsort(jobs.at_us[planned], kind="stable")]  # stable: ties go by number (S3)
+    at_us = jobs.at_us if len(planned) == len(jobs) else jobs.at_us[planned]
+    if np.any(at_us[1:] < at_us[:-1]):
+        order = np.argsort(at_us, kind="stable")  # stable: ties go by number (S3)
+        planned, at_us = planned[order], at_us[order]
     return Plan(
         jobs=JobPlan(**_shared(jobs)),
-        submissions_us=_column(jobs.at_us[planned]),
+        submissions_us=np.ascontiguousarray(at_us).data,
         submissions=_column(planned),
         follow_ups=_column(np.flatnonzero((jobs.after != NEVER) & (jobs.client == NEVER))),
         job_cancels=_column(np.flatnonzero(jobs.cancel_us != NEVER)),
@@ -77,9 +80,11 @@ def plan_of(
 
 def _shared(table: JobColumns | SessionColumns | ClientColumns) -> dict[str, memoryview]:
     """The columns as the scheduler takes them; those that say nothing in the memory of one value."""
-    columns = {item.name: _column(getattr(table, item.name)) for item in fields(table)}
-    unneeded: dict[str, Any] = {n.name: n.default for n in fields(table) if not table.is_needed(n.name)}
-    return columns | {name: constant(len(table), default).data for name, default in unneeded.items()}
+    default = {name: item.default for name, item in table.items().items()}
+    return {
+        name: _column(getattr(table, name) if table.is_needed(name) else constant(len(table), default[name]))
+        for name in default
+    }
 
 
 def _column(numbers: Int64Array) -> memoryview:

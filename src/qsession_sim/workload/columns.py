@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -152,36 +152,58 @@ def taken(column: Int64Array, rows: Int64Array) -> Int64Array:
 class _Columns:
     """Columns of one length that cannot be written to; each is contiguous or one value (`constant`)."""
 
+    @classmethod
+    @cache
+    def items(cls) -> Mapping[str, Any]:
+        """The fields by name, looked up once: a draw asks for them hundreds of times."""
+        return {item.name: item for item in fields(cls)}
+
     def __post_init__(self) -> None:
         lengths = set()
-        for column_field in fields(self):
-            value = getattr(self, column_field.name)
-            if isinstance(value, int) and not is_rare(column_field):
-                raise TypeError(f"{type(self).__name__}: the column {column_field.name} is missing")
-            column = np.asarray(value, dtype=np.int64)
-            if column.ndim == 0:
-                column = constant(len(self), int(column))
-            elif not is_constant(column):
-                column = np.ascontiguousarray(column)
-            if column.flags.writeable:
-                column = column.view()
-                column.flags.writeable = False
-            object.__setattr__(self, column_field.name, column)
-            lengths.add(column.shape)
+        for name, item in self.items().items():
+            value = getattr(self, name)
+            if not _is_frozen(value):
+                if isinstance(value, int) and not is_rare(item):
+                    raise TypeError(f"{type(self).__name__}: the column {name} is missing")
+                value = self._frozen(value)
+                object.__setattr__(self, name, value)
+            lengths.add(value.shape)
         if len(lengths) > 1:
             raise ValueError(f"columns differ in shape: {sorted(lengths)}")
 
+    def _frozen(self, value: npt.ArrayLike) -> Int64Array:
+        column = np.asarray(value, dtype=np.int64)
+        if column.ndim == 0:
+            column = constant(len(self), int(column))
+        elif not is_constant(column):
+            column = np.ascontiguousarray(column)
+        if column.flags.writeable:
+            column = column.view()
+            column.flags.writeable = False
+        return column
+
     def __len__(self) -> int:
-        column: Int64Array = getattr(self, fields(self)[0].name)
+        column: Int64Array = getattr(self, next(iter(self.items())))
         return len(column)
 
     def is_needed(self, name: str) -> bool:
         """Whether a column says more than that nothing was given in any row."""
-        item = next(item for item in fields(self) if item.name == name)
+        item = self.items()[name]
         column: Int64Array = getattr(self, name)
         if not is_rare(item):
             return True
         return bool(np.any((column[:1] if is_constant(column) else column) != item.default))
+
+
+def _is_frozen(column: object) -> bool:
+    """Whether a column is as those of a table are."""
+    return (
+        isinstance(column, np.ndarray)
+        and column.dtype == np.int64
+        and column.ndim == 1
+        and not column.flags.writeable
+        and (column.flags.c_contiguous or is_constant(column))
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,10 +267,8 @@ class Workload:
         """SHA-256 over names and column bytes: equal workloads, equal digests (S7)."""
         digest = hashlib.sha256()
         for table in (self.jobs, self.sessions, self.clients):
-            for item in fields(table):
-                if table.is_needed(item.name):
-                    column: Int64Array = getattr(table, item.name)
-                    _take_in(digest, f"{type(table).__name__}.{item.name}", column)
+            for name in filter(table.is_needed, table.items()):
+                _take_in(digest, f"{type(table).__name__}.{name}", getattr(table, name))
         for name in ("qpu_times_us", "estimates_us"):
             for number, column in enumerate(getattr(self, name)):
                 _take_in(digest, f"{name}.{number}", column)
@@ -308,7 +328,7 @@ def _take_in(digest: hashlib._Hash, name: str, column: Int64Array) -> None:
 
 
 def _no_rows(columns: type[_Columns]) -> dict[str, Int64Array]:
-    return {item.name: np.empty(0, dtype=np.int64) for item in fields(columns)}
+    return {name: np.empty(0, dtype=np.int64) for name in columns.items()}
 
 
 EMPTY_WORKLOAD = Workload(

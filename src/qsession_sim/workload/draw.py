@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import assert_never
@@ -327,13 +327,11 @@ def _joined(
 ) -> dict[str, Int64Array]:
     """Columns of all parts after one another, numbers of rows shifted to count over all parts."""
     joined: dict[str, Int64Array] = {}
-    for field in fields(table):
-        columns: list[Int64Array] = [getattr(part, field.name) for part in parts]
-        if field.name in offsets:
-            columns = [
-                _shifted(column, offset) for column, offset in zip(columns, offsets[field.name], strict=True)
-            ]
-        joined[field.name] = _concatenated([column for column in columns if len(column)])
+    for name in table.items():
+        columns: list[Int64Array] = [getattr(part, name) for part in parts]
+        if name in offsets:
+            columns = list(map(_shifted, columns, offsets[name]))
+        joined[name] = _concatenated(columns)
     return joined
 
 
@@ -341,7 +339,7 @@ def _by_qpu(parts: Sequence[tuple[tuple[Int64Array, ...], Int64Array]]) -> tuple
     """A column for each QPU, if those of any part differ; of the others the one that holds for all."""
     qpus = max((len(columns) for columns, _ in parts), default=0)
     return tuple(
-        _concatenated([columns[qpu] if columns else column for columns, column in parts if len(column)])
+        _concatenated([columns[qpu] if columns else column for columns, column in parts])
         for qpu in range(qpus)
     )
 
@@ -354,6 +352,7 @@ def _shifted(column: Int64Array, offset: int) -> Int64Array:
 
 def _concatenated(columns: Sequence[Int64Array]) -> Int64Array:
     """One after the other, without a copy of a single one and in little memory if all have one value."""
+    columns = [column for column in columns if len(column)] or columns[:1]
     if len(columns) == 1:
         return columns[0]
     values = {int(column[0]) for column in columns}

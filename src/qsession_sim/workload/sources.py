@@ -96,7 +96,7 @@ def job_columns(context: SourceContext, rows: int, **given: Int64Array) -> JobCo
 
 def session_columns(context: SourceContext, rows: int, **given: Int64Array) -> SessionColumns:
     """The columns of the sessions of one source, as `job_columns`; others say that nothing was given."""
-    columns = {column.name: constant(rows, NEVER) for column in fields(SessionColumns)}
+    columns = dict.fromkeys(SessionColumns.items(), constant(rows, NEVER))
     return SessionColumns(**{**columns, **_placed(context, rows, Purpose.SESSION_ROUTE), **given})
 
 
