@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final
 
@@ -53,6 +53,8 @@ class IntervalKind(IntEnum):
     DOWN = 2
     FREE = 3
 
+
+_ACCEPTING: Final = np.array([phase in ACCEPTS for phase in SessionPhase])
 
 QueueLengths = Mapping[int, StepFunction]
 """By the number of each QPU that has a queue: how many of its jobs are submitted and not on it."""
@@ -121,8 +123,7 @@ def session_columns(record: Record) -> dict[str, Column]:
     """The table of sessions as numbers: one row a session that came to exist, by number; NEVER for null."""
     columns = session_instants(record)
     existing = columns["session"]
-    costs = {"usage_us": session_usage_us(record), **held_and_delayed_us(record)}
-    return columns | {name: column[existing] for name, column in costs.items()}
+    return columns | {name: of_each(record)[existing] for name, of_each in SESSION_COSTS.items()}
 
 
 def session_instants(record: Record) -> dict[str, Column]:
@@ -149,7 +150,7 @@ def session_instants(record: Record) -> dict[str, Column]:
         "last_job_completed_us": last_left_us,
         "max_time_us": sessions.max_time_us,
         "interactive_timeout_us": sessions.interactive_timeout_us,
-        "accepting_jobs": np.isin(phase, [int(accepting) for accepting in ACCEPTS]),
+        "accepting_jobs": _ACCEPTING[phase],
         "activations": np.bincount(periods.owner, minlength=len(sessions)),
         **_job_counts(record),
     }
@@ -183,20 +184,37 @@ def created_us(record: Record) -> Int64Array:
     return _first(len(record.workload.sessions), creations[:, SESSION], creations[:, TIME])
 
 
-def held_and_delayed_us(record: Record) -> dict[str, Int64Array]:
-    """How long each session held its idle QPU (S72), and how long foreign jobs delayed its own (S51)."""
-    totals_us = {
-        name: np.zeros(len(record.workload.sessions), dtype=np.int64) for name in ("held_us", "delayed_us")
-    }
+def session_held_us(record: Record) -> Int64Array:
+    """How long each session held its idle QPU (S72); shape (sessions,)."""
+    total_us = np.zeros(len(record.workload.sessions), dtype=np.int64)
+    for qpu, active, busy in _active_and_busy(record):
+        held = held_us(occupied_periods(busy, down_periods(record, qpu)), active)
+        np.add.at(total_us, active.owner, held)
+    return total_us
+
+
+def session_delayed_us(record: Record) -> Int64Array:
+    """How long foreign jobs delayed those of each session (S51); shape (sessions,)."""
+    total_us = np.zeros(len(record.workload.sessions), dtype=np.int64)
+    for qpu, active, busy in _active_and_busy(record):
+        np.add.at(total_us, *delays(record, qpu, busy, active))
+    return total_us
+
+
+SESSION_COSTS: Final[Mapping[str, Callable[[Record], Int64Array]]] = {
+    "usage_us": session_usage_us,
+    "held_us": session_held_us,
+    "delayed_us": session_delayed_us,
+}
+"""What sessions cost, by the names of the last columns of their table; shape (sessions,)."""
+
+
+def _active_and_busy(record: Record) -> Iterator[tuple[int, Periods, Periods]]:
+    """Each QPU on which a session was active, when one was, and the stays of jobs on it."""
     for qpu in record.queueing_qpus:
         active = active_periods(record, qpu)
-        if len(active.owner) == 0:
-            continue
-        busy = busy_periods(record, qpu)
-        held = held_us(occupied_periods(busy, down_periods(record, qpu)), active)
-        np.add.at(totals_us["held_us"], active.owner, held)
-        np.add.at(totals_us["delayed_us"], *delays(record, qpu, busy, active))
-    return totals_us
+        if len(active.owner):
+            yield qpu, active, busy_periods(record, qpu)
 
 
 def _job_counts(record: Record) -> dict[str, Int64Array]:

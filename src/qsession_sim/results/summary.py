@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, partial, reduce
 from typing import Any, Final
 
 import numpy as np
@@ -19,9 +19,9 @@ from qsession_sim.queueing.statistics import (
 )
 from qsession_sim.queueing.step_functions import StepFunction, maximum, time_average
 from qsession_sim.results.columns import (
+    SESSION_COSTS,
     QueueLengths,
     created_us,
-    held_and_delayed_us,
     interval_columns,
     queue_length,
     session_instants,
@@ -44,7 +44,7 @@ from qsession_sim.results.periods import (
     used_qpu_time_us,
 )
 from qsession_sim.results.record import JOB, LEFT, STARTED, Record
-from qsession_sim.results.usage import Terms, account_usage, session_usage_us
+from qsession_sim.results.usage import Terms, account_usage
 from qsession_sim.results.waits import PARTS, Queue, others_waited_us, queues_of, recorded_waits
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
 from qsession_sim.units import HOUR, SECOND
@@ -427,21 +427,20 @@ class _SessionColumns(dict[str, Any]):
         self._queues = queues
 
     def __missing__(self, name: str) -> Any:
-        if name == "usage_us":
-            found = {name: session_usage_us(self._record)}
-        elif name == "on_qpu_us":
-            found = {name: _on_qpu_us(self._record)}
+        if name == "on_qpu_us":
+            found = _on_qpu_us(self._record)
         elif name == "others_waited_held_us":
             sessions = len(self._record.workload.sessions)
-            found = {name: others_waited_us(self._queues() if sessions else (), sessions)}
+            found = others_waited_us(self._queues() if sessions else (), sessions)
         else:
-            found = held_and_delayed_us(self._record)
-        self.update({key: column[self["session"]] for key, column in found.items()})
+            found = SESSION_COSTS[name](self._record)
+        self[name] = found[self["session"]]
         return self[name]
 
 
 def _session_group(columns: Mapping[str, Any], warm_up_us: int, modes: Sequence[Mode]) -> Parts:
-    members = (columns["created_us"] >= warm_up_us) & np.isin(columns["mode"], modes)
+    of_modes = reduce(np.logical_or, (columns["mode"] == mode for mode in modes))
+    members = (columns["created_us"] >= warm_up_us) & of_modes
 
     def chosen(name: str) -> Any:
         return columns[name][members]
