@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qsession_sim.clients.programs import program as program
     from qsession_sim.errors import BundleError as BundleError
     from qsession_sim.errors import DurationError as DurationError
+    from qsession_sim.errors import FigureError as FigureError
     from qsession_sim.errors import IllegalTransitionError as IllegalTransitionError
     from qsession_sim.errors import InvariantError as InvariantError
     from qsession_sim.errors import PolicyError as PolicyError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from qsession_sim.experiment.externality import externality as externality
     from qsession_sim.experiment.simulate import simulate as simulate
     from qsession_sim.experiment.study import SavedStudy as SavedStudy
+    from qsession_sim.experiment.study import SavedTuning as SavedTuning
     from qsession_sim.experiment.study import Study as Study
     from qsession_sim.experiment.study import compare as compare
     from qsession_sim.experiment.study import load as load
@@ -66,6 +68,7 @@ _HOME: Final = {
     "BundleError": "errors",
     "DurationError": "errors",
     "Externality": "experiment.externality",
+    "FigureError": "errors",
     "IllegalTransitionError": "errors",
     "InvariantError": "errors",
     "JobView": "scheduler.view",
@@ -76,6 +79,7 @@ _HOME: Final = {
     "Run": "results.run",
     "SavedRun": "results.run",
     "SavedStudy": "experiment.study",
+    "SavedTuning": "experiment.study",
     "Scenario": "scenario.load",
     "ScenarioError": "errors",
     "SchedulerUsageError": "errors",

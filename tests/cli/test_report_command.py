@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 import qsession_sim as qs
@@ -74,8 +76,8 @@ def test_bundles_take_no_page(bundle, capsys):
 def test_what_is_no_bundle_is_named(tmp_path, capsys):
     assert main(["report", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
-        f"qsession-sim: {tmp_path} is not a bundle (it has no provenance.json); give the directory that a run "
-        f"was saved to\n"
+        f"qsession-sim: {tmp_path} is neither a run (it has no provenance.json) nor a study (it has no "
+        f"study.json); give the directory that one was saved to\n"
     )
 
 
@@ -108,3 +110,40 @@ def test_run_refuses_before_it_simulates_where_the_page_has_no_place(tmp_path, c
     assert main(["run", quickstart, "-o", str(tmp_path / "run"), "--open"]) == 2
     assert "run.html: is there already, and is no report" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+JOBS = [
+    {"id": name, "at": "0s", "account": "lab", "qpu_time": time} for name, time in (("a", "5s"), ("b", "3s"))
+]
+LISTED = {"workload": [{"kind": "explicit", "name": "all", "jobs": JOBS}]}
+
+
+def test_studies_and_searches_have_pages_too(tmp_path, capsys):
+    study = qs.compare(LISTED, ["fifo", "lifo"], metrics=["max_waiting"])
+    vary = ["workload.all.jobs.a.qpu_time=1s..9s"]
+    search = qs.tune(LISTED, vary, minimise="max_waiting", replications=2, evaluations=28)
+    for name, saved in (("study", study), ("search", search)):
+        assert main(["report", str(saved.save(tmp_path / name))]) == 0
+        page = tmp_path / f"{name}.html"
+        assert page.read_text(encoding="utf-8") == saved.report().html
+        assert capsys.readouterr().err == f"written to {page}\n"
+
+
+def test_figures_are_written_as_svg_and_pdf(bundle, tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="pip install 'qsession-sim[plot]'")
+    assert main(["report", str(bundle), "--figures", str(tmp_path / "figures")]) == 0
+    kinds = ("queue", "sessions", "timeline", "waiting", "why")
+    names = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert names == [f"{kind}.{form}" for kind in kinds for form in ("pdf", "svg")]
+    said = f"written to {tmp_path / 'out.html'}\n10 figures written to {tmp_path / 'figures'}\n"
+    assert capsys.readouterr().err == said
+
+
+def test_figures_without_matplotlib_are_refused_before_anything_is_written(
+    bundle, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["report", str(bundle), "--figures", str(tmp_path / "figures")]) == 2
+    said = "qsession-sim: figures need matplotlib; get it with: pip install 'qsession-sim[plot]'\n"
+    assert capsys.readouterr().err == said
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -47,6 +47,7 @@ NEEDS = {
     "qsession_sim.testing.services": ("starlette", "serve"),
     "qsession_sim.report.drawing": ("matplotlib", "plot"),
     "qsession_sim.report.study_figures": ("matplotlib", "plot"),
+    "qsession_sim.report.run_figures": ("matplotlib", "plot"),
 }
 """Modules that need an extra: what they import of it, and its name."""
 

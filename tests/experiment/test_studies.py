@@ -709,15 +709,20 @@ def test_a_study_that_is_not_finished_is_not_loaded(tmp_path: Path) -> None:
     )
 
 
-def test_the_result_of_tune_is_not_called_an_unfinished_study(tmp_path: Path) -> None:
+def test_the_result_of_tune_is_read_back(tmp_path: Path) -> None:
     vary = ["workload.all.jobs.b.qpu_time=1s..3s"]
-    qs.tune(three_jobs(), vary, minimise="mean_waiting", directory=tmp_path).save(tmp_path)
-    with pytest.raises(StudyError) as caught:
-        qs.load(tmp_path)
-    assert (
-        str(caught.value)
-        == f"{tmp_path} holds the result of tune; read its tuning.json and evaluations.parquet"
-    )
+    tuning = qs.tune(three_jobs(), vary, minimise="mean_waiting", directory=tmp_path)
+    tuning.save(tmp_path)
+    saved = qs.load(tmp_path)
+    assert isinstance(saved, qs.SavedTuning)
+    assert (saved.to_dict(), saved.table().equals(tuning.table())) == (tuning.to_dict(), True)
+    for name, content, said in (
+        ("evaluations.parquet", b"PAR1", "evaluations.parquet: "),
+        ("tuning.json", b"{}", "tuning.json is not the document of a study"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(StudyError, match=f"is damaged: {said}"):
+            saved.report()
 
 
 @pytest.mark.parametrize(

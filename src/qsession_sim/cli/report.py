@@ -1,4 +1,4 @@
-"""`qsession-sim report`: a saved run as a page for a browser."""
+"""`qsession-sim report`: what was saved as a page for a browser, and as figures."""
 
 from __future__ import annotations
 
@@ -17,36 +17,53 @@ from qsession_sim.files import resolved
 def report(
     directory: Annotated[
         str,
-        typer.Argument(metavar="DIR", callback=nonempty, help="What `run -o DIR` wrote."),
+        typer.Argument(
+            metavar="DIR",
+            callback=nonempty,
+            help="What `-o DIR` of run, replicate, compare, sweep or tune wrote.",
+        ),
     ],
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", metavar="FILE", help="Where to; by default DIR.html, next to DIR."),
     ] = None,
+    figures: Annotated[
+        str | None,
+        typer.Option(
+            "--figures",
+            metavar="DIR",
+            help="Also write figures there, as SVG and PDF; with the extra plot.",
+        ),
+    ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Write a page that shows a saved run: who waits, why, and what sessions cost.
+    """Write a page that shows a saved run: who waits, why, and what sessions cost; or what a study has found.
 
     It is one HTML file that needs no other and no network. A report that is there is replaced.
     """
+    from qsession_sim.experiment.study import load
+    from qsession_sim.report.figures import need_matplotlib, save_figures
     from qsession_sim.report.html import check_report_place
-    from qsession_sim.report.run_page import run_report
-    from qsession_sim.results.run import SavedRun
 
-    run = SavedRun(directory)
+    saved = load(directory)
+    if figures is not None:
+        need_matplotlib()
     target = report_place(directory) if output is None else Path(output)
     with usable_place("-o"):
         check_report_place(target)
-    run_report(run).save(target)
+    saved.report(target)
     note(f"written to {target}")
+    if figures is not None:
+        count = len(save_figures(saved, figures))
+        note(f"{count} figures written to {figures}")
     if show:
         open_page(target)
 
 
 def report_place(directory: str) -> Path:
-    """Where the report of a bundle is by default: beside it, as a bundle holds nothing else."""
-    bundle = resolved(directory)
-    return bundle.with_name(f"{bundle.name}.html")
+    """Where the report of a directory is by default: beside it, as a bundle holds nothing else."""
+    saved = resolved(directory)
+    return saved.with_name(f"{saved.name}.html")
 
 
 def how_to_see(directory: str) -> str:

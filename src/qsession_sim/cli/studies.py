@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -23,11 +24,12 @@ from qsession_sim.cli.options import (
 )
 from qsession_sim.cli.terminal import StudyBar, note, of_study, of_tuning, show, study_progress
 from qsession_sim.cli.without import compare_without
-from qsession_sim.errors import StudyError
+from qsession_sim.errors import QSessionError, StudyError
 from qsession_sim.experiment.options import CompareOptions, ReplicateOptions, SweepOptions, TuneOptions
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
+    from qsession_sim.experiment.shown import ShownStudy
     from qsession_sim.experiment.tasks import Configuration
     from qsession_sim.experiment.variations import Sampling
 
@@ -221,6 +223,7 @@ def tune(
     if failure is not None:
         raise failure
     if directory is not None and not given["quiet"]:
+        _can_draw(quiet=False)
         note(f"saved in {directory}")
     if tuning.best is None:
         note(f"qsession-sim: {tuning.why_nothing}")
@@ -235,6 +238,9 @@ def _study(kind: str, arguments: tuple[Any, ...], given: dict[str, Any]) -> None
     with _progress(given) as progress:
         study = _carried_out(kind, arguments, given, progress)
     show(of_study(study), given["output_format"], given["table"])
+    if given["directory"] is not None:  # what was found is shown first
+        with interrupts_afterwards():
+            _save_figures(study, given["directory"], quiet=given["quiet"])
     if given["quiet"]:
         return
     if study.rule is not None and not study.reached:
@@ -242,6 +248,32 @@ def _study(kind: str, arguments: tuple[Any, ...], given: dict[str, Any]) -> None
         note(f"{after}: {study.rule.text}; raise --max-replications")
     if given["directory"] is not None:
         note(f"saved in {given['directory']}")
+
+
+def _save_figures(study: ShownStudy, directory: str, *, quiet: bool) -> None:
+    """Write the figures of a study beside its tables; whatever goes wrong with them loses nothing else."""
+    from qsession_sim.report.figures import save_figures
+
+    if not _can_draw(quiet=quiet):
+        return
+    try:
+        save_figures(study, directory, ("svg",))
+    except QSessionError:
+        raise
+    except Exception as error:
+        what = "its figures cannot be drawn, the other files are saved"
+        raise StudyError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def _can_draw(*, quiet: bool) -> bool:
+    """Whether there is matplotlib; a note says where it comes from."""
+    try:
+        import_module("matplotlib")
+    except ImportError:
+        if not quiet:
+            note("no figures without matplotlib; get it with: pip install 'qsession-sim[plot]'")
+        return False
+    return True
 
 
 def _carried_out(kind: str, arguments: tuple[Any, ...], given: dict[str, Any], progress: StudyBar) -> Any:

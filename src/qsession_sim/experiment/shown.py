@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import polars as pl
     from matplotlib.figure import Figure
+
+    from qsession_sim.report.html import Report
 
 
 class ShownStudy(ABC):
@@ -70,6 +73,20 @@ class ShownStudy(ABC):
 
         return draw_study(self, metric, kind, against=against, ax=ax, width=width)
 
+    def report(self, path: str | os.PathLike[str] | None = None) -> Report:
+        """The study as one page for a browser: verdicts in words, intervals, charts, and how to repeat it.
+
+        Args:
+            path: of a file in which the page is saved, too; a report that is there is replaced.
+
+        Raises:
+            StudyError: if the files of the study are damaged.
+            WorkloadFileError: if something else is at that place, or it cannot be written.
+        """
+        from qsession_sim.report.study_page import study_report
+
+        return _saved(study_report(self), path)
+
 
 class ShownTuning(ABC):
     """A search with a table of what was tried and a document."""
@@ -95,3 +112,23 @@ class ShownTuning(ABC):
         from qsession_sim.report.figures import draw_tuning
 
         return draw_tuning(self, ax=ax, width=width)
+
+    def report(self, path: str | os.PathLike[str] | None = None) -> Report:
+        """The search as one page for a browser: the best settings, what they gain, and the trade-off.
+
+        Args:
+            path: of a file in which the page is saved, too; a report that is there is replaced.
+
+        Raises:
+            StudyError: if the files of the search are damaged.
+            WorkloadFileError: if something else is at that place, or it cannot be written.
+        """
+        from qsession_sim.report.tuning_page import tuning_report
+
+        return _saved(tuning_report(self), path)
+
+
+def _saved(report: Report, path: str | os.PathLike[str] | None) -> Report:
+    if path is not None:
+        report.save(path)
+    return report

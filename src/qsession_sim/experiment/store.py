@@ -415,19 +415,25 @@ def read_study_table(directory: Path, name: str, column: str) -> pl.DataFrame:
     return frame
 
 
-def read_study_document(directory: Path) -> dict[str, Any]:
-    """Read the document that `write_study` wrote.
+def read_study_document(directory: Path, name: str = STUDY) -> dict[str, Any]:
+    """Read the document of a study that `write_study` wrote, or that of a search.
 
     Raises:
         StudyError: if it is missing or damaged.
     """
     try:
-        document = parse_json(read_regular(directory / STUDY))
+        document = parse_json(read_regular(directory / name))
     except (OSError, ValueError) as error:
-        raise _damaged_study(directory, f"{STUDY}: {reason(error)}") from error
-    if not isinstance(document, dict) or not {"kind", "baseline", "level"} <= document.keys():
-        raise _damaged_study(directory, f"{STUDY} is not the document of a study")
+        raise _damaged_study(directory, f"{name}: {reason(error)}") from error
+    if not isinstance(document, dict) or not _KEYS[name] <= document.keys():
+        raise _damaged_study(directory, f"{name} is not the document of a study")
     return document
+
+
+_KEYS: Final[Mapping[str, set[str]]] = {
+    STUDY: {"kind", "baseline", "level"},
+    TUNING: {"objective", "confirmation", "evaluations"},
+}
 
 
 def parquet(table: pl.DataFrame) -> bytes:

@@ -27,9 +27,8 @@ from qsession_sim.experiment.plan import (
     make_plan,
 )
 from qsession_sim.experiment.references import Reference, one_spelling, placeless
-from qsession_sim.experiment.shown import ShownStudy
+from qsession_sim.experiment.shown import ShownStudy, ShownTuning
 from qsession_sim.experiment.store import (
-    EVALUATIONS,
     PLAN,
     STUDY,
     TUNING,
@@ -248,18 +247,44 @@ class SavedStudy(ShownStudy):
         return read_study_document(self.directory)
 
 
+class SavedTuning(ShownTuning):
+    """The result of `tune` read back from disk, with the same table and document.
+
+    Args:
+        directory: what `Tuning.save` wrote, or `-o DIR` of the command.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self.directory = Path(directory)
+
+    def table(self) -> pl.DataFrame:
+        """See `Tuning.table`.
+
+        Raises:
+            StudyError: if a file is missing or damaged, as in `to_dict`.
+        """
+        return read_study_table(self.directory, "evaluations", "settings")
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `Tuning.to_dict`."""
+        return read_study_document(self.directory, TUNING)
+
+
 if TYPE_CHECKING:
 
     class Saved(SavedRun, SavedStudy):
-        """What is in a directory: a run or a study. Only the caller knows which, so type checkers allow what
-        either has."""
+        """What is in a directory: a run, a study or a search. Only the caller knows which, so type checkers
+        allow what the first two have."""
+
+        def figure(self, *arguments: Any, **options: Any) -> Any:
+            """See `Run.figure` and `Study.figure`."""
 
 
 def load(directory: str | os.PathLike[str]) -> Saved:
-    """Read what `Run.save`, `Study.save` or a command with `-o DIR` wrote.
+    """Read what `Run.save`, `Study.save`, `Tuning.save` or a command with `-o DIR` wrote.
 
     Returns:
-        A `SavedRun` or a `SavedStudy`; type checkers take it for both.
+        A `SavedRun`, a `SavedStudy` or a `SavedTuning`; type checkers take it for the first two.
 
     Raises:
         BundleError: if the directory holds neither.
@@ -284,7 +309,7 @@ def load(directory: str | os.PathLike[str]) -> Saved:
     if study:
         return cast("Saved", SavedStudy(place))
     if tuning:
-        raise StudyError(f"{place} holds the result of tune; read its {TUNING} and {EVALUATIONS}")
+        return cast("Saved", SavedTuning(place))
     if begun:
         raise StudyError(
             f"the study in {place} is not finished (it has no {STUDY}); "

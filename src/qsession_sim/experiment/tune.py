@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from qsession_sim.errors import StudyError
+from qsession_sim.errors import FigureError, StudyError
 from qsession_sim.experiment.commands import replicate_command
 from qsession_sim.experiment.estimates import estimate
 from qsession_sim.experiment.executors import as_executor
@@ -146,10 +146,14 @@ class Tuning(TuningFindings, ShownTuning):
         return target
 
     def _drawn(self) -> bytes | None:
+        from qsession_sim.report.figures import need_matplotlib
+
         try:
-            from qsession_sim.report.drawing import content
-        except ImportError:
+            need_matplotlib()
+        except FigureError:
             return None
+        from qsession_sim.report.drawing import content
+
         try:
             return content(self.figure(), "svg")
         except Exception as error:

@@ -20,7 +20,7 @@ from typing import Final
 
 from qsession_sim.errors import WorkloadFileError
 from qsession_sim.files import open_regular
-from qsession_sim.report.rows import Cell, Column, Count, Duration, Number, Section, Share, Table
+from qsession_sim.report.rows import Cell, Column, Section, Table
 from qsession_sim.report.style import DARK, LIGHT, Theme, text_on
 from qsession_sim.report.text import Page, one_line, written
 from qsession_sim.results.bundle import is_bundle
@@ -112,7 +112,8 @@ def table(table: Table, caption: str, *, last_is_sum: bool = False) -> Markup:
     """
     columns = (table.labels, *table.columns)
     rows = zip(*(column.cells for column in columns), strict=True)
-    head = (element("th", column.heading, scope="col", class_=_kind(column)) for column in columns)
+    head = (element("th", column.heading, scope="col", class_=_kind(column)) for column in table.columns)
+    label = element("th", table.labels.heading, scope="col")
     sums = len(table.labels.cells) - 1 if last_is_sum else None
     body = (
         element("tr", *_row(columns, row), class_="all" if number == sums else None)
@@ -121,7 +122,7 @@ def table(table: Table, caption: str, *, last_is_sum: bool = False) -> Markup:
     return element(
         "table",
         element("caption", caption),
-        element("thead", element("tr", *head)),
+        element("thead", element("tr", label, *head)),
         element("tbody", *body),
     )
 
@@ -130,7 +131,7 @@ def _row(columns: Sequence[Column], row: Sequence[Cell]) -> Iterator[Markup]:
     label, *cells = row
     yield element("th", _cell(label), scope="row")
     for column, cell in zip(columns[1:], cells, strict=True):
-        value = cell.value if isinstance(cell, Count | Duration | Number | Share) else None
+        value = None if isinstance(cell, str) else getattr(cell, "value", None)
         yield element(
             "td",
             _cell(cell),

@@ -2,7 +2,7 @@
 (async () => {
 "use strict";
 const order = new Intl.Collator("en", {numeric: true}).compare;
-for (const {tBodies: [body], tHead} of document.querySelectorAll("table")) if (body.rows.length > 2) for (const head of tHead.rows[0].cells) {
+for (const {tBodies: [body], tHead} of document.querySelectorAll("table")) if (tHead && body.rows.length > 2) for (const head of tHead.rows[0].cells) {
   if (!head.textContent || head.className == "w") continue;
   const button = document.createElement("button"), number = head.className == "n";
   button.append(...head.childNodes);

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qsession_sim.errors import BundleError
 from qsession_sim.results.bundle import (
@@ -44,6 +44,7 @@ from qsession_sim.workload.columns import BoolArray
 
 if TYPE_CHECKING:
     import polars as pl
+    from matplotlib.figure import Figure
 
     from qsession_sim.report.html import Report
 
@@ -98,6 +99,35 @@ class HasTables(ABC):
     def others_waited(self) -> pl.DataFrame:
         """How long others waited while each session held its QPU, by session number; see `waits`."""
         return others_waited_frame(self.jobs, self.intervals, self.sessions)
+
+    def figure(self, kind: str, *, ax: Any = None, width: float | None = None) -> Figure:
+        """A figure of the run; notebooks show it.
+
+        The kinds:
+
+        - `timeline`: what each QPU did, and the life of each session; of many sessions how many there were at
+          once, and of many stretches the share of each kind in columns of time, so that nothing is left out.
+        - `waiting`: of each source, or account, the shortest and longest wait, the middle half of them, the
+          median and the 95th percentile.
+        - `why`: what QPUs did while jobs waited, as shares; see `waits`.
+        - `sessions`: of those with the largest usage how long their jobs ran, and how long they held the QPU.
+        - `queue`: how many jobs wait for each QPU; of many changes the average, and lighter the largest.
+
+        Args:
+            kind: one of these.
+            ax: axes of matplotlib to draw on, with their own style; by default those of a new figure.
+            width: of a new figure, in inches: 3.5 for a column and 7.16 for a page of most journals; by
+                default a column, and a page for what is over time.
+
+        Returns:
+            The figure of the axes. The SVG and PDF files of a new one are the same byte for byte each time.
+
+        Raises:
+            FigureError: if there is no such kind, or matplotlib is not installed.
+        """
+        from qsession_sim.report.figures import draw_run
+
+        return draw_run(cast("Run", self), kind, ax=ax, width=width)
 
 
 class Run(HasTables):
