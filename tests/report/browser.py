@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,7 +49,7 @@ class Browser:
         self._session = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Network", "Runtime", "Log"):
+        for domain in ("Page", "Network", "Runtime", "Log", "DOM"):
             self.call(f"{domain}.enable")
 
     def call(self, method, **parameters):
@@ -131,11 +132,15 @@ def browser():
     """Start Chromium with a profile of its own; it ends with the block."""
     to_read, to_write = os.pipe()
     out_read, out_write = os.pipe()
-    with tempfile.TemporaryDirectory(prefix="chromium-") as profile:
+    with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
         started = [sys.executable, "-c", START, str(to_read), str(out_write), *command]
         process = subprocess.Popen(
-            started, pass_fds=(to_read, out_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            started,
+            pass_fds=(to_read, out_write),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         os.close(to_read)
         os.close(out_write)
@@ -143,6 +148,6 @@ def browser():
             yield Browser(to_write, out_read)
         finally:
             os.close(to_write)
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             os.close(out_read)

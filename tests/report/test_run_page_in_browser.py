@@ -213,15 +213,30 @@ def test_a_page_with_merged_stretches_draws_the_same_shares(chromium, tmp_path, 
     assert "NaN" not in spoken + "".join(said(chromium, ".") for _ in range(30))
 
 
-def test_without_its_script_a_page_has_the_picture_and_all_tables(chromium, pages, tmp_path):
+@pytest.mark.parametrize("name", ["quickstart", "busy_day"])
+def test_on_paper_the_picture_stands_in_place_of_the_canvas(chromium, pages, name):
+    """Also of a page that was on paper from the start, and is shown on a screen later."""
+    displays = "[...document.querySelectorAll('.still, .timeline')].map(e => getComputedStyle(e).display)"
+    chromium.show(pages(name), media="print")
+    assert chromium.run(displays) == ["grid", "none"]
+    chromium.call("Emulation.setEmulatedMedia", media="screen")
+    assert chromium.run(displays) == ["none", "block"]
+    assert chromium.run("new Promise(done => setTimeout(() => done(shown.window()[2]), 200))") > 0
+    assert len(chromium.call("Page.printToPDF")["data"]) > 10_000
+    assert chromium.run("1 + 1") == 2  # the page still answers
+
+
+def test_without_its_script_a_page_has_the_picture(chromium, pages):
+    """What is shown is asked of the browser, since the page itself says nothing."""
     chromium.show(pages("quickstart"), script=False)
-    styles = chromium.call("Page.printToPDF")["data"]
-    assert len(styles) > 10_000
-    chromium.show(pages("quickstart"))
-    visible = "[...document.querySelectorAll('.still, .timeline')].map(e => getComputedStyle(e).display)"
-    assert chromium.run(visible) == ["none", "block"]
-    chromium.show(pages("quickstart"), media="print")
-    assert chromium.run(visible) == ["grid", "none"]
+    root = chromium.call("DOM.getDocument")["root"]["nodeId"]
+    nodes = [
+        chromium.call("DOM.querySelector", nodeId=root, selector=s)["nodeId"] for s in (".still", ".timeline")
+    ]
+    chromium.call("CSS.enable")
+    styles = [chromium.call("CSS.getComputedStyleForNode", nodeId=node)["computedStyle"] for node in nodes]
+    displays = [next(one["value"] for one in style if one["name"] == "display") for style in styles]
+    assert displays == ["grid", "none"]
 
 
 def test_hostile_names_run_nothing(chromium, pages):

@@ -176,6 +176,7 @@ const drawAxis = () => {
 };
 const draw = () => {
   wanted = 0;
+  if (!W) return;
   f = X / (b - a);
   paint("page", 0, 0, W, H);
   g.font = "11px system-ui,sans-serif"; g.textBaseline = "middle";
@@ -208,8 +209,10 @@ const size = () => {
   const ratio = devicePixelRatio || 1, css = getComputedStyle(document.documentElement), n = data.qpus.length, count = data.sessions.length;
   for (const name of [...KINDS, "page", "ink", "muted", "rule", "link", "alert", "waiting"]) colours[name] = css.getPropertyValue("--" + name);
   W = canvas.clientWidth;
+  // On paper there is no canvas.
+  if (!W) return;
   left = count && count <= NAMED ? min(120, W * .22) : 68;
-  X = W - left; f = X / (b - a);
+  X = max(50, W - left); f = X / (b - a);
   [strip, queue] = n < 4 ? [44, 46] : n < 10 ? [26, 26] : [18, 14];
   high = count <= 20 ? 22 : count <= NAMED ? 16 : 19;
   place();
