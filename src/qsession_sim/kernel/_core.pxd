@@ -10,14 +10,14 @@ cdef int64_t ACTION_BITS, ACTION_MASK, AFTER_READY, AGENDA, END, END_QUEUED_JOBS
     JOIN_SESSION, KEY_CANCEL, KEY_CLOSE, KEY_FINISH, KEY_ITTL, KEY_JOB_CANCEL, KEY_MAX_TIME, KEY_PATIENCE, \
     KEY_POST_DONE, KEY_SUBMIT, LEAVE_QPU, LEAVE_QUEUE, LEAVE_SESSION, LONGEST_US, NEVER, NO_ENTRY, NO_LIMIT, \
     NO_REASON, NUMBER_MASK, NUMBER_SHIFT, OVER, PATIENCE_BIT, PAUSED, PHASE_ABSENT, PHASE_CLOSED, \
-    PHASE_CLOSING, PHASE_OPEN, PLANNED, RANK_CANCEL, RANK_CLOSE, RANK_CREATE, RANK_FINISH, RANK_ITTL, \
-    RANK_MAX_TIME, RANK_POST_DONE, RANK_SHIFT, RANK_SUBMIT, REJECTED_TO_JOB_MODE, REJECTED_TO_NEW_SESSION, \
-    RELEASE_QPU, SESSION_CANCEL, SESSION_CLOSE, SESSION_CLOSE_EMPTY, SESSION_CREATE, SESSION_END, \
-    SESSION_END_LAST, SESSION_EVENTS, SESSION_ITTL, SESSION_LEAVE_LAST, SESSION_MAX_TIME, \
-    SESSION_NOT_CREATED, SESSION_RELEASE, SESSION_START, SESSION_SUBMIT, SESSION_UNUSED, SHORTEST_ITTL_US, \
-    STAGE_DONE, STAGE_POST_PROCESSING, STAGE_REJECTED, START_ITTL, START_MAX_TIME, START_PATIENCE, \
+    PHASE_CLOSING, PHASE_OPEN, PLANNED, RANK_CANCEL, RANK_CLOSE, RANK_CREATE, RANK_ITTL, RANK_MAX_TIME, \
+    RANK_POST_DONE, RANK_SHIFT, RANK_SUBMIT, REJECTED_TO_JOB_MODE, REJECTED_TO_NEW_SESSION, RELEASE_QPU, \
+    SESSION_CANCEL, SESSION_CLOSE, SESSION_CLOSE_EMPTY, SESSION_CREATE, SESSION_END, SESSION_END_LAST, \
+    SESSION_EVENTS, SESSION_ITTL, SESSION_LEAVE_LAST, SESSION_MAX_TIME, SESSION_NOT_CREATED, \
+    SESSION_RELEASE, SESSION_START, SESSION_SUBMIT, SESSION_UNUSED, SHORTEST_ITTL_US, STAGE_DONE, \
+    STAGE_POST_PROCESSING, STAGE_REJECTED, START_ITTL, START_MAX_TIME, START_PATIENCE, \
     START_POST_PROCESSING, START_UNUSED, STOP_CLOCKS, STOP_COUNTING, STOP_ITTL, STOP_PATIENCE, STOP_UNUSED, \
-    TAKE_QPU, TELL_START, TOO_LONG, WAIT_FOR_QPU
+    TAKE_QPU, TELL_START, TOO_LONG, WAIT_FOR_QPU, WRITE_REASON
 
 
 @cython.final
@@ -27,9 +27,12 @@ cdef class Agenda:
     cdef public int64_t size
     cdef public int64_t room
     cdef inline bint is_before(self, int64_t row, int64_t time, int64_t key) noexcept
-    @cython.locals(row=int64_t, parent=int64_t)
+    @cython.locals(row=int64_t, parent=int64_t, before=int64_t)
     cdef inline int push(self, int64_t time, int64_t key) except -1
-    @cython.locals(size=int64_t, time=int64_t, key=int64_t, row=int64_t, child=int64_t)
+    @cython.locals(
+        size=int64_t, time=int64_t, key=int64_t, row=int64_t, child=int64_t, first=int64_t,
+        other=int64_t
+    )
     cdef inline int pop(self) except -1
     cdef int grow(self) except -1
 
@@ -44,13 +47,13 @@ cdef class Queue:
     cdef public int64_t size
     cdef public int64_t room
     cdef inline bint is_before(self, int64_t row, int64_t key, int64_t submitted, int64_t job) noexcept
-    cdef inline int put(self, int64_t row, int64_t key, int64_t submitted, int64_t job) except -1
-    cdef inline int move(self, int64_t source, int64_t target) except -1
+    @cython.locals(row=int64_t)
     cdef inline int push(self, int64_t key, int64_t submitted, int64_t job) except -1
-    @cython.locals(place=int64_t, mask=int64_t)
-    cdef inline int line_up(self, int64_t key, int64_t submitted, int64_t job) except -1
+    @cython.locals(mask=int64_t, place=int64_t)
+    cdef inline int64_t row_in_ring(self, int64_t key, int64_t submitted, int64_t job) except? -2
     @cython.locals(row=int64_t, parent=int64_t)
-    cdef inline int rise(self, int64_t key, int64_t submitted, int64_t job) except -1
+    cdef inline int64_t row_in_heap(self, int64_t key, int64_t submitted, int64_t job) except? -2
+    cdef inline int move(self, int64_t source, int64_t target) except -1
     cdef inline int pop(self) except -1
     @cython.locals(row=int64_t, child=int64_t)
     cdef inline int sink(self, int64_t key, int64_t submitted, int64_t job) except -1
@@ -141,23 +144,19 @@ cdef class Tables:
 
 
 @cython.final
-cdef class Qpu:
-    cdef public int64_t number
-    cdef public Queue job_queue
-    cdef public Queue session_queue
-    cdef public int64_t job
-    cdef public int64_t finish_at
-    cdef public int64_t holder
-    cdef public int64_t queued
-    cdef public bint is_called
+cdef class Qpus:
+    cdef public int64_t[::1] job
+    cdef public int64_t[::1] finish_at
+    cdef public int64_t[::1] holder
+    cdef public int64_t[::1] queued
 
 
 @cython.final
 cdef class Core:
-    cdef public list qpus
     cdef public Agenda agenda
-    cdef public Agenda finishes
-    cdef public Agenda calls
+    cdef public Qpus qpus
+    cdef public list job_queues
+    cdef public list session_queues
     cdef public Jobs jobs
     cdef public Sessions sessions
     cdef public Clients clients
@@ -174,18 +173,23 @@ cdef class Core:
     cdef public int64_t submissions_in_key
     cdef public int64_t unfinished
     cdef public int64_t commands
+    cdef public bint qpus_differ
     cdef public bint adapts
     cdef public bint joins
     cdef public bint ends_matter
     cdef public bint routes_by_turn
     cdef public bint writes_departures
     cdef public bint only_needed
-    cdef public Qpu first_qpu
+    cdef public Queue first_job_queue
+    cdef public Queue first_session_queue
     cdef public int64_t now
     cdef public int64_t events
     cdef public int64_t planned
     cdef public int64_t next_us
     cdef public int64_t next_key
+    cdef public int64_t finish_us
+    cdef public int64_t finish_key
+    cdef public int64_t called
     cdef public int64_t active
     cdef public int64_t decisions
     cdef public int64_t n_qpus
@@ -197,36 +201,35 @@ cdef class Core:
     cdef public int64_t room_of_created
     cdef public int64_t room_of_sessions
     cdef public int64_t room_of_transitions
-    @cython.locals(
-        agenda=Agenda, finishes=Agenda, happened=int64_t, at=int64_t, key=int64_t,
-        source=int64_t
-    )
+    @cython.locals(agenda=Agenda, happened=int64_t, at=int64_t, key=int64_t, source=int64_t)
     cpdef int64_t advance(self, int64_t until, int64_t at_most) except? -2
-    cdef inline int take(self, int64_t source) except -1
     cdef inline int plan_next(self) except -1
     cdef inline bint is_needed(self) noexcept
-    @cython.locals(events=Agenda, at=int64_t, key=int64_t)
+    @cython.locals(agenda=Agenda, at=int64_t, key=int64_t)
     cpdef int finish_at(self, int64_t horizon) except -1
-    @cython.locals(rank=int64_t, number=int64_t, qpu=Qpu)
+    @cython.locals(rank=int64_t, number=int64_t)
     cdef inline bint was_called_off(self, int64_t at, int64_t key) except -1
     @cython.locals(rank=int64_t, number=int64_t)
     cdef inline int happen(self, int64_t key) except -1
-    cdef inline int call(self, Qpu qpu) except -1
-    @cython.locals(qpu=Qpu, job=int64_t)
+    @cython.locals(qpu=int64_t, job=int64_t)
     cdef inline int dispatch(self) except -1
+    cdef inline int64_t pick(self, int64_t qpu) except? -2
     @cython.locals(job=int64_t)
-    cdef inline int64_t pick(self, Qpu qpu) except? -2
-    @cython.locals(jobs=Queue, others=Queue, first=int64_t)
-    cdef inline int64_t pick_of_all(self, Qpu qpu) except? -2
-    cdef inline bint drop_gone(self, Queue queue) except -1
+    cdef inline int64_t pick_for(self, int64_t holder, int64_t qpu) except? -2
+    @cython.locals(first=int64_t)
+    cdef inline int64_t pick_of_two(self, Queue jobs, Queue others) except? -2
+    cdef inline bint has_first(self, Queue queue) except -1
     @cython.locals(job=int64_t)
-    cdef inline int64_t pop(self, Queue queue) except? -2
-    cdef inline Qpu qpu(self, int64_t number)
-    cdef inline Qpu qpu_of_job(self, int64_t job)
+    cdef inline int64_t pick_of_one(self, Queue queue) except? -2
+    @cython.locals(at=int64_t, key=int64_t)
+    cdef inline int note_finish(self, int64_t qpu) except -1
+    @cython.locals(qpu=int64_t)
+    cdef inline int find_finish(self) except -1
+    cdef inline int64_t qpu_of(self, int64_t job) noexcept
     @cython.locals(number=int64_t)
-    cdef inline Qpu route(self, int64_t job, int64_t session)
+    cdef inline int64_t route(self, int64_t job, int64_t session) except? -2
     cdef inline int64_t known_qpu(self, int64_t job, int64_t session) except? -2
-    @cython.locals(best=int64_t, least=int64_t, number=int64_t, queued=int64_t)
+    @cython.locals(best=int64_t, number=int64_t)
     cdef inline int64_t choose(self) except? -2
     cdef inline int64_t root(self, int64_t job) noexcept
     @cython.locals(session=int64_t, reason=int64_t)
@@ -236,23 +239,22 @@ cdef class Core:
     cdef inline int reject(self, int64_t job, int64_t session, int64_t reason) except -1
     @cython.locals(phase=int64_t)
     cdef inline int64_t why_rejected(self, int64_t job, int64_t session) except? -2
-    @cython.locals(qpu=Qpu, root=int64_t, event=int64_t)
+    @cython.locals(qpu=int64_t, root=int64_t, event=int64_t, needed=int64_t)
     cdef inline int finish(self, int64_t job) except -1
     cdef inline int cancel(self, int64_t key, int64_t number) except -1
-    @cython.locals(jobs=Jobs, tables=Tables, before=int64_t, row=int64_t, after=int64_t, actions=int64_t)
-    cdef inline int move_job(self, int64_t job, int64_t event, int64_t session, Qpu qpu) except -1
+    @cython.locals(before=int64_t, row=int64_t, after=int64_t, actions=int64_t, action=int64_t)
+    cdef inline int move_job(self, int64_t job, int64_t event, int64_t session, int64_t qpu) except -1
     @cython.locals(due=int64_t)
-    cdef inline int act_for_job(self, int64_t action, int64_t job, int64_t before, int64_t session, Qpu qpu) except -1
-    cdef inline int enter_queue(self, int64_t job, int64_t session, Qpu qpu) except -1
-    cdef inline int leave_queue(self, int64_t job, int64_t session, Qpu qpu) except -1
-    @cython.locals(submitted=int64_t)
-    cdef inline int wait_for_qpu(self, int64_t job, int64_t session, Qpu qpu) except -1
-    cdef inline int64_t key_of(self, int64_t job, int64_t submitted) except? -2
+    cdef inline int act_for_job(self, int64_t action, int64_t job, int64_t event, int64_t before, int64_t session, int64_t qpu) except -1
+    cdef inline int enter_queue(self, int64_t job, int64_t session, int64_t qpu) except -1
+    cdef inline int leave_queue(self, int64_t job, int64_t session, int64_t qpu) except -1
+    @cython.locals(submitted=int64_t, key=int64_t)
+    cdef inline int wait_for_qpu(self, int64_t job, int64_t session, int64_t qpu) except -1
+    cdef inline int push(self, Queue queue, int64_t key, int64_t submitted, int64_t job) except -1
     @cython.locals(root=int64_t, needed=int64_t, limit=int64_t)
-    cdef inline int take_qpu(self, int64_t job, Qpu qpu) except -1
-    cdef inline int64_t needed_us(self, int64_t root, Qpu qpu) noexcept
-    cdef inline int leave_qpu(self, int64_t job, Qpu qpu) except -1
-    cdef inline int end_job(self, int64_t job) except -1
+    cdef inline int take_qpu(self, int64_t job, int64_t qpu) except -1
+    cdef inline int64_t needed_us(self, int64_t root, int64_t qpu) noexcept
+    cdef inline int leave_qpu(self, int64_t job, int64_t qpu) except -1
     @cython.locals(patience=int64_t)
     cdef inline int start_patience(self, int64_t job) except -1
     @cython.locals(sessions=Sessions)
@@ -278,7 +280,7 @@ cdef class Core:
     @cython.locals(row=int64_t)
     cdef inline int note(self, int64_t session, int64_t before, int64_t event, int64_t after, int64_t reason) except -1
     cdef inline int act_for_session(self, int64_t action, int64_t session, int64_t event) except -1
-    cdef inline int release_qpu(self, Qpu qpu) except -1
+    cdef inline int release_qpu(self, int64_t qpu) except -1
     cdef inline int start_life(self, int64_t session, int64_t us) except -1
     @cython.locals(sessions=Sessions, due=int64_t)
     cdef inline int start_ittl(self, int64_t session) except -1
@@ -288,7 +290,7 @@ cdef class Core:
     @cython.locals(sessions=Sessions, due=int64_t)
     cdef inline bint has_other_ittl(self, int64_t session, int64_t at) except -1
     cdef inline int run_out(self, int64_t session) except -1
-    @cython.locals(qpu=Qpu)
+    @cython.locals(qpu=int64_t)
     cdef inline int end_queued_jobs(self, int64_t session, int64_t event) except -1
     @cython.locals(root=int64_t, place=int64_t)
     cdef inline int follow(self, int64_t job) except -1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from qsession_sim import units
 from qsession_sim.errors import IllegalTransitionError
@@ -26,7 +26,6 @@ from qsession_sim.scheduler.transitions import (
     SessionAction,
     SessionEvent,
     SessionPhase,
-    Transition,
 )
 from qsession_sim.scheduler.vocabulary import (
     Entity,
@@ -37,6 +36,8 @@ from qsession_sim.scheduler.vocabulary import (
     Rank,
     Reason,
 )
+
+Ints = Sequence[int]
 
 # -- What stands in columns.
 
@@ -120,7 +121,6 @@ JOB_BIT: Final = Entity.JOB << ENTITY_SHIFT
 PATIENCE_BIT: Final = 1
 
 RANK_CREATE: Final = int(Rank.CREATE)
-RANK_FINISH: Final = int(Rank.FINISH)
 RANK_POST_DONE: Final = int(Rank.POST_DONE)
 RANK_SUBMIT: Final = int(Rank.SUBMIT)
 RANK_CLOSE: Final = int(Rank.CLOSE)
@@ -181,6 +181,8 @@ LEAVE_SESSION: Final = JobAction.LEAVE_SESSION + 1
 END: Final = JobAction.END + 1
 START_PATIENCE: Final = JobAction.START_PATIENCE + 1
 STOP_PATIENCE: Final = JobAction.STOP_PATIENCE + 1
+WRITE_REASON: Final = len(JobAction) + 1
+"""Of those events after which a job has a reason; it stands in no table of actions."""
 
 
 def packed(actions: Sequence[int], kept: Collection[int]) -> int:
@@ -203,48 +205,47 @@ SESSION_EVENTS: Final = len(SessionEvent)
 JOB_EVENTS: Final = len(JobEvent)
 
 
-class Flat(NamedTuple):
-    """A table: of each row the next state, the reason to write down or NEVER, and the packed actions."""
+def flat_sessions(kept: Collection[SessionAction]) -> tuple[Ints, Ints, Ints]:
+    """The table of sessions: by row the next phase, the reason to write down, and the actions.
 
-    after: Sequence[int]
-    reason: Sequence[int]
-    actions: Sequence[int]
-
-
-def flat_sessions(kept: Collection[SessionAction]) -> Flat:
-    """The table of sessions; a change has no reason to write down where users cannot see it."""
+    The reason is NEVER where users cannot see the change.
+    """
     rows = []
     for phase in SessionPhase:
         for event in SessionEvent:
             entry = SESSION_TABLE[phase].get(event)
-            seen = entry is not None and (phase, entry.after) in VISIBLE_CHANGES
-            rows.append(_row(entry, int(REASON_OF.get(event, Reason.NONE)) if seen else NEVER, kept))
-    return _flat(rows)
+            if entry is None:
+                rows.append((NO_ENTRY, NEVER, 0))
+                continue
+            seen = (phase, entry.after) in VISIBLE_CHANGES
+            reason = REASON_OF.get(event, Reason.NONE) if seen else NEVER
+            rows.append((entry.after, reason, packed(entry.actions, kept)))
+    after, reasons, actions = (array("q", column) for column in zip(*rows, strict=True))
+    return after, reasons, actions
 
 
-def flat_jobs(kept: Collection[JobAction]) -> Flat:
-    """The table of jobs; only an event that changes the stage has a reason."""
+def flat_jobs(kept: Collection[JobAction]) -> tuple[Ints, Ints]:
+    """The table of jobs: by row the next stage, and the actions, first that of writing the reason down."""
     rows = []
     for stage in sorted(JobStage):
         for event in JobEvent:
             entry = JOB_TABLE[stage].get(event)
-            changes = entry is not None and entry.after is not stage
-            rows.append(_row(entry, int(JOB_REASON_OF.get(event, NEVER)) if changes else NEVER, kept))
-    return _flat(rows)
+            if entry is None:
+                rows.append((NO_ENTRY, 0))
+                continue
+            actions = packed(entry.actions, kept)
+            if event in JOB_REASON_OF and entry.after is not stage:
+                actions = actions << ACTION_BITS | WRITE_REASON
+            rows.append((entry.after, actions))
+    after, packed_actions = (array("q", column) for column in zip(*rows, strict=True))
+    return after, packed_actions
 
 
-def _row(entry: Transition[Any, Any] | None, reason: int, kept: Collection[int]) -> tuple[int, int, int]:
-    if entry is None:
-        return (NO_ENTRY, NEVER, 0)
-    return (int(entry.after), reason, packed(entry.actions, kept))
-
-
-def _flat(rows: Sequence[tuple[int, int, int]]) -> Flat:
-    return Flat(*(array("q", column) for column in zip(*rows, strict=True)))
-
+JOB_REASONS: Final = array("q", (JOB_REASON_OF.get(event, Reason.NONE) for event in JobEvent))
+"""By event of a job."""
 
 NO_ENTRY: Final = -2
-"""In `Flat.after`: the pair is illegal. NEVER is the stage of a job before its submission."""
+"""In place of what comes next: the pair is illegal. NEVER is the stage of a job before its submission."""
 
 ACCEPTING: Final = array("q", IS_ACCEPTING)
 ACTIVE: Final = array("q", IS_ACTIVE)

@@ -74,7 +74,6 @@ from qsession_sim.kernel.codes import (
     RANK_CANCEL,
     RANK_CLOSE,
     RANK_CREATE,
-    RANK_FINISH,
     RANK_ITTL,
     RANK_MAX_TIME,
     RANK_POST_DONE,
@@ -116,6 +115,7 @@ from qsession_sim.kernel.codes import (
     TELL_START,
     TOO_LONG,
     WAIT_FOR_QPU,
+    WRITE_REASON,
     no_entry_for_job,
     no_entry_for_session,
     wider,
@@ -135,6 +135,8 @@ class Column(Protocol):
 
 class Agenda:
     """A heap of events, as times and keys."""
+
+    __slots__ = ("key", "room", "size", "time")
 
     time: Column
     key: Column
@@ -160,9 +162,10 @@ class Agenda:
         self.size += 1
         while row > 0:
             parent = (row - 1) >> 1
-            if self.is_before(parent, time, key):
+            before = self.time[parent]
+            if before < time or (before == time and self.key[parent] < key):
                 break
-            self.time[row] = self.time[parent]
+            self.time[row] = before
             self.key[row] = self.key[parent]
             row = parent
         self.time[row] = time
@@ -179,11 +182,15 @@ class Agenda:
             child = 2 * row + 1
             if child >= size:
                 break
-            if child + 1 < size and self.is_before(child + 1, self.time[child], self.key[child]):
-                child += 1
-            if not self.is_before(child, time, key):
+            first = self.time[child]
+            if child + 1 < size:
+                other = self.time[child + 1]
+                if other < first or (other == first and self.key[child + 1] < self.key[child]):
+                    child += 1
+                    first = other
+            if time < first or (time == first and key < self.key[child]):
                 break
-            self.time[row] = self.time[child]
+            self.time[row] = first
             self.key[row] = self.key[child]
             row = child
         self.time[row] = time
@@ -201,6 +208,8 @@ class Queue:
 
     A job may be in it several times; who takes the first one throws those away that do not wait any more.
     """
+
+    __slots__ = ("first", "is_ring", "job", "key", "room", "size", "submitted")
 
     key: Column
     submitted: Column
@@ -229,39 +238,27 @@ class Queue:
             )
         )
 
-    def put(self, row: int, key: int, submitted: int, job: int) -> None:
-        """Write a job into a row."""
-        self.key[row] = key
-        self.submitted[row] = submitted
-        self.job[row] = job
-
-    def move(self, source: int, target: int) -> None:
-        """Copy a row."""
-        self.key[target] = self.key[source]
-        self.submitted[target] = self.submitted[source]
-        self.job[target] = self.job[source]
-
     def push(self, key: int, submitted: int, job: int) -> None:
         """Put a job in."""
         if self.size == self.room:
             self.grow()
-        if self.is_ring:
-            self.line_up(key, submitted, job)
-        else:
-            self.rise(key, submitted, job)
+        row = self.row_in_ring(key, submitted, job) if self.is_ring else self.row_in_heap(key, submitted, job)
+        self.key[row] = key
+        self.submitted[row] = submitted
+        self.job[row] = job
         self.size += 1
 
-    def line_up(self, key: int, submitted: int, job: int) -> None:
-        """Put a job into the ring, behind all that come before it."""
-        place = self.first + self.size
+    def row_in_ring(self, key: int, submitted: int, job: int) -> int:
+        """Free the row behind all that come before a job."""
         mask = self.room - 1
+        place = self.first + self.size
         while place > self.first and not self.is_before((place - 1) & mask, key, submitted, job):
             self.move((place - 1) & mask, place & mask)
             place -= 1
-        self.put(place & mask, key, submitted, job)
+        return place & mask
 
-    def rise(self, key: int, submitted: int, job: int) -> None:
-        """Put a job into the heap."""
+    def row_in_heap(self, key: int, submitted: int, job: int) -> int:
+        """Free the row for a job, from the last one up."""
         row = self.size
         while row > 0:
             parent = (row - 1) >> 1
@@ -269,7 +266,13 @@ class Queue:
                 break
             self.move(parent, row)
             row = parent
-        self.put(row, key, submitted, job)
+        return row
+
+    def move(self, source: int, target: int) -> None:
+        """Copy a row."""
+        self.key[target] = self.key[source]
+        self.submitted[target] = self.submitted[source]
+        self.job[target] = self.job[source]
 
     def pop(self) -> None:
         """Take the job of row `first` out."""
@@ -294,7 +297,9 @@ class Queue:
                 break
             self.move(child, row)
             row = child
-        self.put(row, key, submitted, job)
+        self.key[row] = key
+        self.submitted[row] = submitted
+        self.job[row] = job
 
     def grow(self) -> None:
         """Make room for more."""
@@ -310,6 +315,32 @@ class Queue:
 
 class Jobs:
     """Columns of jobs; `roots` and `repeats` have a row for each that was created in the run."""
+
+    __slots__ = (
+        "cancel_after",
+        "client",
+        "ended",
+        "key",
+        "left",
+        "limit_us",
+        "next",
+        "patience_at",
+        "patience_us",
+        "pinned",
+        "post_us",
+        "previous",
+        "qpu",
+        "qpu_us",
+        "reason",
+        "repeats",
+        "roots",
+        "session",
+        "stage",
+        "started",
+        "submitted",
+        "think_us",
+        "waits_for",
+    )
 
     qpu_us: Column
     limit_us: Column
@@ -361,6 +392,32 @@ class Jobs:
 
 class Sessions:
     """Columns of sessions."""
+
+    __slots__ = (
+        "batch",
+        "cancel_after",
+        "close_after",
+        "commands",
+        "counting",
+        "created",
+        "emptied",
+        "finishing",
+        "head",
+        "ittl_armed",
+        "ittl_at",
+        "ittl_us",
+        "jobs",
+        "lets_in",
+        "life_at",
+        "max_us",
+        "phase",
+        "pinned",
+        "qpu",
+        "repeats",
+        "tail",
+        "thinks",
+        "thought_us",
+    )
 
     batch: Column
     lets_in: Column
@@ -420,6 +477,8 @@ class Sessions:
 class Clients:
     """Columns of iterative clients."""
 
+    __slots__ = ("first", "iteration", "jobs", "on_error", "on_finish", "on_rejection", "poll_us", "session")
+
     first: Column
     jobs: Column
     on_finish: Column
@@ -437,6 +496,19 @@ class Clients:
 class Tables:
     """The two tables, as `codes.Flat`; of jobs one for job mode and one for sessions. And sets as columns."""
 
+    __slots__ = (
+        "accepting",
+        "active",
+        "can_start",
+        "job_actions",
+        "job_after",
+        "job_reason",
+        "own_actions",
+        "session_actions",
+        "session_after",
+        "session_reason",
+    )
+
     session_after: Column
     session_reason: Column
     session_actions: Column
@@ -453,27 +525,19 @@ class Tables:
             setattr(self, name, column)
 
 
-class Qpu:
-    """One QPU: what runs on it, which session holds it, and who waits for it."""
+class Qpus:
+    """Columns of QPUs, and the queues of each: one for job mode, and one for sessions that hold no QPU."""
 
-    number: int
-    job_queue: Queue
-    session_queue: Queue
-    job: int
-    finish_at: int
-    holder: int
-    queued: int
-    is_called: bool
+    __slots__ = ("finish_at", "holder", "job", "queued")
 
-    def __init__(self, number: int, job_queue: Queue, session_queue: Queue) -> None:
-        self.number = number
-        self.job_queue = job_queue
-        self.session_queue = session_queue
-        self.job = NEVER
-        self.finish_at = NEVER
-        self.holder = NEVER
-        self.queued = 0  # its jobs that are not yet on it (S54)
-        self.is_called = False  # to look for work at the end of the instant
+    job: Column  # on it, or NEVER
+    finish_at: Column  # when that leaves it
+    holder: Column  # the session that holds it, or NEVER
+    queued: Column  # how many jobs are not yet on it, if the router goes by that (S54)
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        for name, column in columns.items():
+            setattr(self, name, column)
 
 
 # -- The service.
@@ -482,11 +546,62 @@ class Qpu:
 class Core:
     """QPUs, sessions, jobs and clients, and the order of their events."""
 
+    __slots__ = (
+        "active",
+        "adapts",
+        "agenda",
+        "called",
+        "clients",
+        "commands",
+        "decisions",
+        "ends_matter",
+        "events",
+        "finish_key",
+        "finish_us",
+        "first_job_queue",
+        "first_session_queue",
+        "follow_ups",
+        "follow_ups_of",
+        "job_queues",
+        "jobs",
+        "joins",
+        "limit_us",
+        "n_jobs",
+        "n_planned",
+        "n_qpus",
+        "n_sessions",
+        "n_transitions",
+        "next_key",
+        "next_us",
+        "now",
+        "only_needed",
+        "planned",
+        "qpus",
+        "qpus_differ",
+        "room_of_created",
+        "room_of_jobs",
+        "room_of_sessions",
+        "room_of_transitions",
+        "routes_by_turn",
+        "session_queues",
+        "sessions",
+        "submissions",
+        "submissions_in_key",
+        "submissions_us",
+        "tables",
+        "timeout",
+        "times_us",
+        "transitions",
+        "unfinished",
+        "unused_us",
+        "writes_departures",
+    )
+
     # what a run is given
-    qpus: list[Qpu]
     agenda: Agenda
-    finishes: Agenda
-    calls: Agenda
+    qpus: Qpus
+    job_queues: list[Queue]
+    session_queues: list[Queue]
     jobs: Jobs
     sessions: Sessions
     clients: Clients
@@ -503,6 +618,7 @@ class Core:
     submissions_in_key: int
     unfinished: int
     commands: int
+    qpus_differ: bool
     adapts: bool
     joins: bool
     ends_matter: bool
@@ -510,12 +626,16 @@ class Core:
     writes_departures: bool
     only_needed: bool
     # where it stands
-    first_qpu: Qpu
+    first_job_queue: Queue
+    first_session_queue: Queue
     now: int
     events: int
     planned: int
     next_us: int
     next_key: int
+    finish_us: int
+    finish_key: int
+    called: int
     active: int
     decisions: int
     n_qpus: int
@@ -531,10 +651,12 @@ class Core:
     def __init__(self, **given: Any) -> None:
         for name, value in given.items():
             setattr(self, name, value)
-        self.first_qpu = self.qpus[0]
-        self.n_qpus = len(self.qpus)
+        self.first_job_queue = self.job_queues[0]
+        self.first_session_queue = self.session_queues[0]
+        self.n_qpus = len(self.qpus.job)
         self.now = 0
         self.events = 0
+        self.called = 0  # QPUs that look for work at the end of the instant, a bit each
         self.active = 0  # sessions that hold a QPU
         self.decisions = 0  # of the router
         self.n_planned = len(self.jobs.qpu_us)
@@ -547,53 +669,51 @@ class Core:
         self.room_of_transitions = len(self.transitions)
         self.planned = NEVER
         self.plan_next()
+        self.finish_us = FOREVER
+        self.finish_key = FOREVER
 
     # -- The order of events (S3, S6).
 
     def advance(self, until: int, at_most: int) -> int:
         """Let events happen up to a time, at most so many; if only what is needed, until nothing is (S6)."""
         agenda = self.agenda
-        finishes = self.finishes
         happened = 0
         while happened < at_most:
             at = self.next_us
             key = self.next_key
             source = PLANNED
-            if finishes.size > 0 and finishes.is_before(0, at, key):
-                at = finishes.time[0]
-                key = finishes.key[0]
+            if self.finish_us < at or (self.finish_us == at and self.finish_key < key):
+                at = self.finish_us
+                key = self.finish_key
                 source = FINISHES
             if agenda.size > 0 and agenda.is_before(0, at, key):
                 at = agenda.time[0]
                 key = agenda.key[0]
                 source = AGENDA
-            if source != PLANNED and self.was_called_off(at, key):
-                self.take(source)
-                continue
             if at > self.now:
-                if self.calls.size > 0:
+                if self.called != 0:
                     self.dispatch()
                     continue
-                if self.only_needed and not self.is_needed():
+                if self.only_needed and self.unfinished == 0 and not self.is_needed():
                     break
+            if source == AGENDA and key >= KEY_CANCEL and self.was_called_off(at, key):
+                agenda.pop()
+                continue
             if at > until:
                 self.events += happened
                 return TOO_LONG if LONGEST_US < at < FOREVER and self.is_needed() else OVER
-            self.take(source)
             self.now = at
-            self.happen(key)
             happened += 1
+            if source == PLANNED:
+                self.plan_next()
+                self.submit((key & NUMBER_MASK) >> NUMBER_SHIFT)
+            elif source == FINISHES:
+                self.finish((key & NUMBER_MASK) >> NUMBER_SHIFT)
+            else:
+                agenda.pop()
+                self.happen(key)
         self.events += happened
         return PAUSED if happened == at_most else OVER
-
-    def take(self, source: int) -> None:
-        """Take the next event from where it comes from."""
-        if source == FINISHES:
-            self.finishes.pop()
-        elif source == AGENDA:
-            self.agenda.pop()
-        else:
-            self.plan_next()
 
     def plan_next(self) -> None:
         """Look at the next planned submission."""
@@ -611,29 +731,24 @@ class Core:
 
     def finish_at(self, horizon: int) -> None:
         """Stop there: of that instant only jobs that leave the QPU, and ends of their phases, count (S6)."""
-        while True:
-            events = self.agenda
-            if self.finishes.size > 0 and (
-                events.size == 0 or self.finishes.is_before(0, events.time[0], events.key[0])
-            ):
-                events = self.finishes
-            if events.size == 0 or not events.is_before(0, horizon, AFTER_READY):
-                break
-            at = events.time[0]
-            key = events.key[0]
-            events.pop()
-            if key >> RANK_SHIFT != RANK_CREATE and not self.was_called_off(at, key):
-                self.now = at
-                self.happen(key)
+        agenda = self.agenda
         self.now = horizon
+        while self.finish_us == horizon or (agenda.size > 0 and agenda.is_before(0, horizon, AFTER_READY)):
+            if self.finish_us == horizon and not (
+                agenda.size > 0 and agenda.is_before(0, horizon, self.finish_key)
+            ):
+                self.finish((self.finish_key & NUMBER_MASK) >> NUMBER_SHIFT)
+            else:
+                at = agenda.time[0]
+                key = agenda.key[0]
+                agenda.pop()
+                if key >> RANK_SHIFT != RANK_CREATE and not self.was_called_off(at, key):
+                    self.happen(key)
 
     def was_called_off(self, at: int, key: int) -> bool:
-        """Whether an event that comes up is no longer to happen."""
+        """Whether an event that comes up, a clock or the end of a job's patience, is no longer to happen."""
         rank = key >> RANK_SHIFT
         number = (key & NUMBER_MASK) >> NUMBER_SHIFT
-        if rank == RANK_FINISH:
-            qpu = self.qpu_of_job(number)
-            return qpu.job != number or qpu.finish_at != at
         if rank == RANK_ITTL:
             return self.has_other_ittl(number, at)
         if rank == RANK_MAX_TIME:
@@ -646,12 +761,10 @@ class Core:
         number = (key & NUMBER_MASK) >> NUMBER_SHIFT
         if rank == RANK_SUBMIT:
             self.submit(number)
-        elif rank == RANK_FINISH:
-            self.finish(number)
         elif rank == RANK_ITTL:
             self.run_out(number)
         elif rank == RANK_POST_DONE:
-            self.move_job(number, JOB_POST_DONE, self.jobs.session[number], self.qpu_of_job(number))
+            self.move_job(number, JOB_POST_DONE, self.jobs.session[number], self.qpu_of(number))
         elif rank == RANK_CLOSE:
             self.serve_command(number)
             self.close(number)
@@ -664,79 +777,84 @@ class Core:
 
     # -- QPUs: what runs next (S50), and who finds one (S54).
 
-    def call(self, qpu: Qpu) -> None:
-        """Ask for a dispatch at the end of the instant."""
-        if not qpu.is_called:
-            qpu.is_called = True
-            self.calls.push(0, qpu.number)
-
     def dispatch(self) -> None:
         """Let the QPU with the smallest number look for work."""
-        qpu = self.qpu(self.calls.key[0])
-        self.calls.pop()
-        qpu.is_called = False
-        if qpu.job < 0:
-            job = self.pick(qpu)
-            if job >= 0:
-                self.move_job(job, JOB_START, self.jobs.session[job], qpu)
+        qpu = 0
+        while (self.called >> qpu) & 1 == 0:
+            qpu += 1
+        self.called ^= 1 << qpu
+        job = self.pick(qpu)
+        if job >= 0:
+            self.move_job(job, JOB_START, self.jobs.session[job], qpu)
 
-    def pick(self, qpu: Qpu) -> int:
+    def pick(self, qpu: int) -> int:
         """S50: the job that goes on a QPU next, or NEVER."""
-        if qpu.holder < 0:
-            return self.pick_of_all(qpu)
-        job = self.sessions.head[qpu.holder]  # S12
-        if job < 0 and self.sessions.lets_in[qpu.holder] and self.drop_gone(qpu.job_queue):  # S32, S51
-            return self.pop(qpu.job_queue)
+        if self.qpus.holder[qpu] >= 0:
+            return self.pick_for(self.qpus.holder[qpu], qpu)
+        if self.n_qpus > 1:
+            return self.pick_of_two(self.job_queues[qpu], self.session_queues[qpu])
+        if self.first_session_queue.size > 0:
+            return self.pick_of_two(self.first_job_queue, self.first_session_queue)
+        return self.pick_of_one(self.first_job_queue)
+
+    def pick_for(self, holder: int, qpu: int) -> int:
+        """S12: the next job of the session that holds the QPU, or one that may run in between (S32, S51)."""
+        job = self.sessions.head[holder]
+        if job < 0 and self.sessions.lets_in[holder]:
+            return self.pick_of_one(self.first_job_queue if self.n_qpus == 1 else self.job_queues[qpu])
         return job
 
-    def pick_of_all(self, qpu: Qpu) -> int:
+    def pick_of_two(self, jobs: Queue, others: Queue) -> int:
         """The head of the normal queue, which stands in two (S32), or NEVER."""
-        jobs = qpu.job_queue
-        others = qpu.session_queue
-        if others.size > 0 and self.drop_gone(others):
-            if not self.drop_gone(jobs):
-                return self.pop(others)
-            first = jobs.first
-            if others.is_before(others.first, jobs.key[first], jobs.submitted[first], jobs.job[first]):
-                return self.pop(others)
-            return self.pop(jobs)
-        return self.pop(jobs) if self.drop_gone(jobs) else NEVER
+        if not self.has_first(others):
+            return self.pick_of_one(jobs)
+        if not self.has_first(jobs):
+            return self.pick_of_one(others)
+        first = jobs.first
+        if others.is_before(others.first, jobs.key[first], jobs.submitted[first], jobs.job[first]):
+            return self.pick_of_one(others)
+        return self.pick_of_one(jobs)
 
-    def drop_gone(self, queue: Queue) -> bool:
+    def has_first(self, queue: Queue) -> bool:
         """Make the first of a queue a job that still waits; False if there is none."""
-        while queue.size > 0:
-            if self.tables.can_start[self.jobs.stage[queue.job[queue.first]] + 1]:
-                return True
+        while queue.size > 0 and not self.tables.can_start[self.jobs.stage[queue.job[queue.first]] + 1]:
             queue.pop()
-        return False
+        return queue.size > 0
 
-    def pop(self, queue: Queue) -> int:
-        """Take the first job of a queue."""
-        job = queue.job[queue.first]
-        queue.pop()
-        return job
+    def pick_of_one(self, queue: Queue) -> int:
+        """Take the first job of a queue that still waits, or NEVER."""
+        while queue.size > 0:
+            job = queue.job[queue.first]
+            queue.pop()
+            if self.tables.can_start[self.jobs.stage[job] + 1]:
+                return job
+        return NEVER
 
-    def qpu(self, number: int) -> Qpu:
-        """A QPU by its number."""
-        if self.n_qpus == 1:
-            return self.first_qpu
-        return self.qpus[number]
+    def note_finish(self, qpu: int) -> None:
+        """The job on a QPU may be the one that leaves its QPU next."""
+        at = self.qpus.finish_at[qpu]
+        key = KEY_FINISH | self.qpus.job[qpu] << NUMBER_SHIFT
+        if at < self.finish_us or (at == self.finish_us and key < self.finish_key):
+            self.finish_us = at
+            self.finish_key = key
 
-    def qpu_of_job(self, job: int) -> Qpu:
-        """The QPU of a job; of one that was not routed, any."""
-        if self.n_qpus == 1 or self.jobs.qpu[job] < 0:
-            return self.first_qpu
-        return self.qpus[self.jobs.qpu[job]]
+    def find_finish(self) -> None:
+        """Find the job that leaves its QPU next."""
+        self.finish_us = FOREVER
+        for qpu in range(self.n_qpus):
+            self.note_finish(qpu)
 
-    def route(self, job: int, session: int) -> Qpu:
+    def qpu_of(self, job: int) -> int:
+        """The number of the QPU of a job; of one that was not routed, any."""
+        return 0 if self.n_qpus == 1 else max(self.jobs.qpu[job], 0)
+
+    def route(self, job: int, session: int) -> int:
         """S54: a session's jobs stay on its QPU; others go where they are pinned to, or are routed."""
-        if self.n_qpus == 1:
-            return self.first_qpu
         number = self.known_qpu(job, session)
         if number < 0:
             number = self.choose()
         self.jobs.qpu[job] = number
-        return self.qpus[number]
+        return number
 
     def known_qpu(self, job: int, session: int) -> int:
         """The number of the QPU that is known without routing, or NEVER."""
@@ -750,13 +868,10 @@ class Core:
             self.decisions += 1
             return (self.decisions - 1) % self.n_qpus
         best = 0
-        least = self.qpu(0).queued
         number = 1
-        while number < self.n_qpus and least > 0:
-            queued = self.qpu(number).queued
-            if queued < least:
+        while number < self.n_qpus:
+            if self.qpus.queued[number] < self.qpus.queued[best]:
                 best = number
-                least = queued
             number += 1
         return best
 
@@ -782,8 +897,8 @@ class Core:
 
     def accept(self, job: int, session: int) -> None:
         """It waits for the QPU, until its user cancels it (S25)."""
-        self.move_job(job, JOB_SUBMIT, session, self.route(job, session))
-        cancel_after = self.jobs.cancel_after[self.root(job)]
+        self.move_job(job, JOB_SUBMIT, session, 0 if self.n_qpus == 1 else self.route(job, session))
+        cancel_after = self.jobs.cancel_after[job if job < self.n_planned else self.root(job)]
         if cancel_after >= 0:
             self.agenda.push(self.now + cancel_after, KEY_JOB_CANCEL | job << NUMBER_SHIFT)
 
@@ -792,7 +907,7 @@ class Core:
         self.jobs.reason[job] = reason
         if self.n_qpus > 1:
             self.jobs.qpu[job] = self.known_qpu(job, session)
-        self.move_job(job, JOB_REJECT, session, self.first_qpu)
+        self.move_job(job, JOB_REJECT, session, 0)
 
     def why_rejected(self, job: int, session: int) -> int:
         """S20: the first reason that applies, in its order."""
@@ -807,10 +922,11 @@ class Core:
 
     def finish(self, job: int) -> None:
         """A job leaves the QPU, because it is done or has reached its limit (S44)."""
-        qpu = self.qpu_of_job(job)
-        root = self.root(job)
+        qpu = 0 if self.n_qpus == 1 else self.qpu_of(job)
+        root = job if job < self.n_planned else self.root(job)
         event = JOB_FINISH
-        if self.now - self.jobs.started[job] < self.needed_us(root, qpu):
+        needed = self.needed_us(root, qpu) if self.qpus_differ else self.jobs.qpu_us[root]
+        if self.now - self.jobs.started[job] < needed:
             event = JOB_CUT
         elif self.writes_departures and self.jobs.post_us[root] > 0:
             event = JOB_POST_PROCESS
@@ -823,38 +939,39 @@ class Core:
             self.cancel_session(number)
         elif key & PATIENCE_BIT:
             self.jobs.patience_at[number] = NEVER
-            self.move_job(number, JOB_RENEGE, self.jobs.session[number], self.qpu_of_job(number))
+            self.move_job(number, JOB_RENEGE, self.jobs.session[number], self.qpu_of(number))
         else:
-            self.move_job(number, JOB_CANCEL, self.jobs.session[number], self.qpu_of_job(number))
+            self.move_job(number, JOB_CANCEL, self.jobs.session[number], self.qpu_of(number))
 
-    def move_job(self, job: int, event: int, session: int, qpu: Qpu) -> None:
+    def move_job(self, job: int, event: int, session: int, qpu: int) -> None:
         """Make the transition of the table of jobs, and take its actions."""
-        jobs = self.jobs
-        tables = self.tables
-        before = jobs.stage[job]
+        before = self.jobs.stage[job]
         row = (before + 1) * JOB_EVENTS + event
-        after = tables.job_after[row]
+        after = self.tables.job_after[row]
         if after == NO_ENTRY:
             raise no_entry_for_job(job, event, before)
-        jobs.stage[job] = after
-        if tables.job_reason[row] >= 0:
-            jobs.reason[job] = tables.job_reason[row]
-        actions = tables.job_actions[row] if session < 0 else tables.own_actions[row]
+        self.jobs.stage[job] = after
+        actions = self.tables.job_actions[row] if session < 0 else self.tables.own_actions[row]
         while actions > 0:
-            self.act_for_job(actions & ACTION_MASK, job, before, session, qpu)
+            action = actions & ACTION_MASK
+            if action == WAIT_FOR_QPU:  # the four that every job has, without another call
+                self.wait_for_qpu(job, session, qpu)
+            elif action == TAKE_QPU:
+                self.take_qpu(job, qpu)
+            elif action == LEAVE_QPU:
+                self.leave_qpu(job, qpu)
+            elif action == END:
+                self.jobs.ended[job] = self.now
+                self.unfinished -= 1
+                if self.ends_matter:
+                    self.follow(job)
+            else:
+                self.act_for_job(action, job, event, before, session, qpu)
             actions >>= ACTION_BITS
 
-    def act_for_job(self, action: int, job: int, before: int, session: int, qpu: Qpu) -> None:
-        """Take an action of the table of jobs."""
-        if action == WAIT_FOR_QPU:
-            self.wait_for_qpu(job, session, qpu)
-        elif action == TAKE_QPU:
-            self.take_qpu(job, qpu)
-        elif action == LEAVE_QPU:
-            self.leave_qpu(job, qpu)
-        elif action == END:
-            self.end_job(job)
-        elif action == ENTER_QUEUE:
+    def act_for_job(self, action: int, job: int, event: int, before: int, session: int, qpu: int) -> None:
+        """Take another action of the table of jobs."""
+        if action == ENTER_QUEUE:
             self.enter_queue(job, session, qpu)
         elif action == LEAVE_QUEUE:
             self.leave_queue(job, session, qpu)
@@ -870,71 +987,80 @@ class Core:
             self.start_patience(job)
         elif action == STOP_PATIENCE:
             self.jobs.patience_at[job] = NEVER
+        elif action == WRITE_REASON:
+            self.jobs.reason[job] = self.tables.job_reason[event]
         elif action == START_POST_PROCESSING:
             due = self.now + self.jobs.post_us[self.root(job)]
             self.agenda.push(due, KEY_POST_DONE | job << NUMBER_SHIFT)
 
     # -- Jobs: actions.
 
-    def enter_queue(self, job: int, session: int, qpu: Qpu) -> None:
+    def enter_queue(self, job: int, session: int, qpu: int) -> None:
         """It is one of the queued jobs of its QPU (S54) and of its session (S12)."""
-        qpu.queued += 1
+        self.qpus.queued[qpu] += 1
         if session >= 0:
             self.link(session, job)
 
-    def leave_queue(self, job: int, session: int, qpu: Qpu) -> None:
+    def leave_queue(self, job: int, session: int, qpu: int) -> None:
         """It is so no more."""
-        qpu.queued -= 1
+        self.qpus.queued[qpu] -= 1
         if session >= 0:
             self.unlink(session, job)
 
-    def wait_for_qpu(self, job: int, session: int, qpu: Qpu) -> None:
+    def wait_for_qpu(self, job: int, session: int, qpu: int) -> None:
         """It stands in the normal queue, unless its session holds the QPU (S10, S12, S15)."""
         submitted = self.jobs.submitted[job]
+        key = self.jobs.key[job if job < self.n_planned else self.root(job)]
+        key += self.submissions_in_key * submitted
         if session < 0:
-            qpu.job_queue.push(self.key_of(job, submitted), submitted, job)
+            if self.n_qpus == 1:
+                self.first_job_queue.push(key, submitted, job)
+            else:
+                self.push(self.job_queues[qpu], key, submitted, job)
         elif not self.tables.active[self.sessions.phase[session]]:
-            qpu.session_queue.push(self.key_of(job, submitted), submitted, job)
-        if qpu.job < 0:
-            self.call(qpu)
+            if self.n_qpus == 1:
+                self.first_session_queue.push(key, submitted, job)
+            else:
+                self.push(self.session_queues[qpu], key, submitted, job)
+        if self.qpus.job[qpu] < 0:
+            self.called |= 1 << qpu
 
-    def key_of(self, job: int, submitted: int) -> int:
-        """What the queue policy ranks it by."""
-        return self.submissions_in_key * submitted + self.jobs.key[self.root(job)]
+    def push(self, queue: Queue, key: int, submitted: int, job: int) -> None:
+        """Put a job into one of several queues."""
+        queue.push(key, submitted, job)
 
-    def take_qpu(self, job: int, qpu: Qpu) -> None:
+    def take_qpu(self, job: int, qpu: int) -> None:
         """It goes on the QPU, at most as long as it may (S44)."""
-        root = self.root(job)
-        needed = self.needed_us(root, qpu)
+        root = job if job < self.n_planned else self.root(job)
+        needed = self.needed_us(root, qpu) if self.qpus_differ else self.jobs.qpu_us[root]
         limit = self.jobs.limit_us[root]
         if limit != NO_LIMIT:
             if NEVER < limit < needed:
                 needed = limit
             needed = min(needed, self.limit_us)
         self.jobs.started[job] = self.now
-        qpu.job = job
-        qpu.finish_at = self.now + needed
-        self.finishes.push(qpu.finish_at, KEY_FINISH | job << NUMBER_SHIFT)
+        self.qpus.job[qpu] = job
+        self.qpus.finish_at[qpu] = self.now + needed
+        if self.n_qpus > 1:
+            self.note_finish(qpu)
+        else:
+            self.finish_us = self.now + needed
+            self.finish_key = KEY_FINISH | job << NUMBER_SHIFT
 
-    def needed_us(self, root: int, qpu: Qpu) -> int:
-        """The QPU time that a job needs, which may differ from QPU to QPU."""
-        if len(self.times_us) > 0:
-            return self.times_us[qpu.number * self.n_planned + root]
-        return self.jobs.qpu_us[root]
+    def needed_us(self, root: int, qpu: int) -> int:
+        """The QPU time that a job needs, where it differs from QPU to QPU."""
+        return self.times_us[qpu * self.n_planned + root]
 
-    def leave_qpu(self, job: int, qpu: Qpu) -> None:
+    def leave_qpu(self, job: int, qpu: int) -> None:
         """It is off the QPU."""
         if self.writes_departures:
             self.jobs.left[job] = self.now
-        qpu.job = NEVER
-        self.call(qpu)
-
-    def end_job(self, job: int) -> None:
-        """It is over, and what waits for that follows."""
-        self.jobs.ended[job] = self.now
-        self.unfinished -= 1
-        if self.ends_matter:
-            self.follow(job)
+        self.qpus.job[qpu] = NEVER
+        self.qpus.finish_at[qpu] = FOREVER
+        self.finish_us = FOREVER
+        if self.n_qpus > 1:
+            self.find_finish()
+        self.called |= 1 << qpu
 
     def start_patience(self, job: int) -> None:
         """S27."""
@@ -1103,10 +1229,10 @@ class Core:
         elif action == STOP_ITTL:
             self.sessions.ittl_at[session] = NEVER
         elif action == HOLD_QPU:
-            self.qpu(self.sessions.qpu[session]).holder = session
+            self.qpus.holder[self.sessions.qpu[session]] = session
             self.active += 1
         elif action == RELEASE_QPU:
-            self.release_qpu(self.qpu(self.sessions.qpu[session]))
+            self.release_qpu(self.sessions.qpu[session])
         elif action == STOP_CLOCKS:
             self.sessions.ittl_at[session] = NEVER
             self.sessions.life_at[session] = NEVER
@@ -1121,12 +1247,12 @@ class Core:
 
     # -- Sessions: actions.
 
-    def release_qpu(self, qpu: Qpu) -> None:
+    def release_qpu(self, qpu: int) -> None:
         """The session stops being active."""
-        qpu.holder = NEVER
+        self.qpus.holder[qpu] = NEVER
         self.active -= 1
-        if qpu.job < 0:
-            self.call(qpu)
+        if self.qpus.job[qpu] < 0:
+            self.called |= 1 << qpu
 
     def start_life(self, session: int, us: int) -> None:
         """S11, S21: one clock for both, since a session has one of them at a time."""
@@ -1178,7 +1304,7 @@ class Core:
 
     def end_queued_jobs(self, session: int, event: int) -> None:
         """S16, S18: all that are queued, by (submission, number)."""
-        qpu = self.qpu(self.sessions.qpu[session])
+        qpu = self.sessions.qpu[session]
         while self.sessions.head[session] >= 0:
             self.move_job(self.sessions.head[session], event, session, qpu)
 

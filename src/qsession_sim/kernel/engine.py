@@ -29,6 +29,9 @@ from qsession_sim.units import LONGEST_US
 
 Ints = npt.NDArray[np.int64]
 
+_MOST_QPUS: Final = 62
+"""A set of them is the bits of an int64."""
+
 EVENTS_AT_ONCE: Final = 20_000
 """After so many events, at the latest, Python sees whether somebody wants to interrupt it."""
 
@@ -54,6 +57,7 @@ def _unknown(plan: Plan, rules: Rules) -> str | None:
     """What of a plan and of rules the kernel does not know."""
     several = len(plan.qpus) > 1
     unknown = {
+        f"more than {_MOST_QPUS} QPUs": len(plan.qpus) > _MOST_QPUS,
         "simulator backends": any(qpu.simulator for qpu in plan.qpus),
         "preparation": _has_other(plan.jobs.preparation_us, 0),
         "windows of availability": bool(plan.windows),
@@ -315,10 +319,10 @@ class Kernel:
         limit_us = rules.max_execution_time_us
         times = plan.qpu_times_us if self._keeps_qpus else ()
         return self._module.Core(
-            qpus=[self._new_qpu(number, key) for number in range(len(plan.qpus))],
             agenda=self._new_agenda(),
-            finishes=self._module.Agenda(memory.fresh(4), memory.fresh(4), 0),
-            calls=self._module.Agenda(memory.fresh(4), memory.fresh(4), 0),
+            qpus=self._new_qpus(),
+            job_queues=[self._new_queue(key) for _ in plan.qpus],
+            session_queues=[self._new_queue(key) for _ in plan.qpus],
             jobs=self._new_jobs(key),
             sessions=self._new_sessions(rules),
             clients=self._new_clients(),
@@ -339,6 +343,7 @@ class Kernel:
             submissions_in_key=key.submissions,
             unfinished=len(plan.submissions),
             commands=sum(len(numbers) for _, numbers in _commands(plan)),
+            qpus_differ=bool(times),
             adapts=rules.hold.adapts,
             joins=bool(plan.more_after),
             ends_matter=bool(len(plan.follow_ups) or len(plan.clients.first_job)),
@@ -347,13 +352,16 @@ class Kernel:
             only_needed=False,
         )
 
-    def _new_qpu(self, number: int, key: KeyColumn) -> Any:
+    def _new_qpus(self) -> Any:
+        rows, memory = len(self._plan.qpus), self._memory
+        never = {name: memory.fresh(rows) for name in ("job", "holder")}
+        zero = {"queued": memory.fresh(rows, 0)}
+        return self._module.Qpus(never | zero | {"finish_at": memory.fresh(rows, codes.FOREVER)})
+
+    def _new_queue(self, key: KeyColumn) -> Any:
         # by submission, jobs come in their order
         is_ring = key.submissions == 1 and not _has_other(key.of_job, 0)
-        queues = (
-            self._module.Queue(*(self._memory.fresh(_ROOM) for _ in range(3)), is_ring) for _ in range(2)
-        )
-        return self._module.Qpu(number, *queues)
+        return self._module.Queue(*(self._memory.fresh(_ROOM) for _ in range(3)), is_ring)
 
     def _new_agenda(self) -> Any:
         """What is certain before the run: creations, and commands."""
@@ -458,16 +466,16 @@ class Kernel:
             *(_OF_QUEUES if counts_queued else ()),
             *(_OF_PATIENCE if has_patience else ()),
         }
-        sessions = codes.flat_sessions(_OF_SESSIONS)
-        jobs, own = codes.flat_jobs(frozenset(kept)), codes.flat_jobs(frozenset(kept | _IN_SESSIONS))
+        after, reasons, actions = codes.flat_sessions(_OF_SESSIONS)
+        job_after, job_actions = codes.flat_jobs(frozenset(kept))
         columns = {
-            "session_after": sessions.after,
-            "session_reason": sessions.reason,
-            "session_actions": sessions.actions,
-            "job_after": jobs.after,
-            "job_reason": jobs.reason,
-            "job_actions": jobs.actions,
-            "own_actions": own.actions,
+            "session_after": after,
+            "session_reason": reasons,
+            "session_actions": actions,
+            "job_after": job_after,
+            "job_reason": codes.JOB_REASONS,
+            "job_actions": job_actions,
+            "own_actions": codes.flat_jobs(frozenset(kept | _IN_SESSIONS))[1],
             "accepting": codes.ACCEPTING,
             "active": codes.ACTIVE,
             "can_start": (CAN_START[NEVER], *CAN_START[:NEVER]),
@@ -501,19 +509,26 @@ class Kernel:
     def _requested_us(self) -> Sequence[int]:
         """S54: what a routed job needs there; of another attempt, else what the one before did."""
         plan, journal = self._plan, self._journal
-        times = plan.qpu_times_us if self._keeps_qpus else ()
+        if not plan.qpu_times_us or not self._keeps_qpus:
+            planned: Sequence[int] = plan.jobs.qpu_time_us
+            created = [planned[root] for root in self._roots()]
+            return [*planned, *created] if created else planned
         requested_us = _ints(plan.jobs.qpu_time_us).copy()
-        routed = np.frombuffer(journal.qpu, dtype=np.int16) if journal.qpu else np.zeros(0, dtype=np.int16)
+        routed = np.frombuffer(journal.qpu, dtype=np.int16)
         stage = np.frombuffer(journal.stage, dtype=np.int8)
         accepted = (stage != JobStage.PLANNED) & (stage != JobStage.REJECTED)
-        for qpu, of_qpu in enumerate(times):
+        for qpu, of_qpu in enumerate(plan.qpu_times_us):
             there = np.flatnonzero((accepted & (routed == qpu))[: len(requested_us)])
             requested_us[there] = _ints(of_qpu)[there]
         found: list[int] = requested_us.tolist()
-        for job, origin in enumerate(journal.repeated_jobs, start=len(found)):
-            root = self._core.jobs.roots[job - self._core.n_planned]
-            found.append(int(times[routed[job]][root]) if times and accepted[job] else found[origin])
+        roots, origins = self._roots(), journal.repeated_jobs
+        for job, (root, origin) in enumerate(zip(roots, origins, strict=True), start=len(found)):
+            found.append(int(plan.qpu_times_us[routed[job]][root]) if accepted[job] else found[origin])
         return found
+
+    def _roots(self) -> list[int]:
+        """Of each job that was created in the run, the planned one."""
+        return _taken(self._core.jobs.roots, self._core.n_jobs - self._core.n_planned).tolist()
 
 
 _ROOM: Final = 16

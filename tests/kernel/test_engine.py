@@ -1,0 +1,236 @@
+"""How the kernel is asked, what it refuses by name, and where it stops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from qsession_sim.errors import IllegalTransitionError, ScenarioError, SchedulerUsageError
+from qsession_sim.kernel import engine
+from qsession_sim.policies.registry import queue_policy
+from qsession_sim.scheduler.plan import (
+    GAP_FILL,
+    AccountSpec,
+    ClientSpec,
+    JobSpec,
+    Plan,
+    QpuSpec,
+    Routing,
+    Rules,
+    SessionSpec,
+    WindowSpec,
+)
+from qsession_sim.scheduler.queues import FirstInFirstOut, ordered_by
+from qsession_sim.scheduler.vocabulary import NEVER, OnError, WindowKind
+
+from .comparison import FORMS, by_scheduler, everything
+from .random_plans import random_case
+
+FIFO = FirstInFirstOut()
+JOB = JobSpec(qpu_time_us=2, at_us=1)
+
+
+# ---------------------------------------------------------------- what it refuses
+
+
+@pytest.mark.parametrize(
+    ("plan", "rules", "policy", "reason"),
+    [
+        ({"qpus": (QpuSpec(),) * 63}, {}, FIFO, "the kernel does not know more than 62 QPUs"),
+        ({"qpus": (QpuSpec(simulator=True),)}, {}, FIFO, "the kernel does not know simulator backends"),
+        ({"jobs": [replace(JOB, preparation_us=1)]}, {}, FIFO, "the kernel does not know preparation"),
+        (
+            {"windows": (WindowSpec(WindowKind.OUTAGE, 1, 2),)},
+            {},
+            FIFO,
+            "the kernel does not know windows of availability",
+        ),
+        (
+            {"account_specs": {0: AccountSpec(pending=3)}},
+            {},
+            FIFO,
+            "the kernel does not know limits of plans",
+        ),
+        ({}, {"hold": GAP_FILL}, FIFO, "the kernel does not know the hold policy 'gap_fill'"),
+        (
+            {"qpus": (QpuSpec(),) * 2},
+            {"routing": Routing.RANDOM},
+            FIFO,
+            "the kernel does not know the routing policy 'random'",
+        ),
+        ({"jobs": [replace(JOB, qpu_time_us=2**62)]}, {}, FIFO, "the kernel does not know times of 2**62 us"),
+        (
+            {},
+            {},
+            queue_policy("wfp3"),
+            "the kernel does not know the queue policy 'wfp3', not as one number for each job",
+        ),
+        (
+            {},
+            {},
+            ordered_by(lambda job: (job.number,)),
+            "the kernel does not know the queue policy 'key', not as one number for each job",
+        ),
+        (
+            {"jobs": [replace(JOB, priority=2**61)]},
+            {},
+            queue_policy({"name": "priority", "aging": "2us"}),
+            "the kernel does not know the queue policy 'priority', not as one number for each job",
+        ),
+    ],
+)
+def test_what_it_does_not_do_is_refused_by_name(plan, rules, policy, reason) -> None:
+    """Two times that are added must be an int64, and so must be a submission and a key: -2 x 2**61 is -2**62."""
+    of_plan, of_rules = Plan.of(**plan), Rules(**rules)
+    assert engine.why_not(of_plan, of_rules, policy) == reason
+    with pytest.raises(SchedulerUsageError) as caught:
+        engine.run(of_plan, of_rules, policy)
+    assert str(caught.value) == f"this plan cannot be run: {reason}"
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"qpus": (QpuSpec(),) * 62},
+        {"account_specs": {0: AccountSpec(allocation_us=5)}},
+        {"jobs": [replace(JOB, qpu_time_us=2**62 - 1)]},
+    ],
+)
+def test_what_is_just_possible_is_not_refused(plan) -> None:
+    assert engine.why_not(Plan.of(**plan), Rules(), FIFO) is None
+
+
+def test_the_compiled_form_is_refused_where_there_is_none(monkeypatch) -> None:
+    monkeypatch.setattr(engine, "_modules", lambda: {False: None})
+    assert not engine.is_compiled()
+    with pytest.raises(SchedulerUsageError, match="the kernel is not compiled; build the package where"):
+        engine.run(Plan.of(), Rules(), FIFO, compiled=True)
+
+
+# ---------------------------------------------------------------- where it stops
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+@pytest.mark.parametrize("seed", range(20))
+def test_a_run_that_stops_at_every_event_leaves_the_same_behind(compiled, seed) -> None:
+    case = random_case(seed)
+    kernel = engine.Kernel(case.plan, case.rules, case.policy, compiled=compiled)
+    while not (
+        kernel.advance(0, 1) if case.horizon_us is None else kernel.advance(case.horizon_us - 1, at_most=1)
+    ):
+        pass
+    if case.horizon_us is None:
+        while not kernel.advance_while_needed(at_most=1):
+            pass
+    else:
+        kernel.finish_at(case.horizon_us)
+    assert everything(kernel.outcome()) == everything(
+        by_scheduler(case.plan, case.rules, case.policy, case.horizon_us)
+    )
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_progress_is_reported_after_so_many_events_and_at_the_end(compiled) -> None:
+    """25,000 jobs of 1 us: the first submission is alone at instant 0, which is served by itself (S6), and then
+    each instant has an end and, up to 24,999, a submission."""
+    plan = Plan.of([JobSpec(qpu_time_us=1, at_us=number) for number in range(25_000)])
+    reports = []
+    engine.run(
+        plan, Rules(), FIFO, compiled=compiled, progress=lambda now, events: reports.append((now, events))
+    )
+    assert reports == [(10_000, 20_001), (20_000, 40_001), (25_000, 50_000)]
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+@pytest.mark.parametrize("horizon_us", [None, 2**62])
+def test_a_run_beyond_the_longest_time_is_the_error_of_the_reference(compiled, horizon_us) -> None:
+    """S1: submitted at 2**62 - 1 us, the job would end beyond."""
+    plan = Plan.of([JobSpec(qpu_time_us=2, at_us=2**62 - 1)])
+    with pytest.raises(ScenarioError) as caught:
+        engine.run(plan, Rules(), FIFO, horizon_us, compiled=compiled)
+    assert caught.value.problems == (
+        "workload: the run goes on beyond 2**62 us, about 146,000 years; give a horizon",
+    )
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_a_clock_beyond_the_longest_time_prolongs_nothing(compiled) -> None:
+    """S6: of the session that is left only max_time is to come, and the job ends just in time, at 2**62."""
+    jobs = [JobSpec(qpu_time_us=1, at_us=2**62 - 1, session=0)]
+    sessions = [SessionSpec(max_time_us=2**62 - 1, interactive_timeout_us=0)]
+    outcome = engine.run(Plan.of(jobs, sessions), Rules(), FIFO, compiled=compiled)
+    assert (list(outcome.journal.ended_us), outcome.end_us) == ([2**62], 2**62)
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_a_client_that_notices_beyond_the_longest_time_does_not_overflow(compiled) -> None:
+    """S64: submitted at 2**61, it is done at 2**62 - 2**60 and noticed at 2**61 + 2**62 - 1; the think time is more."""
+    jobs = [
+        JobSpec(qpu_time_us=2**60, at_us=2**61, client=0),
+        JobSpec(qpu_time_us=1, after=0, think_us=2**62 - 1, client=0),
+    ]
+    plan = Plan.of(jobs, clients=[ClientSpec(first_job=0, jobs=2, poll_us=2**62 - 1)])
+    with pytest.raises(ScenarioError, match=r"beyond 2\*\*62 us"):
+        engine.run(plan, Rules(max_execution_time_us=NEVER), FIFO, compiled=compiled)
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_an_event_without_an_entry_in_the_table_is_the_error_of_the_reference(compiled) -> None:
+    """Closed before it is created, which a scenario may not say (S9); a job that is submitted twice."""
+    sessions = [SessionSpec(created_us=5, close_us=3)]
+    closed = Plan.of([JobSpec(qpu_time_us=2, at_us=9)], sessions)
+    twice = replace(Plan.of([JobSpec(qpu_time_us=2, at_us=9)]), submissions_us=[9, 10], submissions=[0, 0])
+    for plan in (closed, twice):
+        with pytest.raises(IllegalTransitionError) as expected:
+            by_scheduler(plan, Rules(), FIFO, None)
+        with pytest.raises(IllegalTransitionError) as caught:
+            engine.run(plan, Rules(), FIFO, compiled=compiled)
+        assert str(caught.value) == str(expected.value)
+
+
+# ---------------------------------------------------------------- room
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_there_is_room_for_any_number_of_attempts_and_sessions(compiled) -> None:
+    """S65, S66: each attempt is cut after 1 us and repeated; each session lives for 3 us, and then there is another."""
+    jobs = [JobSpec(qpu_time_us=5, max_execution_time_us=1, at_us=0, session=0, client=0)]
+    sessions = [SessionSpec(max_time_us=3, client=0)]
+    clients = [ClientSpec(first_job=0, jobs=1, session=0, on_error=OnError.RETRY, on_rejection=0)]
+    plan = Plan.of(jobs, sessions, clients)
+    outcome = engine.run(plan, Rules(), FIFO, 1000, compiled=compiled)
+    assert len(outcome.journal.repeated_jobs) > 1000
+    assert len(outcome.journal.repeated_sessions) > 200
+    assert everything(outcome) == everything(by_scheduler(plan, Rules(), FIFO, 1000))
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+@pytest.mark.parametrize("policy", ["fifo", "lifo"])
+def test_there_is_room_for_any_number_of_waiting_jobs(compiled, policy) -> None:
+    plan = Plan.of([JobSpec(qpu_time_us=3, at_us=number // 3 * 2) for number in range(500)])
+    queue = queue_policy(policy)
+    outcome = engine.run(plan, Rules(), queue, compiled=compiled)
+    assert everything(outcome) == everything(by_scheduler(plan, Rules(), queue, None))
+
+
+# ---------------------------------------------------------------- order
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+@pytest.mark.parametrize("session", [NEVER, 0])
+def test_a_job_of_the_same_instant_with_a_smaller_number_goes_first_though_it_came_later(
+    compiled, session
+) -> None:
+    """S3, S12: at 5 job 1 is submitted, then job 2 is cancelled, and job 0 follows at once; it has the QPU from 5
+    to 7, and job 1 from 7 to 9."""
+    jobs = [
+        JobSpec(qpu_time_us=2, after=2, session=session),
+        JobSpec(qpu_time_us=2, at_us=5, session=session),
+        JobSpec(qpu_time_us=9, at_us=0, cancel_us=5),
+    ]
+    sessions = [SessionSpec()] if session == 0 else []
+    plan = Plan.of(jobs, sessions)
+    outcome = engine.run(plan, Rules(), FIFO, compiled=compiled)
+    assert list(outcome.journal.started_us) == [5, 7, 0]
+    assert everything(outcome) == everything(by_scheduler(plan, Rules(), FIFO, None))
