@@ -11,6 +11,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +38,15 @@ def policies() -> Any:
     return study.figure(metrics, "forest", width=7.16)
 
 
-FIGURES: Final[Mapping[str, Callable[[], Any]]] = {"policies": policies}
+def timeline(scenario: Path) -> Any:
+    """What the QPUs and the sessions of a scenario did, for the gallery."""
+    return qs.simulate(scenario).figure("timeline", width=7.16)
+
+
+FIGURES: Final[Mapping[str, Callable[[], Any]]] = {
+    "policies": policies,
+    **{path.stem: partial(timeline, path) for path in sorted(SCENARIOS.glob("*.yaml"))},
+}
 """What is drawn, by the name of its file."""
 
 

@@ -150,8 +150,13 @@ def _followed(steps: Sequence[str]) -> tuple[Key, ...]:
 
 
 @cache
+def _schema() -> Schema:
+    return json_schema()
+
+
+@cache
 def _mappings() -> Mapping[str, list[Schema]]:
-    schema = json_schema()
+    schema = _schema()
     found: dict[str, list[Schema]] = {schema["title"]: [schema]}
     for title, body in schema["$defs"].items():
         if "properties" in body:
@@ -167,22 +172,21 @@ def _properties(title: str) -> Schema:
 @cache
 def _homes() -> Mapping[str, str]:
     """The path of each mapping."""
-    homes = dict.fromkeys(list(_mappings())[:1], "")
+    homes = {_schema()["title"]: ""}
     for title in (waiting := list(homes)):
         for name, value in _properties(title).items():
-            inside = _titles(value)
-            for one in inside:
+            for one in _titles(value):
                 if one not in homes:
-                    homes[one] = _home(f"{homes[title]}.{name}".lstrip("."), one, alone=len(inside) == 1)
+                    homes[one] = _home(f"{homes[title]}.{name}".lstrip("."), one)
                     waiting.append(one)
     return homes
 
 
-def _home(path: str, title: str, *, alone: bool) -> str:
+def _home(path: str, title: str) -> str:
     kind = _properties(title).get("kind", {}).get("const")
     if len(_mappings()[title]) > 1:
         return f"distribution.{kind}"
-    return path if alone or kind is None else f"{path}.{kind}"
+    return path if kind is None else f"{path}.{kind}"
 
 
 def _key(title: str, name: str, path: str) -> Key:
@@ -213,15 +217,9 @@ def _titles(schema: Schema) -> list[str]:
 def _choices(schema: Schema) -> list[Schema]:
     """All that a value may be, one by one; of references what they lead to."""
     if "$ref" in schema:
-        return _choices(_definition(schema["$ref"].rpartition("/")[2]))
+        return _choices(_schema()["$defs"][schema["$ref"].rpartition("/")[2]])
     inner = [] if "properties" in schema else [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
     return [part for choice in inner for part in _choices(choice)] or [schema]
-
-
-def _definition(name: str) -> Schema:
-    definitions: Schema = _mappings()[next(iter(_mappings()))][0]["$defs"]
-    found: Schema = definitions[name]
-    return found
 
 
 # -- What values are, in words.
