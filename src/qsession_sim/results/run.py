@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -151,7 +151,16 @@ class Run(HasTables):
         return self.record.end_us
 
     def _make(self, table: str) -> pl.DataFrame:
-        return self._account_frame() if table == "accounts" else self._tables.build(table)
+        if table == "accounts":
+            return self._account_frame()
+        if table == "queue_length":
+            return self._tables.frame(table, queue_length_columns(self._queued))
+        return self._tables.build(table)
+
+    @cached_property
+    def _queued(self) -> QueueLengths:
+        """For the table, which shares their memory, and the summary."""
+        return queue_lengths(self.record)
 
     def _reservations(self) -> Iterator[Reservation]:
         return recorded_reservations(self.record)
@@ -202,9 +211,9 @@ class Run(HasTables):
     @cached_property
     def summary_parts(self) -> Parts:
         """The summary, whose parts are computed when they are first read."""
-        return self._summary_parts(None)
+        return self._summary_parts(lambda: self._queued)
 
-    def _summary_parts(self, queued: QueueLengths | None) -> Parts:
+    def _summary_parts(self, queued: Callable[[], QueueLengths]) -> Parts:
         resolved = self.scenario.resolved
         return summary_parts(self.record, resolved.warm_up, terms_of(resolved), queued)
 
@@ -218,7 +227,7 @@ class Run(HasTables):
             BundleError: if something other than a saved run is there, or it cannot be written.
         """
         made = Tables(self.record)  # what is made only to be written is not kept
-        queued = queue_lengths(self.record)
+        queued = cache(lambda: vars(self).get("_queued") or queue_lengths(self.record))
 
         def frame(table: str) -> pl.DataFrame:
             kept: pl.DataFrame | None = vars(self).get(table)
@@ -227,7 +236,7 @@ class Run(HasTables):
             if table == "accounts":
                 return self._account_frame()
             if table == "queue_length":
-                return made.frame(table, queue_length_columns(queued))
+                return made.frame(table, queue_length_columns(queued()))
             return made.build(table)
 
         parts = vars(self).get("summary_parts") or self._summary_parts(queued)

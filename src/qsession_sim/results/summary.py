@@ -111,7 +111,7 @@ def summarize(
     record: Record,
     warm_up_us: int,
     terms: Mapping[str, Terms] | None = None,
-    queued: QueueLengths | None = None,
+    queued: Callable[[], QueueLengths] | None = None,
 ) -> dict[str, Any]:
     """All of `summary_parts`."""
     return whole(summary_parts(record, warm_up_us, terms, queued))
@@ -121,7 +121,7 @@ def summary_parts(
     record: Record,
     warm_up_us: int,
     terms: Mapping[str, Terms] | None = None,
-    queued: QueueLengths | None = None,
+    queued: Callable[[], QueueLengths] | None = None,
 ) -> Parts:
     """Counts, distributions and shares of a run, in integers, floats and None, each computed when read.
 
@@ -129,7 +129,7 @@ def summary_parts(
     are clipped to what comes after it. (Nothing is submitted at a horizon; without one, the instant of the
     last event belongs to the run.) A distribution over nothing has `count` 0 and None for the rest.
 
-    `queued` is the result of `queue_lengths`, for a caller who has it already.
+    `queued` gives the result of `queue_lengths`, for a caller who needs it for more than this.
 
     - `waiting_us`: of jobs that started. `turnaround_us`: of accepted jobs that ended, however.
     - `reneged_us`: how long jobs waited that lost their patience (S27); `reneged_share`: their share of these
@@ -158,7 +158,8 @@ def summary_parts(
     accounts, streams = record.workload.accounts, record.workload.streams
 
     def qpu(number: int) -> Parts:
-        return _qpu(record, warm_up_us, number, None if queued is None else queued[number])
+        lengths = cache(lambda: queue_length(record, number) if queued is None else queued()[number])
+        return _qpu(record, warm_up_us, number, lengths)
 
     def sessions_of(*modes: Mode) -> Callable[[], Parts]:
         return lambda: _session_group(sessions(), warm_up_us, modes)
@@ -492,7 +493,7 @@ def _on_qpu_us(record: Record) -> Int64Array:
     return total_us
 
 
-def _qpu(record: Record, warm_up_us: int, qpu: int, queued: StepFunction | None) -> Parts:
+def _qpu(record: Record, warm_up_us: int, qpu: int, lengths: Callable[[], StepFunction]) -> Parts:
     end_us = record.end_us
     length_us = max(end_us - warm_up_us, 0)
     busy, down, active = (
@@ -509,7 +510,6 @@ def _qpu(record: Record, warm_up_us: int, qpu: int, queued: StepFunction | None)
     }
     is_done = is_of_qpu(record, record.stage == JobStatus.DONE, qpu)
     done = int((is_done & (record.ended_us > warm_up_us)).sum())
-    steps = cache(lambda: queue_length(record, qpu) if queued is None else queued)
     return Parts(
         {
             "time_us": lambda: time_us,
@@ -517,8 +517,8 @@ def _qpu(record: Record, warm_up_us: int, qpu: int, queued: StepFunction | None)
                 kind: part / length_us if length_us else None for kind, part in time_us.items()
             },
             "utilization": lambda: busy_us / length_us if length_us else None,
-            "mean_queue_length": lambda: time_average(steps(), warm_up_us, end_us) if length_us else None,
-            "max_queue_length": lambda: maximum(steps(), warm_up_us, end_us) if length_us else None,
+            "mean_queue_length": lambda: time_average(lengths(), warm_up_us, end_us) if length_us else None,
+            "max_queue_length": lambda: maximum(lengths(), warm_up_us, end_us) if length_us else None,
             "jobs_done": lambda: done,
             "throughput_per_hour": lambda: done * HOUR / length_us if length_us else None,
         }
@@ -562,18 +562,23 @@ def starvation_of(wait_us: Int64Array, account: Int64Array, names: Sequence[str]
     total_us = exact_sum(wait_us)
     # whole numbers above k times the mean are those above its whole part, so nothing is rounded
     starved = wait_us > STARVATION_FACTOR * total_us // max(jobs, 1)
-    counts = np.bincount(account, minlength=len(names))
-    starved_counts = np.bincount(account[starved], minlength=len(names))
-    longest_us = np.zeros(len(names), dtype=np.int64)
-    np.maximum.at(longest_us, account, wait_us)
+    of_all = _starved_group(jobs, int(wait_us.max(initial=0)), int(starved.sum()))
+    if len(names) == 1:
+        by_account = {names[0]: of_all}
+    else:
+        counts = np.bincount(account, minlength=len(names))
+        starved_counts = np.bincount(account[starved], minlength=len(names))
+        longest_us = np.zeros(len(names), dtype=np.int64)
+        np.maximum.at(longest_us, account, wait_us)
+        by_account = {
+            name: _starved_group(int(counts[number]), int(longest_us[number]), int(starved_counts[number]))
+            for number, name in enumerate(names)
+        }
     return {
         "factor": STARVATION_FACTOR,
         "mean_wait_us": total_us / jobs if jobs else None,
-        **_starved_group(jobs, int(wait_us.max(initial=0)), int(starved.sum())),
-        "by_account": {
-            name: _starved_group(int(counts[number]), int(longest_us[number]), int(starved_counts[number]))
-            for number, name in enumerate(names)
-        },
+        **of_all,
+        "by_account": by_account,
     }
 
 
