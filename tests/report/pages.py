@@ -66,7 +66,7 @@ def hostile():
     sessions = [{"id": name, "account": f"of {name}{CLOSING}"} for name in HOSTILE]
     of_sessions = [job(f"1 {name}", "1s", session=name) for name in HOSTILE]
     others = [job(f"2 {name}", "2s", account=f"by {name}{CLOSING}") for name in HOSTILE]
-    return explicit(of_sessions + others, sessions, title=CLOSING + HOSTILE[0])
+    return explicit(of_sessions + others, sessions, title=f"{CLOSING}\n{HOSTILE[0]}\u202e")
 
 
 ODD = {
@@ -86,6 +86,36 @@ ODD = {
     "thirty days": lambda: explicit([job("j1", "0s"), job("j2", "29d")], horizon="30d"),
     "hostile names": hostile,
 }
+
+
+QUEUED = {
+    "seed": 1,
+    "horizon": "20m",
+    "workload": [
+        {
+            "kind": "arrivals",
+            "name": "many",
+            "account": "lab",
+            "interarrival": {"kind": "exponential", "mean": "10s"},
+            "qpu_time": {"kind": "exponential", "mean": "9s"},
+        }
+    ],
+}
+
+
+@cache
+def study(name):
+    """What several runs show, by the name of its command."""
+    if name == "comparison":
+        return qs.compare(QUEUED, policies=["fifo", "lifo", "shortest_job_first"], replications=4)
+    if name == "sweep":
+        settings = {
+            "workload.many.qpu_time.mean": ["5s", "9s"],
+            "workload.many.interarrival.mean": ["10s", "12s"],
+        }
+        return qs.sweep(QUEUED, settings, replications=3)
+    vary = ["workload.many.qpu_time.mean=5s..9s"]
+    return qs.tune(QUEUED, vary, minimise="all.waiting_us.mean", replications=3)
 
 
 @cache

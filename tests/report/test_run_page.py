@@ -202,7 +202,8 @@ def test_hostile_names_are_shown_literally():
         for shown in (f"of {name}{CLOSING}", f"by {name}{CLOSING}", name):
             assert shown in text
     assert [tag for tag, _ in Parsed(page).tags].count("script") == 3  # two blocks of data, and the script
-    assert {"img"} & {tag for tag, _ in Parsed(page).tags} == set()
+    assert "img" not in {tag for tag, _ in Parsed(page).tags}
+    assert f"{CLOSING} {HOSTILE[0]}\\u202e" in text  # what nobody would see is written out
     found = brought(page)
     assert sorted(one for one in found.jobs if one) == sorted(
         f"{n} {name}" for n in (1, 2) for name in HOSTILE
@@ -295,7 +296,7 @@ def test_the_picture_has_a_row_for_each_qpu_queue_and_session():
     run = odd("three QPUs")
     drawn = Parsed(still_picture(timeline_of(run, run.end_us)))
     classes = [given["class"] for tag, given in drawn.tags if tag == "svg" and "class" in given]
-    assert classes == [*["strip", "queue"] * 3, *["lane"] * 3, "axis"]
+    assert classes == [*["uses", "queue"] * 3, *["lane"] * 3, "axis"]
     assert [name for name in ("a", "b", "c", "s0", "s1", "s2") if name not in drawn.words] == []
 
 

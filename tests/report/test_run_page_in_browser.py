@@ -7,12 +7,13 @@ These tests need Chromium, as Debian packs it, and one of them axe-core: the fil
 from __future__ import annotations
 
 import os
+from functools import partial
 from itertools import product
 from pathlib import Path
 
 import pytest
 from report.browser import CHROMIUM, browser
-from report.pages import ODD, brought, odd, shipped
+from report.pages import ODD, brought, odd, shipped, study
 
 from qsession_sim.report.style import DARK, LIGHT
 from qsession_sim.report.timeline import KINDS, timeline_of
@@ -20,9 +21,13 @@ from qsession_sim.report.timeline import KINDS, timeline_of
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 
 AXE = Path(os.environ.get("AXE_CORE") or Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js")
-PAGES = {name: (lambda name=name: odd(name)) for name in ODD} | {
-    name: (lambda name=name: shipped(name)) for name in ("quickstart", "busy_day", "course", "max_timeout")
-}
+RUNS = ("quickstart", "busy_day", "course", "max_timeout")
+STUDIES = ("comparison", "sweep", "search")
+PAGES = (
+    {name: partial(odd, name) for name in ODD}
+    | {name: partial(shipped, name) for name in RUNS}
+    | {name: partial(study, name) for name in STUDIES}
+)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from qsession_sim.report.text import one_line
 from qsession_sim.report.timeline import GLYPHS, KINDS, Ticks, Timeline
 
 
@@ -39,9 +40,9 @@ def embedded(timeline: Timeline, about: Iterable[str]) -> dict[str, str]:
         "cell": timeline.cell,
         "words": list(GLYPHS),
         "glyphs": list(GLYPHS.values()),
-        "qpus": [list(one) for one in zip(timeline.qpus, segments, sizes, strict=True)],
-        "sessions": [list(one) for one in zip(timeline.session_names, about, strict=True)],
-        "prefixes": prefixes,
+        "qpus": [list(one) for one in zip(map(one_line, timeline.qpus), segments, sizes, strict=True)],
+        "sessions": [list(one) for one in zip(map(one_line, timeline.session_names), about, strict=True)],
+        "prefixes": list(map(one_line, prefixes)),
         "columns": [[name, len(column)] for name, column in columns],
     }
     text = json.dumps(names, ensure_ascii=False, separators=(",", ":"))

@@ -20,7 +20,7 @@ from typing import Final
 
 from qsession_sim.errors import WorkloadFileError
 from qsession_sim.files import open_regular
-from qsession_sim.report.rows import Cell, Column, Section, Table
+from qsession_sim.report.rows import Cell, Column, Section, Share, Table
 from qsession_sim.report.style import DARK, LIGHT, Theme, text_on
 from qsession_sim.report.text import Page, one_line, written
 from qsession_sim.results.bundle import is_bundle
@@ -149,7 +149,23 @@ def _kind(column: Column) -> str | None:
 
 
 def _cell(cell: Cell) -> Markup:
+    if isinstance(cell, Share) and cell.value is not None and not cell.bar:
+        return text(percent_of(cell.value))
     return text(cell if isinstance(cell, str) else written(cell, _TEXT))
+
+
+def percent_of(share: float) -> str:
+    """A share in words; only nothing is 0 %, and only all is 100 %.
+
+    Example:
+        >>> [percent_of(share) for share in (0, 0.00004, 0.062, 0.4, 0.9999, 1)]
+        ['0 %', '< 0.1 %', '6.2 %', '40 %', '> 99 %', '100 %']
+    """
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.99 < share < 1:
+        return "> 99 %"
+    return f"{100 * share:.1f} %" if 0 < share < 0.0995 else f"{100 * share:.0f} %"
 
 
 def listing(lines: Mapping[str, Markup]) -> Markup:

@@ -144,17 +144,3 @@ def _group(name: str, jobs: pl.DataFrame) -> Group:
 def percentile(group: Group, percent: int) -> float:
     """Of the waiting times of a group, in which a job started."""
     return percentiles(group.waiting_us, [percent])[0]
-
-
-def percent_of(share: float) -> str:
-    """A share in words; only nothing is 0 %, and only all is 100 %.
-
-    Example:
-        >>> [percent_of(share) for share in (0, 0.00004, 0.062, 0.4, 0.9999, 1)]
-        ['0 %', '< 0.1 %', '6.2 %', '40 %', '> 99 %', '100 %']
-    """
-    if 0 < share < 0.001:
-        return "< 0.1 %"
-    if 0.99 < share < 1:
-        return "> 99 %"
-    return f"{100 * share:.1f} %" if 0 < share < 0.0995 else f"{100 * share:.0f} %"

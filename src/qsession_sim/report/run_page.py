@@ -17,12 +17,13 @@ from qsession_sim.report.html import (
     listing,
     named,
     page,
+    percent_of,
     script_of,
     section,
     section_of,
 )
 from qsession_sim.report.rows import counted
-from qsession_sim.report.run_facts import MEANWHILE, USES, Facts, percent_of, percentile
+from qsession_sim.report.run_facts import MEANWHILE, USES, Facts, percentile
 from qsession_sim.report.run_rows import MOST_ROWS, accounts_section
 from qsession_sim.report.run_tables import meanwhile, outcomes_part, qpus_part, sessions_part, waiting_part
 from qsession_sim.report.still import still_picture
@@ -135,7 +136,7 @@ def _unbroken(text: str) -> Markup:
 
 
 def _strong(text: str) -> Markup:
-    return element("b", text)
+    return element("b", text, class_="nw" if text[0].isdigit() else None)
 
 
 def _who(facts: Facts) -> Iterator[Markup]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from qsession_sim.queueing.statistics import percentiles
-from qsession_sim.report.html import Markup, element, joined, listing, named, parts, table
+from qsession_sim.report.html import Markup, element, joined, listing, named, parts, percent_of, table
 from qsession_sim.report.rows import Cell, Column, Share, Table, counted, counts, durations
-from qsession_sim.report.run_facts import MEANWHILE, USES, Facts, Group, percent_of, percentile
+from qsession_sim.report.run_facts import MEANWHILE, USES, Facts, Group, percentile
 from qsession_sim.report.run_rows import MOST_ROWS, qpus_table, reason_notes
 from qsession_sim.report.text import readable_duration
 from qsession_sim.report.timeline import KINDS, Timeline

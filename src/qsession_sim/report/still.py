@@ -87,7 +87,7 @@ def _strip(
     segments: Mapping[str, Ticks],
     height: int,
     bins: int = _BINS,
-    name: str | None = "strip",
+    name: str | None = "uses",
 ) -> Markup:
     """Exact if there are few segments, else the shares of each of equal parts of the run."""
     if len(segments["start"]) <= bins:

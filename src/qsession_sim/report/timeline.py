@@ -52,7 +52,7 @@ MOST_SEGMENTS: Final = 500_000
 """More neighbours than these are merged."""
 
 _LAST_TICK: Final = 2**31 - 1
-_CELLS: Final = tuple(1 << power for power in range(16, 9, -1))
+_CELLS: Final = tuple(1 << power for power in range(20, 9, -1))
 
 
 @dataclass(frozen=True)
