@@ -93,7 +93,7 @@ def test_no_queue_is_counted_for_a_metric_that_is_none_of_its_length(monkeypatch
     def refused(*_arguments: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("qsession_sim.results.summary.queue_length", refused)
+    monkeypatch.setattr("qsession_sim.results.run.queue_lengths", refused)
     assert measure(qs.simulate(SCENARIO), ["utilization"]) == {"utilization": 0.5}  # 5 + 3 + 2 s of 20
     with pytest.raises(AssertionError):
         measure(qs.simulate(SCENARIO), ["mean_queue_length"])

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from qsession_sim.results.columns import queue_lengths
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
 from results.handmade import JOBS, SESSIONS, TRANSITIONS, make_record, make_run, with_job
 
@@ -200,3 +201,20 @@ def test_the_makespan_of_an_unfinished_session_is_not_known():
     jobs = with_job("j3", jobs, ended=NEVER, status=JobStatus.RUNNING)
     record = make_record(jobs, SESSIONS[:1], TRANSITIONS[:3], end_us=60)
     assert make_run(record, horizon=60).summary()["sessions"]["all"]["makespan_us"] == NOTHING
+
+
+def test_queue_lengths_are_counted_once_for_the_table_and_the_summary(monkeypatch, tmp_path):
+    """Whatever is asked for first, and also where both are saved."""
+    counted = []
+
+    def lengths(record):
+        counted.append(record)
+        return queue_lengths(record)
+
+    monkeypatch.setattr("qsession_sim.results.run.queue_lengths", lengths)
+    run = make_run()
+    assert run.summary()["qpus"]["qpu"]["max_queue_length"] == run.queue_length["queued"].max()
+    run.save(tmp_path / "kept")
+    assert len(counted) == 1
+    make_run().save(tmp_path / "not kept")
+    assert len(counted) == 2
