@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from qsession_sim.cli import terminal as consoles
-from qsession_sim.cli.terminal import PIPE_WIDTH, output, run_progress, seconds_left, share_done
+from qsession_sim.cli.terminal import PIPE_WIDTH, output, run_progress
+from qsession_sim.report.progress import seconds_left, share_done
 from qsession_sim.report.rows import Column, Duration, Section, Share, Table, words
 from qsession_sim.report.text import Page, lines_of, one_line, paint, shortened, time_axis, written
 from qsession_sim.service.simpy_driver import Progress

@@ -7,13 +7,19 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 import qsession_sim as qs
 from qsession_sim.cli.terminal import PIPE_WIDTH
 from qsession_sim.report.text import PAGE, notebook_html
+from qsession_sim.testing.strategies import scenarios
+
+SHIPPED = Path(__file__).parents[2] / "scenarios"
 
 HOSTILE = "</pre><script>alert(1)</script>\u202e&"
 
@@ -56,11 +62,15 @@ def results():
     yield qs.compare(SCENARIO, policies=["fifo", "priority"], replications=2)
 
 
+def read_back(run, directory):
+    return qs.load(run.save(directory))
+
+
 def test_each_says_in_one_line_what_it_is():
     scenario, run, study = results()
     assert repr(scenario) == "Scenario('Two jobs', 'scenario', explicit, seed 3)"
     assert repr(run) == "Run('Two jobs', 2 jobs, 1 session, 1m, seed 3)"
-    assert repr(study).startswith("Study('compare', ")
+    assert repr(study) == f"Study('compare', ['fifo', 'priority'], 1 replication of {[*study.metrics]!r})"
     assert repr(qs.simulate({"workload": []})) == "Run('', 0 jobs, 0 sessions, 0s, seed 0)"
 
 
@@ -72,6 +82,46 @@ def test_the_summary_is_what_the_command_prints(tmp_path):
     printed = subprocess.run(command, capture_output=True, check=True, encoding="utf-8", env=env).stdout
     assert PAGE.width == PIPE_WIDTH
     assert printed == qs.simulate(file).summary_text() + "\n"
+
+
+def test_a_saved_run_says_the_same_as_the_run(tmp_path):
+    run = qs.simulate(SCENARIO)
+    saved = read_back(run, tmp_path / "run")
+    assert repr(saved) == "SavedRun('Two jobs', 2 jobs, 1 session, 1m, seed 3)"
+    assert saved.summary_text() == run.summary_text()
+    assert saved._repr_html_() == run._repr_html_().replace("Run(", "SavedRun(", 1)
+
+
+def test_of_a_damaged_bundle_only_the_name_is_known(tmp_path):
+    saved = read_back(qs.simulate(SCENARIO), tmp_path / "run")
+    (tmp_path / "run" / "summary.json").write_text("{}")
+    assert repr(saved) == f"SavedRun({str(tmp_path / 'run')!r})"
+    with pytest.raises(qs.BundleError):
+        saved.summary_text()
+
+
+SAVED = ("quickstart", "vqe_modes", "max_timeout", "close_versus_cancel", "idle_session", "polling")
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_saved_runs_of_shipped_scenarios_are_shown_as_the_runs(name, tmp_path):
+    run = qs.simulate(SHIPPED / f"{name}.yaml")
+    assert read_back(run, tmp_path / "run").summary_text() == run.summary_text()
+
+
+@settings(
+    derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck), max_examples=40
+)
+@given(scenario=scenarios())
+def test_random_saved_runs_are_shown_as_the_runs(scenario):
+    """With several QPUs, patience and preparation. Of a window that begins while a job is on the QPU only the rest
+    is in the tables, so where there are windows the timeline may begin and end otherwise."""
+    run = qs.simulate(scenario)
+    with tempfile.TemporaryDirectory() as directory:
+        texts = [read_back(run, f"{directory}/run").summary_text(), run.summary_text()]
+    if len(run.record.windows):
+        texts = [text.partition("\nTimeline")[0] for text in texts]
+    assert texts[0] == texts[1]
 
 
 @pytest.mark.parametrize("number", range(3))

@@ -262,9 +262,6 @@ def _known_width(file: TextIO) -> int:
 PATIENCE_SECONDS: Final = 1.0
 """What takes less time shows no bar."""
 
-_EVENTS_OF_A_JOB: Final = 2
-"""Most jobs are submitted and leave the QPU; what sessions add is little compared with that."""
-
 
 @contextmanager
 def _bar() -> Iterator[Bar | None]:
@@ -290,20 +287,15 @@ class RunProgress:
     def __init__(self, bar: Bar, horizon_us: int | None, patience_seconds: float) -> None:
         self._bar = bar
         self._task = bar.add_task("simulating", total=1.0)
-        self._horizon_us = horizon_us
+        from qsession_sim.report.progress import RunWords
+
+        self._words = RunWords(horizon_us)
         self._patience_seconds = patience_seconds
         self._created_seconds = time.monotonic()
-        self._first: tuple[float, float] | None = None  # seconds and share of the first report
 
     def __call__(self, progress: Progress) -> None:
         """Show a report of a simulation."""
-        now_seconds, share = time.monotonic(), share_done(progress, self._horizon_us)
-        if self._first is None:
-            self._first = now_seconds, share
-        left_seconds = seconds_left(*self._first, now_seconds, share)
-        text = f"simulated {_readable(progress.now_us)}"
-        if left_seconds is not None:
-            text += f", about {_readable(1_000_000 * max(round(left_seconds), 1))} left"
+        text, share = self._words(progress, time.monotonic())
         self._show(text, share)
 
     def announce(self, text: str) -> None:
@@ -314,34 +306,6 @@ class RunProgress:
         if time.monotonic() - self._created_seconds >= self._patience_seconds:
             self._bar.update(self._task, completed=share, description=text)
             self._bar.start()
-
-
-def share_done(progress: Progress, horizon_us: int | None) -> float:
-    """An estimate of the part of a run that is done, from 0 to 1: by jobs, and by time if there is a horizon.
-
-    Example:
-        >>> from qsession_sim.service.simpy_driver import Progress
-        >>> share_done(Progress(now_us=50, events=2, jobs=10), None)
-        0.1
-        >>> share_done(Progress(now_us=50, events=2, jobs=10), 200)
-        0.25
-    """
-    events = _EVENTS_OF_A_JOB * progress.jobs
-    by_jobs = min(progress.events / events, 1.0) if events else 0.0
-    by_time = progress.now_us / horizon_us if horizon_us else 0.0
-    return max(by_jobs, by_time)
-
-
-def seconds_left(first_seconds: float, first_share: float, now_seconds: float, share: float) -> float | None:
-    """How long the rest takes at the speed since the first report; None if nothing is known of it.
-
-    Example:
-        >>> seconds_left(10.0, 0.1, 14.0, 0.3)
-        14.0
-    """
-    if share <= first_share or share >= 1.0:
-        return None
-    return (now_seconds - first_seconds) * (1.0 - share) / (share - first_share)
 
 
 @contextmanager
@@ -378,31 +342,11 @@ class StudyBar:
         passed_seconds = self._now_seconds() - self._created_seconds
         if passed_seconds < PATIENCE_SECONDS:
             return
+        from qsession_sim.report.progress import study_progress_text
+
         text = study_progress_text(progress, passed_seconds)
         self._bar.update(self._task, completed=progress.done, total=progress.total, description=text)
         self._bar.start()
-
-
-def study_progress_text(progress: StudyProgress, passed_seconds: float) -> str:
-    """What the bar says: runs done, and how long the rest takes at the speed so far.
-
-    Runs that were done before the study was continued took no time now, and do not count for the speed.
-
-    Example:
-        >>> from qsession_sim.experiment.store import StudyProgress
-        >>> study_progress_text(StudyProgress(done=60, kept=20, total=100), 80.0)
-        '60 of 100 runs, about 1m 20s left'
-        >>> study_progress_text(StudyProgress(done=60, kept=60, total=None), 80.0)
-        '60 runs'
-    """
-    if progress.total is None:
-        return f"{progress.done:,} runs"
-    text = f"{progress.done:,} of {progress.total:,} runs"
-    new, left = progress.done - progress.kept, progress.total - progress.done
-    if new == 0 or left <= 0:
-        return text
-    left_seconds = max(round(passed_seconds / new * left), 1)
-    return f"{text}, about {_readable(1_000_000 * left_seconds)} left"
 
 
 @contextmanager
@@ -424,9 +368,3 @@ def status(doing: str) -> Iterator[Callable[[str], None] | None]:
         return
     with console.status(doing) as shown:
         yield lambda name: shown.update(f"{doing} {name}")
-
-
-def _readable(duration_us: int) -> str:
-    from qsession_sim.report.text import readable_duration
-
-    return readable_duration(duration_us)

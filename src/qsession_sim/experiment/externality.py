@@ -211,7 +211,7 @@ def externality(
     seed: int | None = None,
     overrides: Sequence[str] = (),
     skip_bad_lines: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None] | bool | None = None,
 ) -> Externality:
     """Simulate a workload with a session or a source, and once more without it.
 
@@ -283,7 +283,7 @@ def _with_and_without(
     seed: int | None,
     overrides: Sequence[str],
     skip_bad_lines: bool,
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[Progress], None] | bool | None,
 ) -> Externality:
     """The comparison of a workload with what `choose` finds in it."""
     if skip_bad_lines:

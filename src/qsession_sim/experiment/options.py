@@ -153,7 +153,7 @@ OPTIONS: Final = {
         "-o --output DIR",
         "Keep every finished run in DIR, and write the results there; the same command goes on with it.",
     ),
-    "progress": Option("called after each run."),
+    "progress": Option("called after each run; True draws a bar where there is a terminal or a notebook."),
 }
 """By name, in the order of `--help`."""
 
@@ -169,7 +169,7 @@ class TuneOptions(TypedDict, total=False):
     programs: Mapping[str, str | Callable[[], object]] | Sequence[str]
     executor: Executor | None
     directory: str | PathLike[str] | None
-    progress: Callable[[StudyProgress], None] | None
+    progress: Callable[[StudyProgress], None] | bool | None
 
 
 class SweepOptions(TuneOptions, total=False):

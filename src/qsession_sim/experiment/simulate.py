@@ -22,6 +22,7 @@ from qsession_sim.clients.programs import (
 from qsession_sim.clients.transport import Transport
 from qsession_sim.clients.world import Compute, compute_of
 from qsession_sim.errors import SchedulerUsageError
+from qsession_sim.experiment.following import run_followed
 from qsession_sim.experiment.references import one_spelling, placeless, reference_to
 from qsession_sim.policies.registry import (
     hold_policy,
@@ -64,7 +65,7 @@ def simulate(
     on_program_error: OnProgramError = "raise",
     program_patience_seconds: float = PATIENCE_SECONDS,
     results: str | Compute = "stub",
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None] | bool | None = None,
 ) -> Run:
     """Simulate a scenario once.
 
@@ -87,7 +88,8 @@ def simulate(
         results: what jobs of the official client library give: `stub` (zeros of the right shape),
             `statevector` or `aer` (with the extra `qiskit`), or a function of the name of the program, its
             params and a seed.
-        progress: called now and then with how far the run has come.
+        progress: called now and then with how far the run has come; True draws a bar where there is a
+            terminal or a notebook.
 
     Raises:
         ScenarioError: if the scenario cannot be used.
@@ -102,19 +104,13 @@ def simulate(
         [5000000]
     """
     _refuse_single(programs)
-    scenario, service, queue = _prepared(
-        source,
-        policy=policy,
-        hold=hold,
-        routing=routing,
-        seed=seed,
-        overrides=overrides,
-        progress=progress,
-    )
+    scenario, workload, queue = prepared(source, policy, hold, routing, seed, overrides)
     bound = _bound(scenario, queue, programs)
-    return _finish_with(
-        programs, scenario, service, bound, on_program_error, program_patience_seconds, results
-    )
+    with run_followed(progress, scenario.resolved.horizon) as followed:
+        service = _service(scenario.resolved, workload, queue, followed)
+        return _finish_with(
+            programs, scenario, service, bound, on_program_error, program_patience_seconds, results
+        )
 
 
 def prepare(
@@ -124,21 +120,8 @@ def prepare(
     hold: str | None = None,
 ) -> tuple[Scenario, Service]:
     """What `simulate` does before the run: the scenario as it will be run, and the service at time 0."""
-    return _prepared(source, policy=policy, hold=hold)[:2]
-
-
-def _prepared(
-    source: str | Path | Mapping[str, Any] | Scenario,
-    *,
-    policy: str | Mapping[str, Any] | PolicyFunction | None = None,
-    hold: str | None = None,
-    routing: str | None = None,
-    seed: int | None = None,
-    overrides: Sequence[str] = (),
-    progress: Callable[[Progress], None] | None = None,
-) -> tuple[Scenario, Service, QueuePolicy]:
-    scenario, workload, queue = prepared(source, policy, hold, routing, seed, overrides)
-    return scenario, _service(scenario.resolved, workload, queue, progress), queue
+    scenario, workload, queue = prepared(source, policy, hold, None, None, ())
+    return scenario, _service(scenario.resolved, workload, queue, None)
 
 
 def prepare_live(
@@ -215,7 +198,7 @@ def simulate_workload(
     queue: QueuePolicy,
     *,
     programs: Sequence[AnyProgram] | Mapping[str, Function] = (),
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None] | bool | None = None,
     origin: Mapping[str, Any] = MappingProxyType({}),
 ) -> Run:
     """Simulate jobs that are drawn already, such as the same ones under one policy after the other.
@@ -232,8 +215,10 @@ def simulate_workload(
         PolicyError: if a policy does not keep its contract.
         SchedulerUsageError: if a program is no generator function, or asks for what cannot be done.
     """
-    service = _service(scenario.resolved, workload, queue, progress)
-    return _finish_with(programs, scenario, service, {**_bound(scenario, queue, programs), **origin})
+    bound = {**_bound(scenario, queue, programs), **origin}
+    with run_followed(progress, scenario.resolved.horizon) as followed:
+        service = _service(scenario.resolved, workload, queue, followed)
+        return _finish_with(programs, scenario, service, bound)
 
 
 def _finish_with(

@@ -14,6 +14,7 @@ from qsession_sim.experiment.estimates import Precision, next_look, replications
 from qsession_sim.experiment.executors import InProcess, as_executor
 from qsession_sim.experiment.externality import EXTERNALITY, RUNS
 from qsession_sim.experiment.findings import StudyFindings
+from qsession_sim.experiment.following import study_followed
 from qsession_sim.experiment.metrics import Metric, metric_name, metric_unit
 from qsession_sim.experiment.options import CompareOptions, ReplicateOptions, SweepOptions, with_options
 from qsession_sim.experiment.plan import (
@@ -61,7 +62,8 @@ class Study(StudyFindings, ShownStudy):
     def __repr__(self) -> str:
         names = [one.name for one in self.configurations]
         shown = f"{len(names)} configurations" if len(names) > 10 else f"{names!r}"
-        return f"Study({self.kind!r}, {shown}, {self.replications} replications of {list(self.metrics)!r})"
+        replications = f"{self.replications} replication{'' if self.replications == 1 else 's'}"
+        return f"Study({self.kind!r}, {shown}, {replications} of {list(self.metrics)!r})"
 
     def _repr_html_(self) -> str:
         from qsession_sim.report.study_rows import study_document
@@ -510,7 +512,16 @@ def _study(
     if not isinstance(executor, InProcess) or directory is not None:
         plan.check_portable({one.policy: one for one in configurations}.values())
     store = None if directory is None else open_store(directory, {**plan.describe(), **asked})
-    runs = Runs(executor, store, options["progress"])
+    with study_followed(options["progress"]) as progress:
+        study = _carried_out(study, Runs(executor, store, progress), bound)
+    if directory is not None:
+        study.save(directory)
+    return study
+
+
+def _carried_out(study: Study, runs: Runs, bound: int) -> Study:
+    """The study with as many replications as its rule asks for, or `bound`."""
+    plan, configurations, rule = study.plan, study.configurations, study.rule
     while study.replications < bound:
         look = bound if rule is None else next_look(study.replications, bound)
         tasks = plan.tasks(configurations, range(study.replications, look))
@@ -519,12 +530,9 @@ def _study(
             results = {**study.results, **{(one.configuration, one.replication): one for one in new}}
         study = replace(study, replications=look, results=results)
         if not any(study.is_drawn(one.name) for one in configurations):
-            study = replace(study, replications=1)
-            break
+            return replace(study, replications=1)
         if study.reached:
             break
-    if directory is not None:
-        study.save(directory)
     return study
 
 

@@ -16,6 +16,7 @@ from qsession_sim.experiment.commands import replicate_command
 from qsession_sim.experiment.estimates import estimate
 from qsession_sim.experiment.executors import as_executor
 from qsession_sim.experiment.findings import Confirmation, Evaluation, TuningFindings
+from qsession_sim.experiment.following import study_followed
 from qsession_sim.experiment.metrics import metric_name
 from qsession_sim.experiment.options import DEFAULT_LEVEL, TuneOptions, with_options
 from qsession_sim.experiment.plan import AS_IT_STANDS, Source, StudyPlan, make_plan
@@ -71,7 +72,8 @@ class Tuning(TuningFindings, ShownTuning):
 
     def __repr__(self) -> str:
         best = None if self.best is None else " ".join(self.best.settings)
-        return f"Tuning(best={best!r}, {len(self.evaluations)} evaluations of {self.objective.metric!r})"
+        evaluations = f"{len(self.evaluations)} evaluation{'' if len(self.evaluations) == 1 else 's'}"
+        return f"Tuning(best={best!r}, {evaluations} of {self.objective.metric!r})"
 
     def _repr_html_(self) -> str:
         from qsession_sim.report.study_rows import tuning_document
@@ -232,8 +234,9 @@ def tune(
     )
     directory = options["directory"]
     store = None if directory is None else open_store(directory, {**plan.describe(), **question.describe()})
-    runs = Runs(as_executor(options["executor"]), store, options["progress"])
-    return _confirmed(_search(question, plan, runs), question, plan, runs)
+    with study_followed(options["progress"]) as progress:
+        runs = Runs(as_executor(options["executor"]), store, progress)
+        return _confirmed(_search(question, plan, runs), question, plan, runs)
 
 
 @dataclass(frozen=True)

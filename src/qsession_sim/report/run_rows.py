@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -72,16 +72,35 @@ def run_document(
         resolved: what was simulated.
         most: rows in a table.
     """
+    sections = _sessions(record, most, summary["warm_up_us"]), _timeline(record, summary["warm_up_us"])
+    named = resolved.policies
+    about = About(resolved.title or "", named.queue.name, named.hold.name, resolved.seed)
+    return document_of(about, summary, *sections, most)
+
+
+class About(NamedTuple):
+    """What was simulated."""
+
+    title: str
+    queue: str
+    hold: str
+    seed: int
+
+
+def document_of(
+    about: About, summary: Mapping[str, Any], sessions: Section, timeline: Section, most: int
+) -> Document:
+    """The same from its parts, wherever they came from."""
     modes = {mode: group for mode, group in summary["by_mode"].items() if group["submitted"]}
     streams = {name: group for name, group in summary["by_stream"].items() if group["submitted"]}
     sections = [
-        Section("run", resolved.title or "", above=tuple(_heading(summary, resolved))),
+        Section("run", about.title, above=tuple(_heading(summary, about))),
         _waiting("waiting", "Waiting for the QPU", "mode", modes and modes | {"all": summary["all"]}, most),
         _waiting("sources", "The same by source", "source", streams if len(streams) > 1 else {}, most),
         _qpus(summary["qpus"], most),
-        _sessions(record, most, summary["warm_up_us"]),
+        sessions,
         accounts_section(summary["accounts"], most),
-        _timeline(record, summary["warm_up_us"]),
+        timeline,
     ]
     return [section for section in sections if section.body is not None or section.above]
 
@@ -92,10 +111,9 @@ def run_tables(record: Record, summary: Mapping[str, Any], resolved: ResolvedSce
     return sorted(document, key=lambda section: section.name != "sources")
 
 
-def _heading(summary: Mapping[str, Any], resolved: ResolvedScenario) -> Iterator[Note]:
+def _heading(summary: Mapping[str, Any], about: About) -> Iterator[Note]:
     jobs, duration = counted(summary["all"]["submitted"], "job"), readable_duration(summary["end_us"])
-    policies = f"queue {resolved.policies.queue.name}, hold {resolved.policies.hold.name}"
-    yield Note(f"{jobs} in {duration}; {policies}, seed {resolved.seed}")
+    yield Note(f"{jobs} in {duration}; queue {about.queue}, hold {about.hold}, seed {about.seed}")
     if summary["warm_up_us"]:
         yield Note(f"without the first {readable_duration(summary['warm_up_us'])}, the warm-up")
     for name, thing in (("never_submitted", "job"), ("never_created", "session")):
@@ -172,11 +190,28 @@ def qpus_table(qpus: Mapping[str, Mapping[str, Any]], most: int) -> Table:
 
 
 def _sessions(record: Record, most: int, warm_up_us: int) -> Section:
-    """A row for each session that the summary counts: those created after the warm-up."""
+    names = [name for block in record.workload.session_names for name in block]
     table = session_columns(record)
+    known = [names[number] for number in table["session"].tolist()]
+    return sessions_section(known, table, record.qpus, most, warm_up_us)
+
+
+def sessions_section(
+    names: Sequence[str], table: Mapping[str, Any], qpus: Sequence[str], most: int, warm_up_us: int
+) -> Section:
+    """A row for each session that the summary counts: those created after the warm-up.
+
+    Args:
+        names: of the sessions.
+        table: the columns of the table of sessions, as `columns.session_columns` gives them.
+        qpus: names by number.
+        most: rows.
+        warm_up_us: its end.
+    """
     counts_in = table["created_us"] >= warm_up_us
     table = {name: column[counts_in] for name, column in table.items()}
-    total = len(table["session"])
+    names = [name for name, counted_in in zip(names, counts_in.tolist(), strict=True) if counted_in]
+    total = len(names)
     if total == 0:
         return Section("sessions")
     rows = np.arange(total)
@@ -184,13 +219,12 @@ def _sessions(record: Record, most: int, warm_up_us: int) -> Section:
     if total > most:
         title = f"What sessions cost: the {most} with the largest usage"
         rows = np.sort(np.argsort(-table["usage_us"], kind="stable")[:most])
-    names = [name for block in record.workload.session_names for name in block]
-    labels: list[str | More] = [names[number] for number in table["session"][rows].tolist()]
+    labels: list[str | More] = [names[row] for row in rows.tolist()]
     if total > len(rows):
         labels.append(More(total - len(rows)))
     if total > 1:
         labels.append("all")
-    columns = tuple(_session_table(record.qpus, table, rows, len(labels)))
+    columns = tuple(_session_table(qpus, table, rows, len(labels)))
     return Section("sessions", title, body=Table(words("session", labels), columns))
 
 
@@ -254,34 +288,42 @@ def accounts_section(accounts: Mapping[str, Mapping[str, Any]], most: int) -> Se
 
 # the timeline of a small run
 
-_MOST_JOBS: Final = 30
+MOST_JOBS: Final = 30
 _MOST_LANES: Final = 12
-_DOWN: Final = -2
+DOWN: Final = -2
 
-_Lane = tuple[int, int]
-"""A QPU, and a session, NEVER for job mode or _DOWN for its windows."""
+LaneKey = tuple[int, int]
+"""A QPU, and a session, NEVER for job mode or DOWN for its windows."""
 
 
 def _timeline(record: Record, warm_up_us: int) -> Section:
     """Empty for a run that is too large for a screen, or in which no job was accepted."""
-    if record.end_us == 0 or len(record.workload.jobs) > _MOST_JOBS:
+    if record.end_us == 0 or len(record.workload.jobs) > MOST_JOBS:
         return Section("timeline")
-    names = _lanes(record)
+    return timeline_section(_lanes(record), _stretches(record), record.qpus, record.end_us, warm_up_us)
+
+
+def timeline_section(
+    names: Mapping[LaneKey, str],
+    stretches: Iterable[tuple[State, LaneKey, Stretch]],
+    qpus: Sequence[str],
+    end_us: int,
+    warm_up_us: int,
+) -> Section:
+    """Lanes from their names and what happened in them; empty if there are none, or too many for a screen."""
     if not names or len(names) > _MOST_LANES:
         return Section("timeline")
-    stretches: dict[_Lane, dict[State, list[Stretch]]] = {lane: {} for lane in names}
-    for state, lane, stretch in _stretches(record):
-        if lane in stretches:
-            stretches[lane].setdefault(state, []).append(stretch)
-    several = len(record.qpus) > 1
-    lanes = tuple(
-        Lane(record.qpus[lane[0]] if several else "", name, stretches[lane]) for lane, name in names.items()
-    )
+    by_lane: dict[LaneKey, dict[State, list[Stretch]]] = {lane: {} for lane in names}
+    for state, lane, stretch in stretches:
+        if lane in by_lane:
+            by_lane[lane].setdefault(state, []).append(stretch)
+    several = len(qpus) > 1
+    lanes = tuple(Lane(qpus[lane[0]] if several else "", name, by_lane[lane]) for lane, name in names.items())
     title = "Timeline, the warm-up included" if warm_up_us else "Timeline"
-    return Section("timeline", title, body=Timeline(lanes, record.end_us))
+    return Section("timeline", title, body=Timeline(lanes, end_us))
 
 
-def _lanes(record: Record) -> dict[_Lane, str]:
+def _lanes(record: Record) -> dict[LaneKey, str]:
     """For each QPU its windows, job mode and its sessions by first submission, each if there is any."""
     jobs = accepted_jobs(record)
     if len(jobs) == 0:
@@ -289,17 +331,17 @@ def _lanes(record: Record) -> dict[_Lane, str]:
     jobs = jobs[np.argsort(record.submitted_us[jobs], kind="stable")]
     names = [name for block in record.workload.session_names for name in block]
     used = list(zip(job_qpu(record, jobs).tolist(), record.job_session[jobs].tolist(), strict=True))
-    lanes: dict[_Lane, str] = {}
+    lanes: dict[LaneKey, str] = {}
     for qpu in range(len(record.qpus)):
         if len(down_periods(record, qpu).owner):
-            lanes[qpu, _DOWN] = "down"
+            lanes[qpu, DOWN] = "down"
         if (qpu, NEVER) in used:
             lanes[qpu, NEVER] = "job mode"
         lanes |= {lane: names[lane[1]] for lane in used if lane[0] == qpu and lane[1] != NEVER}
     return lanes
 
 
-def _stretches(record: Record) -> Iterator[tuple[State, _Lane, Stretch]]:
+def _stretches(record: Record) -> Iterator[tuple[State, LaneKey, Stretch]]:
     intervals = interval_columns(record)
     for qpu in range(len(record.qpus)):
         entered_us, left_us = queue_stays(record, qpu)
@@ -309,7 +351,7 @@ def _stretches(record: Record) -> Iterator[tuple[State, _Lane, Stretch]]:
         held = Periods(*(intervals[name][mine] for name in ("session", "start_us", "end_us")))
         busy, down = busy_periods(record, qpu), down_periods(record, qpu)
         running = Periods(record.job_session[busy.owner], busy.start_us, busy.end_us)
-        closed = Periods(np.full_like(down.owner, _DOWN), down.start_us, down.end_us)
+        closed = Periods(np.full_like(down.owner, DOWN), down.start_us, down.end_us)
         states = {State.WAITING: waiting, State.HELD: held, State.RUNNING: running, State.DOWN: closed}
         for state, periods in states.items():
             columns = (periods.owner, periods.start_us, periods.end_us)

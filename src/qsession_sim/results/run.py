@@ -40,7 +40,6 @@ from qsession_sim.results.waits import (
 )
 from qsession_sim.scheduler.transitions import SessionPhase
 from qsession_sim.units import format_duration
-from qsession_sim.workload.columns import BoolArray
 
 if TYPE_CHECKING:
     import polars as pl
@@ -170,8 +169,8 @@ class Run(HasTables):
 
     def __repr__(self) -> str:
         resolved, record = self.scenario.resolved, self.record
-        jobs = _counted(record.submitted_us >= 0, "job")
-        sessions = _counted(record.transitions[:, FROM] == SessionPhase.ABSENT, "session")
+        jobs = _counted(int((record.submitted_us >= 0).sum()), "job")
+        sessions = _counted(int((record.transitions[:, FROM] == SessionPhase.ABSENT).sum()), "session")
         length = format_duration(record.end_us)
         return f"Run({resolved.title!r}, {jobs}, {sessions}, {length}, seed {resolved.seed})"
 
@@ -249,8 +248,7 @@ class Run(HasTables):
         return write_bundle(directory, TABLES, frame, texts)
 
 
-def _counted(rows: BoolArray, thing: str) -> str:
-    count = int(rows.sum())
+def _counted(count: int, thing: str) -> str:
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
@@ -297,15 +295,41 @@ class SavedRun(HasTables):
         """The resolved scenario, as JSON values."""
         return read_json(self.directory, RESOLVED)
 
+    @cached_property
+    def saved_summary(self) -> dict[str, Any]:
+        """The file of the summary, which has what `summary` has but for sums of waits."""
+        return read_json(self.directory, SUMMARY)
+
     @property
     def end_us(self) -> int:
         """See `Run.end_us`."""
-        return int(read_json(self.directory, SUMMARY)["end_us"])
+        return int(self.saved_summary["end_us"])
+
+    def __repr__(self) -> str:
+        try:
+            summary, resolved = self.saved_summary, self.resolved
+            title, seed, end_us = resolved.get("title") or "", resolved["seed"], summary["end_us"]
+            jobs = _counted(summary["all"]["submitted"], "job")
+            sessions = _counted(summary["sessions"]["all"]["created"], "session")
+        except (BundleError, KeyError):  # who reads the files gets the error; this is only a name
+            return f"SavedRun({str(self.directory)!r})"
+        return f"SavedRun({title!r}, {jobs}, {sessions}, {format_duration(end_us)}, seed {seed})"
+
+    def _repr_html_(self) -> str:
+        from qsession_sim.report.text import notebook_html
+
+        return notebook_html(repr(self), self.summary_text())
+
+    def summary_text(self) -> str:
+        """See `Run.summary_text`; windows that a job on the QPU delays are drawn where they took effect."""
+        from qsession_sim.report.saved_rows import saved_document
+        from qsession_sim.report.text import text_of
+
+        return text_of(saved_document(self))
 
     def summary(self) -> dict[str, Any]:
         """See `Run.summary`; what is not in its file is computed from the tables."""
-        saved = read_json(self.directory, SUMMARY)
-        return completed(saved, self.jobs, self.waits, self.sessions, self.others_waited)
+        return completed(self.saved_summary, self.jobs, self.waits, self.sessions, self.others_waited)
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Report:
         """See `Run.report`."""
