@@ -343,7 +343,16 @@ EXAMPLES = {
             **PLAN,
         ),
     ),
+    "PROGRAM_FAILED": ("jobs", {"workload": []}),
 }
+
+
+def failing(service):
+    """A program whose job fails."""
+    yield service.submit("j", qpu_time_us=5, account="a", fails=True).completed
+
+
+PROGRAMS = {"PROGRAM_FAILED": [failing]}
 
 
 @pytest.fixture(scope="module")
@@ -358,7 +367,8 @@ def test_each_reason_has_an_example():
 @pytest.mark.parametrize("reason", EXAMPLES)
 def test_a_run_with_each_reason_obeys_the_rules(reason):
     table, scenario = EXAMPLES[reason]
-    assert reason in getattr(run_of(scenario), table)["reason"].to_list()
+    run = run_of(scenario, programs=PROGRAMS.get(reason, ()))
+    assert reason in getattr(run, table)["reason"].to_list()
 
 
 WORDS_OF_COLUMNS = {

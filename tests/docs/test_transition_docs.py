@@ -92,7 +92,7 @@ def test_diagram_of_jobs_says_what_changes_a_stage() -> None:
         "RUNNING to POST_PROCESSING: POST_PROCESS",
         "RUNNING to DONE: FINISH",
         "RUNNING to CANCELLED: CANCEL",
-        "RUNNING to ERROR: CUT, FAIL",
+        "RUNNING to ERROR: CUT, FAIL, PROGRAM_FAIL",
     ]
 
 

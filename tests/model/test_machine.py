@@ -139,6 +139,7 @@ class LiveService(RuleBasedStateMachine):
         cancel_after_us=afters,
         patience_us=some_patience,
         priority=st.integers(-1, 1),
+        fails=st.sampled_from([False, False, True]),
         reaction=st.sampled_from(Reaction),
         dress=dresses,
     )
@@ -151,6 +152,7 @@ class LiveService(RuleBasedStateMachine):
         cancel_after_us: int,
         patience_us: int,
         priority: int,
+        fails: bool,
         reaction: Reaction,
         dress: Dress,
     ) -> None:
@@ -161,6 +163,7 @@ class LiveService(RuleBasedStateMachine):
             cancel_after_us=cancel_after_us,
             patience_us=patience_us,
             priority=priority,
+            fails=fails,
         )
         if self.is_whole:
             spec = scaled_spec(self.dressed(spec, dress), self.grid_us)

@@ -1,4 +1,4 @@
-"""The table of jobs, enumerated completely: every one of its 12 x 18 pairs (S16 to S25, S27, S28, S40 to S44, S50, S52)."""
+"""The table of jobs, enumerated completely: every one of its 12 x 19 pairs (S16 to S25, S27, S28, S40 to S44, S50, S52)."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ PLANNED         SESSION_TIMEOUT         illegal
 PLANNED         SESSION_TIMEOUT_CANCELS illegal
 PLANNED         RENEGE                  illegal
 PLANNED         COST_LIMIT              illegal
+PLANNED         PROGRAM_FAIL            illegal
 
 UNPREPARED      SUBMIT                  illegal
 UNPREPARED      SUBMIT_UNPREPARED       illegal
@@ -70,6 +71,7 @@ UNPREPARED      SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEU
 UNPREPARED      SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 UNPREPARED      RENEGE                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 UNPREPARED      COST_LIMIT              CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+UNPREPARED      PROGRAM_FAIL            illegal
 
 PREPARING       SUBMIT                  illegal
 PREPARING       SUBMIT_UNPREPARED       illegal
@@ -89,6 +91,7 @@ PREPARING       SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEU
 PREPARING       SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
 PREPARING       RENEGE                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
 PREPARING       COST_LIMIT              CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+PREPARING       PROGRAM_FAIL            illegal
 
 QUEUED          SUBMIT                  illegal
 QUEUED          SUBMIT_UNPREPARED       illegal
@@ -108,6 +111,7 @@ QUEUED          SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEU
 QUEUED          SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 QUEUED          RENEGE                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 QUEUED          COST_LIMIT              CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+QUEUED          PROGRAM_FAIL            illegal
 
 READY           SUBMIT                  illegal
 READY           SUBMIT_UNPREPARED       illegal
@@ -127,6 +131,7 @@ READY           SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEU
 READY           SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
 READY           RENEGE                  CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
 READY           COST_LIMIT              CANCELLED       STOP_PATIENCE LEAVE_QUEUE LEAVE_PREPARED COUNT_END LEAVE_SESSION END
+READY           PROGRAM_FAIL            illegal
 
 REQUEUED        SUBMIT                  illegal
 REQUEUED        SUBMIT_UNPREPARED       illegal
@@ -146,6 +151,7 @@ REQUEUED        SESSION_TIMEOUT         ERROR           STOP_PATIENCE LEAVE_QUEU
 REQUEUED        SESSION_TIMEOUT_CANCELS CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
 REQUEUED        RENEGE                  illegal
 REQUEUED        COST_LIMIT              CANCELLED       STOP_PATIENCE LEAVE_QUEUE COUNT_END LEAVE_SESSION END
+REQUEUED        PROGRAM_FAIL            illegal
 
 RUNNING         SUBMIT                  illegal
 RUNNING         SUBMIT_UNPREPARED       illegal
@@ -165,6 +171,7 @@ RUNNING         SESSION_TIMEOUT         illegal
 RUNNING         SESSION_TIMEOUT_CANCELS illegal
 RUNNING         RENEGE                  illegal
 RUNNING         COST_LIMIT              illegal
+RUNNING         PROGRAM_FAIL            ERROR           LEAVE_QPU COUNT_END LEAVE_SESSION MAKE_WAY END
 
 POST_PROCESSING SUBMIT                  illegal
 POST_PROCESSING SUBMIT_UNPREPARED       illegal
@@ -184,6 +191,7 @@ POST_PROCESSING SESSION_TIMEOUT         illegal
 POST_PROCESSING SESSION_TIMEOUT_CANCELS illegal
 POST_PROCESSING RENEGE                  illegal
 POST_PROCESSING COST_LIMIT              illegal
+POST_PROCESSING PROGRAM_FAIL            illegal
 
 DONE            SUBMIT                  illegal
 DONE            SUBMIT_UNPREPARED       illegal
@@ -203,6 +211,7 @@ DONE            SESSION_TIMEOUT         illegal
 DONE            SESSION_TIMEOUT_CANCELS illegal
 DONE            RENEGE                  illegal
 DONE            COST_LIMIT              illegal
+DONE            PROGRAM_FAIL            illegal
 
 CANCELLED       SUBMIT                  illegal
 CANCELLED       SUBMIT_UNPREPARED       illegal
@@ -222,6 +231,7 @@ CANCELLED       SESSION_TIMEOUT         illegal
 CANCELLED       SESSION_TIMEOUT_CANCELS illegal
 CANCELLED       RENEGE                  illegal
 CANCELLED       COST_LIMIT              illegal
+CANCELLED       PROGRAM_FAIL            illegal
 
 ERROR           SUBMIT                  illegal
 ERROR           SUBMIT_UNPREPARED       illegal
@@ -241,6 +251,7 @@ ERROR           SESSION_TIMEOUT         illegal
 ERROR           SESSION_TIMEOUT_CANCELS illegal
 ERROR           RENEGE                  illegal
 ERROR           COST_LIMIT              illegal
+ERROR           PROGRAM_FAIL            illegal
 
 REJECTED        SUBMIT                  illegal
 REJECTED        SUBMIT_UNPREPARED       illegal
@@ -260,6 +271,7 @@ REJECTED        SESSION_TIMEOUT         illegal
 REJECTED        SESSION_TIMEOUT_CANCELS illegal
 REJECTED        RENEGE                  illegal
 REJECTED        COST_LIMIT              illegal
+REJECTED        PROGRAM_FAIL            illegal
 """
 
 ROWS = [line.split() for line in EXPECTED.splitlines() if line]
@@ -279,6 +291,7 @@ REASONS = {
     "SESSION_TIMEOUT_CANCELS": "MAX_TIME",
     "RENEGE": "RENEGED",
     "COST_LIMIT": "COST_LIMIT",
+    "PROGRAM_FAIL": "PROGRAM_FAILED",
 }
 
 
@@ -485,4 +498,8 @@ def test_every_entry_of_the_table_happens_in_a_run(monkeypatch):
     ]
     run(ends, [SessionSpec(close_us=0)])
     run(cancelled(ends, 80), [SessionSpec(close_us=0)])
+    live = Scheduler(Plan.of([]))
+    live.submit(0, live.add_job(JobSpec(qpu_time_us=5, fails=True)))
+    assert not live.advance_while_needed()  # it stops where the job of the live user ends
+    assert live.advance_while_needed()
     assert happened == {tuple(row[:2]) for row in LEGAL}

@@ -106,13 +106,42 @@ def test_a_qpu_is_said_to_be_offline(simulated_service):
     assert (status["state"], status["status"], status["session_could_start_now"]) == (True, "active", True)
 
 
+def test_the_next_accepted_jobs_fail_as_often_as_was_asked_for(simulated_service):
+    """The job that is rejected, as its session is closed, does not count; each job takes 7 us."""
+    service = simulated_service({"workload": []}, qpu_time=lambda program, params: 7)
+    session = ask("POST", "/sessions", {"backend": "qpu", "mode": "dedicated"})[1]["id"]
+    ask("DELETE", f"/sessions/{session}/close")
+    service.fail_next_job(times=2)
+    assert ask("POST", "/jobs", {**FORM, "session_id": session})[0] == 409
+    for _ in range(3):
+        assert ask("POST", "/jobs", FORM)[0] == 200
+    service.wait(1)
+    assert [ask("GET", f"/jobs/client.{number}")[1]["state"] for number in (2, 3, 4)] == [
+        *2
+        * [
+            {
+                "status": "Failed",
+                "reason_code": 1223,
+                "reason": "The program of the job failed, as it was asked to",
+            }
+        ],
+        {"status": "Completed"},
+    ]
+    assert service.finish().jobs.select("started_us", "completed_us", "status", "reason").rows() == [
+        (None, None, "REJECTED", "SESSION_CLOSED"),
+        (0, 7, "ERROR", "PROGRAM_FAILED"),
+        (7, 14, "ERROR", "PROGRAM_FAILED"),
+        (14, 21, "DONE", None),
+    ]
+
+
 @pytest.mark.filterwarnings("ignore")  # of the library and of what it imports
 def test_what_the_client_library_makes_of_failures(simulated_service):
     """It sends again what got 503, does not send again what got 429, and sees no QPU that is operational."""
     pytest.importorskip("qiskit_ibm_runtime", reason="pip install 'qsession-sim[qiskit]'")
     from qiskit import QuantumCircuit
     from qiskit_ibm_runtime import QiskitRuntimeService, SamplerV2
-    from qiskit_ibm_runtime.exceptions import IBMRuntimeError
+    from qiskit_ibm_runtime.exceptions import IBMRuntimeError, RuntimeJobFailureError
 
     service = simulated_service({"workload": []}, results="statevector")
     cloud = QiskitRuntimeService()
@@ -126,8 +155,15 @@ def test_what_the_client_library_makes_of_failures(simulated_service):
     service.fail("POST", "/jobs", 429)
     with pytest.raises(IBMRuntimeError, match="429"):
         SamplerV2(mode=backend).run([circuit])
+    service.fail_next_job()
+    failed = SamplerV2(mode=backend).run([circuit], shots=1000)
+    with pytest.raises(RuntimeJobFailureError, match="The program of the job failed"):
+        failed.result()
+    # one of 1000 shots takes 2.35 s, which are charged
+    assert (failed.status(), failed.metrics()["usage"]["quantum_seconds"]) == ("ERROR", 2.35)
+    assert "The program of the job failed" in failed.error_message()
     service.set_offline("qpu")
     assert backend.status().operational is False
     posts = [entry["status"] for entry in service.journal if entry["path"] == "/experimental/jobs"]
-    assert posts == [503, 200, 429]
-    assert len(service.finish().jobs) == 1
+    assert posts == [503, 200, 429, 200]
+    assert len(service.finish().jobs) == 2

@@ -38,6 +38,7 @@ class Code:
     JOB_CANCELLED: Final = 1220
     QPU_FAILED: Final = 1221
     NO_PROGRAM: Final = 1222
+    PROGRAM_FAILED: Final = 1223
     NO_JOB: Final = 1291
     NO_RESULT: Final = 1292
     IS_FINAL: Final = 1293

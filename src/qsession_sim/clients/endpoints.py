@@ -265,6 +265,7 @@ _REASONS: Final = {
     Reason.QPU_FAILED: (Code.QPU_FAILED, "The QPU failed while it ran the job"),
     Reason.RENEGED: (Code.JOB_CANCELLED, "The job had not started within the patience of its user"),
     Reason.COST_LIMIT: (Code.JOB_CANCELLED, "The cost limit of the instance was reached"),
+    Reason.PROGRAM_FAILED: (Code.PROGRAM_FAILED, "The program of the job failed, as it was asked to"),
 }
 """Code and text of why a job ended without a result."""
 

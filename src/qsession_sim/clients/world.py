@@ -150,6 +150,7 @@ class World:
         self.jobs: dict[str, ServedJob] = {}
         self.qpus = {qpu.name: qpu for qpu in scenario.qpus}
         self.offline: set[str] = set()  # QPUs that are said to be so, though they take jobs
+        self.failing = 0  # so many of the next accepted jobs use their QPU time and then fail (S44)
         self.answers: dict[tuple[str, str, str], Any] = {}  # of POSTs, by account, path and digest
         self._unheard: set[tuple[str, str, str]] = set()
         self._clock = clock
@@ -280,11 +281,13 @@ class World:
             session=None if session is None else session.live,
             qpu=qpu,
             max_execution_time_us=max_execution_time_us,
+            fails=self.failing > 0,
         )
         self._submissions[account] = number
         job = ServedJob(name, account, number, qpu, live, session, program, params, said)
         if self.job_details(job).status is not JobStatus.REJECTED:
             self.jobs[name] = job
+            self.failing = max(self.failing - 1, 0)
         return job
 
     def _qpu_time_us(

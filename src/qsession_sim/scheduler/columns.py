@@ -21,7 +21,7 @@ from qsession_sim.scheduler.vocabulary import NEVER, JobStage, Reason
 
 # -- What is known of every job before it is submitted.
 
-_FIELDS = {item.name: item for item in fields(JobSpec)}
+_FIELDS = {item.name: item for item in fields(JobFields)}
 _KEPT = tuple((item.name, item.default, is_rare(item)) for item in _FIELDS.values() if not is_planned(item))
 """Name, default and whether it is rare, of the fields that are read while the run lasts."""
 

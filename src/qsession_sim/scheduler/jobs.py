@@ -97,6 +97,7 @@ class Jobs:
         self.ends_matter = True  # whether anything may follow from the end of a job
         self.sessions: Sessions  # these two are set by the scheduler: each side needs the other
         self.windows: Windows
+        self.failing: set[int] = set()  # jobs whose program fails (S44)
         self.live_jobs: Collection[int] = ()  # jobs of live users, and what is called when one of them starts
         self.on_live_start: Callable[[int], None] = lambda _job: None
         self._columns = columns
@@ -258,10 +259,12 @@ class Jobs:
         self.apply(now_us, job, JobEvent.READY, self._session_of(job), self._qpu_of(job))
 
     def on_finish(self, now_us: int, job: int) -> None:
-        """A job leaves the QPU, because it is done or has reached its limit (S44)."""
+        """A job leaves the QPU: it is done, or has reached its limit, or its program fails (S44)."""
         columns = self._columns
         if now_us - self._journal.started_us[job] < columns.qpu_time_us[job]:
             event = JobEvent.CUT
+        elif self.failing and job in self.failing:
+            event = JobEvent.PROGRAM_FAIL
         elif columns.post_processing_us and columns.post_processing_us[job]:
             event = JobEvent.POST_PROCESS
         else:

@@ -163,7 +163,9 @@ class ClientFields(Generic[V]):
 
 @dataclass(frozen=True, kw_only=True)
 class JobSpec(JobFields[int]):
-    """One job."""
+    """One job. Of one that a live user submits, `fails` says that it uses its QPU time and ends in error."""
+
+    fails: bool = False  # S44
 
 
 @dataclass(frozen=True)

@@ -332,6 +332,8 @@ class Scheduler:
         self._keep_stages(self._columns)
         self._program_jobs.add(job)
         self._jobs.ends_matter = True
+        if spec.fails:
+            self._jobs.failing.add(job)
         return job
 
     def await_start(self, job: int) -> None:

@@ -33,13 +33,13 @@ that can happen can be enumerated. A job ends leaving others behind (`END`), or 
 ITTL clock from running (`LEAVE_LAST`), or as the session's last (`END_LAST`); a close finds jobs (`CLOSE`)
 or none (`CLOSE_EMPTY`); a submission stops the ITTL clock (`SUBMIT`) or, under `ittl_condition: ready`, does
 not yet (`PREPARE`, then `READY`; S43). A job is submitted to be prepared first (`SUBMIT_UNPREPARED`) or not
-(`SUBMIT`), leaves the QPU for good (`FINISH`) or to be post-processed (`POST_PROCESS`) or cut (`CUT`), and
-is hit by an outage that ends it (`FAIL`) or queues it again (`REQUEUE`). A cancel by a user ends it wherever
-it is, the end of its patience only until it has started (`RENEGE`, S27). Settings choose between events,
-once: the end of `max_time` is one event to the session, and to its jobs `SESSION_TIMEOUT` or
-`SESSION_TIMEOUT_CANCELS` (S16). Who asks is an event, too, where it is seen: cancelled by a user, or with
-the session, or timed out with it, a job ends in the same way but for its reason (`JOB_REASON_OF`), as a
-session does (`REASON_OF`).
+(`SUBMIT`), leaves the QPU for good (`FINISH`) or to be post-processed (`POST_PROCESS`), cut (`CUT`) or
+without a result (`PROGRAM_FAIL`), and is hit by an outage that ends it (`FAIL`) or queues it again
+(`REQUEUE`). A cancel by a user ends it wherever it is, the end of its patience only until it has started
+(`RENEGE`, S27). Settings choose between events, once: the end of `max_time` is one event to the session, and
+to its jobs `SESSION_TIMEOUT` or `SESSION_TIMEOUT_CANCELS` (S16). Who asks is an event, too, where it is seen:
+cancelled by a user, or with the session, or timed out with it, a job ends in the same way but for its reason
+(`JOB_REASON_OF`), as a session does (`REASON_OF`).
 
 **What is legal without a change** is what somebody may do at any time: close or cancel a closed session
 (S26), cancel a job before its submission or after its end (S25). That a job ends in a closed session is
@@ -307,6 +307,7 @@ class JobEvent(IntEnum):
     SESSION_TIMEOUT_CANCELS = 15  # the same, where that is a cancellation and no error
     RENEGE = 16  # its patience is over before it has started
     COST_LIMIT = 17  # its account has used its quota
+    PROGRAM_FAIL = 18  # its QPU time is over, and its program fails instead of giving a result
 
 
 class JobAction(IntEnum):
@@ -360,6 +361,7 @@ JOB_REASON_OF: Final = {
     JobEvent.SESSION_TIMEOUT_CANCELS: Reason.MAX_TIME,
     JobEvent.RENEGE: Reason.RENEGED,
     JobEvent.COST_LIMIT: Reason.COST_LIMIT,
+    JobEvent.PROGRAM_FAIL: Reason.PROGRAM_FAILED,
 }
 """Why a job ended: the reason of its event. That of a rejection is found in the order of S20."""
 
@@ -431,6 +433,7 @@ JOB_TABLE: Final[dict[JobStage, _Jobs]] = {
             _G.POST_PROCESSING, (_B.LEAVE_QPU, _B.START_POST_PROCESSING, _B.STOP_COUNTING, _B.MAKE_WAY)
         ),
         _J.CUT: Transition(_G.ERROR, _OFF_QPU),  # S44
+        _J.PROGRAM_FAIL: Transition(_G.ERROR, _OFF_QPU),  # S44: with nothing to post-process
         _J.FAIL: Transition(_G.ERROR, (_B.STOP_FINISH, _B.TAKE_BACK_USAGE, *_OFF_QPU)),  # S52
         _J.REQUEUE: Transition(  # S52
             _G.REQUEUED,

@@ -104,6 +104,7 @@ class Reason(IntEnum):
     RESERVATION = 23  # of a session that becomes inactive: S52
     RENEGED = 24  # of a job that was cancelled, since its patience was over: S27
     COST_LIMIT = 25  # of a session, or a queued job, of an account that has used its quota: S28
+    PROGRAM_FAILED = 26  # of a job of a live user, who asked for it: S44
 
 
 class Rank(IntEnum):

@@ -236,6 +236,12 @@ def _check_allowed(what: str, asked_us: Any, clock: ResolvedClock) -> None:
         )
 
 
+def _truth(what: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise SchedulerUsageError(f"{what} must be True or False; got {value!r}")
+    return value
+
+
 class JobOptions(TypedDict, total=False):
     """What may be said of a job in a submission; each is a field of `JobSpec`, with its check.
 
@@ -243,6 +249,7 @@ class JobOptions(TypedDict, total=False):
     - `priority`: for the queue policies that look at it; larger is more urgent.
     - `preparation_us`, `post_processing_us`: classical work before and after the QPU (S40).
     - `estimate_us`: of its QPU time, at least 1; None: the QPU time itself is known.
+    - `fails`: whether it uses its QPU time and then ends in error, with reason `PROGRAM_FAILED` (S44).
     """
 
     max_execution_time_us: Annotated[int | None, _optional(some_duration_us)]
@@ -250,6 +257,7 @@ class JobOptions(TypedDict, total=False):
     preparation_us: Annotated[int, any_duration_us]
     post_processing_us: Annotated[int, any_duration_us]
     estimate_us: Annotated[int | None, _optional(some_duration_us)]
+    fails: Annotated[bool, _truth]
 
 
 _JOB_CHECKS: Final[Mapping[str, Check]] = {
@@ -257,7 +265,7 @@ _JOB_CHECKS: Final[Mapping[str, Check]] = {
 }
 
 
-def checked_options(name: str, options: JobOptions) -> dict[str, int]:
+def checked_options(name: str, options: JobOptions) -> dict[str, Any]:
     """The options of a submission as fields of `JobSpec`.
 
     Raises:

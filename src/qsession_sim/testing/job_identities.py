@@ -38,7 +38,12 @@ _REASONS: Final = {
         Reason.RENEGED,
         Reason.COST_LIMIT,
     },
-    JobStage.ERROR: {Reason.MAX_TIME, Reason.RAN_TOO_LONG, Reason.QPU_FAILED},  # S16, S44, S52
+    JobStage.ERROR: {  # S16, S44, S52
+        Reason.MAX_TIME,
+        Reason.RAN_TOO_LONG,
+        Reason.QPU_FAILED,
+        Reason.PROGRAM_FAILED,
+    },
     JobStage.REJECTED: {  # S20
         Reason.SESSION_NOT_CREATED,
         Reason.CLIENT_TOO_OLD,
@@ -281,10 +286,10 @@ def _first_start_us(record: Record) -> Int64Array:
 
 
 def _ran(record: Record) -> BoolArray:
-    """Whether each job ended by itself, done or cut."""
+    """Whether each job ended by itself: done, or cut, or because its program failed."""
     done: BoolArray = record.stage == JobStatus.DONE
-    cut: BoolArray = (record.stage == JobStatus.ERROR) & (record.reason == Reason.RAN_TOO_LONG)
-    return done | cut
+    failed: BoolArray = np.isin(record.reason, (Reason.RAN_TOO_LONG, Reason.PROGRAM_FAILED))
+    return done | failed
 
 
 def _first_difference(one: StepFunction, other: StepFunction, end_us: int) -> int:

@@ -197,6 +197,7 @@ def _of_jobs(unit_us: int) -> tuple[Arguments, Arguments]:
     return needed, {
         "priority": st.integers(-1, 1),
         "max_execution_time_us": _multiples((3, 1, 2, 5), unit_us),
+        "fails": st.just(True),
     }
 
 

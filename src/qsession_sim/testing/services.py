@@ -73,6 +73,16 @@ class SimulatedService:
         """
         self._app.failures.append(Failure(method, path, status, times, lost))
 
+    def fail_next_job(self, *, times: int = 1) -> None:
+        """Let the program of the next job fail: it uses its QPU time and ends in `ERROR` (S44).
+
+        Its reason is `PROGRAM_FAILED`. Submissions that are rejected do not count.
+
+        Args:
+            times: how many of the next jobs.
+        """
+        self._served.world.failing += times
+
     def set_offline(self, qpu: str, *, is_offline: bool = True) -> None:
         """Say of a QPU that it is offline, or not any more; jobs that are submitted all the same run."""
         offline = self._served.world.offline

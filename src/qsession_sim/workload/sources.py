@@ -31,7 +31,7 @@ from qsession_sim.scenario.sources import (
     ResolvedTrace,
     Zipf,
 )
-from qsession_sim.scheduler.plan import JobSpec
+from qsession_sim.scheduler.plan import JobFields
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, OnFinish, OnRejection
 from qsession_sim.units import LONGEST_US, format_duration
 from qsession_sim.workload.columns import (
@@ -78,7 +78,7 @@ def _said(columns: type[JobColumns | SessionColumns]) -> dict[str, str]:
 _SAID_OF_JOBS: Final = _said(JobColumns)
 _SAID_OF_SESSIONS: Final = _said(SessionColumns)
 _DEFAULTS: Final = {
-    column.name: column.default for column in fields(JobSpec) if column.default is not MISSING
+    column.name: column.default for column in fields(JobFields) if column.default is not MISSING
 }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from qsession_sim.scenario.sources import TimeColumn, TraceColumns
 from qsession_sim.scenario.trace_files import ColumnError, Table, found, holds_dates
 from qsession_sim.scenario.trace_times import dates_us, lengths_us, physical_us
-from qsession_sim.scheduler.plan import JobSpec
+from qsession_sim.scheduler.plan import JobFields
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.units import LONGEST_US, UNITS_US
 from qsession_sim.workload.columns import (
@@ -101,7 +101,7 @@ def _of_sessions(name: str, meaning: str, *, instant: bool = False) -> TraceColu
     return TraceColumn(f"session_{name}", f"the session's {meaning}", of_session=name, instant=instant)
 
 
-_DEFAULTS: Final = {field.name: field.default for field in fields(JobSpec)}
+_DEFAULTS: Final = {field.name: field.default for field in fields(JobFields)}
 _LIMITS: Final = "limits of execution times are not held"
 _PHASES: Final = "preparation, post-processing and estimates are not held"
 _CANCELS: Final = "cancels of jobs are not held"

@@ -316,10 +316,12 @@ class Service:
         window_rules.put_in_force(self, window)
 
     def leave_qpu(self, number: int, *, cut: bool) -> None:
-        """S40, S44: what is cut has nothing to post-process."""
+        """S40, S44: what is cut, or fails, has nothing to post-process."""
         job = self.jobs[number]
         if cut:
             self.end_job(number, JobStatus.ERROR, Reason.RAN_TOO_LONG)
+        elif job.spec.fails:
+            self.end_job(number, JobStatus.ERROR, Reason.PROGRAM_FAILED)
         elif job.spec.post_processing_us == 0:
             self.end_job(number, JobStatus.DONE, Reason.NONE)
         else:
