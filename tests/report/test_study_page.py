@@ -135,6 +135,8 @@ def test_verdicts_are_words(compared):
     for (name, metric), row in rows.items():
         if name == "fifo":
             wanted = "baseline"
+        elif row["difference"] == row["difference_low"] == 0:
+            wanted = "the same"  # in every replication
         elif not row["significant"]:
             wanted = "cannot tell"
         elif metric == "utilization":
@@ -154,6 +156,38 @@ def test_a_difference_that_is_exact_needs_no_test():
     metrics = ["max_waiting", "utilization", "all.submitted"]
     view = view_of(qs.compare(scenario, ["fifo", "lifo"], replications=2, metrics=metrics))
     assert [view.verdict("lifo", metric) for metric in metrics] == ["better", "the same", "the same"]
+
+
+def cards(study) -> list[str]:
+    """The texts of the cards, by metric."""
+    sections = re.findall(r"<section><h2>(.*?)</section>", study.report().html)
+    return [re.sub(r"<[^>]*>", " ", one).split() for one in sections]
+
+
+def test_cards_name_the_best_and_the_one_that_differs_most():
+    """fifo runs 5, 3 and 1 s: jobs wait 0, 4 and 6 s. lifo lets the last go first: 0, 5 and 3 s.
+
+    Of the number of jobs more is neither better nor worse.
+    """
+    jobs = [
+        {"id": name, "at": at, "account": "lab", "qpu_time": time}
+        for name, at, time in (("long", "0s", "5s"), ("b", "1s", "3s"), ("c", "2s", "1s"))
+    ]
+    scenario = {"workload": [{"kind": "explicit", "name": "all", "jobs": jobs}]}
+    (card,) = cards(qs.compare(scenario, ["fifo", "lifo"], replications=2, metrics=["max_waiting"]))
+    assert " ".join(card) == (
+        "max_waiting -16.7 % lifo is the best: 5 s; with fifo 6 s. Of 1 other: 1 better."
+    )
+    at_0 = qs.Configuration("early", overrides=("workload.all.jobs.b.at=0s",))
+    study = qs.compare(scenario, [qs.Configuration("as is"), at_0], replications=2, metrics=["all.submitted"])
+    assert " ".join(cards(study)[0]) == (
+        "all.submitted no difference None of the others is told apart from as is . Of 1 other: 1 the same."
+    )
+    (card,) = cards(qs.sweep(scenario, ["workload.all.jobs.c.qpu_time=1s,9s"], metrics=["mean_turnaround"]))
+    # turnarounds of 5, 7 and 7 s, or of 5, 7 and 15 s
+    assert " ".join(card) == (
+        "mean_turnaround 6.333 s is the best mean, with 1s . At the other end 9s : 9 s."
+    )
 
 
 def test_links_lead_to_sections_and_ids_are_there_once(compared, swept, tuned):

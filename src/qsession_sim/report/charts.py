@@ -220,21 +220,15 @@ def course_chart(name: str, band: Band, bounds: tuple[float, float], label: str,
     edge = [f"{x.place(at):.1f},{y.place(low):.1f}" for at, low in zip(band.xs, band.lows, strict=True)]
     back = [f"{x.place(at):.1f},{y.place(high):.1f}" for at, high in zip(band.xs, band.highs, strict=True)]
     line = [f"{x.place(at):.1f},{y.place(value):.1f}" for at, value in zip(band.xs, band.ys, strict=True)]
-    inside = element(
-        "svg",
+    inner = {"x": _LEFT, "y": _TOP, "width": width - _RIGHT - _LEFT, "height": height - bottom - _TOP}
+    band_and_line = element(
+        "g",
         element("polygon", points=" ".join((*edge, *reversed(back))), class_="band"),
         element("polyline", points=" ".join(line)),
-        x=_LEFT,
-        y=_TOP,
-        width=width - _RIGHT - _LEFT,
-        height=height - bottom - _TOP,
-        viewBox=f"{_LEFT} {_TOP} {width - _RIGHT - _LEFT} {height - bottom - _TOP}",
+        class_="s0",
     )
-    drawn = [
-        *_frame(x, y, "", height, bottom, few=True),
-        *_zero(y, x, there=zero),
-        element("g", inside, class_="s0"),
-    ]
+    window = element("svg", band_and_line, viewBox=" ".join(map(str, inner.values())), **inner)
+    drawn = [*_frame(x, y, "", height, bottom, few=True), *_zero(y, x, there=zero), window]
     return _figure(name, _chart(drawn, height, label, width), ())
 
 
@@ -260,7 +254,7 @@ def strip(mark: Mark, dots: Sequence[tuple[float, str]], axis: tuple[float, floa
         else "",
         element("g", *ticks, class_=f"dots {mark.kind}"),
         element("g", line, point, class_=mark.kind),
-        class_="strip",
+        class_="forest",
         viewBox="0 0 200 22",
         role="img",
         aria_label=label,
@@ -280,7 +274,7 @@ def strip_axis(axis: tuple[float, float]) -> Markup:
         half = len(text) * _LETTER / 2
         if half <= x.place(value) <= 200 - half:
             drawn.append(element("text", text, x=f"{x.place(value):.1f}", y=11, text_anchor="middle"))
-    return element("svg", *drawn, class_="strip", viewBox="0 0 200 15", aria_hidden="true")
+    return element("svg", *drawn, class_="forest", viewBox="0 0 200 15", aria_hidden="true")
 
 
 def _point(mark: Mark, x: Axis, y: Axis) -> Markup:
@@ -308,7 +302,9 @@ def _frame(
     foot = height - bottom
     yield element("line", x1=x.start, x2=x.stop, y1=foot, y2=foot, class_="axis-line")
     taken = -1.0
-    for value in x.marks(3 if few else 6):
+    for value in x.marks(3) if few else x.marks(6):
+        if few and value != round(value):  # there are no halves of replications
+            continue
         text, place = written_value(value), x.place(value)
         half = len(text) * _LETTER / 2
         if place - half > taken and place + half <= x.stop + _RIGHT:

@@ -32,7 +32,7 @@ MOST_RUNS: Final = 200
 _MOST_CARDS: Final = 3
 _MOST_DOTS: Final = 60
 _MOST_COURSES: Final = 12
-_MOST_CELLS: Final = 400
+_MOST_CROSSES: Final = 12
 _TITLES: Final = {"compare": "Comparison", "sweep": "Sweep", "replicate": "Replications"}
 _COUNTED: Final = {"cannot tell": "not told apart"}
 _TEXT: Final = Page()
@@ -153,7 +153,9 @@ def _compared(view: StudyView, metric: str) -> Iterator[Markup]:
     verdicts = {name: view.verdict(name, metric) for name in others}
     told = [name for name in others if verdicts[name] in {"better", "higher", "lower"}]
     sign = view.direction(metric)
-    best = max(told, key=lambda name: view.rows[name, metric]["difference"] * (sign or 1), default=None)
+    differences = {name: view.rows[name, metric]["difference"] for name in told}
+    sizes = {name: one * sign if sign else abs(one) for name, one in differences.items()}
+    best = max(told, key=sizes.__getitem__, default=None)
     baseline = element("b", named(view.label(str(view.baseline))))
     if best is None:
         yield _big("none is better" if sign else "no difference")
@@ -179,14 +181,15 @@ def _alone(view: StudyView, metric: str) -> Iterator[Markup]:
         yield element("p", "does not exist in any run.")
         return
     sign = view.direction(metric) or 1
-    worst, *_, best = sorted(known, key=lambda point: sign * (point.value or 0.0)) * 2
-    yield _big(_said(_mean(view, best.name, metric)).partition(" (")[0])
+    ranked = sorted(known, key=lambda point: sign * (point.value or 0.0))
+    worst, best = ranked[0], ranked[-1]
+    yield _big(_said(Measure(best.value, None, view.scale(metric))))
     if len(known) == 1:
         text = f"is the mean of {counted(view.rows[best.name, metric]['count'], 'observation')}."
         yield element("p", text)
         return
     word = "the best mean" if view.direction(metric) else "the largest mean"
-    yield element("p", f"is {word}, of ", element("b", named(view.label(best.name))), ".")
+    yield element("p", f"is {word}, with ", element("b", named(view.label(best.name))), ".")
     label = element("b", named(view.label(worst.name)))
     yield element(
         "p", "At the other end ", label, f": {_said(_mean(view, worst.name, metric))}.", class_="sub"
@@ -229,7 +232,7 @@ def _table(view: StudyView, metric: str) -> Markup:
         heading = "difference"
     unit = view.scale(metric).unit
     title = joined([f"{heading} [{unit}]" if unit else heading, axis])
-    columns.append(Column(title, pictures, words=True))
+    columns.append(Column(title, pictures))
     if view.baseline is not None:
         columns.append(words("verdict", (view.verdict(name, metric) for name in shown)))
     made = table(Table(labels, tuple(columns)), f"{metric} of each configuration")
@@ -263,11 +266,7 @@ def _strip(view: StudyView, metric: str, point: Point, ends: tuple[float, float]
         return Markup()
     scale = view.scale(metric)
     kind = "told" if point.told or view.baseline is None else "untold"
-    reach = (
-        None
-        if point.low is None or point.high is None
-        else (point.low / scale.divisor, point.high / scale.divisor)
-    )
+    reach = point.ends(scale.divisor)
     cell: Cell = _mean(view, point.name, metric)
     dots = []
     if view.baseline is not None:
@@ -288,7 +287,7 @@ def _strip(view: StudyView, metric: str, point: Point, ends: tuple[float, float]
 
 def _mark(view: StudyView, metric: str, point: Point, x: float, *, kind: str = "told") -> Mark:
     divisor = view.scale(metric).divisor
-    reach = None if point.low is None or point.high is None else (point.low / divisor, point.high / divisor)
+    reach = point.ends(divisor)
     cell = _mean(view, point.name, metric) if view.baseline is None else _difference(view, point.name, metric)
     text = one_line(f"{view.label(point.name)}: {_said(cell) or 'baseline'}")
     return Mark(text, x, (point.value or 0.0) / divisor, None, reach, kind)
@@ -389,10 +388,10 @@ def _trade_off(view: StudyView) -> Iterator[Markup]:
     second, both, on_front = view.trade_off(metric, None)
     right, up = view.scale(second).divisor, view.scale(metric).divisor
     marks = {}
+    crosses = len(both) <= _MOST_CROSSES
     for one, other in both:
         kind = "base" if one.name == view.baseline else "told" if one.name in on_front else "untold"
-        x_ends = None if one.low is None or one.high is None else (one.low / right, one.high / right)
-        y_ends = None if other.low is None or other.high is None else (other.low / up, other.high / up)
+        x_ends, y_ends = (one.ends(right), other.ends(up)) if crosses else (None, None)
         x, y = (one.value or 0.0) / right, (other.value or 0.0) / up
         scales = (view.scale(second).unit, view.scale(metric).unit)
         text = f"{view.label(one.name)}: {x:.4g} {scales[0]}, {y:.4g} {scales[1]}"
@@ -403,7 +402,7 @@ def _trade_off(view: StudyView) -> Iterator[Markup]:
         if on_front
         else ""
     )
-    yield element("p", text, "Crosses are the intervals of each metric.", class_="lead")
+    yield element("p", text, "Crosses are the intervals of each metric." if crosses else "", class_="lead")
     yield element(
         "div",
         scatter(

@@ -54,6 +54,10 @@ class Point(NamedTuple):
     high: float | None = None
     told: bool = False
 
+    def ends(self, divisor: float) -> tuple[float, float] | None:
+        """Those of its interval in another unit, of which so many make one; None without an interval."""
+        return None if self.low is None or self.high is None else (self.low / divisor, self.high / divisor)
+
 
 class Course(NamedTuple):
     """A mean and its interval after 2, 3, ... replications; arrays of shape (replications - 1,)."""
@@ -149,7 +153,8 @@ class StudyView:
     def heading(self) -> str:
         """What labels are of."""
         if self.paths:
-            return ", ".join(path.rpartition(".")[2] for path in self.paths)
+            names = [path.rpartition(".")[2] for path in self.paths]
+            return ", ".join(["policy", *names] if self.several_policies else names)
         return "policy" if self.document["kind"] == "compare" else "configuration"
 
     def check_metric(self, metric: str) -> None:
@@ -210,6 +215,12 @@ class StudyView:
         """Whether nothing is drawn in a comparison of a configuration with the baseline."""
         return not any(self._first(one)["drawn"] for one in (name, self.baseline or name))
 
+    def is_same(self, name: str, metric: str) -> bool:
+        """Whether a configuration has the value of the baseline wherever both were observed."""
+        row = self.rows[name, metric]
+        ends = {row["difference"], row["difference_low"], row["difference_high"]} - {None}
+        return ends == {0.0} and (self.is_exact(name) or row["difference_low"] is not None)
+
     def is_told(self, name: str, metric: str) -> bool:
         """Whether a configuration differs from the baseline: significantly, or exactly."""
         row = self.rows[name, metric]
@@ -223,7 +234,7 @@ class StudyView:
         if difference is None:
             return ""
         if not self.is_told(name, metric):
-            return "the same" if self.is_exact(name) else "cannot tell"
+            return "the same" if self.is_same(name, metric) else "cannot tell"
         direction = self.direction(metric)
         if direction == 0:
             return "higher" if difference > 0 else "lower"
