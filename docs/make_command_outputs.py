@@ -23,7 +23,9 @@ PAGES: Final = (
     *("../README.md", "start.md", "experiments.md", "interactive_timeout.md", "first_policy.md"),
     *("vqe_tutorial.md", "howto/latex.md"),
 )
-SHOWN: Final = re.compile(r"^```sh\n(qsession-sim .*?)\n```\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHOWN: Final = re.compile(
+    r"^```sh\n(qsession-sim [^`]*)\n```\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 EXAMPLE: Final = re.compile(r"^<!-- (examples/\w+\.out) -->\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

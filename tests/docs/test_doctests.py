@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import qsession_sim
 
 ROOT = Path(qsession_sim.__file__).parent
 PAGES = sorted((Path(__file__).parents[2] / "docs").rglob("*.md"))
+PROGRAM = re.compile(r"^( *)```py(?:thon)?\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -65,6 +67,13 @@ def test_examples_in_docstrings_are_true(name: str) -> None:
 def test_examples_on_pages_are_true(page: Path) -> None:
     results, report = failures([examples_of_page(page)])
     assert (results.failed, report) == (0, "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_programs_on_pages_without_prompts_can_be_read(page: Path) -> None:
+    for found in PROGRAM.finditer(page.read_text(encoding="utf-8")):
+        if ">>> " not in found[2]:
+            compile(textwrap.dedent(found[2]), page.name, "exec")
 
 
 def test_a_wrong_example_is_found(tmp_path: Path) -> None:
