@@ -182,6 +182,7 @@ GROUPS: Final = {
         "ScenarioError",
         "DurationError",
         "PolicyError",
+        "EngineError",
         "ProgramError",
         "StudyError",
         "FigureError",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qsession_sim.clients.programs import program as program
     from qsession_sim.errors import BundleError as BundleError
     from qsession_sim.errors import DurationError as DurationError
+    from qsession_sim.errors import EngineError as EngineError
     from qsession_sim.errors import FigureError as FigureError
     from qsession_sim.errors import IllegalTransitionError as IllegalTransitionError
     from qsession_sim.errors import InvariantError as InvariantError
@@ -67,6 +68,7 @@ __version__ = "0.1.0"
 _HOME: Final = {
     "BundleError": "errors",
     "DurationError": "errors",
+    "EngineError": "errors",
     "Externality": "experiment.externality",
     "FigureError": "errors",
     "IllegalTransitionError": "errors",

@@ -84,6 +84,10 @@ class PolicyError(QSessionError):
         )
 
 
+class EngineError(QSessionError):
+    """An engine that was asked for does not exist, is not installed, or does not run what it was given."""
+
+
 class BundleError(QSessionError):
     """A result directory cannot be written or read."""
 

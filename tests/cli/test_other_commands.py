@@ -14,9 +14,14 @@ from qsession_sim.scenario.policies import HOLD_POLICIES, ROUTING_POLICIES
 from qsession_sim.scenario.translation import json_schema
 
 
-def test_version(capsys):
+@pytest.mark.parametrize(
+    ("compiled", "line"),
+    [(True, "with the compiled kernel"), (False, "without a compiled kernel: SimPy simulates")],
+)
+def test_version_says_what_simulates(capsys, monkeypatch, compiled, line):
+    monkeypatch.setattr("qsession_sim.kernel.engine.is_compiled", lambda: compiled)
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"qsession-sim {__version__}\n"
+    assert capsys.readouterr().out == f"qsession-sim {__version__}\n{line}\n"
 
 
 def test_validate(capsys, quickstart):

@@ -24,6 +24,7 @@ SETUP = {
     "overrides": (),
     "skip_bad_lines": False,
     "programs": (),
+    "engine": "auto",
 }
 PLACE = {"executor": None, "directory": None, "progress": None}
 AMOUNT = {"replications": None, "until": None, "max_replications": None, "metrics": None}

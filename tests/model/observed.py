@@ -37,7 +37,12 @@ def scheduler_for(
     workload: Workload, on_program_job_end: Callable[[int], None] = lambda job: None
 ) -> Scheduler:
     """A scheduler that is about to run `workload`."""
-    plan = Plan.of(
+    return Scheduler(plan_for(workload), workload.rules, None, on_program_job_end, policy_of(workload))
+
+
+def plan_for(workload: Workload) -> Plan:
+    """What the scheduler, and the kernel, know of `workload`."""
+    return Plan.of(
         workload.jobs,
         workload.sessions,
         workload.clients,
@@ -49,7 +54,6 @@ def scheduler_for(
         estimates_us=workload.estimates_us,
         more_after=workload.more_after,
     )
-    return Scheduler(plan, workload.rules, None, on_program_job_end, policy_of(workload))
 
 
 def model_for(workload: Workload) -> Service:

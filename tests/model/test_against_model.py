@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import engines
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ from qsession_sim.scheduler.plan import (
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 from qsession_sim.verification.naive.limit_rules import Policy
 
-from .observed import model_for, run, scheduler_for
+from .observed import model_for, plan_for, policy_of, run, scheduler_for
 from .strategies import Workload, workloads
 from .whole_service import whole_workloads
 
@@ -129,8 +130,9 @@ def usage_after_the_close() -> Workload:
 
 
 def check(workload: Workload, at_most: int) -> None:
-    model = model_for(workload)
-    assert run(scheduler_for(workload), workload.horizon_us, at_most) == model.run(workload.horizon_us)
+    model, scheduler = model_for(workload), scheduler_for(workload)
+    assert run(scheduler, workload.horizon_us, at_most) == model.run(workload.horizon_us)
+    engines.compare(scheduler, plan_for(workload), policy_of(workload), workload.horizon_us)
 
 
 @settings(repeatable, max_examples=1000)

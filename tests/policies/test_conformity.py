@@ -7,6 +7,7 @@ from dataclasses import replace
 from random import Random
 from types import SimpleNamespace
 
+import engines
 import pytest
 
 from qsession_sim.policies.registry import QUEUE_POLICIES, queue_policy
@@ -51,6 +52,7 @@ def some_jobs(seed, count=40):
 def starts(jobs, policy, rules=None):
     scheduler = Scheduler(plan_of(jobs), rules, queue_policy=policy)
     assert scheduler.advance_while_needed()
+    engines.compare(scheduler, plan_of(jobs), policy)
     assert set(scheduler.journal.stage) <= {JobStatus.DONE}
     return list(scheduler.journal.started_us)
 

@@ -6,6 +6,8 @@ a free QPU and the others have to wait for it.
 
 from __future__ import annotations
 
+import engines
+
 from qsession_sim.policies.builtin import random_number
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.scheduler.plan import AccountSpec, JobSpec, Plan, SessionSpec, WindowSpec
@@ -20,8 +22,10 @@ def job(at_us, qpu_time_us=10, account=A, **more):
 
 
 def schedule(policy, jobs, sessions=(), **plan):
-    scheduler = Scheduler(Plan.of(jobs, sessions, accounts="ABC", **plan), queue_policy=queue_policy(policy))
+    of_run = Plan.of(jobs, sessions, accounts="ABC", **plan)
+    scheduler = Scheduler(of_run, queue_policy=queue_policy(policy))
     assert scheduler.advance_while_needed()
+    engines.compare(scheduler, of_run, queue_policy(policy))
     return sorted((start, number) for number, start in enumerate(scheduler.journal.started_us))
 
 

@@ -105,7 +105,7 @@ def make_run(
         policies=SimpleNamespace(hold=SimpleNamespace(name=hold), queue=SimpleNamespace(name=queue)),
     )
     scenario = SimpleNamespace(resolved=resolved, text="seed: 7\n", to_json=lambda: '{"seed": 7}\n')
-    return Run(record, scenario, {"engine": "hand"})
+    return Run(record, scenario, {"engine": "simpy"})
 
 
 def with_job(name: str, jobs=JOBS, **changes) -> tuple:

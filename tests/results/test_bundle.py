@@ -22,6 +22,7 @@ from qsession_sim.errors import BundleError
 from qsession_sim.experiment.study import load
 from qsession_sim.results import bundle
 from qsession_sim.results.bundle import record_digest
+from qsession_sim.results.run import Run
 from qsession_sim.results.tables import TABLES, Tables
 from results.handmade import make_record, make_run
 
@@ -55,7 +56,7 @@ def test_provenance_names_versions_seed_engine_and_digests():
     assert list(provenance) == ["versions", "seed", "engine", "digests"]
     assert list(provenance["versions"]) == ["qsession-sim", "python", "numpy", "polars", "pydantic", "simpy"]
     assert provenance["versions"]["qsession-sim"] == qsession_sim.__version__
-    assert (provenance["seed"], provenance["engine"]) == (7, "hand")
+    assert (provenance["seed"], provenance["engine"]) == (7, "simpy")
     assert provenance["digests"]["workload"] == run.record.workload.digest()
     # SHA-256 of the text of the resolved scenario, '{"seed": 7}' and a newline
     assert provenance["digests"]["scenario"] == (
@@ -264,7 +265,33 @@ def test_digests_are_those_of_the_files(tmp_path):
     command = ["sha256sum", "--strict", "-c", "files.sha256"]
     ended = subprocess.run(command, cwd=tmp_path / "out", capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert set(ended.stdout.splitlines()) == {f"{name}: OK" for name in FILES - {"files.sha256"}}
+    named = FILES - {"files.sha256", "provenance.json"}  # of that all but the engine, in a comment
+    assert set(ended.stdout.splitlines()) == {f"{name}: OK" for name in named}
+
+
+def test_bundles_of_different_engines_differ_in_one_line_and_in_no_digest(tmp_path):
+    run = make_run()
+    of = {}
+    for engine in ("simpy", "compiled", "live"):
+        Run(run.record, run.scenario, {"engine": engine}).save(tmp_path / engine)
+        of[engine] = contents(tmp_path / engine)
+    lines = [of[engine].pop("provenance.json").decode().splitlines() for engine in of]
+    assert of["simpy"] == of["compiled"] == of["live"]
+    differing = [line for line in zip(*lines, strict=True) if len(set(line)) > 1]
+    assert differing == [('  "engine": "simpy",', '  "engine": "compiled",', '  "engine": "live",')]
+    command = "sed '/^  \"engine\": /d' provenance.json | sha256sum"
+    digest = subprocess.run(command, shell=True, cwd=tmp_path / "live", capture_output=True, check=True)
+    assert of["live"]["files.sha256"].splitlines()[-1] == (
+        b"# " + digest.stdout[:64] + b"  provenance.json without its engine"
+    )
+
+
+def test_a_bundle_whose_provenance_has_a_digest_with_its_engine_is_read(tmp_path):
+    make_run().save(tmp_path)
+    lines = (tmp_path / "files.sha256").read_bytes().splitlines(keepends=True)[:-1]
+    whole = subprocess.run(["sha256sum", "provenance.json"], cwd=tmp_path, capture_output=True, check=True)
+    (tmp_path / "files.sha256").write_bytes(b"".join(lines) + whole.stdout)
+    assert load(tmp_path).provenance == make_run().provenance
 
 
 @pytest.mark.parametrize("name", sorted(FILES))

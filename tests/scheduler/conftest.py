@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import engines
 import pytest
 
 from qsession_sim.scheduler.columns import Journal
 from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, Rules, SessionSpec
+from qsession_sim.scheduler.queues import ordered_by
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.view import QueueKey
@@ -86,12 +88,14 @@ def run() -> Run:
         horizon_us: int | None = None,
         **plan: Any,
     ) -> list[str]:
-        scheduler = Scheduler(Plan.of(jobs, sessions, clients, **plan), rules, queue_key)
+        of_run = Plan.of(jobs, sessions, clients, **plan)
+        scheduler = Scheduler(of_run, rules, queue_key)
         if horizon_us is None:
             assert scheduler.advance_while_needed()
         else:
             assert scheduler.advance(horizon_us - 1)
             scheduler.finish_at(horizon_us)
+        engines.compare(scheduler, of_run, ordered_by(queue_key), horizon_us)
         return lines_of(scheduler)
 
     return run_plan

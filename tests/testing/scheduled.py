@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from types import SimpleNamespace
 
+import engines
+
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.results.record import Record
 from qsession_sim.results.run import Run
@@ -29,6 +31,7 @@ def scheduled_run(jobs, sessions=(), *, rules=None, horizon=None, fair_share_us=
     else:
         assert scheduler.advance(horizon - 1)
         scheduler.finish_at(horizon)
+    engines.compare(scheduler, plan, policy, horizon)
     record = Record.of(
         scheduler.journal,
         _workload(jobs, sessions, plan),

@@ -19,7 +19,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("package")
     copies = {"sim": ROOT, "courses": PACKAGE}
     for name, source in copies.items():
-        kept = ("src", "pyproject.toml", "README.md", "LICENSE")
+        kept = ("src", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE")
         (base / name).mkdir()
         for item in kept:
             if (source / item).is_dir():

@@ -75,7 +75,10 @@ def _group(callback: typer.models.CommandFunctionType) -> typer.Typer:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from qsession_sim.kernel.engine import is_compiled
+
         say(f"{PROGRAM} {__version__}")
+        say("with the compiled kernel" if is_compiled() else "without a compiled kernel: SimPy simulates")
         raise typer.Exit
 
 

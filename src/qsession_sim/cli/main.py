@@ -67,6 +67,7 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
 
     from qsession_sim.errors import (
         BundleError,
+        EngineError,
         PolicyError,
         QSessionError,
         ScenarioError,
@@ -85,7 +86,7 @@ def _explain(error: BaseException) -> tuple[int, Sequence[str]] | None:
             message = error.format_message().rstrip(".")
             return error.exit_code, [f"{command}: {message} (see {command} --help)"]
         case QSessionError():
-            mistaken = isinstance(error, (StudyError, BundleError, WorkloadFileError))
+            mistaken = isinstance(error, (StudyError, BundleError, EngineError, WorkloadFileError))
             mistaken = mistaken and not isinstance(error, TaskError)
             # a name that cannot be written is a mistake; a full disk is none, except in a policy
             mistaken = mistaken and (not isinstance(error.__cause__, OSError) or is_mistake(error.__cause__))

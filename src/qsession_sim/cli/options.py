@@ -97,6 +97,8 @@ def option(name: str) -> Any:
     parts = declared.flags.split()
     flags = [part for part in parts if part.startswith("-")]
     parsers: dict[str, Any] = {"whole number": at_least(declared.least), "level": read_level}
+    if declared.choices:
+        parsers["text"] = one_of(declared.choices)
     return typer.Option(
         *flags,
         metavar=" ".join(parts[len(flags) :]) or None,
@@ -144,6 +146,7 @@ SkipBadLines = Annotated[bool, option("skip_bad_lines")]
 Policy = Annotated[str | None, option("policy")]
 Hold = Annotated[str | None, option("hold")]
 Routing = Annotated[str | None, option("routing")]
+Engine = Annotated[str, option("engine")]
 Metrics = Annotated[list[str] | None, option("metrics")]
 Policies = Annotated[
     list[str] | None,
@@ -195,7 +198,7 @@ def _parameters(name: str) -> Iterator[inspect.Parameter]:
         yield _parameter("dask_address", str | None, _DASK)
     elif OPTIONS[name].flags:
         declared = OPTIONS[name]
-        given = declared.default if declared.reads in {"level", "nothing"} else None
+        given = declared.default if declared.choices or declared.reads in {"level", "nothing"} else None
         yield _parameter(name, _TYPES[declared.reads], option(name), given)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from qsession_sim.cli.options import (
     ALL_FORMATS,
+    Engine,
     Hold,
     Policy,
     Routing,
@@ -29,6 +30,7 @@ from qsession_sim.errors import ProgramError
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
+    from qsession_sim.experiment.options import Engine as EngineName
     from qsession_sim.results.run import Run
 
 
@@ -52,6 +54,7 @@ def run(
             help="The program of the source NAME; without a function the file is run. May be repeated.",
         ),
     ] = None,
+    engine: Engine = "auto",
     form: Annotated[str, output_format("the summary", ALL_FORMATS)] = "table",
     table: TableName = None,
     show_page: Annotated[
@@ -87,7 +90,13 @@ def run(
     try:
         with nullcontext() if quiet else run_progress(loaded.resolved.horizon) as progress:
             finished = simulate(
-                loaded, policy=policy, hold=hold, routing=routing, programs=bound, progress=progress
+                loaded,
+                policy=policy,
+                hold=hold,
+                routing=routing,
+                programs=bound,
+                progress=progress,
+                engine=cast("EngineName", engine),
             )
             if output is not None:
                 if progress is not None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypedDict, TypeVar, get_args
 
 if TYPE_CHECKING:
     from qsession_sim.experiment.executors import Executor
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from qsession_sim.experiment.plan import Policy
     from qsession_sim.experiment.store import StudyProgress
     from qsession_sim.results.run import Run
+
+Engine = Literal["auto", "simpy", "compiled"]
+
+ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
+"""What can be asked for; `auto` is the compiled kernel wherever it can be, and else SimPy."""
 
 DEFAULT_LEVEL: Final = 0.95
 
@@ -41,6 +46,7 @@ class Option:
         default: where it is not given.
         reads: what the command line reads.
         least: of a whole number.
+        choices: of a text; empty if any can be given.
     """
 
     meaning: str
@@ -49,6 +55,7 @@ class Option:
     default: Any = None
     reads: Literal["text", "texts", "whole number", "level", "nothing"] = "text"
     least: int | None = None
+    choices: tuple[str, ...] = ()
 
 
 OPTIONS: Final = {
@@ -123,6 +130,13 @@ OPTIONS: Final = {
         default=(),
         reads="texts",
     ),
+    "engine": Option(
+        "as for `simulate`. It changes no result.",
+        "--engine auto|simpy|compiled",
+        "What simulates; auto, the default, is the compiled kernel wherever it can be. Results are the same.",
+        default="auto",
+        choices=ENGINES,
+    ),
     "warm_up": Option(
         "a duration, or `mser5`: found in each run, or where there is a baseline in the runs of that, "
         "for all; by default the scenario's.",
@@ -167,6 +181,7 @@ class TuneOptions(TypedDict, total=False):
     overrides: Sequence[str]
     skip_bad_lines: bool
     programs: Mapping[str, str | Callable[[], object]] | Sequence[str]
+    engine: Engine
     executor: Executor | None
     directory: str | PathLike[str] | None
     progress: Callable[[StudyProgress], None] | bool | None

@@ -12,7 +12,9 @@ from typing import Any, Final, Literal
 
 from qsession_sim.clients.programs import Function, sources_of_programs
 from qsession_sim.errors import DurationError, PolicyError, StudyError, hint, repeated
+from qsession_sim.experiment.engines import check_engine
 from qsession_sim.experiment.metrics import Metric, Value, as_metrics, check_batched, metric_name
+from qsession_sim.experiment.options import Engine
 from qsession_sim.experiment.references import (
     Reference,
     named_reference,
@@ -77,6 +79,7 @@ class StudyPlan:
         scenario_file: the name of the scenario in commands; None: it was not read from a file.
         options: of commands, for what all configurations share, such as `--set` and its value.
         programs: the ordinary programs of the scenario's sources, by their names.
+        engine: what simulates; it changes no result, and is in nothing that is written.
     """
 
     scenario: Scenario
@@ -89,6 +92,7 @@ class StudyPlan:
     options: tuple[str, ...] = ()
     warm_up_of: Configuration | None = None
     programs: Mapping[str, Reference] = field(default_factory=dict)
+    engine: Engine = "auto"
 
     def __post_init__(self) -> None:
         # kept while the study runs: every replication needs each configuration again
@@ -144,6 +148,7 @@ class StudyPlan:
             batches=self.batches,
             warm_up_of=None if first is None or first == configuration else self.task(first, replication),
             programs=tuple(sorted(self.programs.items())),
+            engine=self.engine,
         )
 
     def check_portable(self, configurations: Iterable[Configuration]) -> None:
@@ -231,6 +236,7 @@ def make_plan(
     programs: Mapping[str, str | Function] | Sequence[str] = (),
     warm_up: str | None = None,
     batches: int = 0,
+    engine: Engine = "auto",
 ) -> StudyPlan:
     """Read and check what all configurations share.
 
@@ -245,11 +251,14 @@ def make_plan(
         warm_up: a duration, or `mser5` to find it in the waiting times of each run; by default the
             scenario's.
         batches: into how many batches one long run is cut; 0: it is not.
+        engine: as for `simulate`.
 
     Raises:
         ScenarioError: if the scenario cannot be used.
+        EngineError: if there is no such engine here.
         StudyError: if a metric does not exist, or has no batch means.
     """
+    check_engine(engine)
     by_mser5 = warm_up == MSER5
     if warm_up is not None and not by_mser5:
         _check_warm_up(warm_up)
@@ -278,6 +287,7 @@ def make_plan(
             *(part for name, one in bound.items() for part in ("--program", f"{name}={one.name}")),
         ),
         programs=bound,
+        engine=engine,
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from qsession_sim.clients.baton import PATIENCE_SECONDS
 from qsession_sim.clients.programs import (
@@ -22,7 +23,9 @@ from qsession_sim.clients.programs import (
 from qsession_sim.clients.transport import Transport
 from qsession_sim.clients.world import Compute, compute_of
 from qsession_sim.errors import SchedulerUsageError
+from qsession_sim.experiment.engines import check_engine, is_for_kernel, kernel_record
 from qsession_sim.experiment.following import run_followed
+from qsession_sim.experiment.options import Engine
 from qsession_sim.experiment.references import one_spelling, placeless, reference_to
 from qsession_sim.policies.registry import (
     hold_policy,
@@ -34,14 +37,15 @@ from qsession_sim.policies.registry import (
 from qsession_sim.policies.user import PolicyFunction, UserPolicy
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import Scenario, load_scenario
-from qsession_sim.scenario.models import ResolvedRules, ResolvedScenario
+from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.scenario.policies import NamedPolicy
 from qsession_sim.scenario.service import FittedModel
-from qsession_sim.scheduler.plan import HoldPolicy, Routing, Rules
+from qsession_sim.scenario.sources import ResolvedProgram
+from qsession_sim.scheduler.plan import Rules
 from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
 from qsession_sim.service.live import LiveService
-from qsession_sim.service.planning import account_specs
+from qsession_sim.service.planning import account_specs, plan_of
 from qsession_sim.service.simpy_driver import Program as Generated
 from qsession_sim.service.simpy_driver import Progress, Service
 from qsession_sim.workload.columns import Workload
@@ -49,8 +53,12 @@ from qsession_sim.workload.describe import check_memory
 from qsession_sim.workload.draw import draw
 from qsession_sim.workload.sources import plan_of_each
 
+if TYPE_CHECKING:
+    from qsession_sim.experiment.following import OfRun
+
 GeneratorProgram = Callable[[Service], Generated]
 AnyProgram = GeneratorProgram | Function | Program
+Programs = Sequence[AnyProgram] | Mapping[str, Function]
 
 
 def simulate(
@@ -61,11 +69,12 @@ def simulate(
     routing: str | None = None,
     seed: int | None = None,
     overrides: Sequence[str] = (),
-    programs: Sequence[AnyProgram] | Mapping[str, Function] = (),
+    programs: Programs = (),
     on_program_error: OnProgramError = "raise",
     program_patience_seconds: float = PATIENCE_SECONDS,
     results: str | Compute = "stub",
     progress: Callable[[Progress], None] | bool | None = None,
+    engine: Engine = "auto",
 ) -> Run:
     """Simulate a scenario once.
 
@@ -90,10 +99,13 @@ def simulate(
             params and a seed.
         progress: called now and then with how far the run has come; True draws a bar where there is a
             terminal or a notebook.
+        engine: `simpy`; `compiled`, the kernel, many times as fast; or `auto`: the kernel where it is
+            compiled and runs this. It changes nothing but the word `engine` of the provenance.
 
     Raises:
         ScenarioError: if the scenario cannot be used.
         PolicyError: if there is no such policy.
+        EngineError: if `compiled` is not installed, or does not run this; it says why.
         SchedulerUsageError: if a program is none, or asks for what cannot be done.
         ProgramError: if an ordinary program fails, or waits for what is not simulated.
 
@@ -104,13 +116,12 @@ def simulate(
         [5000000]
     """
     _refuse_single(programs)
+    check_engine(engine)
     scenario, workload, queue = prepared(source, policy, hold, routing, seed, overrides)
-    bound = _bound(scenario, queue, programs)
-    with run_followed(progress, scenario.resolved.horizon) as followed:
-        service = _service(scenario.resolved, workload, queue, followed)
-        return _finish_with(
-            programs, scenario, service, bound, on_program_error, program_patience_seconds, results
-        )
+    carry = partial(
+        _finish_with, on_error=on_program_error, patience_seconds=program_patience_seconds, results=results
+    )
+    return _simulated(scenario, workload, queue, programs, progress, engine, carry)
 
 
 def prepare(
@@ -119,9 +130,9 @@ def prepare(
     policy: str | Mapping[str, Any] | PolicyFunction | None = None,
     hold: str | None = None,
 ) -> tuple[Scenario, Service]:
-    """What `simulate` does before the run: the scenario as it will be run, and the service at time 0."""
-    scenario, workload, queue = prepared(source, policy, hold, None, None, ())
-    return scenario, _service(scenario.resolved, workload, queue, None)
+    """What `simulate` does before a run by SimPy: the scenario as it is run, and the service at time 0."""
+    scenario, workload, queue = prepared(source, policy, hold)
+    return scenario, _service(scenario.resolved, workload, queue)
 
 
 def prepare_live(
@@ -154,9 +165,9 @@ def prepared(
     source: str | Path | Mapping[str, Any] | Scenario,
     policy: str | Mapping[str, Any] | PolicyFunction | None,
     hold: str | None,
-    routing: str | None,
-    seed: int | None,
-    overrides: Sequence[str],
+    routing: str | None = None,
+    seed: int | None = None,
+    overrides: Sequence[str] = (),
 ) -> tuple[Scenario, Workload, QueuePolicy]:
     """The scenario as it will be run, its workload, and the queue policy, for arguments of `simulate`."""
     policy = one_spelling(policy) if isinstance(policy, str) else policy
@@ -197,9 +208,10 @@ def simulate_workload(
     workload: Workload,
     queue: QueuePolicy,
     *,
-    programs: Sequence[AnyProgram] | Mapping[str, Function] = (),
+    programs: Programs = (),
     progress: Callable[[Progress], None] | bool | None = None,
     origin: Mapping[str, Any] = MappingProxyType({}),
+    engine: Engine = "auto",
 ) -> Run:
     """Simulate jobs that are drawn already, such as the same ones under one policy after the other.
 
@@ -210,19 +222,58 @@ def simulate_workload(
         programs: as for `simulate`.
         progress: as for `simulate`.
         origin: what else the provenance says of the workload; JSON values.
+        engine: as for `simulate`.
 
     Raises:
         PolicyError: if a policy does not keep its contract.
+        EngineError: if `compiled` is not installed, or does not run this; it says why.
         SchedulerUsageError: if a program is no generator function, or asks for what cannot be done.
     """
-    bound = {**_bound(scenario, queue, programs), **origin}
-    with run_followed(progress, scenario.resolved.horizon) as followed:
-        service = _service(scenario.resolved, workload, queue, followed)
-        return _finish_with(programs, scenario, service, bound)
+    return _simulated(scenario, workload, queue, programs, progress, engine, _finish_with, origin)
+
+
+def _simulated(
+    scenario: Scenario,
+    workload: Workload,
+    queue: QueuePolicy,
+    programs: Programs,
+    progress: OfRun,
+    engine: Engine,
+    carry: Callable[[Programs, Scenario, Service, dict[str, Any]], Run],
+    origin: Mapping[str, Any] = MappingProxyType({}),
+) -> Run:
+    """Run by the kernel, or by the service that `carry` fills with programs and runs to the end."""
+    resolved, bound = scenario.resolved, {**_bound(scenario, queue, programs), **origin}
+    rules = _rules_of(resolved)
+    plan = is_for_kernel(
+        engine,
+        lambda: plan_of(workload, workload.accounts, account_specs(resolved)),
+        rules,
+        queue,
+        _names_of_programs(programs, resolved),
+    )
+    with run_followed(progress, resolved.horizon) as followed:
+        if plan is None:
+            return carry(programs, scenario, _service(resolved, workload, queue, followed), bound)
+        with scenario.placing_problems():
+            record = kernel_record(plan, workload, rules, queue, resolved.horizon, followed)
+    return Run(record, scenario, {"engine": "compiled", **bound, **_fits(resolved)})
+
+
+def _names_of_programs(programs: Programs, resolved: ResolvedScenario) -> list[str]:
+    """What is called by a name of its own, or is bound to a source, or should be."""
+    names = [source.name for source in resolved.workload if isinstance(source, ResolvedProgram)]
+    if isinstance(programs, Mapping):
+        return [*dict.fromkeys((*names, *programs))]
+    return [*names, *(one.name if isinstance(one, Program) else _called(one) for one in programs)]
+
+
+def _called(function: object) -> str:
+    return str(getattr(function, "__name__", repr(function)))
 
 
 def _finish_with(
-    programs: Sequence[AnyProgram] | Mapping[str, Function],
+    programs: Programs,
     scenario: Scenario,
     service: Service,
     bound: dict[str, Any],
@@ -258,9 +309,7 @@ def finish(scenario: Scenario, service: Service, bound: Mapping[str, Any] | None
     return Run(record, scenario, {"engine": "simpy", **(bound or {}), **_fits(scenario.resolved)})
 
 
-def _bound(
-    scenario: Scenario, queue: QueuePolicy, programs: Sequence[AnyProgram] | Mapping[str, Function]
-) -> dict[str, Any]:
+def _bound(scenario: Scenario, queue: QueuePolicy, programs: Programs) -> dict[str, Any]:
     """Settings from outside, policies, and digests of the code of the user that takes part, by its name; of
     files no places, so that equal runs have equal provenance."""
     policies = scenario.resolved.policies.model_dump(mode="json", exclude_none=True)
@@ -294,7 +343,7 @@ def _service(
     resolved: ResolvedScenario,
     workload: Workload,
     queue: QueuePolicy,
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Service:
     settings = _settings(resolved, workload, queue)
     return Service(workload, **settings, horizon_us=resolved.horizon, progress=progress)
@@ -302,9 +351,8 @@ def _service(
 
 def _settings(resolved: ResolvedScenario, workload: Workload, queue: QueuePolicy) -> dict[str, Any]:
     """What every driver of the service gives it."""
-    named = resolved.policies
     return {
-        "rules": _rules(resolved.rules, hold_policy(named.hold.name), routing_policy(named.routing.name)),
+        "rules": _rules_of(resolved),
         "queue_policy": queue,
         "accounts": None if resolved.accounts is None else workload.accounts,
         "profile": resolved.profile,
@@ -323,14 +371,15 @@ def _fits(resolved: ResolvedScenario) -> dict[str, Any]:
     return {"service_time_fits": fits} if fits else {}
 
 
-def _rules(rules: ResolvedRules, hold: HoldPolicy, routing: Routing) -> Rules:
+def _rules_of(resolved: ResolvedScenario) -> Rules:
+    rules, policies = resolved.rules, resolved.policies
     return Rules(
-        hold=hold,
+        hold=hold_policy(policies.hold.name),
         max_time_ends_as=JobStatus[rules.max_time_ends_as.upper()],
         unused_timeout_us=rules.unused_timeout,
         max_execution_time_us=NEVER if rules.max_execution_time is None else rules.max_execution_time,
         ittl_asks_for_ready=rules.ittl_condition == "ready",
         calibrates_before_sessions=rules.calibration == "before_sessions",
         requeues_after_outage=rules.on_outage == "requeue",
-        routing=routing,
+        routing=routing_policy(policies.routing.name),
     )

@@ -472,6 +472,7 @@ def _plan(
         overrides=options["overrides"],
         skip_bad_lines=options["skip_bad_lines"],
         programs=options["programs"],
+        engine=options["engine"],
         metrics=options["metrics"],
         functions=functions,
         warm_up=options["warm_up"],

@@ -26,6 +26,7 @@ from qsession_sim.experiment.metrics import (
     metric_name,
     settled_warm_up,
 )
+from qsession_sim.experiment.options import Engine
 from qsession_sim.experiment.references import Reference
 from qsession_sim.experiment.simulate import simulate_workload
 from qsession_sim.files import open_regular
@@ -114,6 +115,7 @@ class Task:
         batches: into how many parts the run is cut for batch means; 0: it is not.
         warm_up_of: with `mser5`, the run whose warm-up is left out here, too; None: its own.
         programs: the ordinary programs of the scenario's sources, by their names.
+        engine: what simulates; the result, and so the id, does not depend on it.
     """
 
     scenario: str
@@ -129,6 +131,7 @@ class Task:
     batches: int = 0
     warm_up_of: Task | None = None
     programs: tuple[tuple[str, Reference], ...] = ()
+    engine: Engine = "auto"
 
     @cached_property
     def id(self) -> str:
@@ -289,7 +292,8 @@ def _simulated(task: Task, scenario: Scenario) -> Run:
     workload = _workload(task.scenario, task.directory, task.inputs, task.seed)
     policy = scenario.resolved.policies.queue if task.policy is None else task.policy.function
     programs = {name: program.function for name, program in task.programs}
-    return simulate_workload(scenario, workload, queue_policy(policy, seed=task.seed), programs=programs)
+    queue = queue_policy(policy, seed=task.seed)
+    return simulate_workload(scenario, workload, queue, programs=programs, engine=task.engine)
 
 
 def inputs_digest(scenario: Scenario) -> str:

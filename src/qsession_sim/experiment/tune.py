@@ -230,6 +230,7 @@ def tune(
         overrides=options["overrides"],
         skip_bad_lines=options["skip_bad_lines"],
         programs=options["programs"],
+        engine=options["engine"],
         metrics=list(dict.fromkeys((*wanted, *metrics))),
     )
     directory = options["directory"]

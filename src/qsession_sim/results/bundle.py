@@ -7,6 +7,7 @@ import io
 import json
 import os
 import platform
+import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -128,10 +129,14 @@ def record_digest(record: Record) -> str:
     return digest.hexdigest()
 
 
+_ENGINE: Final = re.compile(rb'^  "engine": "(simpy|compiled|live)",\n', re.MULTILINE)
+"""The line of the provenance that says what ran."""
+
 SUMMARY: Final = "summary.json"
 SCENARIO: Final = "scenario.yaml"
 RESOLVED: Final = "scenario.resolved.json"
 PROVENANCE: Final = "provenance.json"
+COMPARED: Final = f"{PROVENANCE} without its engine"
 
 FILES: Final = (*(f"{table}.parquet" for table in TABLES), SUMMARY, SCENARIO, RESOLVED, PROVENANCE, DIGESTS)
 """All that a bundle holds."""
@@ -170,8 +175,11 @@ def write_bundle(
                     write_table(frame(table), file, _ROWS_PER_GROUP)
             for name, text in texts.items():
                 (partial / name).write_text(text, encoding="utf-8", newline="\n")
-            digests = [(path.name, digest_of(path)) for path in sorted(partial.iterdir())]
-            (partial / DIGESTS).write_bytes(digest_lines(digests))
+            digests = {path.name: digest_of(path) for path in sorted(partial.iterdir())}
+            if PROVENANCE in digests:
+                del digests[PROVENANCE]
+                digests[COMPARED] = _digest(_without_engine(texts[PROVENANCE].encode()))
+            (partial / DIGESTS).write_bytes(_digest_file(digests))
     except OSError as error:
         raise BundleError(f"cannot write the bundle {directory}: {reason(error)}") from error
     return target
@@ -300,7 +308,7 @@ def _read(directory: Path, name: str) -> bytes:
         while True:
             place = directory.stat().st_ino
             content, digests = read_regular(directory / name), _digests(directory)
-            if digests is None or digests.get(name) == hashlib.sha256(content).hexdigest():
+            if digests is None or _is_as_written(name, content, digests):
                 return content
             if place == directory.stat().st_ino:  # else another bundle took its place meanwhile
                 raise _damaged(directory, name, f"its SHA-256 is not that in {DIGESTS}, so it was changed")
@@ -319,10 +327,32 @@ def _digests(directory: Path) -> dict[str, str] | None:
         content = read_regular(directory / DIGESTS)
     except FileNotFoundError:
         return None
-    digests = list(read_digest_lines(content))
-    if digest_lines(digests) != content:
+    files, _, compared = content.partition(b"# ")
+    digests = dict([*read_digest_lines(files), *read_digest_lines(compared)])
+    if _digest_file(digests) != content:
         raise _damaged(directory, DIGESTS, "it holds more than digests")
-    return dict(digests)
+    return digests
+
+
+def _digest_file(digests: Mapping[str, str]) -> bytes:
+    """What stands in `DIGESTS`; for `sha256sum` the line of `COMPARED` is a comment."""
+    lines = digest_lines(item for item in digests.items() if item[0] != COMPARED)
+    return lines + (b"# " + digest_lines([(COMPARED, digests[COMPARED])]) if COMPARED in digests else b"")
+
+
+def _is_as_written(name: str, content: bytes, digests: Mapping[str, str]) -> bool:
+    if name == PROVENANCE and COMPARED in digests:
+        return digests[COMPARED] == _digest(_without_engine(content))
+    return digests.get(name) == _digest(content)
+
+
+def _without_engine(provenance: bytes) -> bytes:
+    """All of a provenance that equal runs have in common."""
+    return _ENGINE.sub(b"", provenance, count=1)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _damaged(directory: Path, name: str, error: Exception | str) -> BundleError:
