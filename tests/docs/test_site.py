@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from qsession_sim.scenario.keys import key_groups
+
 SITE = os.environ.get("BUILT_SITE")
 DOCS = Path(__file__).parents[2] / "docs"
 LOADING = {("link", "href"), *((tag, "src") for tag in ("script", "img", "iframe", "source", "embed"))}
@@ -78,6 +80,19 @@ def test_every_page_of_the_folder_is_a_page_of_the_site(site):
     pages = [path for path in DOCS.rglob("*.md") if "examples" not in path.parts and path.stem != "README"]
     missing = [page for page in pages if not (site / page.relative_to(DOCS).with_suffix(".html")).exists()]
     assert missing == []
+
+
+def test_every_key_has_its_anchor(site):
+    ids = Loads((site / "reference" / "keys.html").read_text("utf-8")).ids
+    assert {key.anchor for group in key_groups() for key in group.keys} - ids == set()
+
+
+def test_rules_that_pages_name_are_links(site):
+    pages = {name: Loads((site / f"{name}.html").read_text("utf-8")) for name in ("semantics", "results")}
+    rules = set(re.findall(r"^\*\*S(\d+)\.", (DOCS / "semantics.md").read_text("utf-8"), re.MULTILINE))
+    assert {f"s{number}" for number in rules} - pages["semantics"].ids == set()
+    named = set(re.findall(r"\bS(\d+)\b", (DOCS / "results.md").read_text("utf-8"))) & rules
+    assert {f"semantics.html#s{number}" for number in named} - set(pages["results"].links) == set()
 
 
 def test_links_inside_the_site_lead_to_a_page_and_an_anchor(site):
