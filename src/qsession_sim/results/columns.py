@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from functools import cache, partial
 from typing import Any, Final
 
 import numpy as np
@@ -121,40 +122,55 @@ def _elapsed(since_us: Int64Array, until_us: Int64Array) -> Int64Array:
 
 def session_columns(record: Record) -> dict[str, Column]:
     """The table of sessions as numbers: one row a session that came to exist, by number; NEVER for null."""
-    columns = session_instants(record)
-    existing = columns["session"]
-    return columns | {name: of_each(record)[existing] for name, of_each in SESSION_COSTS.items()}
+    existing = existing_sessions(record)
+    return {name: make()[existing] for name, make in session_makers(record).items()}
 
 
-def session_instants(record: Record) -> dict[str, Column]:
-    """The same without what sessions cost."""
-    sessions = record.workload.sessions
-    rows = record.transitions
-    periods = active_periods(record)
-    phase = _last(len(sessions), rows[:, SESSION], rows[:, TO])
-    existing = np.flatnonzero(phase >= 0)
-    closing = closings(record)
-    last_started_us, last_left_us = _last_job_instants(record)
-    columns = {
-        "session": np.arange(len(sessions)),
-        "account": sessions.account,
-        "qpu": session_qpu(record),
-        "mode": sessions.mode,
-        "state": PUBLIC_STATE[phase],
-        "reason": _last(len(sessions), closing[:, SESSION], closing[:, REASON]),
-        "created_us": created_us(record),
-        "started_us": _first(len(sessions), periods.owner, periods.start_us),
-        "activated_us": _last(len(sessions), periods.owner, periods.start_us),
-        "closed_us": _last(len(sessions), closing[:, SESSION], closing[:, TIME]),
-        "last_job_started_us": last_started_us,
-        "last_job_completed_us": last_left_us,
-        "max_time_us": sessions.max_time_us,
-        "interactive_timeout_us": sessions.interactive_timeout_us,
-        "accepting_jobs": _ACCEPTING[phase],
-        "activations": np.bincount(periods.owner, minlength=len(sessions)),
-        **_job_counts(record),
+def existing_sessions(record: Record) -> Int64Array:
+    """The numbers of the sessions that came to exist."""
+    return np.flatnonzero(created_us(record) >= 0)
+
+
+def session_makers(record: Record) -> dict[str, Callable[[], Column]]:
+    """How each column of the table of sessions is made; of these every session of the workload has a row."""
+    sessions, rows = record.workload.sessions, record.transitions
+    phase = cache(lambda: _last(len(sessions), rows[:, SESSION], rows[:, TO]))
+    periods = cache(lambda: active_periods(record))
+    closing = cache(lambda: closings(record))
+    last_instants = cache(lambda: _last_job_instants(record))
+    submitted = cache(lambda: _submitted_to_sessions(record))
+
+    def jobs_that(status: JobStatus) -> Int64Array:
+        session, ended_as = submitted()
+        return np.bincount(session[ended_as == status], minlength=len(sessions))
+
+    return {
+        "session": lambda: np.arange(len(sessions)),
+        "account": lambda: sessions.account,
+        "qpu": lambda: session_qpu(record),
+        "mode": lambda: sessions.mode,
+        "state": lambda: PUBLIC_STATE[phase()],
+        "reason": lambda: _last(len(sessions), closing()[:, SESSION], closing()[:, REASON]),
+        "created_us": lambda: created_us(record),
+        "started_us": lambda: _first(len(sessions), periods().owner, periods().start_us),
+        "activated_us": lambda: _last(len(sessions), periods().owner, periods().start_us),
+        "closed_us": lambda: _last(len(sessions), closing()[:, SESSION], closing()[:, TIME]),
+        "last_job_started_us": lambda: last_instants()[0],
+        "last_job_completed_us": lambda: last_instants()[1],
+        "max_time_us": lambda: sessions.max_time_us,
+        "interactive_timeout_us": lambda: sessions.interactive_timeout_us,
+        "accepting_jobs": lambda: _ACCEPTING[phase()],
+        "activations": lambda: np.bincount(periods().owner, minlength=len(sessions)),
+        # those that are queued or running are the difference
+        "jobs_submitted": lambda: np.bincount(submitted()[0], minlength=len(sessions)),
+        "jobs_done": partial(jobs_that, JobStatus.DONE),
+        "jobs_error": partial(jobs_that, JobStatus.ERROR),
+        "jobs_cancelled": partial(jobs_that, JobStatus.CANCELLED),
+        "jobs_rejected": partial(jobs_that, JobStatus.REJECTED),
+        "usage_us": lambda: session_usage_us(record),
+        "held_us": lambda: session_held_us(record),
+        "delayed_us": lambda: session_delayed_us(record),
     }
-    return {name: column[existing] for name, column in columns.items()}
 
 
 def transition_columns(record: Record) -> dict[str, Column]:
@@ -201,14 +217,6 @@ def session_delayed_us(record: Record) -> Int64Array:
     return total_us
 
 
-SESSION_COSTS: Final[Mapping[str, Callable[[Record], Int64Array]]] = {
-    "usage_us": session_usage_us,
-    "held_us": session_held_us,
-    "delayed_us": session_delayed_us,
-}
-"""What sessions cost, by the names of the last columns of their table; shape (sessions,)."""
-
-
 def _active_and_busy(record: Record) -> Iterator[tuple[int, Periods, Periods]]:
     """Each QPU on which a session was active, when one was, and the stays of jobs on it."""
     for qpu in record.queueing_qpus:
@@ -217,22 +225,11 @@ def _active_and_busy(record: Record) -> Iterator[tuple[int, Periods, Periods]]:
             yield qpu, active, busy_periods(record, qpu)
 
 
-def _job_counts(record: Record) -> dict[str, Int64Array]:
-    """Submissions to each session, all and by outcome; those queued or running are the difference."""
-    total = len(record.workload.sessions)
+def _submitted_to_sessions(record: Record) -> tuple[Int64Array, npt.NDArray[np.int8]]:
+    """The session of each submission to one, and the stage of the job."""
     rows = submissions(record)
-    session, status = record.job_session[rows], record.stage[rows]
-    session, status = session[session >= 0], status[session >= 0]
-    outcomes = {
-        "jobs_done": JobStatus.DONE,
-        "jobs_error": JobStatus.ERROR,
-        "jobs_cancelled": JobStatus.CANCELLED,
-        "jobs_rejected": JobStatus.REJECTED,
-    }
-    counts = {"jobs_submitted": np.bincount(session, minlength=total)}
-    for name, outcome in outcomes.items():
-        counts[name] = np.bincount(session[status == outcome], minlength=total)
-    return counts
+    session, stage = record.job_session[rows], record.stage[rows]
+    return session[session >= 0], stage[session >= 0]
 
 
 def _last_job_instants(record: Record) -> tuple[Int64Array, Int64Array]:

@@ -19,12 +19,12 @@ from qsession_sim.queueing.statistics import (
 )
 from qsession_sim.queueing.step_functions import StepFunction, maximum, time_average
 from qsession_sim.results.columns import (
-    SESSION_COSTS,
     QueueLengths,
     created_us,
+    existing_sessions,
     interval_columns,
     queue_length,
-    session_instants,
+    session_makers,
 )
 from qsession_sim.results.periods import (
     Rows,
@@ -420,22 +420,18 @@ def _reason_counts(reasons: npt.NDArray[Any]) -> dict[str, int]:
 
 
 class _SessionColumns(dict[str, Any]):
-    """The columns of sessions; what they cost is computed when it is asked for."""
+    """The columns of the sessions that came to exist, each made when it is first read."""
 
     def __init__(self, record: Record, queues: Callable[[], list[Queue]]) -> None:
-        super().__init__(session_instants(record))
-        self._record = record
-        self._queues = queues
+        sessions = len(record.workload.sessions)
+        self._existing = existing_sessions(record)
+        self._makers = session_makers(record) | {
+            "on_qpu_us": lambda: _on_qpu_us(record),
+            "others_waited_held_us": lambda: others_waited_us(queues() if sessions else (), sessions),
+        }
 
     def __missing__(self, name: str) -> Any:
-        if name == "on_qpu_us":
-            found = _on_qpu_us(self._record)
-        elif name == "others_waited_held_us":
-            sessions = len(self._record.workload.sessions)
-            found = others_waited_us(self._queues() if sessions else (), sessions)
-        else:
-            found = SESSION_COSTS[name](self._record)
-        self[name] = found[self["session"]]
+        self[name] = self._makers[name]()[self._existing]
         return self[name]
 
 

@@ -554,8 +554,10 @@ def every_account(scenario: ResolvedScenario) -> dict[str, HumanAccount]:
         {'student': 'open', 'student-1': 'open', 'student-2': 'open'}
     """
     accounts = {account.name: account for account in scenario.accounts or ()}
+    if not accounts:
+        return accounts
     users = [source for source in scenario.workload if isinstance(source, DrawnSource) and source.users]
-    for source in users if accounts else ():
+    for source in users:
         account = accounts[source.account]
         for name in accounts_of(source):
             accounts.setdefault(name, account.model_copy(update={"name": name}))
