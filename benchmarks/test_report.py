@@ -28,10 +28,21 @@ FRAMES = """(async act => {
 })"""
 
 
+LARGE = (
+    "horizon=20d",
+    "workload.vqe.clients=460",
+    "workload.qaoa.clients=190",
+    "workload.vqe-in-job-mode.clients=200",
+    "workload.notebooks.clients=110",
+)
+
+
 @pytest.fixture(scope="module")
 def run() -> qs.Run:
-    """Twenty-six busy days in one: 206,541 jobs, 539 sessions, 263,781 stretches."""
-    return qs.simulate(BUSY_DAY, overrides=["horizon=26d"])
+    """Twenty busy days in one."""
+    run = qs.simulate(BUSY_DAY, overrides=LARGE)
+    assert (run.jobs.height, run.sessions.height, run.intervals.height) == (202_360, 1_138, 247_316)
+    return run
 
 
 def test_making_the_page(benchmark: Any, run: qs.Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from dataclasses import replace
@@ -14,6 +15,7 @@ from report.pages import CLOSING, HOSTILE, ODD, SCENARIOS, brought, explicit, jo
 from report.test_html import Parsed
 
 import qsession_sim as qs
+from qsession_sim.errors import BundleError
 from qsession_sim.report.embedded import embedded
 from qsession_sim.report.html import script_of
 from qsession_sim.report.still import still_picture
@@ -174,6 +176,26 @@ def test_a_page_that_was_worked_out_by_hand():
     ]
 
 
+def test_what_came_during_the_warm_up_does_not_count():
+    """Of the warm-up of 1 m, the session `early` and the jobs e1 and j1 are left out, though the timeline has
+    them. Of the others, l1 starts at once, at 61 s, and j2 waits from 62 s until late gives the QPU back at 76 s.
+    """
+    sessions = [{"id": name, "account": name, "interactive_timeout": "5s"} for name in ("early", "late")]
+    jobs = [
+        job("e1", "1s", session="early"),
+        job("j1", "2s", account="first"),
+        job("l1", "61s", session="late"),
+        job("j2", "62s", account="second"),
+    ]
+    page = explicit(jobs, sessions, warm_up="1m").report().html
+    table = page[page.index('<section id="sessions"') :]
+    assert '<a href="#timeline" data-session="late">' in table
+    assert 'data-session="early"' not in page
+    names = re.findall(r'<th scope="row"><bdi>(\w+)</bdi></th>', page)
+    assert names == ["second", "late"]
+    assert [name for name, _ in brought(page).names["sessions"]] == ["early", "late"]
+
+
 @pytest.mark.parametrize("name", ODD)
 def test_pages_ask_nobody_for_anything(name):
     page = odd(name).report().html
@@ -217,6 +239,19 @@ def test_a_run_and_the_same_from_disk_have_the_same_page_each_time(tmp_path):
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == page.html
     assert qs.load(tmp_path / "run").report() == page
     assert qs.simulate(SCENARIOS / "quickstart.yaml").report() == page
+
+
+def test_bundles_of_a_version_that_saved_less_are_refused_in_words(tmp_path):
+    """Without the digests, which earlier versions did not have, a summary without accounts is taken for one."""
+    directory = shipped("quickstart").save(tmp_path / "run")
+    (directory / "files.sha256").unlink()
+    summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
+    del summary["accounts"]
+    (directory / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    with pytest.raises(
+        BundleError, match=r"did not save all that a report shows \('accounts'\); simulate its"
+    ):
+        qs.load(directory).report()
 
 
 def test_pages_and_their_script_are_small():
@@ -272,8 +307,11 @@ def test_merged_queues_never_hide_the_longest():
     run = shipped("busy_day")
     exact, few = timeline_of(run, run.end_us), timeline_of(run, run.end_us, most=3_000)
     assert few.queue["queued"].max() == exact.queue["queued"].max()
-    at = np.searchsorted(few.queue["time"], exact.queue["time"], side="right") - 1
-    assert (few.queue["queued"][at] >= exact.queue["queued"]).all()
+    time, queued = exact.queue["time"], exact.queue["queued"]
+    at = np.searchsorted(few.queue["time"], time, side="right") - 1
+    assert (few.queue["queued"][at] >= queued).all()
+    until = np.searchsorted(few.queue["time"], time[1:] - 1, side="right") - 1
+    assert (few.queue["queued"][until] >= queued[:-1]).all()
 
 
 def test_a_page_with_merged_neighbours_says_so(monkeypatch):

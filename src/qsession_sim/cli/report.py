@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -73,5 +72,7 @@ def how_to_see(directory: str) -> str:
 
 def open_page(page: Path) -> None:
     """Show a page in the browser of the user."""
+    import webbrowser
+
     if not webbrowser.open(resolved(page).as_uri()):
         note(f"no browser was found; open {page} in one")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from qsession_sim.errors import BundleError
 from qsession_sim.report.embedded import embedded
 from qsession_sim.report.html import (
     Markup,
@@ -33,7 +34,7 @@ from qsession_sim.results.run import SavedRun
 from qsession_sim.results.waits import PARTS
 
 if TYPE_CHECKING:
-    from qsession_sim.results.run import Run, SavedRun
+    from qsession_sim.results.run import Run
 
 _SIGNS: Final = {
     "◆": "close() called",
@@ -56,8 +57,26 @@ _WORDS: Final = {
 
 
 def run_report(run: Run | SavedRun) -> Report:
-    """The page of a run, which is the same for a run and for the same read back from disk."""
-    facts = Facts(run)
+    """The page of a run, which is the same for a run and for the same read back from disk.
+
+    Raises:
+        BundleError: if a saved run is damaged, or of a version that did not save what a page shows.
+    """
+    import polars as pl
+
+    try:
+        return _page(Facts(run))
+    except (KeyError, pl.exceptions.ColumnNotFoundError) as error:
+        if not isinstance(run, SavedRun):
+            raise
+        raise BundleError(
+            f"the bundle {run.directory} is of a version that did not save all that a report shows "
+            f"({error}); simulate its scenario again"
+        ) from error
+
+
+def _page(facts: Facts) -> Report:
+    run = facts.run
     timeline = timeline_of(run, run.end_us)
     contents = list(_sections(facts, timeline))
     links = [element("a", title, href=f"#{name}") for name, title, _ in contents]
@@ -268,7 +287,14 @@ def _timeline(timeline: Timeline) -> Iterator[Markup]:
         element("button", text, type="button", data_zoom=by, title=title, aria_label=title)
         for text, by, title in zooms
     ]
-    field = element("input", type="search", list="names-of-sessions", size="16", autocomplete="off")
+    field = element(
+        "input",
+        type="search",
+        placeholder="session or job",
+        list="names-of-sessions",
+        size="16",
+        autocomplete="off",
+    )
     label = element("label", "Find ", field)
     hint = element("span", "drag it, turn the wheel with Ctrl, or use the arrow keys, + and -", class_="hint")
     tools = element("div", *buttons, label, element("datalist", id="names-of-sessions"), hint, class_="tools")

@@ -38,7 +38,8 @@ def still_picture(timeline: Timeline) -> Markup:
     """A row for what each QPU did, one for its queue, one for each session, or one for all; and the time."""
     if timeline.end == 0:
         return Markup()
-    return element("div", *_rows(timeline), class_="still")
+    label = "What QPUs did, how many jobs were queued, and sessions, over the time of the run"
+    return element("div", *_rows(timeline), class_="still", role="group", aria_label=label)
 
 
 def _rows(timeline: Timeline) -> Iterator[Markup]:
