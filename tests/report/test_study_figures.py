@@ -224,6 +224,20 @@ def test_axes_of_the_user_are_drawn_on(swept, kind):
     figure.draw_without_rendering()
 
 
+@pytest.mark.parametrize(
+    "name", ["a$^$", "</script>", "\N{CJK UNIFIED IDEOGRAPH-91CF}" * 60, "two\nlines\u202e", "$\\frac"]
+)
+def test_odd_names_are_drawn_as_they_are(name):
+    """Never as mathematics, and not beyond what can be seen."""
+    policies = [qs.Configuration("fifo"), qs.Configuration(name, policy="lifo")]
+    study = qs.compare(SCENARIO, policies, replications=3, metrics=METRICS, baseline=name)
+    for kind in ("differences", "means", "forest", "trade_off", "convergence"):
+        assert b"<svg" in content(study.figure("mean_waiting", kind))
+    labels = [label.get_text() for label in study.figure("mean_waiting", "means").axes[0].get_yticklabels()]
+    shown = labels[1].replace(r"\$", "$")
+    assert shown in {name, "two lines\\u202e"} or (len(name) > 20 and "…" in shown)
+
+
 def test_exact_numbers_are_told_without_intervals():
     """fifo: the longest waits 6 s; lifo: 5 s; nothing is drawn, so the difference of -1 s is exact."""
     study = qs.compare(LISTED, ["fifo", "lifo"], replications=2, metrics=["max_waiting"])

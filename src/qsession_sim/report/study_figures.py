@@ -29,7 +29,7 @@ _MOST_LINES: Final = len(SERIES)
 _MOST_PANELS: Final = 12
 _MOST_LABELS: Final = 8
 _MOST_NUMBERS: Final = 100
-_SAME_PLACE: Final = 0.04
+_SAME_PLACE: Final = 0.08
 """As a share of the picture: names so near each other cannot be told apart."""
 _LETTERS_PER_INCH: Final = 11
 _ROW_INCHES: Final = 0.24
@@ -91,7 +91,7 @@ def _name_rows(view: StudyView, names: Sequence[str], axes: Any, inches: float) 
     """One row a configuration, from above to below."""
     axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
     if len(names) <= _MOST_NAMES:
-        longest = round(inches * _LETTERS_PER_INCH * 0.6)
+        longest = max(round(inches * _LETTERS_PER_INCH * 0.6), 20)
         axes.set_yticks(range(len(names)), [plain(view.label(name), longest) for name in names])
     else:
         axes.set_yticks([])
