@@ -353,7 +353,7 @@ def test_without_a_command_it_prints_what_to_export_until_it_is_interrupted(at):
         server.send_signal(signal.SIGINT)
         rest, noted = server.communicate(timeout=60)
         assert (server.returncode, rest) == (0, "")
-        assert noted == f"serving on {root}; Ctrl-C ends the run\nsaved in out\n"
+        assert noted == f"serving on {root}, which a browser shows; Ctrl-C ends the run\nsaved in out\n"
     assert qs.load(at / "out").jobs["job"].to_list() == ["lab.1"]
 
 

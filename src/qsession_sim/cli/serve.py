@@ -298,7 +298,7 @@ def _wait_for_the_user(server: Server, environments: list[dict[str, str]]) -> No
             say(f"# client {number + 1}")
         for name, value in variables.items():
             say(f"export {name}={shlex.quote(value)}")
-    note(f"serving on http://127.0.0.1:{server.port}; Ctrl-C ends the run")
+    note(f"serving on http://127.0.0.1:{server.port}, which a browser shows; Ctrl-C ends the run")
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
 

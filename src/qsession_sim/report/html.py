@@ -273,6 +273,8 @@ def page(
     *children: str,
     script: str = "",
     data: Mapping[str, str] | None = None,
+    asks_its_server: bool = False,
+    body: Mapping[str, str] | None = None,
 ) -> Report:
     """A page of its own.
 
@@ -281,17 +283,10 @@ def page(
         children: what is on it, between `<body>` and `</body>`.
         script: the only one that may run, written by `script_of`.
         data: by the `id` under which the script finds it, text of letters, digits and `+/=`.
+        asks_its_server: the script may connect to the server that the page came from, and to no other.
+        body: attributes of `<body>`.
     """
-    style = style_sheet()
-    policy = "; ".join(
-        (
-            "default-src 'none'",
-            f"style-src '{_digest(style)}'",
-            *([f"script-src '{_digest(script)}'"] if script else []),
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    )
+    style, policy = style_sheet(), policy_of(script, asks_its_server=asks_its_server)
     head = (
         Markup('<meta charset="utf-8">'),
         Markup(_GENERATOR),
@@ -305,8 +300,23 @@ def page(
         element("script", Markup(content), type="text/plain", id=name)
         for name, content in (data or {}).items()
     )
-    body = element("body", *children, *blocks, *([element("script", Markup(script))] if script else []))
-    return Report(title, f'<!doctype html>\n<html lang="en">{element("head", *head)}\n{body}</html>\n')
+    scripts = [element("script", Markup(script))] if script else []
+    content = element("body", *children, *blocks, *scripts, **(body or {}))
+    return Report(title, f'<!doctype html>\n<html lang="en">{element("head", *head)}\n{content}</html>\n')
+
+
+def policy_of(script: str = "", *, asks_its_server: bool = False) -> str:
+    """The content security policy of a page with a script."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_digest(style_sheet())}'",
+            *([f"script-src '{_digest(script)}'"] if script else []),
+            *(["connect-src 'self'"] if asks_its_server else []),
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
 
 
 def _digest(content: str) -> str:

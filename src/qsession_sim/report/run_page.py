@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -87,8 +87,8 @@ def _page(facts: Facts) -> Report:
         head,
         element("nav", *links, aria_label="On this page"),
         element("main", cards, *(made for _, _, made in contents)),
-        script=script_of("timeline.js", "report.js"),
-        data=embedded(timeline, _about(run)) if timeline.end else None,
+        script=script_of("timeline.js", "unpack.js", "report.js"),
+        data=embedded(timeline, about_sessions(run)) if timeline.end else None,
     )
 
 
@@ -282,6 +282,11 @@ def _timeline(timeline: Timeline) -> Iterator[Markup]:
             class_="lead",
         )
     yield still_picture(timeline)
+    yield timeline_box(hidden=True)
+
+
+def timeline_box(*, hidden: bool = False) -> Markup:
+    """What `timeline.js` draws in, with what moves it."""
     zooms = (("+", "0.5", "Zoom in"), ("\N{MINUS SIGN}", "2", "Zoom out"), ("All", "all", None))
     buttons = [
         element("button", text, type="button", data_zoom=by, title=title, aria_label=title)
@@ -301,21 +306,31 @@ def _timeline(timeline: Timeline) -> Iterator[Markup]:
     canvas = element("canvas", tabindex="0", role="application", aria_label=_KEYS)
     say = element("p", aria_live="polite", class_="say")
     tip = element("div", class_="tip", hidden=True)
-    yield element("div", tools, canvas, say, tip, class_="timeline", hidden=True)
+    return element("div", tools, canvas, say, tip, class_="timeline", hidden=hidden)
 
 
 def _key(timeline: Timeline) -> Iterator[Markup]:
     """Only what occurs."""
-    there = set(np.unique(timeline.segments["kind"]).tolist())
-    for number, kind in enumerate(KINDS):
-        if number in there:
-            swatch = element("rect", width=12, height=12, rx=2, class_=f"f-{kind}")
-            yield element("li", element("svg", swatch, viewBox="0 0 12 12", aria_hidden="true"), USES[kind])
-    if timeline.session_names:
+    kinds = [KINDS[number] for number in np.unique(timeline.segments["kind"]).tolist()]
+    glyphs = [GLYPHS[list(GLYPHS)[word]] for word in np.unique(timeline.marks["word"]).tolist()]
+    return signs(kinds, glyphs, sessions=bool(timeline.session_names))
+
+
+def signs(kinds: Iterable[str], glyphs: Iterable[str], *, sessions: bool) -> Iterator[Markup]:
+    """What colours, lines and letters of a timeline mean.
+
+    Args:
+        kinds: words of `KINDS`.
+        glyphs: values of `GLYPHS`.
+        sessions: whether there are any.
+    """
+    for kind in kinds:
+        swatch = element("rect", width=12, height=12, rx=2, class_=f"f-{kind}")
+        yield element("li", element("svg", swatch, viewBox="0 0 12 12", aria_hidden="true"), USES[kind])
+    if sessions:
         for kind, text in (("l-waiting", "waits in the queue"), ("l-open", "open")):
             line = element("path", d="M0 6H12", class_=f"key-{kind}")
             yield element("li", element("svg", line, viewBox="0 0 12 12", aria_hidden="true"), text)
-    glyphs = [GLYPHS[list(GLYPHS)[word]] for word in np.unique(timeline.marks["word"]).tolist()]
     for glyph in dict.fromkeys(glyphs):
         if glyph == "ended":
             sign = element(
@@ -326,7 +341,8 @@ def _key(timeline: Timeline) -> Iterator[Markup]:
         yield element("li", sign, " ", _SIGNS[glyph])
 
 
-def _about(run: Run | SavedRun) -> Iterator[str]:
+def about_sessions(run: Run | SavedRun) -> Iterator[str]:
+    """A sentence for each session."""
     columns = ("mode", "state", "reason", "usage_us", "held_us", "jobs_done")
     for mode, state, reason, usage_us, held_us, done in run.sessions.select(columns).iter_rows():
         ended = state if reason in {None, "CLOSED"} else f"{state} ({reason})"

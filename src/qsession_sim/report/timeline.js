@@ -1,5 +1,5 @@
 // The timeline of a run on a canvas: what QPUs do, how many wait, how sessions live. No library.
-// timeline(box, data) draws data as report.js makes it, and returns what shows other data in the same place.
+// timeline(box, data) draws data as unpack.js makes it, and returns what shows other data in the same place.
 // Times are ticks of data.unit microseconds. Nothing is sampled: what is at least 2 px wide is drawn as it is,
 // what is narrower as its share of each column of pixels.
 const timeline = (box, data) => {

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain, islice
-from typing import Final, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -155,6 +155,14 @@ class Record:
             requested_us=np.array(requested_us, dtype=np.int64) if has_several_qpus else None,
             windows=_int64(journal.windows).reshape(-1, len(WINDOW_FIELDS)),
         )
+
+    def copied(self) -> Self:
+        """The same in columns of its own: those of a journal that goes on growing must not be kept."""
+        columns = {item.name: getattr(self, item.name) for item in fields(self)}
+        own: dict[str, Any] = {
+            name: one.copy() for name, one in columns.items() if isinstance(one, np.ndarray)
+        }
+        return replace(self, **own)
 
     @property
     def qpus(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypedDict
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -24,11 +24,16 @@ from qsession_sim.clients.world import World
 from qsession_sim.errors import QSessionError
 from qsession_sim.server.clocks import OVER, Asked, Clock
 from qsession_sim.server.launcher import HOST
+from qsession_sim.server.live import Watched
 from qsession_sim.units import SECOND
 
 CONTROL: Final = "/qsession-sim"
 """In front of the paths of the simulator's own endpoints: `/clock`, and `/wait`."""
 
+EVENTS: Final = f"{CONTROL}/live"
+"""Server-sent events for the page at `/`, which is for browsers."""
+
+_HERE: Final = frozenset({"127.0.0.1", "localhost"})
 _METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _LONGEST_WAIT_SECONDS: Final = 2**42
 _STAYS_OPEN_SECONDS: Final = 7 * 86_400
@@ -73,7 +78,26 @@ class App:
     def __post_init__(self) -> None:
         self.journal: list[Entry] = []
         self.failures: list[Failure] = []
-        self.asgi = Starlette(routes=[Route("/{path:path}", self.answer, methods=_METHODS)])
+        self.watched = Watched(self.world, self.clock, EVENTS)
+        routes = [
+            Route("/", self.watch, methods=["GET"]),
+            Route(EVENTS, self.watch, methods=["GET"]),
+            Route("/{path:path}", self.answer, methods=_METHODS),
+        ]
+        self.asgi = Starlette(routes=routes)
+
+    async def watch(self, request: Request) -> Response:
+        """Show a browser the run. What has a token is a client, and no name but those of this machine leads
+        here, so that no page of others can look through a browser."""
+        if "authorization" in request.headers or request.url.hostname not in _HERE:
+            return await self.answer(request)
+        if request.url.path == "/":
+            page, headers = self.watched.page()
+            return HTMLResponse(page, headers=dict(headers))
+        events = self.watched.events()
+        return StreamingResponse(
+            events, media_type="text/event-stream", headers={"cache-control": "no-store"}
+        )
 
     async def answer(self, request: Request) -> Response:
         """Answer a request."""
@@ -187,6 +211,7 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.call(self.app.watched.close)
         self._server.should_exit = True
         self._thread.join()
         self._listening.close()

@@ -78,6 +78,10 @@ class Clock(ABC):
     async def wait(self, client: str, duration_us: int) -> Answer:
         """Let simulated time pass for a client that has nothing to do."""
 
+    def observe(self) -> int:
+        """Bring the service to the present for somebody who only looks, and say when that is."""
+        return self.now_us()
+
     def leave(self, client: str) -> None:  # noqa: B027 - nobody waits for it
         """A client has ended."""
 
@@ -137,9 +141,19 @@ class SpeedClock(Clock):
 
     async def answer(self, asked: Asked, call: Call) -> Answer:  # noqa: ARG002 - at once, whoever asks
         """Answer at once."""
+        self._stop_at_horizon()
+        return call()
+
+    def observe(self) -> int:
+        """See `Clock.observe`; as a question does, it prolongs nothing (S6)."""
+        self._stop_at_horizon()
+        now_us = max(self.now_us(), self.live.now_us)
+        self.live.look(now_us)
+        return now_us
+
+    def _stop_at_horizon(self) -> None:
         if self.now_us() == self._horizon_us and not self.live.is_over:
             self.live.stop(self._horizon_us)
-        return call()
 
     async def wait(self, client: str, duration_us: int) -> Answer:  # noqa: ARG002 - all wait alike
         """Wait in real time."""

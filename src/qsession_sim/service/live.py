@@ -456,15 +456,23 @@ class LiveService:
 
     def record(self) -> Record:
         """What has happened, with every job and session that the run knew."""
+        if self._needed_until_us is None:
+            return self._record(self._scheduler.now_us)
+        self._forget_after(self._needed_until_us)
+        return self._record(self._needed_until_us)
+
+    def record_so_far(self, now_us: int) -> Record:
+        """What has happened up to now, in columns of its own, as the run goes on; S6 does not cut it."""
+        return self._record(now_us).copied()
+
+    def _record(self, end_us: int) -> Record:
         scheduler = self._scheduler
-        if self._needed_until_us is not None:
-            self._forget_after(self._needed_until_us)
         return Record.of(
             scheduler.journal,
             self._workload,
             scheduler.rules,
             self._plan.account_specs,
-            end_us=scheduler.now_us if self._needed_until_us is None else self._needed_until_us,
+            end_us=end_us,
             session_qpu=self._session_qpus(),
             requested_us=scheduler.job_columns.qpu_time_us,
             live=self._live,
