@@ -7,110 +7,17 @@ first question about a job is answered before the QPU is given away in that inst
 from __future__ import annotations
 
 import json
-import socket
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.client import HTTPConnection
 from typing import Any
 
 import pytest
+from official_client import JOB_US, bell, finished, people
 
-from qsession_sim.results.run import Run
-from qsession_sim.server.serving import serving
-from qsession_sim.testing import check_invariants
 from qsession_sim.units import SECOND
 
 pytest.importorskip("starlette", reason="pip install 'qsession-sim[serve]'")
 pytest.importorskip("qiskit_ibm_runtime", reason="pip install 'qsession-sim[qiskit]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the library and of what it imports
-
-JOB_US = 2_350_000
-
-
-class Cloud:
-    """A served scenario, and a client of it."""
-
-    def __init__(self, server: Any, made: Any) -> None:
-        from qiskit_ibm_runtime import QiskitRuntimeService
-
-        self.server, self.made = server, made
-        self.service = QiskitRuntimeService()
-        self.backend = self.service.backend("qpu")
-
-    def wait(self, seconds: float) -> None:
-        connection = HTTPConnection("127.0.0.1", self.server.port)
-        body = json.dumps({"seconds": seconds})
-        connection.request("POST", "/qsession-sim/wait", body, {"Authorization": "apikey lab"})
-        assert connection.getresponse().status == 200
-        connection.close()
-
-    @property
-    def now_us(self) -> int:
-        return self.made.clock.now_us()
-
-    def sampled(self, mode: Any, shots: int = 1000, **options: Any) -> Any:
-        from qiskit_ibm_runtime import SamplerV2
-
-        return SamplerV2(mode=mode, options=options).run([bell(self.backend, measured=True)], shots=shots)
-
-
-Clouds = Callable[..., Any]
-
-
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Clouds:
-    """Serve a scenario to the library, which reaches nothing but 127.0.0.1."""
-    from qsession_sim.server.app import App, Server, listen
-    from qsession_sim.server.launcher import client_variables
-
-    real = socket.socket.connect
-
-    def connect(own: socket.socket, address: Any) -> Any:
-        assert address[0] == "127.0.0.1", address
-        return real(own, address)
-
-    monkeypatch.setattr(socket.socket, "connect", connect)
-
-    @contextmanager
-    def served(account: str = "lab", compute: Any = None, **keys: Any) -> Iterator[Cloud]:
-        options = {} if compute is None else {"compute": compute}
-        made = serving({"profile": "2026", "workload": [], **keys}, **options)
-        with Server(App(made.world, made.clock), listen(0)) as server:
-            for name, value in client_variables(server.port, account).items():
-                monkeypatch.setenv(name, value)
-            yield Cloud(server, made)
-
-    return served
-
-
-def finished(cloud: Cloud) -> Run:
-    """The run, once its server is stopped; nothing in it breaks a rule."""
-    run = cloud.made.finish()
-    check_invariants(run)
-    return run
-
-
-def people(*jobs: tuple[str, str]) -> list[dict[str, Any]]:
-    """Jobs of others: when they come and how long they take."""
-    declared = [
-        {"id": f"p{n}", "at": at, "account": "people", "qpu_time": time} for n, (at, time) in enumerate(jobs)
-    ]
-    return [{"kind": "explicit", "jobs": declared}]
-
-
-def bell(backend: Any, *, measured: bool) -> Any:
-    from qiskit import QuantumCircuit
-    from qiskit.transpiler import generate_preset_pass_manager
-
-    circuit = QuantumCircuit(2)
-    circuit.h(0)
-    circuit.cx(0, 1)
-    if measured:
-        circuit.measure_all()
-    return generate_preset_pass_manager(optimization_level=1, target=backend.target, seed_transpiler=1).run(
-        circuit
-    )
 
 
 def correlations(backend: Any) -> tuple[Any, Any]:
@@ -468,6 +375,7 @@ def test_circuits_that_cannot_be_simulated_are_an_error_of_their_result_alone(cl
 
 
 PROGRAM = """
+import json
 import warnings
 warnings.simplefilter("ignore")
 from qiskit import QuantumCircuit
@@ -517,6 +425,7 @@ def test_a_program_needs_nothing_but_the_variables_that_serve_sets(tmp_path):
 
 
 LOOP = """
+import json
 import warnings
 warnings.simplefilter("ignore")
 from qiskit import QuantumCircuit
