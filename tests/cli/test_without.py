@@ -79,7 +79,18 @@ def test_other_formats(capsys, file):
 
 
 def test_the_command_in_the_result_gives_the_same(capsys, file):
-    options = ("--policy", "lifo", "--hold", "shared", "--seed", "9", "--set", "horizon=1h")
+    options = (
+        "--engine",
+        "simpy",
+        "--policy",
+        "lifo",
+        "--hold",
+        "shared",
+        "--seed",
+        "9",
+        "--set",
+        "horizon=1h",
+    )
     status, out, _ = ended(capsys, "compare", file, "--without", "s", *options, "--format", "json")
     document = json.loads(out)
     assert status == 0

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import qsession_sim as qs
-from qsession_sim.errors import StudyError
+from qsession_sim.errors import EngineError, StudyError
 from qsession_sim.testing import check_invariants
 from qsession_sim.testing.strategies import scenarios
 
@@ -60,6 +60,14 @@ def test_others_may_wait_longer_without_it():
     found = qs.externality(explicit(jobs), session="s")
     assert waits(found) == {"b": (11.0, 0.0), "c": (1.0, 0.0), "d": (1.0, 10.0)}
     assert (found.total.longer, found.total.shorter, found.total.difference_us) == (2, 1, 3_000_000)
+
+
+def test_the_engine_changes_nothing():
+    found = [qs.externality(explicit(HELD), session="s", engine=engine) for engine in ("auto", "simpy")]
+    assert found[0].table().equals(found[1].table())
+    assert found[1].without.provenance["engine"] == "simpy"
+    with pytest.raises(EngineError, match="no engine is called 'quick'"):
+        qs.externality(explicit(HELD), session="s", engine="quick")
 
 
 def test_jobs_that_start_in_one_run_only():

@@ -14,7 +14,8 @@ from qsession_sim.experiment.options import OPTIONS
 from qsession_sim.interrupts import interrupts_afterwards
 
 _TAKEN: Final = frozenset(
-    {"seed", "overrides", "skip_bad_lines", "directory", "routing", "output_format", "table", "quiet"}
+    {"seed", "overrides", "skip_bad_lines", "directory", "routing", "engine"}
+    | {"output_format", "table", "quiet"}
 )
 _FLAGS: Final = {"workers": "--workers", "dask_address": "--dask", "baseline": "--baseline"}
 
@@ -49,6 +50,7 @@ def compare_without(
             seed=given["seed"],
             overrides=settings_of(given["overrides"]),
             skip_bad_lines=given["skip_bad_lines"],
+            engine=given["engine"] or "auto",
             progress=progress,
         )
         if directory is not None:

@@ -13,6 +13,8 @@ import numpy as np
 
 from qsession_sim.errors import BundleError, StudyError
 from qsession_sim.experiment.commands import without_command
+from qsession_sim.experiment.engines import check_engine
+from qsession_sim.experiment.options import Engine
 from qsession_sim.experiment.references import one_spelling
 from qsession_sim.experiment.simulate import prepared, simulate_workload
 from qsession_sim.experiment.store import parquet, study_place
@@ -211,6 +213,7 @@ def externality(
     seed: int | None = None,
     overrides: Sequence[str] = (),
     skip_bad_lines: bool = False,
+    engine: Engine = "auto",
     progress: Callable[[Progress], None] | bool | None = None,
 ) -> Externality:
     """Simulate a workload with a session or a source, and once more without it.
@@ -231,6 +234,7 @@ def externality(
         seed: as for `simulate`.
         overrides: as for `simulate`.
         skip_bad_lines: as for `load_scenario`.
+        engine: as for `simulate`; of both runs.
         progress: as for `simulate`; called in both runs.
 
     Raises:
@@ -261,6 +265,7 @@ def externality(
         seed=seed,
         overrides=overrides,
         skip_bad_lines=skip_bad_lines,
+        engine=engine,
         progress=progress,
     )
 
@@ -277,6 +282,7 @@ def _with_and_without(
     choose: Callable[[Workload], tuple[Kind, str]],
     source: str | Path | Mapping[str, Any] | Scenario,
     *,
+    engine: Engine,
     policy: str | Mapping[str, Any] | PolicyFunction | None,
     hold: str | None,
     routing: str | None,
@@ -286,6 +292,7 @@ def _with_and_without(
     progress: Callable[[Progress], None] | bool | None,
 ) -> Externality:
     """The comparison of a workload with what `choose` finds in it."""
+    check_engine(engine)
     if skip_bad_lines:
         names = queue_policy_names(policy)
         source = load_scenario(source, overrides, seed, queue_policies=names, skip_bad_lines=True)
@@ -298,9 +305,9 @@ def _with_and_without(
             f"something else without what is left out; compare a scenario without programs"
         )
     rest, removed = without(workload, *choose(workload))
-    run = simulate_workload(scenario, workload, queue, progress=progress)
+    run = simulate_workload(scenario, workload, queue, engine=engine, progress=progress)
     origin = {"without": {removed.kind: removed.name}}
-    other = simulate_workload(scenario, rest, queue, progress=progress, origin=origin)
+    other = simulate_workload(scenario, rest, queue, engine=engine, progress=progress, origin=origin)
     command = None
     if scenario.origin != LIBRARY_ORIGIN and (policy is None or isinstance(policy, str)):
         spelled = policy and one_spelling(policy)
