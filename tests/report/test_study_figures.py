@@ -154,6 +154,29 @@ def test_a_trade_off_crosses_two_metrics(compared):
     assert other.get_xlabel() == "mean_waiting:\ndifference to fifo [s]"
 
 
+def test_what_does_not_exist_is_not_drawn():
+    """No session: nothing has a makespan."""
+    study = qs.compare(SCENARIO, ["fifo", "lifo"], replications=2, metrics=["mean_waiting", "p95_makespan"])
+    panels = study.figure(["mean_waiting", "p95_makespan"], "forest").axes
+    assert [len(axes.containers) for axes in panels] == [1, 0]
+
+
+def test_differences_over_a_setting_pass_through_the_baseline():
+    """At 0, without an interval."""
+    vary = ["workload.everyday.count=5,9,14"]
+    study = qs.sweep(SCENARIO, vary, baseline="workload.everyday.count=9", replications=3, metrics=METRICS)
+    (container,) = study.figure("mean_waiting").axes[0].containers
+    (line, _, (bars,)) = container.lines
+    rows = {row["configuration"]: row for row in study.table().to_dicts() if row["metric"] == "mean_waiting"}
+    scale = view_of(study).scale("mean_waiting").divisor
+    names = [f"workload.everyday.count={count}" for count in (5, 9, 14)]
+    wanted = [(rows[name]["difference"] or 0.0) / scale for name in names]
+    assert list(line.get_xdata()) == [5, 9, 14]
+    assert list(line.get_ydata()) == pytest.approx(wanted)
+    heights = [segment[1][1] - segment[0][1] for segment in bars.get_segments()]
+    assert [height > 0 for height in heights] == [True, False, True]
+
+
 def test_convergence_ends_at_what_the_table_says(compared):
     """With all replications the running mean and its interval are those of the whole study."""
     for course in view_of(compared).courses("mean_waiting"):

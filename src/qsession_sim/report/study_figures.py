@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from qsession_sim.experiment.variations import LOGARITHMIC_FROM
 from qsession_sim.report.drawing import canvas, folded, plain
-from qsession_sim.report.study_view import Axis, Course, Point, StudyView
+from qsession_sim.report.study_view import MOST_CROSSES, Axis, Course, Point, StudyView
 from qsession_sim.report.style import (
     COLUMN_INCHES,
     LIGHT,
@@ -156,7 +156,8 @@ def _differences(view: StudyView, metric: str, ax: Any, inches: float) -> Any:
         with canvas(ax, inches, inches * 0.7) as (figure, axes):
             figure.set_label(name)
             axes.axhline(0, color=LIGHT.ink, linewidth=0.8)
-            _over_setting(view, points, setting, axes, scale.divisor, inches)
+            whole = [Point(str(view.baseline), 0.0), *points]
+            _over_setting(view, whole, setting, axes, scale.divisor, inches)
             axes.set_ylabel(label)
         return figure
     with canvas(ax, inches, _height(len(points))) as (figure, axes):
@@ -181,11 +182,12 @@ def _paint_forest(view: StudyView, metric: str, points: Sequence[Point], axes: A
     scale = view.scale(metric)
     axes.axvline(0, color=LIGHT.ink, linewidth=0.8, zorder=0)
     for row, point in enumerate(points):
-        value, reach = (point.value or 0.0) / scale.divisor, _reaches([point], scale.divisor)
+        if point.value is None:
+            continue
         axes.errorbar(
-            [value],
+            [point.value / scale.divisor],
             [row],
-            xerr=_rows_of(reach),
+            xerr=_rows_of(_reaches([point], scale.divisor)),
             color=_colour(point),
             fmt="o",
             markerfacecolor=_TOLD if point.told else LIGHT.page,
@@ -270,7 +272,7 @@ def _trade_off(view: StudyView, metric: str, against: str | None, ax: Any, inche
     """A cross for each configuration; those that no other one is better than in both are joined."""
     second, both, on_front = view.trade_off(metric, against)
     right, up = view.scale(second), view.scale(metric)
-    compared = view.baseline is not None
+    compared, crosses = view.baseline is not None, len(both) <= MOST_CROSSES
     with canvas(ax, inches, inches * 0.8) as (figure, axes):
         figure.set_label(f"{metric} against {second}")
         if compared:
@@ -288,8 +290,8 @@ def _trade_off(view: StudyView, metric: str, against: str | None, ax: Any, inche
             axes.errorbar(
                 [(one.value or 0.0) / right.divisor],
                 [(other.value or 0.0) / up.divisor],
-                xerr=_rows_of(_reaches([one], right.divisor)),
-                yerr=_rows_of(_reaches([other], up.divisor)),
+                xerr=_rows_of(_reaches([one], right.divisor)) if crosses else None,
+                yerr=_rows_of(_reaches([other], up.divisor)) if crosses else None,
                 fmt="D" if is_baseline else "o",
                 color=LIGHT.ink if is_baseline else _TOLD if one.name in on_front else _UNTOLD,
                 linewidth=0.9,

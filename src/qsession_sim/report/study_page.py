@@ -19,7 +19,7 @@ from qsession_sim.report.charts import (
 )
 from qsession_sim.report.html import Markup, Report, element, joined, named, page, script_of, section, table
 from qsession_sim.report.rows import Cell, Change, Column, Count, Measure, Scale, Table, counted, words
-from qsession_sim.report.study_view import Point, StudyFiles, StudyView, view_of
+from qsession_sim.report.study_view import MOST_CROSSES, Point, StudyFiles, StudyView, view_of
 from qsession_sim.report.style import diverging, text_on
 from qsession_sim.report.text import Page, one_line, written
 
@@ -32,7 +32,6 @@ MOST_RUNS: Final = 200
 _MOST_CARDS: Final = 3
 _MOST_DOTS: Final = 60
 _MOST_COURSES: Final = 12
-_MOST_CROSSES: Final = 12
 _TITLES: Final = {"compare": "Comparison", "sweep": "Sweep", "replicate": "Replications"}
 _COUNTED: Final = {"cannot tell": "not told apart"}
 _TEXT: Final = Page()
@@ -384,36 +383,31 @@ def _heat(view: StudyView, metric: str) -> Markup:
 
 
 def _trade_off(view: StudyView) -> Iterator[Markup]:
-    metric = view.metrics[0]
-    second, both, on_front = view.trade_off(metric, None)
-    right, up = view.scale(second).divisor, view.scale(metric).divisor
+    """The first metric over the next two."""
+    text = (
+        "What no other configuration is better than in both metrics is filled and joined, if more or less of "
+    )
+    text += "each is better."
+    crosses = " Crosses are the intervals of each metric." if len(view.names) <= MOST_CROSSES else ""
+    yield element("p", text, crosses, class_="lead")
+    charts = (_scatter(view, view.metrics[0], second) for second in view.metrics[1:_MOST_CARDS])
+    yield element("div", *charts, class_="charts")
+
+
+def _scatter(view: StudyView, metric: str, second: str) -> Markup:
+    _, both, on_front = view.trade_off(metric, second)
+    right, up = view.scale(second), view.scale(metric)
     marks = {}
-    crosses = len(both) <= _MOST_CROSSES
     for one, other in both:
         kind = "base" if one.name == view.baseline else "told" if one.name in on_front else "untold"
-        x_ends, y_ends = (one.ends(right), other.ends(up)) if crosses else (None, None)
-        x, y = (one.value or 0.0) / right, (other.value or 0.0) / up
-        scales = (view.scale(second).unit, view.scale(metric).unit)
-        text = f"{view.label(one.name)}: {x:.4g} {scales[0]}, {y:.4g} {scales[1]}"
-        marks[one.name] = Mark(one_line(text), x, y, x_ends, y_ends, kind)
-    joined_marks = sorted((marks[name] for name in on_front), key=lambda mark: mark.x)
-    text = (
-        "What no other configuration is better than in both metrics is filled and joined. "
-        if on_front
-        else ""
-    )
-    yield element("p", text, "Crosses are the intervals of each metric." if crosses else "", class_="lead")
-    yield element(
-        "div",
-        scatter(
-            [*marks.values()],
-            _titled(view, second),
-            _titled(view, metric),
-            joined_marks,
-            zero=bool(view.baseline),
-        ),
-        class_="charts",
-    )
+        crosses = len(both) <= MOST_CROSSES
+        ends = (one.ends(right.divisor), other.ends(up.divisor)) if crosses else (None, None)
+        x, y = (one.value or 0.0) / right.divisor, (other.value or 0.0) / up.divisor
+        text = f"{view.label(one.name)}: {x:.4g} {right.unit}, {y:.4g} {up.unit}"
+        marks[one.name] = Mark(one_line(text), x, y, *ends, kind)
+    front = sorted((marks[name] for name in on_front), key=lambda mark: mark.x)
+    labels = _titled(view, second), _titled(view, metric)
+    return scatter([*marks.values()], *labels, front, zero=view.baseline is not None)
 
 
 def _convergence(view: StudyView) -> Iterator[Markup]:

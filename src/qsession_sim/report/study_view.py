@@ -21,6 +21,9 @@ from qsession_sim.units import DAY, HOUR, MINUTE, SECOND, parse_duration
 if TYPE_CHECKING:
     import polars as pl
 
+MOST_CROSSES: Final = 12
+"""In a trade-off: the intervals of more configurations would hide each other."""
+
 _BEFORE_SETTINGS: Final = ("configuration", "policy", "hold", "routing")
 _NEEDED: Final = {
     *("configuration", "policy", "metric", "unit", "count", "mean", "low", "high", "drawn", "difference"),

@@ -112,6 +112,7 @@ MATPLOTLIB: Final[Mapping[str, Any]] = MappingProxyType(
         "axes.edgecolor": LIGHT.ink,
         "axes.labelcolor": LIGHT.ink,
         "axes.axisbelow": True,
+        "axes.prop_cycle": f"cycler(color={list(SERIES)})",
         "axes.unicode_minus": True,
         "grid.color": LIGHT.rule,
         "grid.linewidth": 0.5,
