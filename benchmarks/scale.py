@@ -72,7 +72,7 @@ def trace(directory: Path, jobs: int) -> dict[str, Any]:
 
 def replay(scenario: dict[str, Any], directory: Path) -> qs.Run:
     """Read the file, simulate, and write the tables."""
-    run = qs.simulate(scenario)
+    run = qs.simulate(scenario, engine="simpy")  # as what it is compared with
     run.save(directory / "out")
     return run
 

@@ -33,7 +33,9 @@ ROUNDS = 3
 METRICS = ("mean_waiting", "p95_waiting", "mean_turnaround", "utilization")
 
 
-def replications(scenario: dict[str, Any], count: int) -> Iterator[Task]:
+def replications(
+    scenario: dict[str, Any] | Path, count: int, metrics: tuple[str, ...] = METRICS
+) -> Iterator[Task]:
     """Tasks of one scenario."""
     loaded = qs.load_scenario(scenario)
     written = loaded.dump()
@@ -49,7 +51,7 @@ def replications(scenario: dict[str, Any], count: int) -> Iterator[Task]:
             seed=replication_seed(seed, number),
             configuration="fifo",
             replication=number,
-            metrics=METRICS,
+            metrics=metrics,
         )
 
 
