@@ -135,7 +135,7 @@ def test_sessions_and_jobs_are_found_by_name(chromium, pages):
     answer = "return document.querySelector('.say').textContent"
     find = f"f => {{ const i = document.querySelector('input'); {entered}; {answer} }}"
     assert chromium.run(f"({find})('vqe/4')").startswith(
-        "vqe/4: session, closed, 150 jobs done, usage 19m 56s"
+        "vqe/4: session of molecules on torino, closed, 150 jobs done"
     )
     run = shipped("busy_day")
     start, end = (

@@ -328,7 +328,7 @@ def style_sheet() -> str:
     fills = "".join(
         f".f-{name}{{fill:var(--{name})}}.on-{name}{{fill:var(--on-{name})}}" for name in LIGHT.fills
     )
-    dark = f"@media(prefers-color-scheme:dark){{:root{{{_colours(DARK)}}}}}"
+    dark = f"@media screen and (prefers-color-scheme:dark){{:root{{{_colours(DARK)}}}}}"
     return f":root{{color-scheme:light dark;{_colours(LIGHT)}}}{dark}{fills}{_packaged('page.css')}"
 
 

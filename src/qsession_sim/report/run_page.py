@@ -342,12 +342,14 @@ def signs(kinds: Iterable[str], glyphs: Iterable[str], *, sessions: bool) -> Ite
 
 
 def about_sessions(run: Run | SavedRun) -> Iterator[str]:
-    """A sentence for each session."""
-    columns = ("mode", "state", "reason", "usage_us", "held_us", "jobs_done")
-    for mode, state, reason, usage_us, held_us, done in run.sessions.select(columns).iter_rows():
+    """A sentence for each session, which is said when it is found."""
+    columns = ("mode", "account", "qpu", "state", "reason", "usage_us", "held_us", "jobs_done")
+    rows = run.sessions.select(columns).iter_rows()
+    for mode, account, qpu, state, reason, usage_us, held_us, done in rows:
+        where = "" if qpu is None else f" on {qpu}"
         ended = state if reason in {None, "CLOSED"} else f"{state} ({reason})"
         times = f"usage {readable_duration(usage_us)}, held {readable_duration(held_us)}"
-        yield f"{mode}, {ended}, {counted(done, 'job')} done, {times}"
+        yield f"{mode} of {account}{where}, {ended}, {counted(done, 'job')} done, {times}"
 
 
 # how it was made

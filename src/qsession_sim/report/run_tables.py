@@ -116,7 +116,8 @@ def sessions_part(facts: Facts) -> Iterator[Markup]:
     links = (
         element("a", named(row["session"]), href="#timeline", data_session=row["session"]) for row in rows
     )
-    kinds = (element("small", row["mode"], " of ", named(row["account"])) for row in rows)
+    several = len(facts.summary["qpus"]) > 1
+    kinds = (_kind(row, several=several) for row in rows)
     names = tuple(joined(pair) for pair in zip(links, kinds, strict=True))
     firsts = [None if row["started_us"] is None else row["started_us"] - row["created_us"] for row in rows]
     columns = (
@@ -136,6 +137,12 @@ def sessions_part(facts: Facts) -> Iterator[Markup]:
     yield table(Table(Column("session", names, words=True), columns), "What each session cost")
     note = "Others waited: the waiting of other jobs while the session held the idle QPU, summed over jobs."
     yield element("p", note, class_="note")
+
+
+def _kind(row: Mapping[str, Any], *, several: bool) -> Markup:
+    """What a session is and whose, and where if there are several QPUs."""
+    where = (" on ", named(row["qpu"])) if several and row["qpu"] is not None else ()
+    return element("small", row["mode"], " of ", named(row["account"]), *where)
 
 
 def _held_share(row: Mapping[str, Any]) -> Share:

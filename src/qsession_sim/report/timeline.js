@@ -63,8 +63,11 @@ const items = s => s.items ||= [
 // Drawing.
 const x = t => left + (t - a) * f;
 const paint = (fill, p, y, w, h) => { g.fillStyle = colours[fill]; g.fillRect(p, y, w, h) };
-const write = (ink, text, p, y, most) => { g.fillStyle = colours[ink]; g.fillText(text, p, y, most) };
 const width = text => g.measureText(text).width;
+const write = (ink, text, p, y, most) => {
+  if (width(text) > most) text = text.slice(0, most / width(text) * text.length - 1) + "…";
+  g.fillStyle = colours[ink]; g.fillText(text, p, y);
+};
 const stack = (shares, total, p, w, y, h) => {
   y += h;
   shares.forEach((v, k) => { if (v > 0) { const part = h * min(1, v / total); y -= part; paint(KINDS[k], p, y, w, part) } });
