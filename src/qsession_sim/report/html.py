@@ -340,7 +340,7 @@ def script_of(*names: str) -> str:
     """
     parts = _STRING.split("".join(map(_packaged, names)))
     parts[::2] = (_BREAK.sub(r"\1", _BLANKS.sub(r"\1", code)) for code in parts[::2])
-    parts[::2] = (_CONSTANT.sub("let", code) for code in parts[::2])
+    parts[::2] = (_CONSTANT.sub("let", code).replace(";}", "}") for code in parts[::2])
     return "".join(parts)
 
 

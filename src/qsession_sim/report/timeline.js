@@ -8,8 +8,8 @@ const {min, max, floor} = Math;
 const KINDS = ["job_mode", "session", "batch", "held", "down", "free"];
 const DOES = ["runs", "runs", "runs", "holds the idle QPU", "the QPU is down", "the QPU is free"];
 const MANY = 120, NAMED = 40, AXIS = 20, BELOW = 14;
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 2592000, 8640000, 31536000];
-const canvas = box.querySelector("canvas"), g = canvas.getContext("2d"), tip = box.querySelector(".tip"), say = box.querySelector(".say");
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 2592000, 31536000];
+const [canvas, tip, say] = ["canvas", ".tip", ".say"].map(name => box.querySelector(name)), g = canvas.getContext("2d");
 const colours = {};
 let a, b, W, H, X, left, f, shown, rows, many, scale, scroll = 0, drag, row = 0, item, wanted, strip, queue, high, lanes = 0, top;
 
@@ -270,10 +270,9 @@ const KEYS = {
 };
 const on = (name, act, target = canvas) => target.addEventListener(name, act, {passive: false});
 on("keydown", e => { if (KEYS[e.key] && rows.length && !e.ctrlKey && !e.metaKey && !e.altKey) { e.preventDefault(); KEYS[e.key]() } });
-on("focus", () => view(a, b));
-on("blur", () => view(a, b));
+for (const name of ["focus", "blur"]) on(name, () => view(a, b));
 on("pointerdown", e => {
-  canvas.setPointerCapture(e.pointerId); tip.hidden = true;
+  canvas.setPointerCapture(e.pointerId); tip.hidden = 1;
   drag = {px: e.offsetX, py: e.offsetY, a, b, scroll};
   if (e.offsetY > H - BELOW) { drag = 0; pan((e.offsetX - left) / X * data.end - (a + b) / 2) }
 });
@@ -290,7 +289,7 @@ on("pointermove", e => {
 });
 on("pointerup", e => { if (drag && !drag.far) select(find(e.offsetX, e.offsetY)); drag = 0 });
 on("pointercancel", () => { drag = 0 });
-on("pointerleave", () => { tip.hidden = true });
+on("pointerleave", () => { tip.hidden = 1 });
 on("wheel", e => {
   if (e.ctrlKey || e.metaKey) zoom(Math.exp(e.deltaY * .002), a + (e.offsetX - left) / f);
   else if (Math.abs(e.deltaX) > Math.abs(e.deltaY)) pan(e.deltaX / f);
