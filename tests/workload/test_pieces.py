@@ -21,6 +21,7 @@ from qsession_sim.workload.columns import (
     EMPTY_WORKLOAD,
     KeyedNames,
     ListedNames,
+    NestedNames,
     NumberedNames,
     constant,
     is_constant,
@@ -165,12 +166,20 @@ def test_ids_that_are_there_twice_are_no_names(tmp_path):
     assert list(replayed(tmp_path, given).job_names[0]) == ["t/1", "t/2", "t/3"]
 
 
-def test_names_of_numbers_are_the_same_in_tables_and_digests(monkeypatch):
+@pytest.mark.parametrize("rows", [1, 4, 100])
+def test_names_of_numbers_are_the_same_in_tables(monkeypatch, rows):
     """S67: a table makes them from the numbers, in pieces."""
-    monkeypatch.setattr(result_tables, "_ROWS_AT_ONCE", 4)
-    blocks = (NumberedNames("x", 9), KeyedNames("y", np.array([7, 3, 5, 4, 1])), NumberedNames("z", 0))
+    monkeypatch.setattr(result_tables, "_ROWS_AT_ONCE", rows)
+    blocks = (
+        NumberedNames("x", 9),
+        KeyedNames("y", np.array([7, 3, 5, 4, 1])),
+        NumberedNames("z", 0),
+        NestedNames("v", (2, 0, 5, 1)),
+        NestedNames("w", ()),
+    )
     assert name_series(blocks).to_list() == [name for block in blocks for name in block]
-    assert name_series(blocks)[9:].to_list() == ["y/7", "y/3", "y/5", "y/4", "y/1"]
+    assert name_series(blocks)[9:14].to_list() == ["y/7", "y/3", "y/5", "y/4", "y/1"]
+    assert name_series(blocks)[14:18].to_list() == ["v/1/1", "v/1/2", "v/3/1", "v/3/2"]
 
 
 def with_names(block):
@@ -182,6 +191,13 @@ def test_a_digest_counts_numbered_names_as_if_each_were_listed(count):
     """The last four digits are made once: what matters is where another digit begins, and where they end."""
     numbered = NumberedNames("everyday", count)
     assert with_names(numbered).digest() == with_names(ListedNames(tuple(numbered))).digest()
+
+
+@pytest.mark.parametrize("counts", [(), (0,), (3, 0, 2), (40, 0, 20), (1, 10_001)])
+def test_a_digest_counts_nested_names_as_if_each_were_listed(counts):
+    """With few members in a group, and with many."""
+    nested = NestedNames("vqe", counts)
+    assert with_names(nested).digest() == with_names(ListedNames(tuple(nested))).digest()
 
 
 def test_a_digest_counts_keys_of_a_file_as_if_each_were_listed(monkeypatch):

@@ -24,7 +24,14 @@ from qsession_sim.results.record import NOTHING, Record
 from qsession_sim.results.usage import COLUMNS as ACCOUNT_COLUMNS
 from qsession_sim.scheduler.transitions import SessionEvent
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Reason, SessionState
-from qsession_sim.workload.columns import KeyedNames, NameBlock, NumberedNames, WrittenNames, is_constant
+from qsession_sim.workload.columns import (
+    KeyedNames,
+    NameBlock,
+    NestedNames,
+    NumberedNames,
+    WrittenNames,
+    is_constant,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -179,14 +186,18 @@ def _pieces(block: NameBlock) -> Iterator[pl.Series]:
 
     if isinstance(block, WrittenNames):
         yield block.texts.alias("name")
-    elif isinstance(block, NumberedNames | KeyedNames):
+    elif isinstance(block, NumberedNames | KeyedNames | NestedNames):
+        stream = pl.lit(f"{block.stream}/")
         for start in range(0, len(block), _ROWS_AT_ONCE):
             stop = min(start + _ROWS_AT_ONCE, len(block))
             if isinstance(block, NumberedNames):
-                keys = pl.int_range(start + 1, stop + 1, eager=True)
+                written = pl.format("{}{}", stream, pl.int_range(start + 1, stop + 1))
+            elif isinstance(block, KeyedNames):
+                written = pl.format("{}{}", stream, pl.Series(block.keys[start:stop]))
             else:
-                keys = pl.Series(block.keys[start:stop])
-            yield pl.select(name=pl.format("{}{}", pl.lit(f"{block.stream}/"), keys)).to_series()
+                group, member = block.numbers(start, stop)
+                written = pl.format("{}{}/{}", stream, pl.Series(group), pl.Series(member))
+            yield pl.select(name=written).to_series()
     else:
         names = iter(block)
         while chunk := list(islice(names, _CHUNK)):

@@ -25,6 +25,9 @@ Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 _ROWS_AT_ONCE: Final = 1 << 14
+_ENDS: Final = 10_000
+_FEW_MEMBERS: Final = 16
+"""With fewer in a group, what is done once for each group takes longer than a name at a time."""
 
 
 class NameBlock(Protocol):
@@ -110,6 +113,18 @@ class NestedNames:
             for group, count in enumerate(self.counts, start=1)
             for member in range(1, count + 1)
         )
+
+    def numbers(self, start: int, stop: int) -> tuple[Int64Array, Int64Array]:
+        """The groups and the members of some rows, each from 1; both of shape (stop - start,).
+
+        Example:
+            >>> [numbers.tolist() for numbers in NestedNames("vqe", (2, 0, 3)).numbers(1, 4)]
+            [[1, 3, 3], [2, 1, 2]]
+        """
+        ends = np.cumsum(self.counts)
+        rows = np.arange(start, stop)
+        group = np.searchsorted(ends, rows, side="right")
+        return group + 1, rows - np.append(0, ends)[group] + 1
 
 
 def constant(rows: int, value: int) -> Int64Array:
@@ -295,6 +310,9 @@ def _joined_names(block: NameBlock) -> Iterator[str]:
         case KeyedNames(stream, keys):
             for start in range(0, len(keys), _ROWS_AT_ONCE):
                 yield _each_after(f"{stream}/", map(str, keys[start : start + _ROWS_AT_ONCE].tolist()))
+        case NestedNames(stream, counts) if len(block) >= _FEW_MEMBERS * len(counts):
+            for group, count in enumerate(counts, start=1):
+                yield from _joined_numbers(f"{stream}/{group}/", count)
         case _:
             names = iter(block)
             while some := list(islice(names, _ROWS_AT_ONCE)):
@@ -303,11 +321,10 @@ def _joined_names(block: NameBlock) -> Iterator[str]:
 
 def _joined_numbers(prefix: str, count: int) -> Iterator[str]:
     """The numbers from 1 to a count, each after a prefix, with NUL between them."""
-    ends = _last_digits()
     if count:
-        yield _each_after(prefix, map(str, range(1, min(count + 1, len(ends)))))
-    for start in range(len(ends), count + 1, len(ends)):
-        yield _each_after(f"{prefix}{start // len(ends)}", ends[: count + 1 - start])
+        yield _each_after(prefix, map(str, range(1, min(count + 1, _ENDS))))
+    for start in range(_ENDS, count + 1, _ENDS):
+        yield _each_after(f"{prefix}{start // _ENDS}", _last_digits()[: count + 1 - start])
 
 
 def _each_after(prefix: str, ends: Iterable[str]) -> str:
@@ -317,7 +334,7 @@ def _each_after(prefix: str, ends: Iterable[str]) -> str:
 @lru_cache(maxsize=1)
 def _last_digits() -> tuple[str, ...]:
     """The last four digits of every number that has more."""
-    return tuple(f"{number:04}" for number in range(10_000))
+    return tuple(f"{number:04}" for number in range(_ENDS))
 
 
 def _take_in(digest: hashlib._Hash, name: str, column: Int64Array) -> None:
