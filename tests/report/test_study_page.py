@@ -6,10 +6,11 @@ import json
 import re
 from html.parser import HTMLParser
 
+import polars as pl
 import pytest
 
 import qsession_sim as qs
-from qsession_sim.errors import WorkloadFileError
+from qsession_sim.errors import StudyError, WorkloadFileError
 from qsession_sim.report import charts
 from qsession_sim.report.study_view import view_of
 
@@ -223,6 +224,16 @@ def test_pictures_are_named_for_those_who_cannot_see_them(compared, swept, tuned
             assert re.search(r'aria-label="[^"]+"', attributes)
 
 
+def test_each_replication_is_a_tick_that_names_its_seed(compared):
+    """So that a run that is unlike the others is seen, and found in the list of runs with its command."""
+    html = compared.report().html
+    runs = {(row["configuration"], row["seed"]): row["mean_waiting"] for row in compared.runs().to_dicts()}
+    for (name, seed), value in runs.items():
+        if name != "fifo":
+            difference = (value - runs["fifo", seed]) / view_of(compared).scale("mean_waiting").divisor
+            assert f"<title>seed {seed}: {difference:+.4g} s</title>" in html
+
+
 def test_heat_maps_have_the_differences(swept):
     page, view = read(swept.report()), view_of(swept)
     heat, scale = view.heat("mean_waiting"), view.scale("mean_waiting")
@@ -291,6 +302,28 @@ def test_hostile_names_are_shown_literally(tmp_path):
         file, ["workload.all.jobs.a.qpu_time=1s,2s"], replications=2, metrics=[metric, "utilization"]
     )
     assert "<img" not in swept.report().html
+
+
+def test_files_that_were_changed_are_told(compared, tuned, tmp_path):
+    study, search = compared.save(tmp_path / "study"), tuned.save(tmp_path / "search")
+    for place, file, name in (
+        (study, "table", "drawn"),
+        (study, "runs", "seed"),
+        (search, "evaluations", "best"),
+    ):
+        path = place / f"{file}.parquet"
+        whole = path.read_bytes()
+        pl.read_parquet(path).drop(name).write_parquet(path)
+        with pytest.raises(StudyError) as raised:
+            qs.load(place).report()
+        assert str(raised.value) == f"the study is damaged: its {file}.parquet has no '{name}'; save it again"
+        path.write_bytes(whole)
+    for place, file, name in ((study, "study.json", "method"), (search, "tuning.json", "drawn")):
+        document = json.loads((place / file).read_text(encoding="utf-8"))
+        del document[name]
+        (place / file).write_text(json.dumps(document), encoding="utf-8")
+        with pytest.raises(StudyError, match=f"its {file} has no '{name}'"):
+            qs.load(place).report()
 
 
 def test_odd_studies_have_pages():

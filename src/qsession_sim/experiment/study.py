@@ -228,6 +228,9 @@ class SavedStudy(ShownStudy):
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = Path(directory)
 
+    def __repr__(self) -> str:
+        return f"SavedStudy({os.fspath(self.directory)!r})"
+
     def table(self, *, readable: bool = False) -> pl.DataFrame:
         """See `Study.table`.
 
@@ -258,6 +261,9 @@ class SavedTuning(ShownTuning):
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = Path(directory)
+
+    def __repr__(self) -> str:
+        return f"SavedTuning({os.fspath(self.directory)!r})"
 
     def table(self) -> pl.DataFrame:
         """See `Tuning.table`.

@@ -163,7 +163,7 @@ def _differences(view: StudyView, metric: str, ax: Any, inches: float) -> Any:
     with canvas(ax, inches, _height(len(points))) as (figure, axes):
         figure.set_label(name)
         for row, point in enumerate(points):
-            pairs = [one / scale.divisor for one in view.pairs(point.name, metric)]
+            pairs = [one / scale.divisor for one in view.pairs(point.name, metric).values()]
             if len(pairs) > 1:
                 tick = {"marker": "|", "markersize": 7, "linestyle": "", "markeredgewidth": 0.6}
                 axes.plot(pairs, [row] * len(pairs), color=_colour(point), alpha=0.45, zorder=1, **tick)

@@ -245,19 +245,19 @@ def _strips(
 ) -> tuple[Markup, tuple[Markup, ...]]:
     """What stands above the column of pictures, and the pictures."""
     divisor = view.scale(metric).divisor
-    values = [
-        end / divisor
-        for point in points
-        if point is not None
-        for end in (point.value, point.low, point.high)
-        if end is not None
-    ]
-    if view.baseline is not None:
-        values.append(0.0)
-    axis = axis_over(values, 0.0, 1.0)
+    known = [point for point in points if point is not None and point.value is not None]
+    values = [end for point in known for end in (point.value, point.low, point.high) if end is not None]
+    values += [pair for point in known for pair in _dots(view, metric, point).values()]
+    axis = axis_over([value / divisor for value in values] + ([0.0] if view.baseline else []), 0.0, 1.0)
     ends = axis.low, axis.high
     pictures = tuple(Markup() if point is None else _strip(view, metric, point, ends) for point in points)
     return strip_axis(ends), pictures
+
+
+def _dots(view: StudyView, metric: str, point: Point) -> dict[int, float]:
+    """By replication the differences that are shown: if there are several, but not too many."""
+    pairs = {} if view.baseline is None else view.pairs(point.name, metric)
+    return pairs if 1 < len(pairs) <= _MOST_DOTS else {}
 
 
 def _strip(view: StudyView, metric: str, point: Point, ends: tuple[float, float]) -> Markup:
@@ -265,20 +265,17 @@ def _strip(view: StudyView, metric: str, point: Point, ends: tuple[float, float]
         return Markup()
     scale = view.scale(metric)
     kind = "told" if point.told or view.baseline is None else "untold"
-    reach = point.ends(scale.divisor)
-    cell: Cell = _mean(view, point.name, metric)
-    dots = []
-    if view.baseline is not None:
-        cell = _difference(view, point.name, metric)
-        pairs = view.pairs(point.name, metric)
-        if 1 < len(pairs) <= _MOST_DOTS:
-            dots = [
-                (pair / scale.divisor, f"{pair / scale.divisor:+.4g} {scale.unit}".rstrip()) for pair in pairs
-            ]
-    label = f"{view.label(point.name)}: {_said(cell)}"
-    return strip(
-        Mark(label, point.value / scale.divisor, 0.0, reach, None, kind), dots, ends, one_line(label)
-    )
+    cell: Cell = (_difference if view.baseline else _mean)(view, point.name, metric)
+    label = one_line(f"{view.label(point.name)}: {_said(cell)}")
+    dots = [
+        (
+            pair / scale.divisor,
+            f"seed {view.seeds[number]}: {pair / scale.divisor:+.4g} {scale.unit}".rstrip(),
+        )
+        for number, pair in _dots(view, metric, point).items()
+    ]
+    mark = Mark(label, point.value / scale.divisor, 0.0, point.ends(scale.divisor), None, kind)
+    return strip(mark, dots, ends, label)
 
 
 # charts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -30,6 +30,8 @@ _NEEDED: Final = {
     *("difference_low", "difference_high", "relative_change", "relative_change_low", "relative_change_high"),
     *("significant", "command"),
 }
+_OF_DOCUMENTS: Final = {"kind", "baseline", "level", "replications", "method", "provenance"}
+_OF_PROVENANCE: Final = {"versions", "seed", "scenario", "overrides", "digests"}
 
 
 class StudyFiles(Protocol):
@@ -97,12 +99,14 @@ class StudyView:
         rows: those of `Study.table`, by the names of configuration and metric.
         paths: what a sweep varies.
         observed: by metric and configuration a value for each replication; empty for one long run.
+        seeds: of the replications.
     """
 
     document: Mapping[str, Any]
     rows: Mapping[tuple[str, str], Mapping[str, Any]]
     paths: tuple[str, ...]
     observed: Mapping[str, Mapping[str, Sequence[Value]]]
+    seeds: Sequence[int]
 
     @property
     def baseline(self) -> str | None:
@@ -248,15 +252,15 @@ class StudyView:
         change = self.rows[name, metric]["relative_change"]
         return "" if change is None else written(Change(change), Page())
 
-    def pairs(self, name: str, metric: str) -> list[float]:
-        """The difference to the baseline in each replication, or its value if nothing is compared."""
+    def pairs(self, name: str, metric: str) -> dict[int, float]:
+        """By replication the difference to the baseline, or the value if nothing is compared."""
         values = self.observed.get(metric, {}).get(name, ())
         if self.baseline is None:
-            return [value for value in values if value is not None]
+            return {number: value for number, value in enumerate(values) if value is not None}
         others = self.observed.get(metric, {}).get(self.baseline, ())
         size = max(len(values), len(others))
-        both = zip(_repeated(values, size), _repeated(others, size), strict=True)
-        return [one - other for one, other in both if one is not None and other is not None]
+        both = enumerate(zip(_repeated(values, size), _repeated(others, size), strict=True))
+        return {number: a - b for number, (a, b) in both if a is not None and b is not None}
 
     def courses(self, metric: str) -> list[Course]:
         """What is estimated after each replication: differences to the baseline, else means.
@@ -265,7 +269,7 @@ class StudyView:
             FigureError: if no configuration has two replications.
         """
         names = [name for name in self.names if name != self.baseline]
-        courses = [self._course(name, self.pairs(name, metric)) for name in names]
+        courses = [self._course(name, [*self.pairs(name, metric).values()]) for name in names]
         if not any(len(course.counts) for course in courses):
             raise FigureError(
                 f"{metric} has no convergence: that is shown over replications, and no configuration has two"
@@ -358,23 +362,33 @@ def view_of(study: StudyFiles) -> StudyView:
     Raises:
         StudyError: if its files are damaged.
     """
-    table, document = study.table(), study.to_dict()
-    if table.height == 0 or (missing := sorted(_NEEDED - set(table.columns))):
-        raise StudyError(f"the table of the study is damaged: it has no {table.height and missing[0]}")
+    table, document, runs = study.table(), study.to_dict(), study.runs()
+    check_has("table.parquet", table.columns if table.height else (), _NEEDED)
+    check_has("study.json", document, _OF_DOCUMENTS)
+    check_has("provenance in study.json", document["provenance"], _OF_PROVENANCE)
     paths = tuple(table.columns[len(_BEFORE_SETTINGS) : table.columns.index("metric")])
     rows = {(row["configuration"], row["metric"]): row for row in table.to_dicts()}
-    return StudyView(document, rows, paths, dict(_observed(study, document, rows)))
-
-
-def _observed(
-    study: StudyFiles, document: Mapping[str, Any], rows: Mapping[tuple[str, str], Mapping[str, Any]]
-) -> Iterator[tuple[str, dict[str, list[Value]]]]:
-    """By metric and configuration; of one long run there are only the means of its batches."""
-    runs = study.runs().sort("replication", maintain_order=True)
+    check_has("runs.parquet", runs.columns, {"configuration", "replication", "seed", *table["metric"]})
+    runs = runs.sort("replication", maintain_order=True)
     parts = {str(name): part for (name,), part in runs.group_by("configuration", maintain_order=True)}
-    for metric in dict.fromkeys(metric for _, metric in rows):
-        if document["replications"] > 1:
-            yield metric, {name: part[metric].to_list() for name, part in parts.items()}
+    observed = {
+        metric: {name: part[metric].to_list() for name, part in parts.items()}
+        for metric in dict.fromkeys(metric for _, metric in rows)
+        if document["replications"] > 1  # of one long run there are only the means of its batches
+    }
+    seeds = runs.unique("replication", keep="first", maintain_order=True)["seed"].to_list()
+    return StudyView(document, rows, paths, observed, seeds)
+
+
+def check_has(file: str, there: Iterable[str], needed: Iterable[str]) -> None:
+    """Refuse what was changed since it was saved.
+
+    Raises:
+        StudyError: if something that is needed is not there.
+    """
+    missing = sorted(set(needed) - set(there))
+    if missing:
+        raise StudyError(f"the study is damaged: its {file} has no {missing[0]!r}; save it again")
 
 
 _UNITS: Final = (("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND))

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from qsession_sim.experiment.metrics import metric_unit
 from qsession_sim.experiment.variations import LOGARITHMIC_FROM
 from qsession_sim.report.rows import Scale, scale_of
-from qsession_sim.report.study_view import numbers_of
+from qsession_sim.report.study_view import check_has, numbers_of
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+_OF_DOCUMENTS: Final = {
+    *("scenario", "method", "objective", "constraints", "seed", "replications", "baseline", "best"),
+    *("at_edges", "drawn", "confirmation", "evaluations"),
+}
+_OF_TABLES: Final = {"settings", "feasible", "on_front", "best"}
 
 
 class TuningFiles(Protocol):
@@ -109,5 +116,12 @@ class TuningView:
 
 
 def tuning_view_of(tuning: TuningFiles) -> TuningView:
-    """What pictures of a search show."""
-    return TuningView(tuning.to_dict(), tuning.table().to_dicts())
+    """What pictures of a search show.
+
+    Raises:
+        StudyError: if its files are damaged.
+    """
+    document, table = tuning.to_dict(), tuning.table()
+    check_has("tuning.json", document, _OF_DOCUMENTS)
+    check_has("evaluations.parquet", table.columns, {*_OF_TABLES, *document["baseline"]})
+    return TuningView(document, table.to_dicts())
