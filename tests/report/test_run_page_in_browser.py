@@ -6,17 +6,22 @@ These tests need Chromium, as Debian packs it, and one of them axe-core: the fil
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from functools import partial
 from itertools import product
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 from report.browser import CHROMIUM, browser
 from report.pages import ODD, brought, odd, shipped, study
 
+import qsession_sim as qs
 from qsession_sim.report.style import DARK, LIGHT
 from qsession_sim.report.timeline import KINDS, timeline_of
+from qsession_sim.testing.strategies import scenarios
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 
@@ -145,7 +150,7 @@ def test_sessions_and_jobs_are_found_by_name(chromium, pages):
     first, last = view(chromium)
     assert first * 100 < start
     assert end < last * 100
-    assert chromium.run(f"({find})('nobody')") == "no session, and no job on a QPU, is called nobody"
+    assert chromium.run(f"({find})('nobody')") == "nothing here is called nobody"
     assert chromium.run(
         "document.querySelector('a[data-session]').click(), document.querySelector('.say').textContent"
     )
@@ -248,3 +253,85 @@ def test_hostile_names_run_nothing(chromium, pages):
     chromium.show(pages("hostile names"))
     assert chromium.run("document.querySelectorAll('img, script').length") == 3
     assert chromium.run("document.title").startswith("</script><script>alert(1)</script>")
+
+
+def pointed(chromium, kind, x, y, **more):
+    """Move, press or turn a mouse over a place of the timeline; what is said beside the pointer."""
+    box = chromium.run("(r => [r.left, r.top])(document.querySelector('canvas').getBoundingClientRect())")
+    chromium.call("Input.dispatchMouseEvent", type=kind, x=box[0] + x, y=box[1] + y, **more)
+    return chromium.run("(e => e.hidden ? '' : e.textContent)(document.querySelector('.tip'))")
+
+
+def test_the_mouse_tells_lengths_of_queues_as_the_table_has_them(chromium, pages):
+    """A pixel stands for a third of a second, in whose middle nothing happens at these times."""
+    chromium.show(pages("quickstart"), height=1200)
+    queue = shipped("quickstart").queue_length
+    begin, end, left = chromium.run("shown.window()")
+    width = chromium.run("document.querySelector('canvas').clientWidth") - left
+    for second in (5, 17, 22, 63, 82, 120, 200, 272, 290, 349):
+        at_us = second * 1_000_000
+        expected = queue.filter(queue["time_us"] <= at_us)["queued"][-1]
+        said_there = pointed(chromium, "mouseMoved", left + (at_us - begin) / (end - begin) * width, 80)
+        assert said_there.startswith(f"{expected} jobs are queued at ")
+
+
+def test_the_mouse_tells_what_a_qpu_and_sessions_do(chromium, pages):
+    chromium.show(pages("quickstart"), height=1200)
+    begin, end, left = chromium.run("shown.window()")
+    width = chromium.run("document.querySelector('canvas').clientWidth") - left
+
+    def told(second, y):
+        return pointed(chromium, "mouseMoved", left + (second * 1_000_000 - begin) / (end - begin) * width, y)
+
+    assert told(20, 40) == "everyday-1 runs for 20 s, from 10 s"
+    assert told(42, 40) == "tuning holds the idle QPU for 5 s, from 40 s"
+    assert told(20, 118) == "tuning waits in the queue for 15 s, from 15 s"
+    assert told(35, 118) == "tuning-1 runs for 10 s, from 30 s"
+    assert told(80, 118) == "tuning close() is called, at 1m 20s"
+    assert told(240, 140) == "notebook is open, and none of its jobs waits or runs"
+    assert told(5, 118) == ""
+
+
+def test_the_mouse_drags_and_zooms_at_its_place(chromium, pages):
+    """Of 350 s: with Ctrl the wheel zooms by exp(0.002 x 500) = e around its place, where the run stays."""
+    chromium.show(pages("quickstart"), height=1200)
+    left = chromium.run("shown.window()")[2]
+    width = chromium.run("document.querySelector('canvas').clientWidth") - left
+    end = 350_000_000
+    place = {"x": left + width / 4, "y": 40}
+    pointed(chromium, "mouseWheel", **place, deltaX=0, deltaY=-500, modifiers=2)
+    assert view(chromium) == pytest.approx(
+        [end / 4 * (1 - 1 / math.e), end / 4 + end * 3 / 4 / math.e], rel=0.01
+    )
+    before = view(chromium)
+    pointed(chromium, "mousePressed", **place, button="left", clickCount=1)
+    pointed(chromium, "mouseMoved", left + width / 4 - width / 10, 40, button="left", buttons=1)
+    pointed(chromium, "mouseReleased", left + width / 4 - width / 10, 40, button="left", clickCount=1)
+    moved = (before[1] - before[0]) / 10
+    assert view(chromium) == pytest.approx([before[0] + moved, before[1] + moved], rel=0.01)
+    assert chromium.run("document.querySelector('.say').textContent") == ""
+    pointed(chromium, "mouseWheel", **place, deltaX=0, deltaY=100)  # the page scrolls
+    assert view(chromium) == pytest.approx([before[0] + moved, before[1] + moved], rel=0.01)
+
+
+@settings(
+    phases=[Phase.explicit, Phase.generate],
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=25,
+    suppress_health_check=list(HealthCheck),
+)
+@given(scenario=scenarios())
+def test_random_runs_are_drawn_and_walked_without_errors(chromium, pages, scenario):
+    run = qs.simulate(scenario)
+    page = pages("quickstart").with_name("random.html")
+    page.unlink(missing_ok=True)
+    run.report(page)
+    chromium.show(page)
+    if run.end_us:
+        chromium.run("document.querySelector('canvas').focus()")
+        keys = (".", ".", "PageDown", ".", ".", "Enter", "PageDown", "+", "End", ".", "PageUp", "0", ",")
+        spoken = [said(chromium, key) for key in keys]
+        assert not re.search("NaN|undefined|null", "".join(spoken))
+    assert chromium.messages == []

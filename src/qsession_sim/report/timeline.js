@@ -6,7 +6,7 @@ const timeline = (box, data) => {
 "use strict";
 const {min, max, floor} = Math;
 const KINDS = ["job_mode", "session", "batch", "held", "down", "free"];
-const DOES = ["runs", "runs", "runs", "holds the idle QPU", "the QPU is down", "the QPU is free"];
+const DOES = ["runs", "holds the idle QPU", "the QPU is down", "the QPU is free"];
 const MANY = 120, NAMED = 40, AXIS = 20, BELOW = 14;
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 2592000, 31536000];
 const [canvas, tip, say] = ["canvas", ".tip", ".say"].map(name => box.querySelector(name)), g = canvas.getContext("2d");
@@ -51,7 +51,7 @@ const stretch = (q, i) => {
     let sum = 0;
     for (let j = i; j < after(q, i); j++) if (q.kind[j] == k) sum += q.duration[j];
     return sum && (100 * sum / (to - from)).toFixed(1) + " % " + name.replace("_", " ");
-  }).filter(Boolean).join(", ") : (k < 3 ? q.job(i) + " " : k == 3 ? data.sessions[q.session[i]].name + " " : "") + DOES[k]) + when(from, to);
+  }).filter(Boolean).join(", ") : (k < 3 ? q.job(i) + " " : k == 3 ? data.sessions[q.session[i]].name + " " : "") + DOES[max(0, k - 2)]) + when(from, to);
   return entry;
 };
 const items = s => s.items ||= [
@@ -117,15 +117,16 @@ const drawSession = (s, y, h) => {
     if (glyph == "ended") { paint("page", p - 3, y - 1, 6, h + 2); paint("alert", p - 1.5, y - 1, 3, h + 2); continue }
     // Where there is no room for letters they would hide the bars.
     if (p1 - p0 < 30 && shown.length > 8) continue;
-    g.textAlign = "center"; g.strokeStyle = colours.page; g.lineWidth = 3;
-    g.strokeText(glyph, p, c); write("ink", glyph, p, c);
-    g.textAlign = "left";
+    const q = p - width(glyph) / 2;
+    g.strokeStyle = colours.page; g.lineWidth = 3;
+    g.strokeText(glyph, q, c); write("ink", glyph, q, c);
   }
 };
 const place = () => {
   shown = data.sessions.filter(s => s.to >= a && s.from <= b);
   many = shown.length > MANY;
   rows = many ? data.qpus : [...data.qpus, ...shown];
+  row = min(rows.length - 1, max(0, rows.indexOf(item?.row)) || row);
   if (data.sessions.length <= NAMED) return shown.forEach((s, i) => { s.lane = i });
   // Lanes stay while the window moves, and are made anew when it grows or shrinks.
   if (scale != b - a) for (const s of data.sessions) s.lane = -1;
@@ -166,7 +167,7 @@ const drawCrowd = () => {
   most = Math.ceil(most);
   columns.forEach((parts, c) => { let y = top + lanes; parts.forEach((v, i) => { const h = (lanes - 18) * v / most; y -= h; paint(["session", "waiting", "rule"][i], left + c * 4, y, 4, h) }) });
   write("muted", "at once,", 4, top + 23); write("muted", "max " + most, 4, top + 37);
-  write("muted", shown.length + " sessions: green has the QPU, grey waits, light is idle. Zoom in to see each.", left + 6, top + 9, X - 8);
+  write("muted", shown.length + " sessions: green has the QPU, grey waits, light is idle. Zoom in.", left + 6, top + 9, X - 8);
 };
 const drawAxis = () => {
   const second = 1e6 / data.unit, span = (b - a) / second, least = span * 84 / X, tens = 10 ** Math.ceil(Math.log10(least));
@@ -209,7 +210,7 @@ const view = (p, q) => {
   if (!wanted) wanted = requestAnimationFrame(draw);
 };
 const size = () => {
-  const ratio = devicePixelRatio || 1, css = getComputedStyle(document.documentElement), n = data.qpus.length, count = data.sessions.length;
+  const ratio = devicePixelRatio, css = getComputedStyle(document.documentElement), n = data.qpus.length, count = data.sessions.length;
   for (const name of [...KINDS, "page", "ink", "muted", "rule", "link", "alert", "waiting"]) colours[name] = css.getPropertyValue("--" + name);
   W = canvas.clientWidth;
   // On paper there is no canvas.
@@ -256,7 +257,7 @@ const go = name => {
   let found = data.sessions.find(s => s.name == name);
   if (found) found = {row: found, from: found.from, to: found.to, text: name + ": " + found.about};
   for (const q of found ? [] : data.qpus) for (let i = 0; i < q.start.length; i++) if (q.kind[i] < 3 && q.job(i) == name) found = stretch(q, i);
-  if (!found) { say.textContent = name && "no session, and no job on a QPU, is called " + name; return }
+  if (!found) { say.textContent = name && "nothing here is called " + name; return }
   const w = max(100, found.to - found.from) * .2;
   view(found.from - w, found.to + w); f = X / (b - a);
   select(found);
@@ -308,7 +309,7 @@ const show = next => {
   data.waiting = steps(data.sessions.flatMap(s => s.waits));
   data.open = steps(data.sessions.map(s => [s.from, s.to]));
   scale = item = a = 0; b = max(1, data.end);
-  box.hidden = false;
+  box.hidden = 0;
   size();
 };
 show(data);
