@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import qsession_sim as qs
@@ -42,3 +43,10 @@ def test_every_short_name_of_a_metric_is_listed():
     statistics = r"^(p50|p90|p95|p99|max)_(?!queue)"
     names = {re.sub(statistics, "mean_", name) for name in ALIASES if "." not in name}
     assert {name for name in names if f"| `{name}`" not in page} == set()
+
+
+def test_first_page_lists_every_extra_that_is_for_users():
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    table = (DOCS / "start.md").read_text("utf-8").partition("| extra | for |\n")[2].partition("\n\n")[0]
+    extras = set(project["optional-dependencies"]) - {"test"}
+    assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == sorted(extras)
