@@ -176,7 +176,10 @@ def idle(service: qs.Service) -> Any:
 def test_programs_that_are_no_list_are_refused(programs: Any) -> None:
     with pytest.raises(SchedulerUsageError) as caught:
         qs.simulate(BUSY, programs=programs)
-    assert str(caught.value) == f"programs must be a list such as [program], not {programs!r}"
+    assert (
+        str(caught.value)
+        == f"programs must be a list such as [program], or a mapping of names, not {programs!r}"
+    )
 
 
 def test_a_scenario_can_name_every_policy() -> None:

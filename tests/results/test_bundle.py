@@ -184,9 +184,13 @@ def test_saving_keeps_no_table_and_makes_none_again(tmp_path, monkeypatch):
     jobs = run.jobs
     built = []
     frame = Tables.frame
-    monkeypatch.setattr(
-        Tables, "frame", lambda self, table, columns: built.append(table) or frame(self, table, columns)
-    )
+
+    def seen(self, table, columns):
+        if self.record is run.record:  # reading asks empty tables what their columns hold
+            built.append(table)
+        return frame(self, table, columns)
+
+    monkeypatch.setattr(Tables, "frame", seen)
     run.save(tmp_path / "out")
     assert built == ["sessions", "intervals", "transitions", "queue_length"]
     assert run.jobs is jobs
@@ -401,6 +405,38 @@ def test_a_file_of_another_table_is_refused(tmp_path, table, other):
         BundleError, match=f"is damaged: {table}.parquet holds .* not the table {table}; write"
     ):
         getattr(load(tmp_path / "out"), table)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "changed", "what"),
+    [
+        ("jobs", "submitted_us", pl.lit("x"), "texts, not whole numbers"),
+        ("jobs", "job", pl.lit(1), "whole numbers, not texts"),
+        ("sessions", "accepting_jobs", pl.lit(0.5), "numbers, not Boolean"),
+        ("intervals", "kind", pl.lit([1]), r"List\(Int64\), not texts"),
+        ("accounts", "price", pl.lit("dear"), "texts, not numbers"),
+    ],
+)
+def test_a_column_of_another_kind_is_refused_though_digests_are_right(tmp_path, table, column, changed, what):
+    make_run().save(tmp_path / "out")
+    file = tmp_path / "out" / f"{table}.parquet"
+    pl.read_parquet(file).with_columns(changed.alias(column)).write_parquet(file)
+    (tmp_path / "out" / "files.sha256").unlink()
+
+    with pytest.raises(
+        BundleError,
+        match=rf"is damaged: {table}\.parquet: the column '{column}' holds {what}; write it again",
+    ):
+        getattr(load(tmp_path / "out"), table)
+
+
+def test_a_column_that_holds_nothing_is_read(tmp_path):
+    make_run().save(tmp_path / "out")
+    file = tmp_path / "out" / "accounts.parquet"
+    pl.read_parquet(file).with_columns(pl.lit(None).alias("price")).write_parquet(file)
+    (tmp_path / "out" / "files.sha256").unlink()
+
+    assert load(tmp_path / "out").accounts["price"].null_count() == len(load(tmp_path / "out").accounts)
 
 
 def test_the_error_for_another_table_names_columns(tmp_path):

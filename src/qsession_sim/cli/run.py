@@ -26,7 +26,7 @@ from qsession_sim.cli.options import (
 )
 from qsession_sim.cli.report import how_to_see, open_page, report_place
 from qsession_sim.cli.terminal import note, note_memory, note_warnings, of_run, run_progress, show
-from qsession_sim.errors import ProgramError
+from qsession_sim.errors import BundleError, ProgramError
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def run(
         note_memory(loaded)
     bound = dict(map(_binding, programs or ()))
     saved = False
+    failure: BundleError | None = None  # what was simulated is shown all the same
     try:
         with nullcontext() if quiet else run_progress(loaded.resolved.horizon) as progress:
             finished = simulate(
@@ -102,17 +103,22 @@ def run(
                 if progress is not None:
                     progress.announce("writing the tables")
                 with interrupts_afterwards():
-                    finished.save(output)
-                    saved = True
+                    try:
+                        finished.save(output)
+                        saved = True
+                    except BundleError as error:  # such as of a full disk
+                        failure = error
         show(of_run(finished), form, table)
-        if not quiet:
+        if not quiet and failure is None:
             _note(finished, output, show_page=show_page)
-        if show_page and output is not None:
+        if show_page and output is not None and failure is None:
             _show_page(finished, output, quiet=quiet)
     except BaseException as error:
         if saved:
             error.add_note(f"after saving in {output}")  # `main` reports the notes of an interrupt
         raise
+    if failure is not None:
+        raise failure
 
 
 def _check_places(output: str | None, *, show_page: bool) -> None:

@@ -331,7 +331,9 @@ def _bound(scenario: Scenario, queue: QueuePolicy, programs: Programs) -> dict[s
 def _refuse_single(programs: object) -> None:
     """Refuse one program where a list of them is wanted."""
     if isinstance(programs, str) or not isinstance(programs, Sequence | Mapping):
-        raise SchedulerUsageError(f"programs must be a list such as [program], not {programs!r}")
+        raise SchedulerUsageError(
+            f"programs must be a list such as [program], or a mapping of names, not {programs!r}"
+        )
 
 
 def _existing(name: str, find: Callable[[str], object]) -> str:

@@ -30,7 +30,7 @@ from qsession_sim.files import (
     write_table,
 )
 from qsession_sim.results.record import Record
-from qsession_sim.results.tables import TABLES, column_names
+from qsession_sim.results.tables import TABLES, column_names, kind_of, kinds_of_columns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -224,7 +224,7 @@ def read_frame(directory: Path, table: str) -> pl.DataFrame:
     """Read a table of a bundle.
 
     Raises:
-        BundleError: if the file is missing or damaged, or holds another table.
+        BundleError: if the file is missing or damaged, or holds another table, or columns of other kinds.
     """
     import polars as pl
 
@@ -243,6 +243,11 @@ def read_frame(directory: Path, table: str) -> pl.DataFrame:
             f"the bundle {directory} is damaged: {name} holds {held}, so it is not the table {table}; "
             f"write it again"
         )
+    kinds = kinds_of_columns(table)
+    for column, kind in frame.schema.items():
+        held, wanted = kind_of(kind), kinds.get(column)
+        if wanted not in (held, None) and kind != pl.Null:
+            raise _damaged(directory, name, f"the column {column!r} holds {held}, not {wanted}")
     return frame
 
 

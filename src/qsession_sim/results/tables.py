@@ -22,6 +22,7 @@ from qsession_sim.results.columns import (
 )
 from qsession_sim.results.record import NOTHING, Record
 from qsession_sim.results.usage import COLUMNS as ACCOUNT_COLUMNS
+from qsession_sim.results.usage import account_frame
 from qsession_sim.scheduler.transitions import SessionEvent
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Reason, SessionState
 from qsession_sim.workload.columns import (
@@ -65,6 +66,32 @@ def column_names(table: str) -> tuple[str, ...]:
         ('qpu', 'time_us', 'queued')
     """
     return ACCOUNT_COLUMNS if table == "accounts" else tuple(_COLUMNS[table](NOTHING))
+
+
+def kinds_of_columns(table: str) -> dict[str, str]:
+    """What the columns of a table hold, by their names, in words.
+
+    Example:
+        >>> kinds_of_columns("queue_length")
+        {'qpu': 'texts', 'time_us': 'whole numbers', 'queued': 'whole numbers'}
+    """
+    empty = account_frame(NOTHING, {}) if table == "accounts" else Tables(NOTHING).build(table)
+    return {name: kind_of(kind) for name, kind in empty.schema.items()}
+
+
+def kind_of(kind: pl.DataType) -> str:
+    """What a column of a type holds, in a word.
+
+    Example:
+        >>> import polars as pl
+        >>> kind_of(pl.Enum(["a"])), kind_of(pl.Int8()), kind_of(pl.Date())
+        ('texts', 'whole numbers', 'Date')
+    """
+    import polars as pl
+
+    if isinstance(kind, pl.String | pl.Enum | pl.Categorical):
+        return "texts"
+    return "whole numbers" if kind.is_integer() else "numbers" if kind.is_float() else str(kind)
 
 
 @dataclass(frozen=True)
