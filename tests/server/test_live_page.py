@@ -192,6 +192,20 @@ def test_in_real_time_the_run_goes_on_while_nobody_asks_for_anything_else():
     assert made.finish().jobs["completed_us"].to_list()[2] == 53_000_000
 
 
+def test_a_look_long_after_the_end_of_a_run_does_not_prolong_it():
+    """S6: after j3 the run would have ended at 53 s; the max_time of s ends it after 8 h."""
+    from qsession_sim.server.app import App
+
+    made = serving(SCENARIO, speed=1.0)
+    made.clock._seconds = lambda: made.clock._start + 9 * 3600
+    event = App(made.world, made.clock).watched._present()
+    assert event["text"] == "Simulated 9h: 3 jobs submitted, 0 wait for the QPU; 0 sessions open."
+    run, alone = made.finish(), qs.simulate(SCENARIO)
+    assert run.record.end_us == 53_000_000
+    for table in TABLES:
+        assert getattr(run, table).equals(getattr(alone, table)), table
+
+
 def test_the_last_event_says_that_the_run_is_over():
     scenario = {**SCENARIO, "horizon": "5s"}
     with served(scenario, speed=100.0) as (server, made):

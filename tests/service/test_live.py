@@ -14,7 +14,7 @@ from qsession_sim.errors import PolicyError, SchedulerUsageError
 from qsession_sim.experiment.simulate import finish, prepare
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.results.bundle import record_digest
-from qsession_sim.results.columns import IntervalKind
+from qsession_sim.results.columns import IntervalKind, interval_columns
 from qsession_sim.scheduler.plan import Rules, WindowSpec
 from qsession_sim.scheduler.transitions import SessionEvent
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState, WindowKind
@@ -514,6 +514,9 @@ class Asking:
         self.seen.append([live.session_details(now_us, session) for session in sessions])
         self.seen.append([live.job_details(now_us, job) for job in jobs])
         self.seen.append(live.qpu_details(now_us))
+        record = live.record_so_far(now_us)
+        assert interval_columns(record)["end_us"].max(initial=0) == now_us  # S72
+        self.seen.append(record)  # kept while the run goes on
 
 
 @settings(max_examples=60)

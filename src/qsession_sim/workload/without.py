@@ -130,19 +130,13 @@ def without(workload: Workload, kind: Kind, name: str) -> tuple[Workload, Remove
 
 
 def _removed(workload: Workload, kind: Kind, name: str) -> Removed:
-    jobs, sessions, clients = workload.jobs, workload.sessions, workload.clients
+    jobs, sessions = workload.jobs, workload.sessions
     if kind == "stream":
         number = _numbered(workload.streams, "source", name)
         return Removed(kind, name, jobs.stream == number, sessions.stream == number)
     number = _numbered(list(chain.from_iterable(workload.session_names)), "session", name)
-    client = int(sessions.client[number])
-    if client == NEVER:
-        theirs = np.arange(len(sessions)) == number
-        return Removed(kind, name, jobs.session == number, theirs)
-    first = int(clients.first_job[client])
-    rows = np.arange(len(jobs))
-    own = (rows >= first) & (rows < first + int(clients.jobs[client]))
-    return Removed(kind, name, own, sessions.client == client)
+    # an iterative client has all its iterations in the one session that it begins with (S64)
+    return Removed(kind, name, jobs.session == number, np.arange(len(sessions)) == number)
 
 
 def _numbered(names: Sequence[str], what: str, name: str) -> int:
