@@ -282,7 +282,11 @@ _TRANSITIONS = in_file(
         "S16",
     ),
     ("_J.CUT: Transition(_G.ERROR, _OFF_QPU),  # S44", "_J.CUT: Transition(_G.DONE, _OFF_QPU),", "S44"),
-    ("_J.PROGRAM_FAIL: Transition(_G.ERROR", "_J.PROGRAM_FAIL: Transition(_G.DONE", "S44"),
+    (
+        "_J.PROGRAM_FAIL: Transition(_G.ERROR, _OFF_QPU),  # S44: with nothing to post-process",
+        "_J.PROGRAM_FAIL: Transition(_G.DONE, _OFF_QPU),",
+        "S44",
+    ),
     (
         "_OFF_QPU = (_B.LEAVE_QPU, _B.COUNT_END, _B.LEAVE_SESSION, _B.MAKE_WAY, _B.END)",
         "_OFF_QPU = (_B.LEAVE_QPU, _B.COUNT_END, _B.LEAVE_SESSION, _B.END)",
