@@ -27,13 +27,14 @@ cdef class Agenda:
     cdef public int64_t size
     cdef public int64_t room
     cdef inline bint is_before(self, int64_t row, int64_t time, int64_t key) noexcept
-    @cython.locals(row=int64_t, parent=int64_t, before=int64_t)
     cdef inline int push(self, int64_t time, int64_t key) except -1
     @cython.locals(
         size=int64_t, time=int64_t, key=int64_t, row=int64_t, child=int64_t, first=int64_t,
         other=int64_t
     )
     cdef inline int pop(self) except -1
+    @cython.locals(parent=int64_t, before=int64_t)
+    cdef inline int rise(self, int64_t row, int64_t time, int64_t key) except -1
     cdef int grow(self) except -1
 
 
@@ -201,7 +202,7 @@ cdef class Core:
     cdef public int64_t room_of_created
     cdef public int64_t room_of_sessions
     cdef public int64_t room_of_transitions
-    @cython.locals(agenda=Agenda, happened=int64_t, at=int64_t, key=int64_t, source=int64_t)
+    @cython.locals(agenda=Agenda, happened=int64_t, at=int64_t, key=int64_t, source=int64_t, first=int64_t)
     cpdef int64_t advance(self, int64_t until, int64_t at_most) except? -2
     cdef inline int plan_next(self) except -1
     cdef inline bint is_needed(self) noexcept
@@ -213,9 +214,8 @@ cdef class Core:
     cdef inline int happen(self, int64_t key) except -1
     @cython.locals(qpu=int64_t, job=int64_t)
     cdef inline int dispatch(self) except -1
+    @cython.locals(holder=int64_t, job=int64_t)
     cdef inline int64_t pick(self, int64_t qpu) except? -2
-    @cython.locals(job=int64_t)
-    cdef inline int64_t pick_for(self, int64_t holder, int64_t qpu) except? -2
     @cython.locals(first=int64_t)
     cdef inline int64_t pick_of_two(self, Queue jobs, Queue others) except? -2
     cdef inline bint has_first(self, Queue queue) except -1
@@ -237,7 +237,7 @@ cdef class Core:
     @cython.locals(cancel_after=int64_t)
     cdef inline int accept(self, int64_t job, int64_t session) except -1
     cdef inline int reject(self, int64_t job, int64_t session, int64_t reason) except -1
-    @cython.locals(phase=int64_t)
+    @cython.locals(phase=int64_t, root=int64_t)
     cdef inline int64_t why_rejected(self, int64_t job, int64_t session) except? -2
     @cython.locals(qpu=int64_t, root=int64_t, event=int64_t, needed=int64_t)
     cdef inline int finish(self, int64_t job) except -1
@@ -265,7 +265,6 @@ cdef class Core:
     cdef inline int let_go(self, int64_t session) except -1
     @cython.locals(jobs=Jobs, before=int64_t, after=int64_t)
     cdef inline int link(self, int64_t session, int64_t job) except -1
-    cdef inline int unlink(self, int64_t session, int64_t job) except -1
     cdef inline int join(self, int64_t session, int64_t before, int64_t after) except -1
     @cython.locals(sessions=Sessions)
     cdef inline int create(self, int64_t session) except -1
@@ -286,7 +285,7 @@ cdef class Core:
     cdef inline int start_ittl(self, int64_t session) except -1
     cdef inline int arm_ittl(self, int64_t session, int64_t due) except -1
     @cython.locals(sessions=Sessions, ittl=int64_t, twice_the_mean=int64_t)
-    cdef inline int64_t ittl_of(self, int64_t session) noexcept
+    cdef inline int64_t adapted_ittl_us(self, int64_t session) noexcept
     @cython.locals(sessions=Sessions, due=int64_t)
     cdef inline bint has_other_ittl(self, int64_t session, int64_t at) except -1
     cdef inline int run_out(self, int64_t session) except -1
@@ -300,7 +299,7 @@ cdef class Core:
     @cython.locals(clients=Clients, stage=int64_t, noticed=int64_t, following=int64_t)
     cdef inline int act_for_client(self, int64_t client, int64_t job, int64_t root) except -1
     @cython.locals(poll_us=int64_t, submitted=int64_t, polls=int64_t)
-    cdef inline int64_t notices_at(self, int64_t client, int64_t job, int64_t stage) except? -2
+    cdef inline int64_t notices_at(self, int64_t client, int64_t job) except? -2
     @cython.locals(clients=Clients, answer=int64_t)
     cdef inline int act_on_rejection(self, int64_t client, int64_t job, int64_t root) except -1
     @cython.locals(session=int64_t, how=int64_t)

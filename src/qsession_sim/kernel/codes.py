@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any, Final
 
 from qsession_sim import units
@@ -205,7 +206,8 @@ SESSION_EVENTS: Final = len(SessionEvent)
 JOB_EVENTS: Final = len(JobEvent)
 
 
-def flat_sessions(kept: Collection[SessionAction]) -> tuple[Ints, Ints, Ints]:
+@cache
+def flat_sessions(kept: frozenset[SessionAction]) -> tuple[Ints, Ints, Ints]:
     """The table of sessions: by row the next phase, the reason to write down, and the actions.
 
     The reason is NEVER where users cannot see the change.
@@ -224,7 +226,8 @@ def flat_sessions(kept: Collection[SessionAction]) -> tuple[Ints, Ints, Ints]:
     return after, reasons, actions
 
 
-def flat_jobs(kept: Collection[JobAction]) -> tuple[Ints, Ints]:
+@cache
+def flat_jobs(kept: frozenset[JobAction]) -> tuple[Ints, Ints]:
     """The table of jobs: by row the next stage, and the actions, first that of writing the reason down."""
     rows = []
     for stage in sorted(JobStage):

@@ -156,10 +156,34 @@ class Agenda:
 
     def push(self, time: int, key: int) -> None:
         """Put an event in."""
-        row = self.size
-        if row == self.room:
+        if self.size == self.room:
             self.grow()
         self.size += 1
+        self.rise(self.size - 1, time, key)
+
+    def pop(self) -> None:
+        """Take the first event out: the gap goes down to the end, and the last event up from there."""
+        self.size -= 1
+        size = self.size
+        time = self.time[size]
+        key = self.key[size]
+        row = 0
+        child = 1
+        while child < size:
+            first = self.time[child]
+            if child + 1 < size:
+                other = self.time[child + 1]
+                if other < first or (other == first and self.key[child + 1] < self.key[child]):
+                    child += 1
+                    first = other
+            self.time[row] = first
+            self.key[row] = self.key[child]
+            row = child
+            child = 2 * row + 1
+        self.rise(row, time, key)
+
+    def rise(self, row: int, time: int, key: int) -> None:
+        """Write an event into a row, or above what comes after it."""
         while row > 0:
             parent = (row - 1) >> 1
             before = self.time[parent]
@@ -168,31 +192,6 @@ class Agenda:
             self.time[row] = before
             self.key[row] = self.key[parent]
             row = parent
-        self.time[row] = time
-        self.key[row] = key
-
-    def pop(self) -> None:
-        """Take the first event out."""
-        self.size -= 1
-        size = self.size
-        time = self.time[size]
-        key = self.key[size]
-        row = 0
-        while True:
-            child = 2 * row + 1
-            if child >= size:
-                break
-            first = self.time[child]
-            if child + 1 < size:
-                other = self.time[child + 1]
-                if other < first or (other == first and self.key[child + 1] < self.key[child]):
-                    child += 1
-                    first = other
-            if time < first or (time == first and key < self.key[child]):
-                break
-            self.time[row] = first
-            self.key[row] = self.key[child]
-            row = child
         self.time[row] = time
         self.key[row] = key
 
@@ -686,10 +685,12 @@ class Core:
                 at = self.finish_us
                 key = self.finish_key
                 source = FINISHES
-            if agenda.size > 0 and agenda.is_before(0, at, key):
-                at = agenda.time[0]
-                key = agenda.key[0]
-                source = AGENDA
+            if agenda.size > 0:
+                first = agenda.time[0]
+                if first < at or (first == at and agenda.key[0] < key):
+                    at = first
+                    key = agenda.key[0]
+                    source = AGENDA
             if at > self.now:
                 if self.called != 0:
                     self.dispatch()
@@ -711,7 +712,10 @@ class Core:
                 self.finish((key & NUMBER_MASK) >> NUMBER_SHIFT)
             else:
                 agenda.pop()
-                self.happen(key)
+                if key >> RANK_SHIFT == RANK_SUBMIT:
+                    self.submit((key & NUMBER_MASK) >> NUMBER_SHIFT)
+                else:
+                    self.happen(key)
         self.events += happened
         return PAUSED if happened == at_most else OVER
 
@@ -756,12 +760,10 @@ class Core:
         return key & PATIENCE_BIT != 0 and self.jobs.patience_at[number] != at
 
     def happen(self, key: int) -> None:
-        """Let an event happen now."""
+        """Let an event of the agenda happen now."""
         rank = key >> RANK_SHIFT
         number = (key & NUMBER_MASK) >> NUMBER_SHIFT
-        if rank == RANK_SUBMIT:
-            self.submit(number)
-        elif rank == RANK_ITTL:
+        if rank == RANK_ITTL:
             self.run_out(number)
         elif rank == RANK_POST_DONE:
             self.move_job(number, JOB_POST_DONE, self.jobs.session[number], self.qpu_of(number))
@@ -789,20 +791,17 @@ class Core:
 
     def pick(self, qpu: int) -> int:
         """S50: the job that goes on a QPU next, or NEVER."""
-        if self.qpus.holder[qpu] >= 0:
-            return self.pick_for(self.qpus.holder[qpu], qpu)
+        holder = self.qpus.holder[qpu]
+        if holder >= 0:
+            job = self.sessions.head[holder]  # S12
+            if job >= 0 or not self.sessions.lets_in[holder]:
+                return job
+            return self.pick_of_one(self.first_job_queue if self.n_qpus == 1 else self.job_queues[qpu])  # S32
         if self.n_qpus > 1:
             return self.pick_of_two(self.job_queues[qpu], self.session_queues[qpu])
         if self.first_session_queue.size > 0:
             return self.pick_of_two(self.first_job_queue, self.first_session_queue)
         return self.pick_of_one(self.first_job_queue)
-
-    def pick_for(self, holder: int, qpu: int) -> int:
-        """S12: the next job of the session that holds the QPU, or one that may run in between (S32, S51)."""
-        job = self.sessions.head[holder]
-        if job < 0 and self.sessions.lets_in[holder]:
-            return self.pick_of_one(self.first_job_queue if self.n_qpus == 1 else self.job_queues[qpu])
-        return job
 
     def pick_of_two(self, jobs: Queue, others: Queue) -> int:
         """The head of the normal queue, which stands in two (S32), or NEVER."""
@@ -916,7 +915,8 @@ class Core:
             return SESSION_NOT_CREATED  # S9
         if not self.tables.accepting[phase]:
             return IN_CLOSED_SESSION  # S17, S26
-        if self.jobs.limit_us[self.root(job)] > self.sessions.max_us[session]:
+        root = job if job < self.n_planned else self.root(job)
+        if self.jobs.limit_us[root] > self.sessions.max_us[session]:
             return EXECUTION_TIME_EXCEEDS_SESSION  # S24
         return NO_REASON
 
@@ -996,7 +996,7 @@ class Core:
     # -- Jobs: actions.
 
     def enter_queue(self, job: int, session: int, qpu: int) -> None:
-        """It is one of the queued jobs of its QPU (S54) and of its session (S12)."""
+        """It is one of the queued jobs of its QPU (S54) and of its session."""
         self.qpus.queued[qpu] += 1
         if session >= 0:
             self.link(session, job)
@@ -1005,7 +1005,7 @@ class Core:
         """It is so no more."""
         self.qpus.queued[qpu] -= 1
         if session >= 0:
-            self.unlink(session, job)
+            self.join(session, self.jobs.previous[job], self.jobs.next[job])
 
     def wait_for_qpu(self, job: int, session: int, qpu: int) -> None:
         """It stands in the normal queue, unless its session holds the QPU (S10, S12, S15)."""
@@ -1090,7 +1090,8 @@ class Core:
         self.sessions.finishing[session] += 1
         if self.sessions.counting[session] == 0:
             self.change(session, SESSION_LEAVE_LAST)
-        self.let_go(session)
+        if self.sessions.phase[session] == PHASE_CLOSING:
+            self.let_go(session)
 
     def leave_session(self, before: int, session: int) -> None:
         """A job has ended, in whatever stage it was."""
@@ -1107,14 +1108,12 @@ class Core:
             self.change(session, SESSION_LEAVE_LAST)
         else:
             self.change(session, SESSION_END)
-        self.let_go(session)
+        if sessions.phase[session] == PHASE_CLOSING:
+            self.let_go(session)
 
     def let_go(self, session: int) -> None:
         """S17: a closing session whose jobs are all post-processed does not hold the QPU for that."""
-        if (
-            self.sessions.phase[session] == PHASE_CLOSING
-            and self.sessions.finishing[session] == self.sessions.jobs[session]
-        ):
+        if self.sessions.finishing[session] == self.sessions.jobs[session]:
             self.change(session, SESSION_RELEASE)
 
     def link(self, session: int, job: int) -> None:
@@ -1126,11 +1125,11 @@ class Core:
             after = before
             before = jobs.previous[before]
         self.join(session, before, job)
-        self.join(session, job, after)
-
-    def unlink(self, session: int, job: int) -> None:
-        """Take a job out of those that are queued."""
-        self.join(session, self.jobs.previous[job], self.jobs.next[job])
+        if after >= 0:
+            self.join(session, job, after)
+        else:
+            self.jobs.next[job] = NEVER
+            self.sessions.tail[session] = job
 
     def join(self, session: int, before: int, after: int) -> None:
         """Let one queued job stand behind another; NEVER are the ends of the line."""
@@ -1175,7 +1174,8 @@ class Core:
         if self.sessions.phase[session] == PHASE_ABSENT:
             self.create(session)
         self.change(session, SESSION_CLOSE if self.sessions.jobs[session] > 0 else SESSION_CLOSE_EMPTY)
-        self.let_go(session)
+        if self.sessions.phase[session] == PHASE_CLOSING:
+            self.let_go(session)
 
     def cancel_session(self, session: int) -> None:
         """S18; before the first submission it creates the session and ends it there (S9)."""
@@ -1262,7 +1262,7 @@ class Core:
     def start_ittl(self, session: int) -> None:
         """S13. An entry of the agenda that is not later serves: it moves on when it comes up."""
         sessions = self.sessions
-        due = self.now + self.ittl_of(session)
+        due = self.now + (self.adapted_ittl_us(session) if self.adapts else sessions.ittl_us[session])
         sessions.ittl_at[session] = due
         if sessions.ittl_armed[session] < 0 or sessions.ittl_armed[session] > due:
             self.arm_ittl(session, due)
@@ -1272,11 +1272,11 @@ class Core:
         self.sessions.ittl_armed[session] = due
         self.agenda.push(due, KEY_ITTL | session << NUMBER_SHIFT)
 
-    def ittl_of(self, session: int) -> int:
-        """How long the clock runs that starts now (S13, S51)."""
+    def adapted_ittl_us(self, session: int) -> int:
+        """How long the clock runs that starts now, under the hold policy `adaptive` (S51)."""
         sessions = self.sessions
         ittl = sessions.ittl_us[session]
-        if self.adapts and not sessions.batch[session]:
+        if not sessions.batch[session]:
             sessions.emptied[session] = self.now
             if sessions.thinks[session] > 0:
                 twice_the_mean = 2 * sessions.thought_us[session] // sessions.thinks[session]
@@ -1317,7 +1317,7 @@ class Core:
             while place < self.follow_ups_of[job + 1]:
                 self.come_after_one(self.follow_ups[place])
                 place += 1
-        root = self.root(job)
+        root = job if job < self.n_planned else self.root(job)
         if self.jobs.client[root] >= 0:
             self.act_for_client(self.jobs.client[root], job, root)
 
@@ -1338,7 +1338,7 @@ class Core:
         """S64: what follows exists from now on, and comes when the client has noticed the end."""
         clients = self.clients
         stage = self.jobs.stage[job]
-        noticed = self.notices_at(client, job, stage)
+        noticed = self.now if clients.poll_us[client] < 0 else self.notices_at(client, job)
         if stage == STAGE_REJECTED:
             self.act_on_rejection(client, job, root)
         elif stage != STAGE_DONE and clients.on_error[client] == ERROR_IS_RETRIED:  # S65
@@ -1353,11 +1353,9 @@ class Core:
             self.jobs.session[following] = clients.session[client]  # S66: it may have moved
             self.arm_submission(noticed, self.jobs.think_us[following], following)
 
-    def notices_at(self, client: int, job: int, stage: int) -> int:
-        """When a client notices the end of its job (S64): at a poll, which count from its submission."""
+    def notices_at(self, client: int, job: int) -> int:
+        """When a client that polls notices the end of its job (S64); polls count from its submission."""
         poll_us = self.clients.poll_us[client]
-        if poll_us < 0 or stage == STAGE_REJECTED:
-            return self.now
         submitted = self.jobs.submitted[job]
         polls = (self.now - submitted + poll_us - 1) // poll_us
         return submitted + max(polls, 1) * poll_us

@@ -95,13 +95,22 @@ def _key_column(plan: Plan, policy: QueuePolicy) -> KeyColumn | None:
 
 
 def _ints(column: Column | Ints) -> Ints:
+    """A column as an array: the one whose memory it is, which is quicker than to read its format."""
+    if isinstance(column, memoryview) and isinstance(column.obj, np.ndarray):
+        whole: Ints = column.obj
+        if (whole.shape, whole.strides, whole.dtype) == (column.shape, column.strides, np.int64):
+            return whole
     return np.asarray(column, dtype=np.int64)
 
 
 def _some(column: Column) -> Ints:
     """A column, or one row of it where all are known to be the same."""
     values = _ints(column)
-    return values[:1] if values.strides == (0,) else values
+    return values[:1] if _is_one_value(values) else values
+
+
+def _is_one_value(values: Ints) -> bool:
+    return len(values) > 0 and values.strides == (0,)
 
 
 def _has_other(column: Column, default: int) -> bool:
@@ -138,7 +147,14 @@ class _Memory:
 
     def given(self, column: Column | Ints) -> Any:
         """A column that is only read."""
-        return _ints(column) if self.is_compiled else _ints(column).tolist()
+        values = _ints(column)
+        if self.is_compiled:
+            return values
+        return [int(values[0])] * len(values) if _is_one_value(values) else values.tolist()
+
+    def written(self, column: array[int]) -> Any:
+        """A column of the journal, in which every row has the same value so far."""
+        return column if self.is_compiled else column[:1].tolist() * len(column)
 
     def copy(self, column: Column | Ints) -> Any:
         """A column that is written to."""
@@ -389,10 +405,9 @@ class Kernel:
         for job, more in plan.more_after.items():
             waits_for[job] = len(more)
         written = {
-            name: column if memory.is_compiled else column.tolist()
-            for name in _WRITTEN
-            for column in (getattr(journal, _WRITTEN[name]),)
+            name: memory.written(getattr(journal, of_journal)) for name, of_journal in _WRITTEN.items()
         }
+        written["session"] = journal.session if memory.is_compiled else journal.session.tolist()
         return self._module.Jobs(
             written
             | {
