@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,7 @@ class _Maker:
         self.rng = np.random.default_rng(seed)
         self.qpus = self.one(1, 1, 1, 2, 3)
         self.posts, self.reneges, self.cancels, self.limits = (self.happens(0.3) for _ in range(4))
+        self.unit = self.one(1, 1_000_000)  # the hold policy `adaptive` thinks in seconds (S51)
         self.pins = self.qpus > 1 and self.happens(0.5)
 
     def happens(self, probability: float) -> bool:
@@ -80,21 +81,26 @@ class _Maker:
         for _ in range(self.one(0, 0, 1, 2, 4)):
             self.client(clients, sessions, jobs)
         plan = Plan.of(
-            jobs,
-            sessions,
-            clients,
+            [self.scaled(job) for job in jobs],
+            [self.scaled(session) for session in sessions],
+            [self.scaled(client) for client in clients],
             qpus=(QpuSpec(),) * self.qpus,
             qpu_times_us=self.times_of(jobs),
             more_after=joins,
         )
         repeats = may_repeat_jobs(plan.clients)
-        horizon_us = self.upto(40) + 1 if repeats or self.happens(0.3) else None
-        rules, policy = self.rules(), queue_policy(self.one(*QUEUES), seed=self.upto(99))
+        horizon_us = self.unit * (self.upto(40) + 1) if repeats or self.happens(0.3) else None
+        rules, policy = self.scaled(self.rules()), queue_policy(self.one(*QUEUES), seed=self.upto(99))
         if (
             why_not(plan, rules, policy) is not None
         ):  # estimates that differ by QPU, or further attempts at random
             policy = queue_policy("priority")
         return Case(plan, rules, policy, horizon_us)
+
+    def scaled(self, spec: Any) -> Any:
+        """The same with all times in the unit of the case."""
+        times = {item.name: getattr(spec, item.name) for item in fields(spec) if item.name.endswith("_us")}
+        return replace(spec, **{name: time * self.unit if time > 0 else time for name, time in times.items()})
 
     def rules(self) -> Rules:
         return Rules(
@@ -169,4 +175,4 @@ class _Maker:
     def times_of(self, jobs: Sequence[JobSpec]) -> tuple[Sequence[int], ...]:
         if self.qpus == 1 or self.happens(0.5):
             return ()
-        return tuple([1 + self.upto(5) for _ in jobs] for _ in range(self.qpus))
+        return tuple([self.unit * (1 + self.upto(5)) for _ in jobs] for _ in range(self.qpus))

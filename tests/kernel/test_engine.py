@@ -10,6 +10,7 @@ from qsession_sim.errors import IllegalTransitionError, ScenarioError, Scheduler
 from qsession_sim.kernel import engine
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.scheduler.plan import (
+    ADAPTIVE,
     GAP_FILL,
     AccountSpec,
     ClientSpec,
@@ -234,3 +235,26 @@ def test_a_job_of_the_same_instant_with_a_smaller_number_goes_first_though_it_ca
     outcome = engine.run(plan, Rules(), FIFO, compiled=compiled)
     assert list(outcome.journal.started_us) == [5, 7, 0]
     assert everything(outcome) == everything(by_scheduler(plan, Rules(), FIFO, None))
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_so_it_does_among_the_jobs_of_an_active_session(compiled) -> None:
+    """The same at 5, while job 3 of the session has the QPU until 10; job 2 waits, and is cancelled at 5."""
+    jobs = [
+        JobSpec(qpu_time_us=2, after=2, session=0),
+        JobSpec(qpu_time_us=2, at_us=5, session=0),
+        JobSpec(qpu_time_us=9, at_us=1, cancel_us=5),
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+    ]
+    plan = Plan.of(jobs, [SessionSpec()])
+    outcome = engine.run(plan, Rules(), FIFO, compiled=compiled)
+    assert list(outcome.journal.started_us) == [10, 12, NEVER, 0]
+    assert everything(outcome) == everything(by_scheduler(plan, Rules(), FIFO, None))
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_the_adaptive_hold_goes_by_the_mean_of_all_think_times(compiled) -> None:
+    """S51: after think times of 2 s and 4 s the ITTL is twice their mean, 6 s; the last job ends at 9 s."""
+    jobs = [JobSpec(qpu_time_us=1_000_000, at_us=at * 1_000_000, session=0) for at in (0, 3, 8)]
+    outcome = engine.run(Plan.of(jobs, [SessionSpec()]), Rules(hold=ADAPTIVE), FIFO, compiled=compiled)
+    assert outcome.end_us == 15_000_000

@@ -24,7 +24,7 @@ from .mutations import MUTATIONS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "qsession_sim"
-FAST_TESTS = ("tests/scheduler", "tests/policies", "tests/model")
+FAST_TESTS = ("tests/scheduler", "tests/policies", "tests/model", "tests/kernel")
 WORKERS = 2
 LIMITS = 'ulimit -t 60; ulimit -v 3000000; exec "$@"'
 """A mutant that never ends is stopped after a minute of processor time or with 3 GB, and counts as noticed."""

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+from .kernel_mutations import KERNEL_MUTATIONS
 from .mutation import Mutation
 from .queue_mutations import QUEUE_MUTATIONS
 from .service_mutations import SERVICE_MUTATIONS
 from .session_mutations import SESSION_MUTATIONS
 
-MUTATIONS: list[Mutation] = [*SESSION_MUTATIONS, *SERVICE_MUTATIONS, *QUEUE_MUTATIONS]
+MUTATIONS: list[Mutation] = [*SESSION_MUTATIONS, *SERVICE_MUTATIONS, *QUEUE_MUTATIONS, *KERNEL_MUTATIONS]
 """All of them."""

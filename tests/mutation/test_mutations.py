@@ -8,7 +8,7 @@ from .check import PACKAGE, ROOT, apply, stale
 from .mutation import Mutation
 from .mutations import MUTATIONS
 
-FOLDERS = ("scheduler", "policies")
+FOLDERS = ("scheduler", "kernel", "policies")
 
 
 def test_every_line_that_is_mutated_stands_in_the_source_exactly_once():
@@ -26,7 +26,7 @@ def test_there_are_at_least_sixty_and_no_two_are_the_same():
     assert len(MUTATIONS) >= 60
 
 
-def test_every_file_of_scheduler_and_policies_has_one():
+def test_every_file_of_scheduler_kernel_and_policies_has_one():
     files = {f"{folder}/{path.name}" for folder in FOLDERS for path in (PACKAGE / folder).glob("*.py")}
     without = {f"{folder}/__init__.py" for folder in FOLDERS} | {mutation.file for mutation in MUTATIONS}
     assert files - without == set()

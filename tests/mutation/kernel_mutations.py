@@ -1,0 +1,180 @@
+"""Mistakes in the kernel, which the tests of its text, interpreted, must notice."""
+
+from __future__ import annotations
+
+from .mutation import Mutation, in_file
+
+_CORE = in_file(
+    "kernel/core.py",
+    # the order of events
+    (
+        "if self.finish_us < at or (self.finish_us == at and self.finish_key < key):",
+        "if self.finish_us < at:",
+        "S3",
+    ),
+    ("if first < at or (first == at and agenda.key[0] < key):", "if first < at:", "S3"),
+    ("if before < time or (before == time and self.key[parent] < key):", "if before <= time:", "S3"),
+    (
+        "if self.only_needed and self.unfinished == 0 and not self.is_needed():",
+        "if self.only_needed and self.unfinished == 0:",
+        "S6",
+    ),
+    (
+        "return self.unfinished > 0 or self.commands > 0 or self.active > 0",
+        "return self.unfinished > 0 or self.active > 0",
+        "S6",
+    ),
+    (
+        "return self.unfinished > 0 or self.commands > 0 or self.active > 0",
+        "return self.unfinished > 0 or self.commands > 0",
+        "S6",
+    ),
+    (
+        "if key >> RANK_SHIFT != RANK_CREATE and not self.was_called_off(at, key):",
+        "if not self.was_called_off(at, key):",
+        "S6",
+    ),
+    ("return self.sessions.life_at[number] != at", "return False", "S21"),
+    ("if due == at:", "if due >= at:", "S13"),
+    (
+        "if due > at and sessions.ittl_armed[session] < 0:",
+        "if due > at and sessions.ittl_armed[session] == at:",
+        "S13",
+    ),
+    ("return key & PATIENCE_BIT != 0 and self.jobs.patience_at[number] != at", "return False", "S27"),
+    # who runs
+    (
+        "while place > self.first and not self.is_before((place - 1) & mask, key, submitted, job):",
+        "while False:",
+        "S3",
+    ),
+    ("if job >= 0 or not self.sessions.lets_in[holder]:", "if job >= 0:", "S51"),
+    ("if job >= 0 or not self.sessions.lets_in[holder]:", "if True:", "S32"),
+    (
+        "if others.is_before(others.first, jobs.key[first], jobs.submitted[first], jobs.job[first]):",
+        "if True:",
+        "S10",
+    ),
+    (
+        "elif not self.tables.active[self.sessions.phase[session]]:",
+        "else:",
+        "S12",
+        "while its session is active nobody takes it from there, and none is queued when that ends",
+    ),
+    ("while before > job and jobs.submitted[before] == self.now:", "while False:", "S12"),
+    ("self.qpus.queued[qpu] -= 1", "pass", "S54"),
+    (
+        "if self.qpus.queued[number] < self.qpus.queued[best]:",
+        "if self.qpus.queued[number] <= self.qpus.queued[best]:",
+        "S54",
+    ),
+    ("return (self.decisions - 1) % self.n_qpus", "return self.decisions % self.n_qpus", "S54"),
+    ("return self.times_us[qpu * self.n_planned + root]", "return self.times_us[root]", "S54"),
+    # jobs
+    (
+        "if self.sessions.phase[session] == PHASE_ABSENT and self.sessions.created[session] < 0:",
+        "if self.sessions.phase[session] == PHASE_ABSENT:",
+        "S9",
+    ),
+    ("if not self.tables.accepting[phase]:", "if phase == PHASE_CLOSED:", "S17"),
+    (
+        "if self.jobs.limit_us[root] > self.sessions.max_us[session]:",
+        "if self.jobs.limit_us[root] >= self.sessions.max_us[session]:",
+        "S24",
+    ),
+    (
+        "if self.now - self.jobs.started[job] < needed:",
+        "if self.now - self.jobs.started[job] <= needed:",
+        "S44",
+    ),
+    ("if limit != NO_LIMIT:", "if True:", "S44"),
+    ("if NEVER < limit < needed:", "if NEVER < limit:", "S44"),
+    ("key += self.submissions_in_key * submitted", "pass", "S50"),
+    # sessions
+    ("sessions.thinks[session] += 1", "sessions.thinks[session] = 1", "S51"),
+    ("ittl = min(ittl, max(SHORTEST_ITTL_US, twice_the_mean))", "ittl = min(ittl, twice_the_mean)", "S51"),
+    ("elif counted and sessions.counting[session] == 0:", "elif sessions.counting[session] == 0:", "S41"),
+    ("if self.sessions.finishing[session] == self.sessions.jobs[session]:", "if False:", "S17"),
+    (
+        "self.change(session, SESSION_UNUSED if unused else SESSION_MAX_TIME)",
+        "self.change(session, SESSION_MAX_TIME)",
+        "S21",
+    ),
+    (
+        "self.end_queued_jobs(session, self.timeout if event == SESSION_MAX_TIME else JOB_SESSION_CANCEL)",
+        "self.end_queued_jobs(session, self.timeout)",
+        "S18",
+    ),
+    ("self.commands -= self.sessions.commands[session]", "pass", "S6"),
+    # what follows
+    (
+        "if self.joins and self.jobs.waits_for[job] > 0:",
+        "if self.joins and self.jobs.waits_for[job] > 1:",
+        "S5",
+    ),
+    (
+        "elif clients.iteration[client] + 1 == clients.jobs[client] or (",
+        "elif clients.iteration[client] == clients.jobs[client] or (",
+        "S64",
+    ),
+    (
+        "elif stage != STAGE_DONE and clients.on_error[client] == ERROR_IS_RETRIED:  # S65",
+        "elif False:",
+        "S65",
+    ),
+    (
+        "polls = (self.now - submitted + poll_us - 1) // poll_us",
+        "polls = (self.now - submitted) // poll_us + 1",
+        "S64",
+    ),
+    (
+        "return submitted + max(polls, 1) * poll_us",
+        "return submitted + polls * poll_us",
+        "S64",
+    ),
+    ("due = since + think_us if since <= LONGEST_US else since", "due = since", "S5"),
+    ("clients.session[client] = self.repeat_session(clients.session[client])", "pass", "S66"),
+    (
+        "sessions.created[new] = NEVER",
+        "sessions.created[new] = sessions.created[old]",
+        "S66",
+        "sessions of clients have no instant of creation",
+    ),
+    ("self.jobs.session[following] = clients.session[client]  # S66: it may have moved", "pass", "S66"),
+)
+
+_ENGINE = in_file(
+    "kernel/engine.py",
+    ("waits_for[job] = len(more)", "waits_for[job] = 0", "S5"),
+    ("is_given &= since != NEVER", "pass", "S9"),
+    ("times = times + since", "pass", "S9"),
+    (
+        "ittl_us = np.where(is_batch | rules.hold.ittl_counts, _ints(plan.interactive_timeout_us), 0)",
+        "ittl_us = plan.interactive_timeout_us",
+        "S51",
+    ),
+    (
+        "is_ring = key.submissions == 1 and not _has_other(key.of_job, 0)",
+        "is_ring = True",
+        "S50",
+        "a ring sorts, too, only more slowly",
+    ),
+    (
+        "if column is not None and column.submissions and _largest(column.of_job) >= LONGEST_US:",
+        "if False:",
+        "S1",
+    ),
+)
+
+_CODES = in_file(
+    "kernel/codes.py",
+    ("if event in JOB_REASON_OF and entry.after is not stage:", "if event in JOB_REASON_OF:", "S25"),
+    (
+        "reason = REASON_OF.get(event, Reason.NONE) if seen else NEVER",
+        "reason = REASON_OF.get(event, Reason.NONE)",
+        "S13",
+    ),
+)
+
+KERNEL_MUTATIONS: list[Mutation] = [*_CORE, *_ENGINE, *_CODES]
+"""All of them."""
