@@ -11,6 +11,7 @@ import numpy as np
 from qsession_sim.kernel.engine import why_not
 from qsession_sim.policies.registry import hold_policy, queue_policy
 from qsession_sim.scheduler.plan import (
+    AccountSpec,
     ClientSpec,
     JobSpec,
     Plan,
@@ -18,6 +19,7 @@ from qsession_sim.scheduler.plan import (
     Routing,
     Rules,
     SessionSpec,
+    SlidingLimit,
     may_repeat_jobs,
 )
 from qsession_sim.scheduler.queues import QueuePolicy
@@ -53,6 +55,7 @@ class _Maker:
         self.rng = np.random.default_rng(seed)
         self.qpus = self.one(1, 1, 1, 2, 3)
         self.posts, self.reneges, self.cancels, self.limits = (self.happens(0.3) for _ in range(4))
+        self.limited = self.happens(0.3)
         self.unit = self.one(1, 1_000_000)  # the hold policy `adaptive` thinks in seconds (S51)
         self.pins = self.qpus > 1 and self.happens(0.5)
 
@@ -87,6 +90,8 @@ class _Maker:
             qpus=(QpuSpec(),) * self.qpus,
             qpu_times_us=self.times_of(jobs),
             more_after=joins,
+            accounts=("a", "b"),
+            account_specs=self.account_specs(),
         )
         repeats = may_repeat_jobs(plan.clients)
         horizon_us = self.unit * (self.upto(40) + 1) if repeats or self.happens(0.3) else None
@@ -96,6 +101,21 @@ class _Maker:
         ):  # estimates that differ by QPU, or further attempts at random
             policy = queue_policy("priority")
         return Case(plan, rules, policy, horizon_us)
+
+    def account_specs(self) -> dict[int, AccountSpec]:
+        if not self.limited:
+            return {}
+        return {number: self.account_spec() for number in self.one((0,), (1,), (0, 1))}
+
+    def account_spec(self) -> AccountSpec:
+        rate = SlidingLimit(self.one(0, 1, 2, 4), self.unit * (1 + self.upto(6)))
+        return AccountSpec(
+            sessions=not self.happens(0.1),
+            batches=not self.happens(0.1),
+            pending=self.one(None, 0, 1, 3),
+            submissions=self.one(None, rate),
+            client_too_old_from_us=self.rarely(0.2, self.unit * self.upto(9)),
+        )
 
     def scaled(self, spec: Any) -> Any:
         """The same with all times in the unit of the case."""
@@ -116,6 +136,7 @@ class _Maker:
         since_us = max(created_us, 0)  # an earlier command is an error of the scenario
         return SessionSpec(
             mode=self.one(Mode.SESSION, Mode.SESSION, Mode.BATCH),
+            account=self.upto(1),
             created_us=created_us,
             max_time_us=self.one(1000, 1000, 0, 3, 8, 20),
             interactive_timeout_us=self.one(0, 1, 2, 5),
@@ -134,6 +155,7 @@ class _Maker:
             self.phases(),
             at_us=at_us,
             session=session,
+            account=sessions[session].account if session != NEVER else self.upto(1),
             cancel_us=self.rarely(0.2, self.upto(25)) if self.cancels else NEVER,
             qpu=self.upto(self.qpus - 1) if self.pins and session == NEVER and self.happens(0.5) else NEVER,
         )
@@ -150,7 +172,7 @@ class _Maker:
         )
 
     def client(self, clients: list[ClientSpec], sessions: list[SessionSpec], jobs: list[JobSpec]) -> None:
-        number, first, count = len(clients), len(jobs), 1 + self.upto(4)
+        number, first, count, account = len(clients), len(jobs), 1 + self.upto(4), self.upto(1)
         session = NEVER
         if self.happens(0.8):
             session = len(sessions)
@@ -159,6 +181,7 @@ class _Maker:
             timed = {"at_us": self.upto(10)} if not place else {"after": first + place - 1}
             think_us = self.upto(4) if place else 0
             job = replace(self.phases(), session=session, client=number, think_us=think_us, **timed)
+            job = replace(job, account=sessions[session].account if session != NEVER else account)
             jobs.append(job)
         clients.append(
             ClientSpec(

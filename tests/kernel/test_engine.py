@@ -20,6 +20,7 @@ from qsession_sim.scheduler.plan import (
     Routing,
     Rules,
     SessionSpec,
+    SlidingLimit,
     WindowSpec,
 )
 from qsession_sim.scheduler.queues import FirstInFirstOut, ordered_by
@@ -48,10 +49,16 @@ JOB = JobSpec(qpu_time_us=2, at_us=1)
             "the kernel does not know windows of availability",
         ),
         (
-            {"account_specs": {0: AccountSpec(pending=3)}},
+            {"account_specs": {0: AccountSpec(quota=SlidingLimit(3, 5))}},
             {},
             FIFO,
-            "the kernel does not know limits of plans",
+            "the kernel does not know quotas of usage",
+        ),
+        (
+            {"account_specs": {0: AccountSpec(submissions=SlidingLimit(2**20 + 1, 5))}},
+            {},
+            FIFO,
+            "the kernel does not know rates of more than 1,048,576 submissions",
         ),
         ({}, {"hold": GAP_FILL}, FIFO, "the kernel does not know the hold policy 'gap_fill'"),
         (

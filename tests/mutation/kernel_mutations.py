@@ -90,6 +90,28 @@ _CORE = in_file(
     ("if limit != NO_LIMIT:", "if True:", "S44"),
     ("if NEVER < limit < needed:", "if NEVER < limit:", "S44"),
     ("key += self.submissions_in_key * submitted", "pass", "S50"),
+    # limits of plans
+    (
+        "if NEVER < accounts.most_pending[account] <= accounts.pending[account]:",
+        "if NEVER < accounts.most_pending[account] < accounts.pending[account]:",
+        "S60",
+    ),
+    (
+        "if last > self.now - accounts.window_us[account]:",
+        "if last >= self.now - accounts.window_us[account]:",
+        "S60",
+    ),
+    (
+        "if rate >= 0 and accounts.submissions[account] >= rate:",
+        "if rate >= 0 and accounts.submissions[account] > rate:",
+        "S60",
+    ),
+    (
+        "if NEVER < self.accounts.too_old_from[account] <= self.now:",
+        "if NEVER < self.accounts.too_old_from[account] < self.now:",
+        "S23",
+    ),
+    ("self.accounts.pending[self.account_of(job)] -= 1", "pass", "S60"),
     # sessions
     ("sessions.thinks[session] += 1", "sessions.thinks[session] = 1", "S51"),
     ("ittl = min(ittl, max(SHORTEST_ITTL_US, twice_the_mean))", "ittl = min(ittl, twice_the_mean)", "S51"),

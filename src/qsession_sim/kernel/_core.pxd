@@ -3,21 +3,22 @@
 cimport cython
 from libc.stdint cimport int8_t, int16_t, int64_t
 
-cdef int64_t ACTION_BITS, ACTION_MASK, AFTER_READY, AGENDA, END, END_QUEUED_JOBS, ENTER_QUEUE, \
-    ERROR_IS_RETRIED, ERROR_STOPS, EXECUTION_TIME_EXCEEDS_SESSION, FINISH_BY_CLOSE, FINISH_BY_LEAVING, \
-    FINISHES, FOREVER, HOLD_QPU, IN_CLOSED_SESSION, JOB_BIT, JOB_CANCEL, JOB_CUT, JOB_EVENTS, JOB_FINISH, \
-    JOB_POST_DONE, JOB_POST_PROCESS, JOB_REJECT, JOB_RENEGE, JOB_SESSION_CANCEL, JOB_START, JOB_SUBMIT, \
-    JOIN_SESSION, KEY_CANCEL, KEY_CLOSE, KEY_FINISH, KEY_ITTL, KEY_JOB_CANCEL, KEY_MAX_TIME, KEY_PATIENCE, \
-    KEY_POST_DONE, KEY_SUBMIT, LEAVE_QPU, LEAVE_QUEUE, LEAVE_SESSION, LONGEST_US, NEVER, NO_ENTRY, NO_LIMIT, \
-    NO_REASON, NUMBER_MASK, NUMBER_SHIFT, OVER, PATIENCE_BIT, PAUSED, PHASE_ABSENT, PHASE_CLOSED, \
-    PHASE_CLOSING, PHASE_OPEN, PLANNED, RANK_CANCEL, RANK_CLOSE, RANK_CREATE, RANK_ITTL, RANK_MAX_TIME, \
-    RANK_POST_DONE, RANK_SHIFT, RANK_SUBMIT, REJECTED_TO_JOB_MODE, REJECTED_TO_NEW_SESSION, RELEASE_QPU, \
-    SESSION_CANCEL, SESSION_CLOSE, SESSION_CLOSE_EMPTY, SESSION_CREATE, SESSION_END, SESSION_END_LAST, \
-    SESSION_EVENTS, SESSION_ITTL, SESSION_LEAVE_LAST, SESSION_MAX_TIME, SESSION_NOT_CREATED, \
-    SESSION_RELEASE, SESSION_START, SESSION_SUBMIT, SESSION_UNUSED, SHORTEST_ITTL_US, STAGE_DONE, \
+cdef int64_t ACTION_BITS, ACTION_MASK, AFTER_READY, AGENDA, CLIENT_TOO_OLD, COUNT_END, COUNT_SUBMISSION, \
+    END, END_QUEUED_JOBS, ENTER_QUEUE, ERROR_IS_RETRIED, ERROR_STOPS, EXECUTION_TIME_EXCEEDS_SESSION, \
+    FINISH_BY_CLOSE, FINISH_BY_LEAVING, FINISHES, FOREVER, HOLD_QPU, IN_CLOSED_SESSION, JOB_BIT, JOB_CANCEL, \
+    JOB_CUT, JOB_EVENTS, JOB_FINISH, JOB_POST_DONE, JOB_POST_PROCESS, JOB_REJECT, JOB_RENEGE, \
+    JOB_SESSION_CANCEL, JOB_START, JOB_SUBMIT, JOIN_SESSION, KEY_CANCEL, KEY_CLOSE, KEY_FINISH, KEY_ITTL, \
+    KEY_JOB_CANCEL, KEY_MAX_TIME, KEY_PATIENCE, KEY_POST_DONE, KEY_SUBMIT, LEAVE_QPU, LEAVE_QUEUE, \
+    LEAVE_SESSION, LONGEST_US, NEVER, NO_ENTRY, NO_LIMIT, NO_REASON, NUMBER_MASK, NUMBER_SHIFT, OVER, \
+    PATIENCE_BIT, PAUSED, PHASE_ABSENT, PHASE_CLOSED, PHASE_CLOSING, PHASE_OPEN, PLANNED, RANK_CANCEL, \
+    RANK_CLOSE, RANK_CREATE, RANK_ITTL, RANK_MAX_TIME, RANK_POST_DONE, RANK_SHIFT, RANK_SUBMIT, \
+    RATE_LIMITED, REJECTED_TO_JOB_MODE, REJECTED_TO_NEW_SESSION, RELEASE_QPU, SESSION_CANCEL, SESSION_CLOSE, \
+    SESSION_CLOSE_EMPTY, SESSION_CREATE, SESSION_END, SESSION_END_LAST, SESSION_EVENTS, SESSION_ITTL, \
+    SESSION_LEAVE_LAST, SESSION_MAX_TIME, SESSION_NOT_CREATED, SESSION_RELEASE, SESSION_START, \
+    SESSION_SUBMIT, SESSION_UNUSED, SESSIONS_NOT_IN_PLAN, SHORTEST_ITTL_US, STAGE_DONE, \
     STAGE_POST_PROCESSING, STAGE_REJECTED, START_ITTL, START_MAX_TIME, START_PATIENCE, \
     START_POST_PROCESSING, START_UNUSED, STOP_CLOCKS, STOP_COUNTING, STOP_ITTL, STOP_PATIENCE, STOP_UNUSED, \
-    TAKE_QPU, TELL_START, TOO_LONG, WAIT_FOR_QPU, WRITE_REASON
+    TAKE_QPU, TELL_START, TOO_LONG, TOO_MANY_PENDING, WAIT_FOR_QPU, WRITE_REASON
 
 
 @cython.final
@@ -72,6 +73,7 @@ cdef class Jobs:
     cdef public const int64_t[:] post_us
     cdef public const int64_t[:] patience_us
     cdef public const int64_t[:] pinned
+    cdef public const int64_t[:] account
     cdef public int64_t[::1] session
     cdef public int64_t[::1] submitted
     cdef public int64_t[::1] started
@@ -131,6 +133,20 @@ cdef class Clients:
 
 
 @cython.final
+cdef class Accounts:
+    cdef public const int64_t[:] allows_sessions
+    cdef public const int64_t[:] allows_batches
+    cdef public const int64_t[:] too_old_from
+    cdef public const int64_t[:] most_pending
+    cdef public const int64_t[:] rate
+    cdef public const int64_t[:] window_us
+    cdef public const int64_t[:] first
+    cdef public int64_t[::1] pending
+    cdef public int64_t[::1] submissions
+    cdef public int64_t[::1] recent
+
+
+@cython.final
 cdef class Tables:
     cdef public const int64_t[::1] session_after
     cdef public const int64_t[::1] session_reason
@@ -161,6 +177,7 @@ cdef class Core:
     cdef public Jobs jobs
     cdef public Sessions sessions
     cdef public Clients clients
+    cdef public Accounts accounts
     cdef public Tables tables
     cdef public const int64_t[::1] submissions_us
     cdef public const int64_t[::1] submissions
@@ -174,6 +191,7 @@ cdef class Core:
     cdef public int64_t submissions_in_key
     cdef public int64_t unfinished
     cdef public int64_t commands
+    cdef public bint has_limits
     cdef public bint qpus_differ
     cdef public bint adapts
     cdef public bint joins
@@ -237,8 +255,16 @@ cdef class Core:
     @cython.locals(cancel_after=int64_t)
     cdef inline int accept(self, int64_t job, int64_t session) except -1
     cdef inline int reject(self, int64_t job, int64_t session, int64_t reason) except -1
-    @cython.locals(phase=int64_t, root=int64_t)
-    cdef inline int64_t why_rejected(self, int64_t job, int64_t session) except? -2
+    @cython.locals(phase=int64_t, root=int64_t, account=int64_t)
+    cdef inline int64_t why_not_in_session(self, int64_t job, int64_t session) except? -2
+    @cython.locals(accounts=Accounts, rate=int64_t, last=int64_t)
+    cdef inline int64_t why_not_now(self, int64_t account) except? -2
+    cdef inline int64_t account_of(self, int64_t job) except? -2
+    cdef inline bint allows(self, int64_t account, int64_t session) except -1
+    @cython.locals(accounts=Accounts)
+    cdef inline int64_t place_of_submission(self, int64_t account) except? -2
+    @cython.locals(accounts=Accounts)
+    cdef inline int count_submission(self, int64_t account) except -1
     @cython.locals(qpu=int64_t, root=int64_t, event=int64_t, needed=int64_t)
     cdef inline int finish(self, int64_t job) except -1
     cdef inline int cancel(self, int64_t key, int64_t number) except -1

@@ -1,3 +1,4 @@
+from qsession_sim.kernel.core import Accounts as Accounts
 from qsession_sim.kernel.core import Agenda as Agenda
 from qsession_sim.kernel.core import Clients as Clients
 from qsession_sim.kernel.core import Core as Core

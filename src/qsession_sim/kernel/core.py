@@ -19,6 +19,9 @@ from qsession_sim.kernel.codes import (
     ACTION_MASK,
     AFTER_READY,
     AGENDA,
+    CLIENT_TOO_OLD,
+    COUNT_END,
+    COUNT_SUBMISSION,
     END,
     END_QUEUED_JOBS,
     ENTER_QUEUE,
@@ -79,6 +82,7 @@ from qsession_sim.kernel.codes import (
     RANK_POST_DONE,
     RANK_SHIFT,
     RANK_SUBMIT,
+    RATE_LIMITED,
     REJECTED_TO_JOB_MODE,
     REJECTED_TO_NEW_SESSION,
     RELEASE_QPU,
@@ -97,6 +101,7 @@ from qsession_sim.kernel.codes import (
     SESSION_START,
     SESSION_SUBMIT,
     SESSION_UNUSED,
+    SESSIONS_NOT_IN_PLAN,
     SHORTEST_ITTL_US,
     STAGE_DONE,
     STAGE_POST_PROCESSING,
@@ -114,6 +119,7 @@ from qsession_sim.kernel.codes import (
     TAKE_QPU,
     TELL_START,
     TOO_LONG,
+    TOO_MANY_PENDING,
     WAIT_FOR_QPU,
     WRITE_REASON,
     no_entry_for_job,
@@ -316,6 +322,7 @@ class Jobs:
     """Columns of jobs; `roots` and `repeats` have a row for each that was created in the run."""
 
     __slots__ = (
+        "account",
         "cancel_after",
         "client",
         "ended",
@@ -350,6 +357,7 @@ class Jobs:
     post_us: Column
     patience_us: Column
     pinned: Column
+    account: Column
     session: Column
     submitted: Column
     started: Column
@@ -492,6 +500,38 @@ class Clients:
             setattr(self, name, column)
 
 
+class Accounts:
+    """Columns of accounts, if any of them has limits (S60)."""
+
+    __slots__ = (
+        "allows_batches",
+        "allows_sessions",
+        "first",
+        "most_pending",
+        "pending",
+        "rate",
+        "recent",
+        "submissions",
+        "too_old_from",
+        "window_us",
+    )
+
+    allows_sessions: Column
+    allows_batches: Column
+    too_old_from: Column  # NEVER: its client is not too old (S23)
+    most_pending: Column  # NEVER: any number
+    rate: Column  # how many submissions in a window; NEVER: any number
+    window_us: Column
+    first: Column  # where those of an account begin in `recent`, of which it has as many rows as its rate
+    pending: Column  # queued and running jobs
+    submissions: Column  # accepted so far
+    recent: Column  # the last accepted submissions of each
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        for name, column in columns.items():
+            setattr(self, name, column)
+
+
 class Tables:
     """The two tables, as `codes.Flat`; of jobs one for job mode and one for sessions. And sets as columns."""
 
@@ -546,6 +586,7 @@ class Core:
     """QPUs, sessions, jobs and clients, and the order of their events."""
 
     __slots__ = (
+        "accounts",
         "active",
         "adapts",
         "agenda",
@@ -561,6 +602,7 @@ class Core:
         "first_session_queue",
         "follow_ups",
         "follow_ups_of",
+        "has_limits",
         "job_queues",
         "jobs",
         "joins",
@@ -604,6 +646,7 @@ class Core:
     jobs: Jobs
     sessions: Sessions
     clients: Clients
+    accounts: Accounts
     tables: Tables
     submissions_us: Column
     submissions: Column
@@ -617,6 +660,7 @@ class Core:
     submissions_in_key: int
     unfinished: int
     commands: int
+    has_limits: bool
     qpus_differ: bool
     adapts: bool
     joins: bool
@@ -888,7 +932,9 @@ class Core:
         if session >= 0:
             if self.sessions.phase[session] == PHASE_ABSENT and self.sessions.created[session] < 0:
                 self.create(session)  # S9: also if the job is then rejected
-            reason = self.why_rejected(job, session)
+            reason = self.why_not_in_session(job, session)
+        if self.has_limits and reason == NO_REASON:
+            reason = self.why_not_now(self.account_of(job))
         if reason == NO_REASON:
             self.accept(job, session)
         else:
@@ -908,17 +954,59 @@ class Core:
             self.jobs.qpu[job] = self.known_qpu(job, session)
         self.move_job(job, JOB_REJECT, session, 0)
 
-    def why_rejected(self, job: int, session: int) -> int:
-        """S20: the first reason that applies, in its order."""
+    def why_not_in_session(self, job: int, session: int) -> int:
+        """S20: the first reason that applies to a submission to a session, in its order."""
         phase = self.sessions.phase[session]
         if phase == PHASE_ABSENT:
             return SESSION_NOT_CREATED  # S9
+        if self.has_limits:
+            account = self.account_of(job)
+            if NEVER < self.accounts.too_old_from[account] <= self.now:
+                return CLIENT_TOO_OLD  # S23
+            if not self.allows(account, session):
+                return SESSIONS_NOT_IN_PLAN  # S60
         if not self.tables.accepting[phase]:
             return IN_CLOSED_SESSION  # S17, S26
         root = job if job < self.n_planned else self.root(job)
         if self.jobs.limit_us[root] > self.sessions.max_us[session]:
             return EXECUTION_TIME_EXCEEDS_SESSION  # S24
         return NO_REASON
+
+    def why_not_now(self, account: int) -> int:
+        """S20: what the limits of an account say of any submission, in its order."""
+        accounts = self.accounts
+        if NEVER < accounts.most_pending[account] <= accounts.pending[account]:
+            return TOO_MANY_PENDING  # S60
+        rate = accounts.rate[account]
+        if rate >= 0 and accounts.submissions[account] >= rate:
+            # S60: that which is so many submissions back leaves the window a window after its instant
+            last = self.now if rate == 0 else accounts.recent[self.place_of_submission(account)]
+            if last > self.now - accounts.window_us[account]:
+                return RATE_LIMITED
+        return NO_REASON
+
+    def account_of(self, job: int) -> int:
+        """The account of a job."""
+        return self.jobs.account[self.root(job)]
+
+    def allows(self, account: int, session: int) -> bool:
+        """Whether the plan of an account has sessions, or batches, as it is one (S60)."""
+        if self.sessions.batch[session]:
+            return self.accounts.allows_batches[account] > 0
+        return self.accounts.allows_sessions[account] > 0
+
+    def place_of_submission(self, account: int) -> int:
+        """Where an accepted submission is written, in place of that which is as many back as the rate."""
+        accounts = self.accounts
+        return accounts.first[account] + accounts.submissions[account] % accounts.rate[account]
+
+    def count_submission(self, account: int) -> None:
+        """An accepted submission (S60)."""
+        accounts = self.accounts
+        accounts.pending[account] += 1
+        if accounts.rate[account] > 0:
+            accounts.recent[self.place_of_submission(account)] = self.now
+        accounts.submissions[account] += 1
 
     def finish(self, job: int) -> None:
         """A job leaves the QPU, because it is done or has reached its limit (S44)."""
@@ -987,6 +1075,10 @@ class Core:
             self.start_patience(job)
         elif action == STOP_PATIENCE:
             self.jobs.patience_at[job] = NEVER
+        elif action == COUNT_SUBMISSION:
+            self.count_submission(self.account_of(job))
+        elif action == COUNT_END:
+            self.accounts.pending[self.account_of(job)] -= 1
         elif action == WRITE_REASON:
             self.jobs.reason[job] = self.tables.job_reason[event]
         elif action == START_POST_PROCESSING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,7 +21,7 @@ from qsession_sim.errors import BEYOND_TIME, ScenarioError, SchedulerUsageError
 from qsession_sim.kernel import codes
 from qsession_sim.scheduler import scheduler
 from qsession_sim.scheduler.columns import TRANSITION_FIELDS, Journal
-from qsession_sim.scheduler.plan import AccountSpec, Column, Plan, Routing, Rules, growing
+from qsession_sim.scheduler.plan import AccountSpec, Column, Plan, Routing, Rules, SlidingLimit, growing
 from qsession_sim.scheduler.queues import FirstInFirstOut, KeyColumn, QueuePolicy
 from qsession_sim.scheduler.transitions import CAN_START, JobAction, JobEvent, SessionAction
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, JobStatus, Mode, Rank
@@ -31,6 +31,9 @@ Ints = npt.NDArray[np.int64]
 
 _MOST_QPUS: Final = 62
 """A set of them is the bits of an int64."""
+
+_LARGEST_RATE: Final = 2**20
+"""The instants of so many submissions are kept, for each account that has the limit."""
 
 EVENTS_AT_ONCE: Final = 20_000
 """After so many events, at the latest, Python sees whether somebody wants to interrupt it."""
@@ -61,8 +64,10 @@ def _unknown(plan: Plan, rules: Rules) -> str | None:
         "simulator backends": any(qpu.simulator for qpu in plan.qpus),
         "preparation": _has_other(plan.jobs.preparation_us, 0),
         "windows of availability": bool(plan.windows),
-        "limits of plans": any(
-            spec != AccountSpec(allocation_us=spec.allocation_us) for spec in plan.account_specs.values()
+        "quotas of usage": any(spec.quota is not None for spec in plan.account_specs.values()),
+        f"rates of more than {_LARGEST_RATE:,} submissions": any(
+            spec.submissions is not None and spec.submissions.amount > _LARGEST_RATE
+            for spec in plan.account_specs.values()
         ),
         "the hold policy 'gap_fill'": rules.hold.fills_gaps,
         f"the routing policy {rules.routing.name.lower()!r}": several
@@ -98,7 +103,8 @@ def _ints(column: Column | Ints) -> Ints:
     """A column as an array: the one whose memory it is, which is quicker than to read its format."""
     if isinstance(column, memoryview) and isinstance(column.obj, np.ndarray):
         whole: Ints = column.obj
-        if (whole.shape, whole.strides, whole.dtype) == (column.shape, column.strides, np.int64):
+        is_whole = whole.shape == column.shape and whole.strides == column.strides
+        if is_whole and whole.dtype == np.int64:
             return whole
     return np.asarray(column, dtype=np.int64)
 
@@ -283,6 +289,7 @@ class Kernel:
         self._module = _modules()[compiled]
         self._keeps_qpus = len(plan.qpus) > 1
         self._keeps_departures = _has_other(plan.jobs.post_processing_us, 0)
+        self._has_limits = any(map(_limits, plan.account_specs.values()))
         self._journal = self._new_journal()
         self._core = self._new_core(rules, key)
 
@@ -342,6 +349,8 @@ class Kernel:
             jobs=self._new_jobs(key),
             sessions=self._new_sessions(rules),
             clients=self._new_clients(),
+            accounts=self._new_accounts(),
+            has_limits=self._has_limits,
             tables=self._new_tables(rules),
             submissions_us=memory.given(plan.submissions_us),
             submissions=memory.given(plan.submissions),
@@ -420,6 +429,7 @@ class Kernel:
                 "post_us": memory.given(jobs.post_processing_us),
                 "patience_us": memory.given(jobs.patience_us),
                 "pinned": memory.given(jobs.qpu),
+                "account": memory.given(jobs.account),
                 "next": memory.fresh(rows if has_sessions else 0),
                 "previous": memory.fresh(rows if has_sessions else 0),
                 "patience_at": memory.fresh(rows if has_patience else 0),
@@ -473,6 +483,33 @@ class Kernel:
             }
         )
 
+    def _new_accounts(self) -> Any:
+        """What plans allow (S60); NEVER is no limit, as the sizes of nothing else."""
+        plan, memory = self._plan, self._memory
+        rows = 1 + max(_largest(plan.jobs.account), *plan.account_specs) if self._has_limits else 0
+        specs = [plan.account_specs.get(number, AccountSpec()) for number in range(rows)]
+        limits = [spec.submissions or SlidingLimit(NEVER, 0) for spec in specs]
+        rates = [limit.amount for limit in limits]
+        firsts = [0, *np.cumsum(np.maximum(rates, 0)).tolist()]
+        return self._module.Accounts(
+            {
+                "allows_sessions": memory.given([spec.sessions for spec in specs]),
+                "allows_batches": memory.given([spec.batches for spec in specs]),
+                "too_old_from": memory.given([spec.client_too_old_from_us for spec in specs]),
+                "most_pending": memory.given(
+                    [NEVER if (most := spec.pending) is None else most for spec in specs]
+                ),
+                "rate": memory.given(rates),
+                "window_us": memory.given(
+                    [spec.submissions.window_us if spec.submissions else 0 for spec in specs]
+                ),
+                "first": memory.given(firsts[:rows]),
+                "pending": memory.fresh(rows, 0),
+                "submissions": memory.fresh(rows, 0),
+                "recent": memory.fresh(firsts[-1]),
+            }
+        )
+
     def _new_tables(self, rules: Rules) -> Any:
         counts_queued = self._keeps_qpus and rules.routing is Routing.LEAST_BUSY
         has_patience = _has_other(self._plan.jobs.patience_us, NEVER)
@@ -480,6 +517,7 @@ class Kernel:
             *_ALWAYS,
             *(_OF_QUEUES if counts_queued else ()),
             *(_OF_PATIENCE if has_patience else ()),
+            *(_OF_LIMITS if self._has_limits else ()),
         }
         after, reasons, actions = codes.flat_sessions(_OF_SESSIONS)
         job_after, job_actions = codes.flat_jobs(frozenset(kept))
@@ -570,6 +608,7 @@ _ALWAYS: Final = frozenset(
     }
 )
 _OF_QUEUES: Final = frozenset({JobAction.ENTER_QUEUE, JobAction.LEAVE_QUEUE})
+_OF_LIMITS: Final = frozenset({JobAction.COUNT_SUBMISSION, JobAction.COUNT_END})
 _OF_PATIENCE: Final = frozenset({JobAction.START_PATIENCE, JobAction.STOP_PATIENCE})
 _IN_SESSIONS: Final = _OF_QUEUES | {
     JobAction.JOIN_SESSION,
@@ -579,6 +618,15 @@ _IN_SESSIONS: Final = _OF_QUEUES | {
 }
 _OF_SESSIONS: Final = frozenset(SessionAction) - {SessionAction.REQUEUE_JOBS}
 """Without preparation and reservations, no queued job is left where a session becomes inactive."""
+
+
+def _or_never(number: int | None) -> int:
+    return NEVER if number is None else number
+
+
+def _limits(spec: AccountSpec) -> bool:
+    """Whether an account may not do everything at any time."""
+    return replace(spec, allocation_us=0) != AccountSpec()
 
 
 def _commands(plan: Plan) -> list[tuple[Ints, Ints]]:
