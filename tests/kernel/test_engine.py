@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,24 @@ def test_what_it_does_not_do_is_refused_by_name(plan, rules, policy, reason) -> 
     with pytest.raises(SchedulerUsageError) as caught:
         engine.run(of_plan, of_rules, policy)
     assert str(caught.value) == f"this plan cannot be run: {reason}"
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        *(
+            "simulator backends",
+            "preparation",
+            "windows of availability",
+            "more than 62 QPUs",
+            "quotas of usage",
+        ),
+        *("rates of more than 1,048,576 submissions", "the hold policy `gap_fill`", "times of 2**62 us"),
+    ],
+)
+def test_the_page_on_engines_names_what_is_refused(what) -> None:
+    page = Path(__file__).parents[2] / "docs" / "engines.md"
+    assert what in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
