@@ -583,5 +583,5 @@ def route_of(method: str, path: str) -> tuple[Handler, list[str]]:
         if match is not None:
             methods.append(known)
     if methods:
-        raise ApiError(405, Code.BAD_FORM, f"{path} takes {' or '.join(methods)}, not {method}")
+        raise ApiError(405, Code.BAD_FORM, f"{path:.80} takes {' or '.join(methods)}, not {method:.20}")
     raise ApiError(404, Code.BAD_FORM, f"there is no {path:.200}")
