@@ -129,6 +129,14 @@ def test_every_endpoint_answers_401_without_a_token_and_with_that_of_nobody(meth
     assert nobody.refused(method, path) == (401, 1200, "the scenario has no account 'nobody'")
 
 
+def test_a_message_is_short_however_much_of_a_request_it_repeats():
+    form = {"program_id": "sampler", "backend": "qpu", "params": {"pubs": [["x", None, "y" * 5000]]}}
+    status, code, message = Asked().refused("POST", "/jobs", form)
+    assert (status, code, len(message)) == (400, 1206, 500)
+    assert message.startswith("params.pubs[0]: shots must be a whole number from 1, not 'yyy")
+    assert message.endswith("y…")
+
+
 def test_what_does_not_exist_is_404_and_another_method_405():
     asked = Asked()
     assert asked.refused("GET", "/nothing") == (404, 1206, "there is no /nothing")

@@ -57,14 +57,18 @@ class ApiError(QSessionError):
         self.code = code
 
 
+_LONGEST_MESSAGE: Final = 500
+
+
 def error_body(code: int, message: str) -> dict[str, Any]:
-    """An error in the service's form.
+    """An error in the service's form; a message that repeats much of a request loses its end.
 
     Example:
         >>> error_body(1291, "no such job")["errors"][0]["message"]
         'no such job'
     """
-    error = {"code": code, "message": message, "solution": "", "more_info": ""}
+    shown = message if len(message) <= _LONGEST_MESSAGE else f"{message:.{_LONGEST_MESSAGE - 1}}…"
+    error = {"code": code, "message": shown, "solution": "", "more_info": ""}
     return {"errors": [error], "trace": "qsession-sim"}
 
 
