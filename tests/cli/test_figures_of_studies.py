@@ -72,7 +72,7 @@ def test_a_study_that_is_kept_has_its_figures_beside_it(capsys, source, tmp_path
     kind, *options = command
     arguments = [kind, source, *options, "--replications", "3", "-o", str(place)]
     assert main(arguments) == 0
-    assert capsys.readouterr().err == f"saved in {place}\n"
+    assert capsys.readouterr().err == f"saved in {place}\nto see it: qsession-sim report {place} --open\n"
     assert figures(place) == names
     first = {name: (place / name).read_bytes() for name in names}
     assert main(arguments) == 0
@@ -85,12 +85,16 @@ def test_without_matplotlib_there_is_a_hint_and_all_else(capsys, monkeypatch, so
     options = ["--metric", "mean_waiting", "--replications", "2"]
     place = tmp_path / "study"
     assert main(["replicate", source, *options, "-o", str(place)]) == 0
-    assert capsys.readouterr().err == f"{hint}saved in {place}\n"
+    assert (
+        capsys.readouterr().err == f"{hint}saved in {place}\nto see it: qsession-sim report {place} --open\n"
+    )
     assert (figures(place), (place / "table.parquet").exists()) == ([], True)
     place = tmp_path / "search"
     options = ["--vary", "workload.everyday.count=3..5", "--minimise", "mean_waiting", "--evaluations", "28"]
     assert main(["tune", source, *options, "--replications", "2", "-o", str(place)]) == 0
-    assert capsys.readouterr().err == f"{hint}saved in {place}\n"
+    assert (
+        capsys.readouterr().err == f"{hint}saved in {place}\nto see it: qsession-sim report {place} --open\n"
+    )
     assert (figures(place), (place / "tuning.json").exists()) == ([], True)
 
 

@@ -260,7 +260,7 @@ def test_tune_keeps_its_runs_and_writes_its_results(capsys, three_jobs, tmp_path
     first = ended(capsys, "tune", three_jobs, *arguments, *options)
     assert first == ended(capsys, "tune", three_jobs, *arguments, *options)
     assert first[1] == (place / "tuning.json").read_text(encoding="utf-8")
-    assert first[2] == f"saved in {place}\n"
+    assert first[2] == f"saved in {place}\nto see it: qsession-sim report {place} --open\n"
     assert {"tuning.json", "evaluations.parquet", "trade_off.svg", "plan.json"} <= {
         path.name for path in place.iterdir()
     }
@@ -421,7 +421,9 @@ def test_an_interrupt_says_what_is_kept_and_how_to_go_on(
 
 def test_quiet_prints_results_only(capsys, three_jobs, tmp_path):
     arguments = ["replicate", three_jobs, "--replications", "2", "-o", str(tmp_path / "study")]
-    assert ended(capsys, *arguments)[2] == f"saved in {tmp_path / 'study'}\n"
+    place = tmp_path / "study"
+    seen = f"saved in {place}\nto see it: qsession-sim report {place} --open\n"
+    assert ended(capsys, *arguments)[2] == seen
     assert ended(capsys, *arguments, "--quiet")[2] == ""
 
 

@@ -224,7 +224,7 @@ def tune(
         raise failure
     if directory is not None and not given["quiet"]:
         _can_draw(quiet=False)
-        note(f"saved in {directory}")
+        _note_saved(directory)
     if tuning.best is None:
         note(f"qsession-sim: {tuning.why_nothing}")
         raise typer.Exit(1)
@@ -247,7 +247,14 @@ def _study(kind: str, arguments: tuple[Any, ...], given: dict[str, Any]) -> None
         after = f"the rule does not hold after {study.replications} replications"
         note(f"{after}: {study.rule.text}; raise --max-replications")
     if given["directory"] is not None:
-        note(f"saved in {given['directory']}")
+        _note_saved(given["directory"])
+
+
+def _note_saved(directory: str) -> None:
+    from qsession_sim.cli.report import how_to_see
+
+    note(f"saved in {directory}")
+    note(how_to_see(directory))
 
 
 def _save_figures(study: ShownStudy, directory: str, *, quiet: bool) -> None:
