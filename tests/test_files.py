@@ -93,6 +93,19 @@ def test_a_writer_that_fails_leaves_the_file_that_was_there(tmp_path):
     assert content(tmp_path) == {"a.csv": "old"}
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes that have names")
+def test_only_files_are_replaced(tmp_path):
+    """Who may write in `/dev` would lose `/dev/null` for all programs."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(OSError, match="is a pipe, not a file"):
+            write_whole(path, b"new")
+    assert pipe.is_fifo()
+    assert {file.name for file in tmp_path.iterdir()} == {"pipe", "link"}
+
+
 def test_missing_directories_above_are_made(tmp_path):
     write_whole(tmp_path / "deep" / "a.json", b"{}")
     with whole_directory(tmp_path / "deeper" / "out") as partial:

@@ -216,6 +216,16 @@ def check_regular(path: Path) -> None:
     _check_mode(path.stat().st_mode)
 
 
+def check_replaceable(path: Path) -> None:
+    """Refuse to put a file where there is something else, as a device, which would be lost.
+
+    Raises:
+        OSError: if there is.
+    """
+    with suppress(FileNotFoundError):
+        check_regular(path)
+
+
 def _check_mode(mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "is a directory, not a file")
@@ -437,6 +447,7 @@ def whole_file(path: Path, put: Callable[[Path, Path], object] = put_in_place) -
     Raises:
         OSError: if it cannot be put there; then there is no file, or the one that was there.
     """
+    check_replaceable(path)
     partial = path.with_name(f".{secrets.token_hex(4)}.{_PARTIAL}.{path.name}")
     try:
         partial.touch(exist_ok=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -61,6 +62,19 @@ def test_only_reports_are_replaced(bundle, tmp_path, capsys):
         f"name (see qsession-sim report --help)\n"
     )
     assert page.read_text() == "mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes that have names")
+def test_what_is_no_file_is_not_replaced(bundle, tmp_path, capsys):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for command in (["report"], ["export", "--overwrite"]):
+        assert main([*command, str(bundle), "-o", str(pipe)]) == 2
+        assert (
+            f"Invalid value for -o: {pipe}: cannot be written: is a pipe, not a file ("
+            in capsys.readouterr().err
+        )
+    assert pipe.is_fifo()
 
 
 def test_bundles_take_no_page(bundle, capsys):

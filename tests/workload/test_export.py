@@ -23,6 +23,7 @@ from qsession_sim.workload.columns import (
     SessionColumns,
     Workload,
 )
+from qsession_sim.workload.formats import check_workload_file
 
 optional_times = st.one_of(st.just(NEVER), st.integers(0, 2**40))
 SWF_USERS = ("user-unknown", "user-0", "user-7")
@@ -268,6 +269,14 @@ def test_other_endings_and_places_are_refused(tmp_path):
     (tmp_path / "a.csv").mkdir()
     with pytest.raises(qs.WorkloadFileError, match="cannot be written: is a directory"):
         qs.write_workload(EMPTY_WORKLOAD, tmp_path / "a.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes that have names")
+def test_what_is_no_file_is_refused_before_the_work(tmp_path):
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(qs.WorkloadFileError) as caught:
+        check_workload_file(tmp_path / "a.csv")
+    assert str(caught.value) == f"{tmp_path / 'a.csv'}: cannot be written: is a pipe, not a file"
 
 
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])

@@ -129,8 +129,11 @@ def serve(
 
         with usable_place("-o"):
             check_target(output)
-    if journal is not None and not Path(journal).parent.is_dir():
-        raise typer.BadParameter(f"{Path(journal).parent} is no directory", param_hint="--journal")
+    if journal is not None:
+        from qsession_sim.workload.formats import check_new_file
+
+        with usable_place("--journal"):
+            check_new_file(Path(journal), overwrite=True)
     overrides = settings_of(settings)
     if start is not None:
         overrides = (*overrides, f"start={datetime.now(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}")
@@ -305,6 +308,7 @@ def _wait_for_the_user(server: Server, environments: list[dict[str, str]]) -> No
 
 def _write_journal(app: App, path: str | None) -> None:
     if path is not None:
-        from qsession_sim.files import write_whole
+        from qsession_sim.workload.formats import new_file
 
-        write_whole(Path(path), "".join(json.dumps(entry) + "\n" for entry in app.journal).encode())
+        with new_file(Path(path)) as partial:
+            partial.write_text("".join(json.dumps(entry) + "\n" for entry in app.journal), "utf-8")

@@ -17,6 +17,7 @@ import numpy as np
 
 from qsession_sim.errors import WorkloadFileError
 from qsession_sim.files import (
+    check_replaceable,
     reason,
     remove_stale,
     resolved,
@@ -511,8 +512,8 @@ def check_new_file(file: Path, *, overwrite: bool) -> None:
     """Check that a file can be written; nothing is changed.
 
     Raises:
-        WorkloadFileError: if a directory is there, or there is none for it, or a file is there that must not
-            be replaced, or it cannot be packed.
+        WorkloadFileError: if something other than a file is there, or there is no directory for it, or a file
+            is there that must not be replaced, or it cannot be packed.
     """
     try:
         packing = Packing.of(file.name)
@@ -523,6 +524,7 @@ def check_new_file(file: Path, *, overwrite: bool) -> None:
             raise WorkloadFileError(f"{file}: cannot be written: is a directory")
         if not there.parent.is_dir():
             raise WorkloadFileError(f"{file}: cannot be written: there is no directory {file.parent}")
+        check_replaceable(there)
         if there.exists() and not overwrite:
             raise WorkloadFileError(
                 f"{file}: is there already; choose another name, or replace it with --overwrite"
