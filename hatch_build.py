@@ -24,6 +24,8 @@ FLAGS = [] if os.name == "nt" else ["-O3", "-fwrapv", "-g0"]
 class KernelBuildHook(BuildHookInterface[Any]):
     """Adds the compiled kernel to a wheel, which is then one for this platform."""
 
+    _folder: TemporaryDirectory[str] | None = None
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile; without success the wheel has the text alone, and is one for every platform."""
         wanted = os.environ.get(SWITCH, "")
@@ -44,20 +46,25 @@ class KernelBuildHook(BuildHookInterface[Any]):
         if not is_editable:
             build_data["force_include"][str(built)] = f"{PACKAGE}/{built.name}"
 
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
+        """The wheel has what was compiled."""
+        if self._folder is not None:
+            self._folder.cleanup()
+
     def _compiled(self, *, in_place: bool) -> Path:
-        """The extension, beside the text or in a folder that goes with this object."""
+        """The extension, beside the text or in a folder that is there until the wheel is."""
         from Cython.Build import cythonize
         from setuptools import Distribution, Extension
 
-        self._folder = TemporaryDirectory()
+        self._folder = folder = TemporaryDirectory()
         text = Path("src", PACKAGE, "core.py")  # relative, as setuptools wants it
         extension = Extension(MODULE, [str(text)], extra_compile_args=FLAGS)
-        modules = cythonize([extension], build_dir=self._folder.name, include_path=["src"], force=True)
+        modules = cythonize([extension], build_dir=folder.name, include_path=["src"], force=True)
         distribution = Distribution({"ext_modules": modules, "package_dir": {"": "src"}})
         command = distribution.get_command_obj("build_ext")
         command.inplace = in_place
-        command.build_temp = self._folder.name
-        command.build_lib = str(Path(self._folder.name, "lib"))
+        command.build_temp = folder.name
+        command.build_lib = str(Path(folder.name, "lib"))
         command.ensure_finalized()
         command.run()
         return Path(command.get_ext_fullpath(MODULE)).absolute()
