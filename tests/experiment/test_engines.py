@@ -172,6 +172,21 @@ def test_the_kernel_reports_how_far_it_is(compiled):
     assert [(one.now_us, one.jobs) for one in reports] == [(9_000_000, 3)]
 
 
+def test_a_run_of_the_kernel_can_be_interrupted_where_it_reports(compiled):
+    """A job that is cut is tried again for 274 years; after 20,000 events Python has its say."""
+    loop = {"kind": "iterative", "account": "lab", "mode": "job", "clients": 1, "iterations": 2}
+    times = {"qpu_time": "2s", "max_execution_time": "1s", "think_time": "0s", "on_error": "retry"}
+    seen = []
+
+    def interrupt(report):
+        seen.append(report.events)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate({"horizon": "100000d", "workload": [loop | times]}, progress=interrupt)
+    assert seen == [20_000]
+
+
 def test_a_run_that_goes_on_beyond_all_time_ends_as_by_simpy(compiled):
     """S1: 2 x 100,000 years are beyond 2**62 us."""
     job = {"account": "lab", "qpu_time": "1s"}
