@@ -211,6 +211,17 @@ def test_json_that_holds_no_jobs_is_told(tmp_path, text, found):
     assert problems(tmp_path, "a.json", text) == [f"workload.trace: a.json: {found}"]
 
 
+@pytest.mark.parametrize("delay", ["delay", "DelayProfile"])
+def test_profiles_of_batsim_that_last_a_given_time_have_two_names(tmp_path, delay):
+    """Job 2 waits from 1 s to the end of job 1 at 5.5 s."""
+    jobs = [{"id": 1, "subtime": 0, "profile": "a"}, {"id": 2, "subtime": 1, "profile": "a"}]
+    workload = {"jobs": jobs, "profiles": {"a": {"type": delay, "delay": 5.5}}}
+    (tmp_path / "a.json").write_text(json.dumps(workload))
+    run = qs.simulate(tmp_path / "a.json")
+    assert run.jobs["waiting_us"].to_list() == [0, 4_500_000]
+    assert run.jobs["qpu_time_us"].to_list() == [5_500_000, 5_500_000]
+
+
 def test_malformed_jobs_of_batsim_are_told_with_number_and_name(tmp_path):
     jobs = [
         {"id": 1, "subtime": 0, "profile": "a"},

@@ -558,6 +558,10 @@ def _metrics(jobs: list[Any]) -> Table:
     return _table_of(jobs, values, TraceColumns.model_validate(named))
 
 
+_DELAYS: Final = ("delay", "DelayProfile")
+"""How Batsim calls the type of profile that lasts a given time: up to version 4, and after it."""
+
+
 def _batsim(workload: dict[str, Any]) -> Table:
     jobs, profiles = workload["jobs"], workload.get("profiles")
     profiles = profiles if isinstance(profiles, dict) else {}
@@ -566,11 +570,11 @@ def _batsim(workload: dict[str, Any]) -> Table:
         name = _at(job, "profile")
         profile = profiles.get(name)
         kind = _at(profile, "type")
-        if kind != "delay":
+        if kind not in _DELAYS:
             shapes[row] = f"profile {show_value(name)} " + (
                 "is not there" if profile is None else f"is of type {show_value(kind)}, not delay"
             )
-        delays.append(_at(profile, "delay") if kind == "delay" else None)
+        delays.append(_at(profile, "delay") if kind in _DELAYS else None)
     values = {name: [_at(job, name) for job in jobs] for name in ("id", "subtime", "walltime")}
     times = {"submitted": {"name": "subtime", "unit": "s"}, "qpu_time": {"name": "delay", "unit": "s"}}
     columns = TraceColumns.model_validate({"job": "id", **times})
