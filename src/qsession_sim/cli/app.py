@@ -10,15 +10,23 @@ import typer
 from qsession_sim import __version__
 from qsession_sim.cli.export import export_run
 from qsession_sim.cli.help import with_fitting_help
+from qsession_sim.cli.inputs import (
+    describe,
+    explain,
+    export,
+    metrics,
+    policies,
+    resolve,
+    schema,
+    validate,
+)
 from qsession_sim.cli.options import reads_files
 from qsession_sim.cli.report import report
 from qsession_sim.cli.run import run
-from qsession_sim.cli.scenario import explain, metrics, policies, resolve, schema, validate
 from qsession_sim.cli.serve import serve
 from qsession_sim.cli.studies import compare, replicate, sweep, tune
 from qsession_sim.cli.terminal import say
 from qsession_sim.cli.verify import verify
-from qsession_sim.cli.workload import describe, export
 
 PROGRAM: Final = "qsession-sim"
 
