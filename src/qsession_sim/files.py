@@ -87,6 +87,14 @@ def reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
+def hindrance(place: Path) -> str | None:
+    """Why nothing can be made in a directory that is there or would be made; None if it can."""
+    there = next(path for path in (place, *place.parents) if os.path.lexists(path))
+    if not there.is_dir():
+        return f"{there} is a file"
+    return None if os.access(there, os.W_OK | os.X_OK) else f"{there} cannot be written"
+
+
 def is_mistake(error: BaseException | None) -> bool:
     """Whether an error of the system means that another name must be given; not so of a full disk."""
     return isinstance(error, OSError) and _number_of(error) in _MISTAKES

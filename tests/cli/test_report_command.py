@@ -153,6 +153,31 @@ def test_figures_are_written_as_svg_and_pdf(bundle, tmp_path, capsys):
     assert capsys.readouterr().err == said
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("", "the name of the directory of figures is empty"),
+        ("out", "out is in a bundle, which holds nothing else; choose another directory"),
+        ("out/figures", "out/figures is in a bundle, which holds nothing else; choose another directory"),
+        ("mine", "cannot write figures to mine, because {at}/mine is a file; choose another directory"),
+        (
+            "mine/deep",
+            "cannot write figures to mine/deep, because {at}/mine is a file; choose another directory",
+        ),
+    ],
+)
+def test_where_there_is_no_place_for_figures_nothing_is_written(
+    bundle, tmp_path, capsys, monkeypatch, place, said
+):
+    pytest.importorskip("matplotlib", reason="pip install 'qsession-sim[plot]'")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").write_text("mine")
+    assert main(["report", "out", "--figures", place]) == 2
+    assert capsys.readouterr().err == f"qsession-sim: {said.format(at=tmp_path)}\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "out"]
+    assert main(["run", str(bundle / "scenario.yaml"), "-o", "out", "--quiet"]) == 0  # it is still a bundle
+
+
 def test_figures_without_matplotlib_are_refused_before_anything_is_written(
     bundle, tmp_path, capsys, monkeypatch
 ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -176,6 +177,13 @@ def test_wrong_kinds_are_told_with_all_that_there_are(quickstart):
         quickstart.figure("timelin")
     wanted = "a run has no figure 'timelin'; did you mean 'timeline'? There are timeline, waiting, why, sessions, queue"
     assert str(raised.value) == wanted
+
+
+@pytest.mark.parametrize("width", [0, -1.0, math.nan, math.inf, "wide"])
+def test_a_width_that_is_none_is_told(quickstart, width):
+    with pytest.raises(FigureError) as raised:
+        quickstart.figure("why", width=width)
+    assert str(raised.value) == f"the width of a figure is a number of inches above 0, not {width!r}"
 
 
 def test_without_matplotlib_the_extra_is_named(quickstart, monkeypatch, tmp_path):

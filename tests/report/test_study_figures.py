@@ -109,6 +109,8 @@ def test_a_forest_of_several_metrics_has_a_panel_for_each_and_the_change_beside_
     assert figure.get_size_inches()[0] == pytest.approx(7.16)
     with pytest.raises(FigureError, match="several metrics make a forest"):
         compared.figure(METRICS, "means")
+    with pytest.raises(FigureError, match="the width of a figure is a number of inches above 0, not 0"):
+        compared.figure(METRICS, "forest", width=0)
 
 
 def test_a_heat_map_shows_the_differences_over_both_settings(swept):

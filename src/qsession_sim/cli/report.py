@@ -41,12 +41,12 @@ def report(
     It is one HTML file that needs no other and no network. A report that is there is replaced.
     """
     from qsession_sim.experiment.study import load
-    from qsession_sim.report.figures import need_matplotlib, save_figures
+    from qsession_sim.report.figures import check_figures_place, save_figures
     from qsession_sim.report.html import check_report_place
 
     saved = load(directory)
     if figures is not None:
-        need_matplotlib()
+        check_figures_place(figures)
     target = report_place(directory) if output is None else Path(output)
     with usable_place("-o"):
         check_report_place(target)
@@ -66,8 +66,14 @@ def report_place(directory: str) -> Path:
 
 
 def how_to_see(directory: str) -> str:
-    """What to type to see what was saved."""
-    return f"to see it: qsession-sim report {shlex.quote(directory)} --open"
+    """What to type to see what was saved; a name such as -x would be an option.
+
+    Example:
+        >>> how_to_see("my runs"), how_to_see("-x")
+        ("to see it: qsession-sim report 'my runs' --open", 'to see it: qsession-sim report ./-x --open')
+    """
+    name = f"./{directory}" if directory.startswith("-") else directory
+    return f"to see it: qsession-sim report {shlex.quote(name)} --open"
 
 
 def open_page(page: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qsession_sim.errors import FigureError, hint
-from qsession_sim.files import reason, write_whole
+from qsession_sim.files import hindrance, reason, resolved, write_whole
 from qsession_sim.report.study_rows import METRICS_OF_COMPARISONS
 from qsession_sim.report.study_view import StudyFiles, StudyView, view_of
 from qsession_sim.report.tuning_view import TuningFiles, tuning_view_of
+from qsession_sim.results.bundle import is_bundle
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,10 +38,11 @@ def draw_run(run: Run | SavedRun, kind: str, *, ax: Any = None, width: float | N
     """Draw a figure of a run; `Run.figure` describes the arguments.
 
     Raises:
-        FigureError: if there is no such kind, or matplotlib is missing.
+        FigureError: if there is no such kind, the width is none, or matplotlib is missing.
     """
     if kind not in RUN_KINDS:
         raise FigureError(f"a run has no figure {kind!r}; {_listed(kind, RUN_KINDS)}")
+    _check_width(width)
     need_matplotlib()
     from qsession_sim.report.run_figures import draw
 
@@ -59,7 +62,8 @@ def draw_study(
     """Draw a figure of a study; `Study.figure` describes the arguments.
 
     Raises:
-        FigureError: if there is no such kind, the study has nothing that it shows, or matplotlib is missing.
+        FigureError: if there is no such kind, the study has nothing that it shows, the width is none, or
+            matplotlib is missing.
         StudyError: if there is no such metric.
     """
     view = view_of(study)
@@ -70,6 +74,7 @@ def draw_study(
         kind = default_kind(view)
     if kind not in STUDY_KINDS:
         raise FigureError(f"a study has no figure {kind!r}; {_listed(kind, STUDY_KINDS)}")
+    _check_width(width)
     if len(metrics) != 1 and (kind != "forest" or not metrics or ax is not None):
         raise FigureError("several metrics make a forest with a panel each, without ax; give one metric")
     return drawn_study(view, metrics, kind, against=against, ax=ax, width=width)
@@ -93,8 +98,9 @@ def draw_tuning(tuning: TuningFiles, *, ax: Any = None, width: float | None = No
     """Draw the trade-off of a search; `Tuning.figure` describes the arguments.
 
     Raises:
-        FigureError: if matplotlib is missing.
+        FigureError: if the width is none, or matplotlib is missing.
     """
+    _check_width(width)
     need_matplotlib()
     from qsession_sim.report.study_figures import draw_tuning as draw
 
@@ -161,11 +167,10 @@ def save_figures(
         search `trade_off.svg`; in all formats.
 
     Raises:
-        FigureError: if matplotlib is missing, or a file cannot be written.
+        FigureError: if matplotlib is missing, figures have no place in the directory, or a file cannot be
+            written.
     """
-    need_matplotlib()
-    if not os.fspath(directory):
-        raise FigureError("the name of the directory of figures is empty")
+    target = check_figures_place(directory)
     from qsession_sim.experiment.shown import ShownStudy, ShownTuning
     from qsession_sim.report.drawing import content
 
@@ -175,7 +180,7 @@ def save_figures(
         figures = figures_of_study(shown)
     else:
         figures = {kind: draw_run(shown, kind) for kind in RUN_KINDS}
-    target, written = Path(directory), []
+    written = []
     for name, figure in figures.items():
         for form in formats:
             written.append(f"{name}.{form}")
@@ -184,6 +189,36 @@ def save_figures(
             except OSError as error:
                 raise FigureError(f"cannot write {target / written[-1]}: {reason(error)}") from error
     return written
+
+
+def check_figures_place(directory: str | os.PathLike[str]) -> Path:
+    """Check that figures can be drawn, and written to a directory; nothing is changed.
+
+    Returns:
+        The directory.
+
+    Raises:
+        FigureError: if matplotlib is missing, the name is empty, the directory is in a bundle, or nothing can
+            be made in it.
+    """
+    need_matplotlib()
+    if not os.fspath(directory):
+        raise FigureError("the name of the directory of figures is empty")
+    target = Path(directory)
+    try:
+        place = resolved(target)
+    except OSError as error:
+        raise FigureError(f"cannot write figures to {target}: {reason(error)}") from error
+    if any(map(is_bundle, (place, *place.parents))):
+        raise FigureError(f"{target} is in a bundle, which holds nothing else; choose another directory")
+    if why := hindrance(place):
+        raise FigureError(f"cannot write figures to {target}, because {why}; choose another directory")
+    return target
+
+
+def _check_width(width: object) -> None:
+    if width is not None and not (isinstance(width, int | float) and 0 < width < math.inf):
+        raise FigureError(f"the width of a figure is a number of inches above 0, not {width!r}")
 
 
 def need_matplotlib() -> None:

@@ -21,6 +21,7 @@ from qsession_sim.files import (
     DIGESTS,
     digest_lines,
     digest_of,
+    hindrance,
     parse_json,
     read_digest_lines,
     read_regular,
@@ -205,13 +206,8 @@ def check_target(directory: str | os.PathLike[str]) -> Path:
         _refuse_to_replace(target)
     except OSError as error:
         raise BundleError(f"{directory} cannot be used: {reason(error)}; choose another directory") from error
-    above = next(parent for parent in target.parents if os.path.lexists(parent))
-    if not above.is_dir():
-        raise BundleError(f"{target} cannot be made, because {above} is a file; choose another directory")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise BundleError(
-            f"{target} cannot be made, because {above} cannot be written; choose another directory"
-        )
+    if why := hindrance(target.parent):
+        raise BundleError(f"{target} cannot be made, because {why}; choose another directory")
     return target
 
 
