@@ -13,12 +13,12 @@ from qsession_sim.scheduler.plan import EXCLUSIVE
 from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, Mode, Rank, Reason
 from qsession_sim.verification.small_scope import Played, Scope, explore
-from qsession_sim.verification.small_scope.__main__ import main
+from qsession_sim.verification.small_scope.__main__ import main, report
 from qsession_sim.verification.small_scope.alone import difference, difference_of_end
 from qsession_sim.verification.small_scope.cases import BEYOND, HOLDS, LONG, Block, Cases, Shape, shapes
 from qsession_sim.verification.small_scope.checks import Facts, violations
 from qsession_sim.verification.small_scope.coverage import EVENTS_OUTSIDE, RANKS_OUTSIDE, Coverage, watched
-from qsession_sim.verification.small_scope.exploration import digests, pieces, sampled_pieces
+from qsession_sim.verification.small_scope.exploration import _play, digests, pieces, sampled_pieces
 from qsession_sim.verification.small_scope.runs import TICK_US, Setting, observe, plan_of
 
 JOB = Shape((), (NEVER,), (NEVER,), ())
@@ -339,6 +339,17 @@ def test_the_command_reports_and_says_by_its_status_whether_all_is_well(capsys, 
     )
     assert main(["--jobs", "1", "--played", "1"]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "not the same"
+
+
+def test_the_command_stops_in_time_and_reports_what_was_run(capsys):
+    """Time is over after the first piece, which is one of several."""
+    scope = Scope(1)
+    first = _play(scope, Played(1, 1, 1), next(iter(pieces(scope))))
+    assert main(["--jobs", "1", "--played", "1", "--ends", "1", "--watched", "1", "--seconds", "0"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "stopped after 0 s, so not all cases were run"
+    assert lines[1:] == list(report(first))
+    assert first.cases < explore(scope).cases
 
 
 def test_columns_of_cases_are_read_by_name():

@@ -18,17 +18,27 @@ SECONDS_BETWEEN_NOTES = 30.0
 def main(arguments: list[str] | None = None) -> int:
     """Run a size, print what was found, and return the exit status: 0, or 1 if anything is wrong."""
     given = _parser().parse_args(arguments)
+    seconds = given.seconds
     scope = Scope(**{item.name: getattr(given, item.name) for item in fields(Scope)})
     played = Played(given.played, given.ends, given.watched, given.seed)
     began = noted = time.monotonic()
 
+    so_far = Tally()
+
     def note(tally: Tally) -> None:
-        nonlocal noted
+        nonlocal noted, so_far
+        so_far = tally
+        if seconds is not None and time.monotonic() - began >= seconds:
+            raise TimeoutError
         if time.monotonic() - noted >= SECONDS_BETWEEN_NOTES:
             noted = time.monotonic()
             print(f"{tally.cases:,} cases after {noted - began:.0f} s", file=sys.stderr)
 
-    tally = explore(scope, played, workers=given.workers, sample=given.sample, progress=note)
+    try:
+        tally = explore(scope, played, workers=given.workers, sample=given.sample, progress=note)
+    except TimeoutError:
+        tally = so_far
+        print(f"stopped after {seconds} s, so not all cases were run")
     print("\n".join(report(tally)))
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     return 0 if tally.is_good else 1
@@ -86,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         _add(parser, name, default, meaning)
     parser.add_argument(
         "--sample", type=int, metavar="N", help="instead of all cases, about so many of the largest shapes"
+    )
+    parser.add_argument(
+        "--seconds", type=int, metavar="N", help="stop after so long, and report what was run"
     )
     return parser
 
