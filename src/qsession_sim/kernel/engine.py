@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +22,18 @@ from qsession_sim.errors import BEYOND_TIME, ScenarioError, SchedulerUsageError
 from qsession_sim.kernel import codes
 from qsession_sim.scheduler import scheduler
 from qsession_sim.scheduler.columns import TRANSITION_FIELDS, Journal
-from qsession_sim.scheduler.plan import AccountSpec, Column, Plan, Routing, Rules, SlidingLimit, growing
+from qsession_sim.scheduler.plan import (
+    AccountSpec,
+    ClientPlan,
+    Column,
+    JobPlan,
+    Plan,
+    Routing,
+    Rules,
+    SessionPlan,
+    SlidingLimit,
+    growing,
+)
 from qsession_sim.scheduler.queues import FirstInFirstOut, KeyColumn, QueuePolicy
 from qsession_sim.scheduler.transitions import CAN_START, JobAction, JobEvent, SessionAction
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, JobStatus, Mode, Rank
@@ -81,11 +93,16 @@ def _unknown(plan: Plan, rules: Rules) -> str | None:
 def _times(plan: Plan, rules: Rules) -> Iterable[Column]:
     """All that is added to a time; the sum of two must be an int64."""
     yield (rules.unused_timeout_us, rules.max_execution_time_us)
-    for columns in (plan.jobs, plan.sessions, plan.clients):
-        for item in fields(columns):
-            if item.name.endswith("_us"):
-                yield getattr(columns, item.name)
+    for columns, names in zip((plan.jobs, plan.sessions, plan.clients), _NAMES_OF_TIMES, strict=True):
+        for name in names:
+            yield getattr(columns, name)
     yield from plan.qpu_times_us
+
+
+_NAMES_OF_TIMES: Final = [
+    [item.name for item in fields(plan) if item.name.endswith("_us")]
+    for plan in (JobPlan, SessionPlan, ClientPlan)
+]
 
 
 def _key_column(plan: Plan, policy: QueuePolicy) -> KeyColumn | None:
@@ -109,24 +126,23 @@ def _ints(column: Column | Ints) -> Ints:
     return np.asarray(column, dtype=np.int64)
 
 
-def _some(column: Column) -> Ints:
-    """A column, or one row of it where all are known to be the same."""
-    values = _ints(column)
-    return values[:1] if _is_one_value(values) else values
-
-
 def _is_one_value(values: Ints) -> bool:
     return len(values) > 0 and values.strides == (0,)
 
 
 def _has_other(column: Column, default: int) -> bool:
-    return bool(np.any(_some(column) != default))
+    values = _ints(column)
+    if not len(values) or _is_one_value(values):
+        return len(values) > 0 and bool(values[0] != default)
+    return bool(np.any(values != default))
 
 
 def _largest(column: Column) -> int:
     """The largest size of a number in a column."""
-    values = _some(column)
-    return max(int(values.max()), -int(values.min())) if len(values) else 0
+    values = _ints(column)
+    if not len(values) or _is_one_value(values):
+        return abs(int(values[0])) if len(values) else 0
+    return max(int(values.max()), -int(values.min()))
 
 
 # -- The two forms of the text.
@@ -290,6 +306,7 @@ class Kernel:
         self._keeps_qpus = len(plan.qpus) > 1
         self._keeps_departures = _has_other(plan.jobs.post_processing_us, 0)
         self._has_limits = any(map(_limits, plan.account_specs.values()))
+        self._commands = _commands(plan)
         self._journal = self._new_journal()
         self._core = self._new_core(rules, key)
 
@@ -367,7 +384,7 @@ class Kernel:
             ),
             submissions_in_key=key.submissions,
             unfinished=len(plan.submissions),
-            commands=sum(len(numbers) for _, numbers in _commands(plan)),
+            commands=sum(len(numbers) for _, numbers in self._commands),
             qpus_differ=bool(times),
             adapts=rules.hold.adapts,
             joins=bool(plan.more_after),
@@ -394,7 +411,7 @@ class Kernel:
         created_us = _ints(plan.sessions.created_us)
         is_created = np.flatnonzero(created_us != NEVER)
         keys = codes.key_of(Rank.CREATE, Entity.SESSION) | is_created << codes.NUMBER_SHIFT
-        events = [(created_us[is_created], keys), *_commands(plan)]
+        events = [(created_us[is_created], keys), *self._commands]
         cancelled = _ints(plan.job_cancels)
         keys = codes.KEY_JOB_CANCEL | cancelled << codes.NUMBER_SHIFT
         events.append((_ints(plan.jobs.cancel_us)[cancelled], keys))
@@ -445,8 +462,9 @@ class Kernel:
         is_batch = _ints(plan.mode) == Mode.BATCH
         pinned = _ints(plan.qpu) if self._keeps_qpus else np.zeros(rows, dtype=np.int64)
         commands = np.zeros(rows, dtype=np.int64)
-        for _, keys in _commands(self._plan):
-            np.add.at(commands, (keys & codes.NUMBER_MASK) >> codes.NUMBER_SHIFT, 1)
+        for _, keys in self._commands:
+            if len(keys):
+                np.add.at(commands, (keys & codes.NUMBER_MASK) >> codes.NUMBER_SHIFT, 1)
         ittl_us = np.where(is_batch | rules.hold.ittl_counts, _ints(plan.interactive_timeout_us), 0)
         zero = ("jobs", "counting", "finishing", "thinks", "thought_us")
         never = ("head", "tail", "ittl_at", "ittl_armed", "life_at", "emptied", "repeats")
@@ -490,7 +508,7 @@ class Kernel:
         specs = [plan.account_specs.get(number, AccountSpec()) for number in range(rows)]
         limits = [spec.submissions or SlidingLimit(NEVER, 0) for spec in specs]
         rates = [limit.amount for limit in limits]
-        firsts = [0, *np.cumsum(np.maximum(rates, 0)).tolist()]
+        firsts = [0, *accumulate(max(rate, 0) for rate in rates)]
         return self._module.Accounts(
             {
                 "allows_sessions": memory.given([spec.sessions for spec in specs]),
@@ -548,9 +566,9 @@ class Kernel:
         journal.transitions = _taken(core.transitions, core.n_transitions * len(TRANSITION_FIELDS))
         journal.repeated_jobs = _taken(core.jobs.repeats, created).tolist()
         new_sessions = core.n_sessions - len(self._plan.sessions.mode)
-        journal.repeated_sessions = _taken(core.sessions.repeats, core.n_sessions).tolist()[-new_sessions:]
-        if not new_sessions:
-            journal.repeated_sessions = []
+        if new_sessions:
+            repeats = _taken(core.sessions.repeats, core.n_sessions)
+            journal.repeated_sessions = repeats[-new_sessions:].tolist()
         return Outcome(
             journal,
             self.now_us,
