@@ -205,6 +205,28 @@ def test_an_interrupt_while_saving_leaves_all_or_nothing(
     assert capsys.readouterr().err == f"qsession-sim: {word} after saving in {tmp_path / 'out'}\n"
 
 
+@pytest.mark.parametrize("place", ["Externality.save", "Externality.to_dict"])
+def test_an_interrupt_of_a_comparison_of_two_runs_says_what_is_saved(
+    capsys, monkeypatch, quickstart, tmp_path, place
+):
+    """Also one that comes while they are saved, or while the last file of them is written."""
+    from qsession_sim.experiment.externality import Externality
+
+    name = place.split(".")[1]
+    original = getattr(Externality, name)
+
+    def interrupted(*arguments):
+        press()
+        return original(*arguments)
+
+    monkeypatch.setattr(Externality, name, interrupted)
+    command = ["compare", quickstart, "--without", "notebook", "-o", str(tmp_path / "out")]
+    assert main(command) == 130
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["differences.parquet", "externality.json", "with", "without"]
+    assert capsys.readouterr() == ("", f"qsession-sim: interrupted after saving in {tmp_path / 'out'}\n")
+
+
 def test_an_interrupt_after_saving_says_that_it_is_saved(capsys, monkeypatch, quickstart, tmp_path):
     monkeypatch.setattr("qsession_sim.report.run_rows.run_document", pressing())
     assert main(["run", quickstart, "-o", str(tmp_path / "two\nlines")]) == 130

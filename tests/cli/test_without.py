@@ -162,3 +162,14 @@ def test_names_of_both_a_session_and_a_source(capsys, tmp_path):
     assert ended(capsys, "compare", str(path), "--without", "t")[2].startswith(
         "qsession-sim: no session or source is called 't'; there are s"
     )
+
+
+def test_what_was_found_is_shown_also_where_it_cannot_be_saved(file, tmp_path, capsys, monkeypatch):
+    shown = ended(capsys, "compare", file, "--without", "s")[1]
+
+    def full(*_):
+        raise StudyError("cannot write out: the disk is full")
+
+    monkeypatch.setattr("qsession_sim.experiment.externality.Externality.save", full)
+    status, out, err = ended(capsys, "compare", file, "--without", "s", "-o", str(tmp_path / "out"))
+    assert (status, out, err) == (2, shown, "qsession-sim: cannot write out: the disk is full\n")

@@ -65,6 +65,18 @@ class Interrupts:
                 signal.signal(number, signal.SIG_IGN if whole_process else _DEFAULTS[number])
 
 
+@contextmanager
+def naming_what_is_saved() -> Iterator[list[str]]:
+    """Have an interrupt say what was saved before it came; the directory is added to the list when it is."""
+    saved: list[str] = []
+    try:
+        yield saved
+    except BaseException as error:
+        if saved:
+            error.add_note(f"after saving in {saved[0]}")  # `main` reports the notes of an interrupt
+        raise
+
+
 def raise_lost_interrupt() -> None:
     """Raise an interrupt that has come and had no effect; for work that goes on for long.
 

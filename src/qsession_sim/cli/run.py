@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from qsession_sim.cli.interrupts import naming_what_is_saved
 from qsession_sim.cli.options import (
     ALL_FORMATS,
     Engine,
@@ -86,9 +87,8 @@ def run(
         note_warnings(with_policies(loaded, policy=policy, hold=hold, routing=routing))
         note_memory(loaded)
     bound = dict(map(_binding, programs or ()))
-    saved = False
     failure: BundleError | None = None  # what was simulated is shown all the same
-    try:
+    with naming_what_is_saved() as saved:
         with nullcontext() if quiet else run_progress(loaded.resolved.horizon) as progress:
             finished = simulate(
                 loaded,
@@ -105,7 +105,7 @@ def run(
                 with interrupts_afterwards():
                     try:
                         finished.save(output)
-                        saved = True
+                        saved.append(output)
                     except BundleError as error:  # such as of a full disk
                         failure = error
         show(of_run(finished), form, table)
@@ -113,10 +113,6 @@ def run(
             _note(finished, output, show_page=show_page)
         if show_page and output is not None and failure is None:
             _show_page(finished, output, quiet=quiet)
-    except BaseException as error:
-        if saved:
-            error.add_note(f"after saving in {output}")  # `main` reports the notes of an interrupt
-        raise
     if failure is not None:
         raise failure
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from qsession_sim.cli.interrupts import naming_what_is_saved
 from qsession_sim.cli.options import (
     Hold,
     Policy,
@@ -156,9 +157,11 @@ def serve(
     status = _served(served, command or [], port, _keys(served, account, clients or 1), qrmi, journal)
     run = served.finish()
     if output is not None:
-        with interrupts_afterwards():
-            run.save(output)
-        note(f"saved in {output}")
+        with naming_what_is_saved() as saved:
+            with interrupts_afterwards():
+                run.save(output)
+                saved.append(output)
+            note(f"saved in {output}")
     if status:
         raise typer.Exit(status)
 
