@@ -241,6 +241,25 @@ def test_a_setting_that_does_not_exist_is_told():
         tuned(vary=("workload.all.sessions.s.interactiv_timeout=1s..9s",))
 
 
+@pytest.mark.parametrize(
+    ("vary", "said"),
+    [
+        ("workload.all.sessions.s.interactiv_timeout=1s..9s", "unknown key"),
+        ("schema_version=1..2", "schema_version"),
+        ("policies.parameters.nothing=1..9", "parameters"),
+    ],
+)
+def test_a_range_that_cannot_be_used_is_told_before_anything_is_simulated_or_kept(tmp_path, vary, said):
+    """Both ends are read: version 1 is known, version 2 is not.
+
+    A directory that was begun would be of another search than the corrected one.
+    """
+    executor = Counting()
+    with pytest.raises(ScenarioError, match=said):
+        tuned(vary=(vary,), directory=tmp_path / "out", executor=executor)
+    assert (executor.runs, [*tmp_path.iterdir()]) == (0, [])
+
+
 def test_a_baseline_without_the_bounded_metric_is_told():
     """No batch: nothing has a makespan."""
     with pytest.raises(StudyError, match="the scenario as it stands has no"):

@@ -233,6 +233,8 @@ def tune(
         engine=options["engine"],
         metrics=list(dict.fromkeys((*wanted, *metrics))),
     )
+    for configuration in (question.baseline, *question.ends()):
+        plan.task(configuration, 0)  # what cannot be used is refused before a directory is begun
     directory = options["directory"]
     store = None if directory is None else open_store(directory, {**plan.describe(), **question.describe()})
     with study_followed(options["progress"]) as progress:
@@ -259,6 +261,10 @@ class _Question:
         """The scenario with these values."""
         settings = self.settings(values)
         return replace(self.baseline, name=" ".join(settings), overrides=settings)
+
+    def ends(self) -> list[Configuration]:
+        """The scenario at the low ends of all ranges, and at the high ends; every search begins with both."""
+        return [self.configuration(tuple(one.value_at(end) for one in self.ranges)) for end in (0.0, 1.0)]
 
     def describe(self) -> dict[str, Any]:
         """What is searched for, in addition to the plan, as JSON values."""
