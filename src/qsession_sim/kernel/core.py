@@ -173,15 +173,15 @@ class Agenda:
         size = self.size
         time = self.time[size]
         key = self.key[size]
+        self.time[size] = FOREVER  # so that every row that has a row below has two
         row = 0
         child = 1
         while child < size:
             first = self.time[child]
-            if child + 1 < size:
-                other = self.time[child + 1]
-                if other < first or (other == first and self.key[child + 1] < self.key[child]):
-                    child += 1
-                    first = other
+            other = self.time[child + 1]
+            if other < first or (other == first and self.key[child + 1] < self.key[child]):
+                child += 1
+                first = other
             self.time[row] = first
             self.key[row] = self.key[child]
             row = child
