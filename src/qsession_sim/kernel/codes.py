@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Sequence
-from functools import cache
 from typing import Any, Final
 
 from qsession_sim import units
@@ -212,7 +211,6 @@ SESSION_EVENTS: Final = len(SessionEvent)
 JOB_EVENTS: Final = len(JobEvent)
 
 
-@cache
 def flat_sessions(kept: frozenset[SessionAction]) -> tuple[Ints, Ints, Ints]:
     """The table of sessions: by row the next phase, the reason to write down, and the actions.
 
@@ -232,7 +230,6 @@ def flat_sessions(kept: frozenset[SessionAction]) -> tuple[Ints, Ints, Ints]:
     return after, reasons, actions
 
 
-@cache
 def flat_jobs(kept: frozenset[JobAction]) -> tuple[Ints, Ints]:
     """The table of jobs: by row the next stage, and the actions, first that of writing the reason down."""
     rows = []

@@ -368,7 +368,7 @@ class Kernel:
             clients=self._new_clients(),
             accounts=self._new_accounts(),
             has_limits=self._has_limits,
-            tables=self._new_tables(rules),
+            tables=self._tables(rules),
             submissions_us=memory.given(plan.submissions_us),
             submissions=memory.given(plan.submissions),
             follow_ups_of=memory.given(offsets),
@@ -528,7 +528,7 @@ class Kernel:
             }
         )
 
-    def _new_tables(self, rules: Rules) -> Any:
+    def _tables(self, rules: Rules) -> Any:
         counts_queued = self._keeps_qpus and rules.routing is Routing.LEAST_BUSY
         has_patience = _has_other(self._plan.jobs.patience_us, NEVER)
         kept = {
@@ -537,21 +537,7 @@ class Kernel:
             *(_OF_PATIENCE if has_patience else ()),
             *(_OF_LIMITS if self._has_limits else ()),
         }
-        after, reasons, actions = codes.flat_sessions(_OF_SESSIONS)
-        job_after, job_actions = codes.flat_jobs(frozenset(kept))
-        columns = {
-            "session_after": after,
-            "session_reason": reasons,
-            "session_actions": actions,
-            "job_after": job_after,
-            "job_reason": codes.JOB_REASONS,
-            "job_actions": job_actions,
-            "own_actions": codes.flat_jobs(frozenset(kept | _IN_SESSIONS))[1],
-            "accepting": codes.ACCEPTING,
-            "active": codes.ACTIVE,
-            "can_start": (CAN_START[NEVER], *CAN_START[:NEVER]),
-        }
-        return self._module.Tables({name: self._memory.given(column) for name, column in columns.items()})
+        return _tables(self._memory, frozenset(kept))
 
     # -- From columns to what is left behind.
 
@@ -638,8 +624,25 @@ _OF_SESSIONS: Final = frozenset(SessionAction) - {SessionAction.REQUEUE_JOBS}
 """Without preparation and reservations, no queued job is left where a session becomes inactive."""
 
 
-def _or_never(number: int | None) -> int:
-    return NEVER if number is None else number
+@cache
+def _tables(memory: _Memory, kept: frozenset[JobAction]) -> Any:
+    """The tables with those actions of jobs; no run writes to them."""
+    after, reasons, actions = codes.flat_sessions(_OF_SESSIONS)
+    job_after, job_actions = codes.flat_jobs(kept)
+    columns = {
+        "session_after": after,
+        "session_reason": reasons,
+        "session_actions": actions,
+        "job_after": job_after,
+        "job_reason": codes.JOB_REASONS,
+        "job_actions": job_actions,
+        "own_actions": codes.flat_jobs(kept | _IN_SESSIONS)[1],
+        "accepting": codes.ACCEPTING,
+        "active": codes.ACTIVE,
+        "can_start": (CAN_START[NEVER], *CAN_START[:NEVER]),
+    }
+    module = _modules()[memory.is_compiled]
+    return module.Tables({name: memory.given(column) for name, column in columns.items()})
 
 
 def _limits(spec: AccountSpec) -> bool:
