@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import re
@@ -316,6 +317,23 @@ def test_lines_are_added_whole(tmp_path, monkeypatch):
     file.write_bytes(b"one\nhal")  # of a writer that was killed
     append_line(file, b"two\n")
     assert file.read_bytes() == b"one\nhal\ntwo\n"
+
+
+def test_two_first_lines_are_added_whole(tmp_path, monkeypatch):
+    """Another process adds its line after this one has found the file empty."""
+    file = tmp_path / "lines"
+
+    class Interrupted(io.FileIO):
+        def seek(self, *place):
+            end = super().seek(*place)
+            if not file.read_bytes():
+                file.write_bytes(b"theirs\n")
+            return end
+
+    monkeypatch.setattr(Path, "open", lambda path, mode, **_options: Interrupted(path, mode))
+    append_line(file, b"ours\n")
+    monkeypatch.undo()
+    assert file.read_bytes() == b"theirs\nours\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")

@@ -541,7 +541,8 @@ def append_line(path: Path, line: bytes) -> None:
     with path.open("ab+", buffering=0) as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(end - 1, 0))
-        content = line if file.read(1) in {b"", b"\n"} else b"\n" + line
+        # at the beginning, what can be read has been added by another process meanwhile
+        content = line if end == 0 or file.read(1) == b"\n" else b"\n" + line
         if file.write(content) != len(content):  # as when a disk becomes full
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
         os.fsync(file.fileno())
