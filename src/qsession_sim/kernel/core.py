@@ -173,12 +173,11 @@ class Agenda:
         size = self.size
         time = self.time[size]
         key = self.key[size]
-        self.time[size] = FOREVER  # so that every row that has a row below has two
         row = 0
         child = 1
         while child < size:
             first = self.time[child]
-            other = self.time[child + 1]
+            other = self.time[child + 1]  # in row `size` that is the last event itself: it rises from there
             if other < first or (other == first and self.key[child + 1] < self.key[child]):
                 child += 1
                 first = other
