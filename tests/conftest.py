@@ -1,6 +1,8 @@
-"""Settings of Hypothesis, and the engines that make each run, for all tests."""
+"""Settings of Hypothesis, what Ctrl-C does, and the engines that make each run, for all tests."""
 
 from __future__ import annotations
+
+import signal
 
 import engines
 import pytest
@@ -16,6 +18,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # as where tests run in the background of a shell: without this, Ctrl-C does not end what it should
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     engines.choose(config.getoption("--engines"))
 
 
