@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from qsession_sim.experiment.store import StudyProgress
@@ -13,41 +13,52 @@ if TYPE_CHECKING:
     OfRun = Callable[[Progress], None] | bool | None
     OfStudy = Callable[[StudyProgress], None] | bool | None
 
+Follower = TypeVar("Follower")
+Show = Callable[[str, float | None], None]
 
-@contextmanager
-def run_followed(progress: OfRun, horizon_us: int | None) -> Iterator[Callable[[Progress], None] | None]:
+
+def run_followed(
+    progress: OfRun, horizon_us: int | None
+) -> AbstractContextManager[Callable[[Progress], None] | None]:
     """What a run calls with how far it is; True draws a bar until the end of the block.
 
     Args:
         progress: as given.
         horizon_us: where the run stops; None: when there is nothing left to do.
     """
-    if not isinstance(progress, bool):
-        yield progress
-    elif not progress:
-        yield None
-    else:
-        from qsession_sim.report.progress import Place, RunBar
 
-        place = Place()
-        try:
-            yield RunBar(horizon_us, place.show)
-        finally:
-            place.clear()
+    def bar(show: Show) -> Callable[[Progress], None]:
+        from qsession_sim.report.progress import RunBar
+
+        return RunBar(horizon_us, show)
+
+    return _followed(bar, progress=progress)
+
+
+def study_followed(progress: OfStudy) -> AbstractContextManager[Callable[[StudyProgress], None] | None]:
+    """The same of a study."""
+
+    def bar(show: Show) -> Callable[[StudyProgress], None]:
+        from qsession_sim.report.progress import StudyBar
+
+        return StudyBar(show)
+
+    return _followed(bar, progress=progress)
 
 
 @contextmanager
-def study_followed(progress: OfStudy) -> Iterator[Callable[[StudyProgress], None] | None]:
-    """The same of a study."""
+def _followed(
+    make_bar: Callable[[Show], Follower], *, progress: Follower | bool | None
+) -> Iterator[Follower | None]:
     if not isinstance(progress, bool):
         yield progress
     elif not progress:
         yield None
     else:
-        from qsession_sim.report.progress import Place, StudyBar
+        from qsession_sim.report.progress import Place
 
         place = Place()
         try:
-            yield StudyBar(place.show)
+            yield make_bar(place.show)
         finally:
             place.clear()

@@ -14,24 +14,15 @@ import numpy.typing as npt
 
 from qsession_sim.report.html import Markup, element, joined, named
 from qsession_sim.report.rows import counted
-from qsession_sim.report.text import readable_duration, short_name
+from qsession_sim.report.text import MARKS_US, readable_duration, short_name
 from qsession_sim.report.timeline import GLYPHS, KINDS, Ticks, Timeline, highest
-from qsession_sim.units import DAY, HOUR, MINUTE, SECOND
+from qsession_sim.units import DAY, SECOND
 
 _BOX: Final = 1000
 _BINS: Final = 250
 _LANE_BINS: Final = 100
 _MOST_LANES: Final = 40
 _MOST_TICKS: Final = 8
-_STEPS: Final = tuple(
-    count * unit
-    for unit, counts in (
-        (SECOND, (1, 2, 5, 10, 15, 30)),
-        (MINUTE, (1, 2, 5, 10, 15, 30)),
-        (HOUR, (1, 2, 3, 6, 12)),
-    )
-    for count in counts
-)
 
 
 def still_picture(timeline: Timeline) -> Markup:
@@ -190,7 +181,7 @@ def _open_sessions(timeline: Timeline) -> Markup:
 def _axis(timeline: Timeline) -> Iterator[Markup]:
     end_us = timeline.end * timeline.unit_us
     days = max(1, -(-end_us // (_MOST_TICKS * DAY))) * DAY
-    step_us = next((step for step in _STEPS if end_us <= _MOST_TICKS * step), days)
+    step_us = next((step for step in MARKS_US if end_us <= _MOST_TICKS * step), days)
     if end_us < SECOND:
         step_us = max(1, end_us // _MOST_TICKS)
     for time_us in range(0, end_us, step_us):

@@ -579,7 +579,7 @@ def _listing(listing: Listing, page: Page, indent: int) -> Iterator[Line]:
 _LONGEST_LANE: Final = 16
 _WIDEST_TIMELINE: Final = 100
 _LEAST_BETWEEN_MARKS: Final = 9
-_MARKS_US: Final = tuple(
+MARKS_US: Final = tuple(
     count * unit
     for unit, counts in (
         (SECOND, (1, 2, 5, 10, 15, 30)),
@@ -589,6 +589,8 @@ _MARKS_US: Final = tuple(
     )
     for count in counts
 )
+"""How far apart the marks of an axis of time may be."""
+
 _SIGNS: Final = {State.WAITING: "·.", State.HELD: "░-", State.RUNNING: "█#", State.DOWN: "▼x"}
 """Of each state in Unicode and in ASCII; what comes later covers what came before."""
 
@@ -635,7 +637,7 @@ def paint(cells: list[str], sign: str, stretches: Iterable[Stretch], end_us: int
 def time_axis(width: int, end_us: int) -> str:
     """Marks at round times, as close as they can be read."""
     apart_us = _LEAST_BETWEEN_MARKS * end_us / width
-    step_us = next((step_us for step_us in _MARKS_US if step_us >= apart_us), None)
+    step_us = next((step_us for step_us in MARKS_US if step_us >= apart_us), None)
     text = ""
     for time_us in () if step_us is None else range(0, end_us, step_us):
         mark = f"|{format_duration(time_us)}"
