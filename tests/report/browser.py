@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+import pytest
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+AXE = Path(os.environ.get("AXE_CORE") or Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js")
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -125,6 +128,25 @@ class Browser:
         """Give the page another size."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **size)
+
+    def violations(self):
+        """What axe-core finds on the page that is shown; a test skips where there is no axe-core."""
+        if not AXE.is_file():
+            pytest.skip("needs axe-core: npm install axe-core, or AXE_CORE=…/axe.min.js")
+        self.run(AXE.read_text(encoding="utf-8") + ";0")
+        return self.run("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))")
+
+
+def made_once(makers, directory):
+    """What gives the file of a page by its name, and makes it when it is first asked for."""
+
+    def page(name):
+        file = directory / f"{name}.html"
+        if not file.exists():
+            makers[name]().report(file)
+        return file
+
+    return page
 
 
 @contextmanager

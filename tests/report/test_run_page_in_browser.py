@@ -7,15 +7,13 @@ These tests need Chromium, as Debian packs it, and one of them axe-core: the fil
 from __future__ import annotations
 
 import math
-import os
 import re
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from report.browser import CHROMIUM, browser
+from report.browser import CHROMIUM, made_once
 from report.pages import ODD, brought, odd, shipped, study
 
 import qsession_sim as qs
@@ -25,7 +23,6 @@ from qsession_sim.testing.strategies import scenarios
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 
-AXE = Path(os.environ.get("AXE_CORE") or Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js")
 RUNS = ("quickstart", "busy_day", "course", "max_timeout")
 STUDIES = ("comparison", "sweep", "search")
 PAGES = (
@@ -36,30 +33,15 @@ PAGES = (
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The file of a page, by its name; each is made once."""
-    directory = tmp_path_factory.mktemp("pages")
-
-    def page(name):
-        file = directory / f"{name}.html"
-        if not file.exists():
-            PAGES[name]().report(file)
-        return file
-
-    return page
+    """The file of a page, by its name."""
+    return made_once(PAGES, tmp_path_factory.mktemp("pages"))
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_its_only_request_and_nothing_goes_wrong(chromium, pages, name):
     chromium.show(pages(name))
-    assert chromium.requests == [pages(name).as_uri()]
-    assert chromium.messages == []
+    assert (chromium.requests, chromium.messages) == ([pages(name).as_uri()], [])
 
 
 @pytest.mark.parametrize(("name", "width"), [*product(PAGES, (400, 1600))])
@@ -73,11 +55,8 @@ def test_nothing_is_wider_than_the_screen(chromium, pages, name, width):
 
 @pytest.mark.parametrize(("name", "dark", "width"), [*product(PAGES, (False, True), (400, 1280))])
 def test_axe_finds_no_violation(chromium, pages, name, dark, width):
-    if not AXE.is_file():
-        pytest.skip("needs axe-core: npm install axe-core, or AXE_CORE=…/axe.min.js")
     chromium.show(pages(name), dark=dark, width=width)
-    chromium.run(AXE.read_text(encoding="utf-8") + ";0")
-    violations = chromium.run("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))")
+    violations = chromium.violations()
     assert violations == []
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from itertools import product
-from pathlib import Path
 
 import pytest
-from report.browser import CHROMIUM, browser
+from report.browser import CHROMIUM, made_once
 
 import qsession_sim as qs
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 
-AXE = Path(os.environ.get("AXE_CORE") or Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js")
 DRAWN = {
     "seed": 7,
     "workload": [
@@ -68,30 +65,15 @@ STUDIES = {
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The file of a page, by its name; each is made once."""
-    directory = tmp_path_factory.mktemp("pages")
-
-    def page(name):
-        file = directory / f"{name}.html"
-        if not file.exists():
-            STUDIES[name]().report(file)
-        return file
-
-    return page
+    """The file of a page, by its name."""
+    return made_once(STUDIES, tmp_path_factory.mktemp("pages"))
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_page_is_its_only_request_and_nothing_goes_wrong(chromium, pages, name):
     chromium.show(pages(name))
-    assert chromium.requests == [pages(name).as_uri()]
-    assert chromium.messages == []
+    assert (chromium.requests, chromium.messages) == ([pages(name).as_uri()], [])
 
 
 @pytest.mark.parametrize(("name", "width"), [*product(STUDIES, (400, 1600))])
@@ -104,12 +86,9 @@ def test_nothing_is_wider_than_the_screen(chromium, pages, name, width):
 
 @pytest.mark.parametrize(("name", "dark", "width"), [*product(STUDIES, (False, True), (400, 1280))])
 def test_axe_finds_no_violation(chromium, pages, name, dark, width):
-    if not AXE.is_file():
-        pytest.skip("needs axe-core: npm install axe-core, or AXE_CORE=…/axe.min.js")
     chromium.show(pages(name), dark=dark, width=width)
     chromium.run("document.querySelectorAll('details').forEach(one => { one.open = true })")
-    chromium.run(AXE.read_text(encoding="utf-8") + ";0")
-    violations = chromium.run("axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))")
+    violations = chromium.violations()
     assert violations == []
 
 
