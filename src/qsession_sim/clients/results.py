@@ -58,7 +58,7 @@ def check_version(installed: str | None = None) -> None:
 
 def need_aer() -> None:
     """Find out now whether Qiskit Aer is there, not when the first result is asked for."""
-    import qiskit_aer  # noqa: F401
+    import qiskit_aer  # noqa: F401 - only whether it is there
 
 
 def statevector(program: str, params: Mapping[str, Any], seed: int) -> str:

@@ -309,11 +309,12 @@ def load(directory: str | os.PathLike[str]) -> Saved:
     place = Path(directory)
     if is_bundle(place):
         return cast("Saved", SavedRun(place))
-    if os.path.isfile(place / EXTERNALITY):  # noqa: PTH113
+    # of a name that is too long, os.path.isfile says False where Path.is_file raises OSError
+    if os.path.isfile(place / EXTERNALITY):  # noqa: PTH113 - see above
         raise StudyError(
             f"{place} holds two runs of compare --without; load {place / RUNS[0]} or {place / RUNS[1]}"
         )
-    study, tuning, begun = (os.path.isfile(place / name) for name in (STUDY, TUNING, PLAN))  # noqa: PTH113
+    study, tuning, begun = (os.path.isfile(place / name) for name in (STUDY, TUNING, PLAN))  # noqa: PTH113 - as above
     if study:
         return cast("Saved", SavedStudy(place))
     if tuning:
