@@ -17,6 +17,7 @@ from qsession_sim.experiment import simulate
 from qsession_sim.experiment.engines import kernel_record
 from qsession_sim.kernel import engine as kernel
 from qsession_sim.kernel.engine import Outcome
+from qsession_sim.kernel.refusals import why_not
 from qsession_sim.results.bundle import record_digest
 from qsession_sim.results.record import Record
 from qsession_sim.results.run import Run
@@ -48,7 +49,7 @@ def compare(
 ) -> None:
     """A run of the scheduler that is over, and the same by the kernel."""
     policy = ordered_by(None) if policy is None else policy
-    if kernel.why_not(plan, scheduler.rules, policy) is not None:
+    if why_not(plan, scheduler.rules, policy) is not None:
         return
     expected = everything(
         Outcome(
@@ -85,7 +86,7 @@ def _comparing(simulated: Callable[..., Run]) -> Callable[..., Run]:
         plan = plan_of(workload, workload.accounts, account_specs(resolved))
         rules = simulate._rules_of(resolved)
         named = simulate._names_of_programs(programs, resolved)
-        if engine != "auto" or named or kernel.why_not(plan, rules, queue) is not None:
+        if engine != "auto" or named or why_not(plan, rules, queue) is not None:
             return run
         if run._given["engine"] == "compiled":
             again = simulated(scenario, workload, queue, programs, None, "simpy", carry)

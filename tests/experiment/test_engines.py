@@ -55,7 +55,9 @@ def not_compiled(monkeypatch):
 @pytest.fixture
 def refused(monkeypatch):
     """A scenario that the kernel does not run."""
-    monkeypatch.setattr(kernel, "why_not", lambda plan, rules, policy: "it has a tail")
+    monkeypatch.setattr(
+        "qsession_sim.experiment.engines.why_not", lambda plan, rules, policy: "it has a tail"
+    )
 
 
 def engine_of(source, **options):

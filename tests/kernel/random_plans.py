@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qsession_sim.kernel.engine import why_not
+from qsession_sim.kernel.refusals import why_not
 from qsession_sim.policies.registry import hold_policy, queue_policy
 from qsession_sim.scheduler.plan import (
     AccountSpec,

@@ -9,6 +9,7 @@ import pytest
 
 from qsession_sim.errors import IllegalTransitionError, ScenarioError, SchedulerUsageError
 from qsession_sim.kernel import engine
+from qsession_sim.kernel.refusals import why_not
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.scheduler.plan import (
     ADAPTIVE,
@@ -92,7 +93,7 @@ JOB = JobSpec(qpu_time_us=2, at_us=1)
 def test_what_it_does_not_do_is_refused_by_name(plan, rules, policy, reason) -> None:
     """Two times that are added must be an int64, and so must be a submission and a key: -2 x 2**61 is -2**62."""
     of_plan, of_rules = Plan.of(**plan), Rules(**rules)
-    assert engine.why_not(of_plan, of_rules, policy) == reason
+    assert why_not(of_plan, of_rules, policy) == reason
     with pytest.raises(SchedulerUsageError) as caught:
         engine.run(of_plan, of_rules, policy)
     assert str(caught.value) == f"this plan cannot be run: {reason}"
@@ -125,7 +126,7 @@ def test_the_page_on_engines_names_what_is_refused(what) -> None:
     ],
 )
 def test_what_is_just_possible_is_not_refused(plan) -> None:
-    assert engine.why_not(Plan.of(**plan), Rules(), FIFO) is None
+    assert why_not(Plan.of(**plan), Rules(), FIFO) is None
 
 
 def test_the_compiled_form_is_refused_where_there_is_none(monkeypatch) -> None:

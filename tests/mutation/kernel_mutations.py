@@ -171,18 +171,22 @@ _ENGINE = in_file(
     ("is_given &= since != NEVER", "pass", "S9"),
     ("times = times + since", "pass", "S9"),
     (
-        "ittl_us = np.where(is_batch | rules.hold.ittl_counts, _ints(plan.interactive_timeout_us), 0)",
+        "ittl_us = np.where(is_batch | rules.hold.ittl_counts, ints(plan.interactive_timeout_us), 0)",
         "ittl_us = plan.interactive_timeout_us",
         "S51",
     ),
     (
-        "is_ring = key.submissions == 1 and not _has_other(key.of_job, 0)",
+        "is_ring = key.submissions == 1 and not has_other(key.of_job, 0)",
         "is_ring = True",
         "S50",
         "a ring sorts, too, only more slowly",
     ),
+)
+
+_REFUSALS = in_file(
+    "kernel/refusals.py",
     (
-        "if column is not None and column.submissions and _largest(column.of_job) >= LONGEST_US:",
+        "if column is not None and column.submissions and largest(column.of_job) >= LONGEST_US:",
         "if False:",
         "S1",
     ),
@@ -198,5 +202,5 @@ _CODES = in_file(
     ),
 )
 
-KERNEL_MUTATIONS: list[Mutation] = [*_CORE, *_ENGINE, *_CODES]
+KERNEL_MUTATIONS: list[Mutation] = [*_CORE, *_ENGINE, *_REFUSALS, *_CODES]
 """All of them."""

@@ -8,6 +8,7 @@ from typing import Final
 from qsession_sim.errors import EngineError, hint
 from qsession_sim.experiment.options import ENGINES
 from qsession_sim.kernel import engine as kernel
+from qsession_sim.kernel.refusals import why_not
 from qsession_sim.results.record import Record
 from qsession_sim.scheduler.plan import Plan, Rules
 from qsession_sim.scheduler.queues import QueuePolicy
@@ -57,7 +58,7 @@ def is_for_kernel(
         return None
     plan = make_plan()
     named = ", ".join(programs)
-    reason = f"live programs take part ({named})" if named else kernel.why_not(plan, rules, queue)
+    reason = f"live programs take part ({named})" if named else why_not(plan, rules, queue)
     if reason is None:
         return plan
     if name == "compiled":

@@ -1,14 +1,14 @@
 """The kernel as an engine: plan, rules and queue policy go in, and the journal of the scheduler comes out.
 
-`why_not` refuses by name what it does not do. What it does, it does exactly as the scheduler, whether its
+What it does not do, `refusals` names. What it does, it does exactly as the scheduler, whether its
 text is interpreted or compiled.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,134 +16,37 @@ from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from qsession_sim.errors import BEYOND_TIME, ScenarioError, SchedulerUsageError
 from qsession_sim.kernel import codes
+from qsession_sim.kernel.refusals import (
+    Ints,
+    has_other,
+    ints,
+    is_one_value,
+    key_column,
+    largest,
+    unknown_part,
+    why_not,
+)
 from qsession_sim.scheduler import scheduler
 from qsession_sim.scheduler.columns import TRANSITION_FIELDS, Journal
 from qsession_sim.scheduler.plan import (
     AccountSpec,
-    ClientPlan,
     Column,
-    JobPlan,
     Plan,
     Routing,
     Rules,
-    SessionPlan,
     SlidingLimit,
     growing,
 )
-from qsession_sim.scheduler.queues import FirstInFirstOut, KeyColumn, QueuePolicy
+from qsession_sim.scheduler.queues import KeyColumn, QueuePolicy
 from qsession_sim.scheduler.transitions import CAN_START, JobAction, JobEvent, SessionAction
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, JobStatus, Mode, Rank
 from qsession_sim.units import LONGEST_US
 
-Ints = npt.NDArray[np.int64]
-
-_MOST_QPUS: Final = 62
-"""A set of them is the bits of an int64."""
-
-_LARGEST_RATE: Final = 2**20
-"""The instants of so many submissions are kept, for each account that has the limit."""
-
 EVENTS_AT_ONCE: Final = 20_000
 """After so many events, at the latest, Python sees whether somebody wants to interrupt it."""
-
-# -- What it does not do.
-
-
-def why_not(plan: Plan, rules: Rules, policy: QueuePolicy) -> str | None:
-    """Why the kernel does not run a plan under rules and a queue policy; None: it does.
-
-    Example:
-        >>> from qsession_sim.scheduler.plan import GAP_FILL, Rules
-        >>> why_not(Plan.of(), Rules(), FirstInFirstOut())
-        >>> why_not(Plan.of(), Rules(hold=GAP_FILL), FirstInFirstOut())
-        "the kernel does not know the hold policy 'gap_fill'"
-    """
-    reason = _unknown(plan, rules) or scheduler.why_not(plan, rules, policy)
-    if reason is None and _key_column(plan, policy) is None:
-        return f"the kernel does not know the queue policy {policy.name!r}, not as one number for each job"
-    return reason
-
-
-def _unknown(plan: Plan, rules: Rules) -> str | None:
-    """What of a plan and of rules the kernel does not know."""
-    several = len(plan.qpus) > 1
-    unknown = {
-        f"more than {_MOST_QPUS} QPUs": len(plan.qpus) > _MOST_QPUS,
-        "simulator backends": any(qpu.simulator for qpu in plan.qpus),
-        "preparation": _has_other(plan.jobs.preparation_us, 0),
-        "windows of availability": bool(plan.windows),
-        "quotas of usage": any(spec.quota is not None for spec in plan.account_specs.values()),
-        f"rates of more than {_LARGEST_RATE:,} submissions": any(
-            spec.submissions is not None and spec.submissions.amount > _LARGEST_RATE
-            for spec in plan.account_specs.values()
-        ),
-        "the hold policy 'gap_fill'": rules.hold.fills_gaps,
-        f"the routing policy {rules.routing.name.lower()!r}": several
-        and rules.routing not in (Routing.LEAST_BUSY, Routing.ROUND_ROBIN),
-        "times of 2**62 us": any(_largest(times) >= LONGEST_US for times in _times(plan, rules)),
-    }
-    named = next((name for name, is_there in unknown.items() if is_there), None)
-    return None if named is None else f"the kernel does not know {named}"
-
-
-def _times(plan: Plan, rules: Rules) -> Iterable[Column]:
-    """All that is added to a time; the sum of two must be an int64."""
-    yield (rules.unused_timeout_us, rules.max_execution_time_us)
-    for columns, names in zip((plan.jobs, plan.sessions, plan.clients), _NAMES_OF_TIMES, strict=True):
-        for name in names:
-            yield getattr(columns, name)
-    yield from plan.qpu_times_us
-
-
-_NAMES_OF_TIMES: Final = [
-    [item.name for item in fields(plan) if item.name.endswith("_us")]
-    for plan in (JobPlan, SessionPlan, ClientPlan)
-]
-
-
-def _key_column(plan: Plan, policy: QueuePolicy) -> KeyColumn | None:
-    """What a policy ranks jobs by; None: it is not a column, or a key might not fit into int64."""
-    if isinstance(policy, FirstInFirstOut):
-        return KeyColumn(1, np.broadcast_to(np.int64(0), len(plan.jobs.qpu_time_us)).data)
-    of_plan: Callable[[Plan], KeyColumn | None] | None = getattr(policy, "column", None)
-    column = None if of_plan is None else of_plan(plan)
-    if column is not None and column.submissions and _largest(column.of_job) >= LONGEST_US:
-        return None
-    return column
-
-
-def _ints(column: Column | Ints) -> Ints:
-    """A column as an array: the one whose memory it is, which is quicker than to read its format."""
-    if isinstance(column, memoryview) and isinstance(column.obj, np.ndarray):
-        whole: Ints = column.obj
-        is_whole = whole.shape == column.shape and whole.strides == column.strides
-        if is_whole and whole.dtype == np.int64:
-            return whole
-    return np.asarray(column, dtype=np.int64)
-
-
-def _is_one_value(values: Ints) -> bool:
-    return len(values) > 0 and values.strides == (0,)
-
-
-def _has_other(column: Column, default: int) -> bool:
-    values = _ints(column)
-    if not len(values) or _is_one_value(values):
-        return len(values) > 0 and bool(values[0] != default)
-    return bool(np.any(values != default))
-
-
-def _largest(column: Column) -> int:
-    """The largest size of a number in a column."""
-    values = _ints(column)
-    if not len(values) or _is_one_value(values):
-        return abs(int(values[0])) if len(values) else 0
-    return max(int(values.max()), -int(values.min()))
-
 
 # -- The two forms of the text.
 
@@ -169,10 +72,10 @@ class _Memory:
 
     def given(self, column: Column | Ints) -> Any:
         """A column that is only read."""
-        values = _ints(column)
+        values = ints(column)
         if self.is_compiled:
             return values
-        return [int(values[0])] * len(values) if _is_one_value(values) else values.tolist()
+        return [int(values[0])] * len(values) if is_one_value(values) else values.tolist()
 
     def written(self, column: array[int]) -> Any:
         """A column of the journal, in which every row has the same value so far."""
@@ -180,7 +83,7 @@ class _Memory:
 
     def copy(self, column: Column | Ints) -> Any:
         """A column that is written to."""
-        return array("q", _ints(column).tobytes()) if self.is_compiled else _ints(column).tolist()
+        return array("q", ints(column).tobytes()) if self.is_compiled else ints(column).tolist()
 
     def fresh(self, rows: int, value: int = NEVER, code: str = "q") -> Any:
         """A column with one value in every row."""
@@ -242,6 +145,7 @@ def run(
 
     Example:
         >>> from qsession_sim.scheduler.plan import JobSpec
+        >>> from qsession_sim.scheduler.queues import FirstInFirstOut
         >>> plan = Plan.of([JobSpec(at_us=3, qpu_time_us=5), JobSpec(at_us=4, qpu_time_us=1)])
         >>> outcome = run(plan, Rules(), FirstInFirstOut())
         >>> list(outcome.journal.started_us), outcome.end_us
@@ -278,6 +182,7 @@ class Kernel:
 
     Example:
         >>> from qsession_sim.scheduler.plan import JobSpec
+        >>> from qsession_sim.scheduler.queues import FirstInFirstOut
         >>> plan = Plan.of([JobSpec(at_us=3, qpu_time_us=5), JobSpec(at_us=4, qpu_time_us=1)])
         >>> kernel = Kernel(plan, Rules(), FirstInFirstOut())
         >>> kernel.advance(100, at_most=2), kernel.now_us
@@ -289,8 +194,8 @@ class Kernel:
     def __init__(
         self, plan: Plan, rules: Rules, policy: QueuePolicy, *, compiled: bool | None = None
     ) -> None:
-        reason = _unknown(plan, rules) or scheduler.why_not(plan, rules, policy)
-        key = None if reason else _key_column(plan, policy)
+        reason = unknown_part(plan, rules) or scheduler.why_not(plan, rules, policy)
+        key = None if reason else key_column(plan, policy)
         if key is None:
             reason = reason or why_not(plan, rules, policy)
             raise SchedulerUsageError(f"this plan cannot be run: {reason}")
@@ -304,7 +209,7 @@ class Kernel:
         self._memory = _Memory(compiled)
         self._module = _modules()[compiled]
         self._keeps_qpus = len(plan.qpus) > 1
-        self._keeps_departures = _has_other(plan.jobs.post_processing_us, 0)
+        self._keeps_departures = has_other(plan.jobs.post_processing_us, 0)
         self._has_limits = any(map(_limits, plan.account_specs.values()))
         self._commands = _commands(plan)
         self._journal = self._new_journal()
@@ -373,7 +278,7 @@ class Kernel:
             submissions=memory.given(plan.submissions),
             follow_ups_of=memory.given(offsets),
             follow_ups=memory.given(followers),
-            times_us=memory.given(np.concatenate([_ints(of_qpu) for of_qpu in times] or [_ints(())])),
+            times_us=memory.given(np.concatenate([ints(of_qpu) for of_qpu in times] or [ints(())])),
             transitions=memory.fresh(_ROOM * len(TRANSITION_FIELDS)),
             limit_us=LONGEST_US if limit_us == NEVER else limit_us,
             unused_us=rules.unused_timeout_us,
@@ -402,19 +307,19 @@ class Kernel:
 
     def _new_queue(self, key: KeyColumn) -> Any:
         # by submission, jobs come in their order
-        is_ring = key.submissions == 1 and not _has_other(key.of_job, 0)
+        is_ring = key.submissions == 1 and not has_other(key.of_job, 0)
         return self._module.Queue(*(self._memory.fresh(_ROOM) for _ in range(3)), is_ring)
 
     def _new_agenda(self) -> Any:
         """What is certain before the run: creations, and commands."""
         plan = self._plan
-        created_us = _ints(plan.sessions.created_us)
+        created_us = ints(plan.sessions.created_us)
         is_created = np.flatnonzero(created_us != NEVER)
         keys = codes.key_of(Rank.CREATE, Entity.SESSION) | is_created << codes.NUMBER_SHIFT
         events = [(created_us[is_created], keys), *self._commands]
-        cancelled = _ints(plan.job_cancels)
+        cancelled = ints(plan.job_cancels)
         keys = codes.KEY_JOB_CANCEL | cancelled << codes.NUMBER_SHIFT
-        events.append((_ints(plan.jobs.cancel_us)[cancelled], keys))
+        events.append((ints(plan.jobs.cancel_us)[cancelled], keys))
         times, keys = (np.concatenate(column) for column in zip(*events, strict=True))
         order = np.lexsort((keys, times))
         room = np.full(_ROOM, NEVER)
@@ -426,7 +331,7 @@ class Kernel:
         jobs = plan.jobs
         rows = len(journal.stage)
         has_sessions, has_clients = len(plan.sessions.mode) > 0, len(plan.clients.first_job) > 0
-        has_patience = _has_other(jobs.patience_us, NEVER)
+        has_patience = has_other(jobs.patience_us, NEVER)
         waits_for = memory.fresh(rows if plan.more_after else 0, 0)
         for job, more in plan.more_after.items():
             waits_for[job] = len(more)
@@ -459,13 +364,13 @@ class Kernel:
     def _new_sessions(self, rules: Rules) -> Any:
         plan, memory = self._plan.sessions, self._memory
         rows = len(plan.mode)
-        is_batch = _ints(plan.mode) == Mode.BATCH
-        pinned = _ints(plan.qpu) if self._keeps_qpus else np.zeros(rows, dtype=np.int64)
+        is_batch = ints(plan.mode) == Mode.BATCH
+        pinned = ints(plan.qpu) if self._keeps_qpus else np.zeros(rows, dtype=np.int64)
         commands = np.zeros(rows, dtype=np.int64)
         for _, keys in self._commands:
             if len(keys):
                 np.add.at(commands, (keys & codes.NUMBER_MASK) >> codes.NUMBER_SHIFT, 1)
-        ittl_us = np.where(is_batch | rules.hold.ittl_counts, _ints(plan.interactive_timeout_us), 0)
+        ittl_us = np.where(is_batch | rules.hold.ittl_counts, ints(plan.interactive_timeout_us), 0)
         zero = ("jobs", "counting", "finishing", "thinks", "thought_us")
         never = ("head", "tail", "ittl_at", "ittl_armed", "life_at", "emptied", "repeats")
         given = {
@@ -504,7 +409,7 @@ class Kernel:
     def _new_accounts(self) -> Any:
         """What plans allow (S60); NEVER is no limit, as the sizes of nothing else."""
         plan, memory = self._plan, self._memory
-        rows = 1 + max(_largest(plan.jobs.account), *plan.account_specs) if self._has_limits else 0
+        rows = 1 + max(largest(plan.jobs.account), *plan.account_specs) if self._has_limits else 0
         specs = [plan.account_specs.get(number, AccountSpec()) for number in range(rows)]
         limits = [spec.submissions or SlidingLimit(NEVER, 0) for spec in specs]
         rates = [limit.amount for limit in limits]
@@ -530,7 +435,7 @@ class Kernel:
 
     def _tables(self, rules: Rules) -> Any:
         counts_queued = self._keeps_qpus and rules.routing is Routing.LEAST_BUSY
-        has_patience = _has_other(self._plan.jobs.patience_us, NEVER)
+        has_patience = has_other(self._plan.jobs.patience_us, NEVER)
         kept = {
             *_ALWAYS,
             *(_OF_QUEUES if counts_queued else ()),
@@ -570,13 +475,13 @@ class Kernel:
             planned: Sequence[int] = plan.jobs.qpu_time_us
             created = [planned[root] for root in self._roots()]
             return [*planned, *created] if created else planned
-        requested_us = _ints(plan.jobs.qpu_time_us).copy()
+        requested_us = ints(plan.jobs.qpu_time_us).copy()
         routed = np.frombuffer(journal.qpu, dtype=np.int16)
         stage = np.frombuffer(journal.stage, dtype=np.int8)
         accepted = (stage != JobStage.PLANNED) & (stage != JobStage.REJECTED)
         for qpu, of_qpu in enumerate(plan.qpu_times_us):
             there = np.flatnonzero((accepted & (routed == qpu))[: len(requested_us)])
-            requested_us[there] = _ints(of_qpu)[there]
+            requested_us[there] = ints(of_qpu)[there]
         found: list[int] = requested_us.tolist()
         roots, origins = self._roots(), journal.repeated_jobs
         for job, (root, origin) in enumerate(zip(roots, origins, strict=True), start=len(found)):
@@ -653,7 +558,7 @@ def _limits(spec: AccountSpec) -> bool:
 def _commands(plan: Plan) -> list[tuple[Ints, Ints]]:
     """Closes and cancels of sessions that are known before the run, as times and keys."""
     sessions = plan.sessions
-    created_us = _ints(sessions.created_us)
+    created_us = ints(sessions.created_us)
     found = []
     for key, since, column in (
         (codes.KEY_CLOSE, None, sessions.close_us),
@@ -661,7 +566,7 @@ def _commands(plan: Plan) -> list[tuple[Ints, Ints]]:
         (codes.KEY_CLOSE, created_us, sessions.close_after_us),
         (codes.KEY_CANCEL, created_us, sessions.cancel_after_us),
     ):
-        times = _ints(column)
+        times = ints(column)
         is_given = times != NEVER
         if since is not None:
             is_given &= since != NEVER
@@ -673,11 +578,11 @@ def _commands(plan: Plan) -> list[tuple[Ints, Ints]]:
 
 def _follow_ups(plan: Plan) -> tuple[Ints, Ints]:
     """S5: where in a column of follow-ups those of each job begin and end, and that column."""
-    first = _ints(plan.follow_ups)
+    first = ints(plan.follow_ups)
     if not len(first):
         return first, first
     more = [(before, job) for job, others in plan.more_after.items() for before in others]
-    before = np.concatenate([_ints(plan.jobs.after)[first], _ints([pair[0] for pair in more])])
-    after = np.concatenate([first, _ints([pair[1] for pair in more])])
+    before = np.concatenate([ints(plan.jobs.after)[first], ints([pair[0] for pair in more])])
+    after = np.concatenate([first, ints([pair[1] for pair in more])])
     order = np.argsort(before, kind="stable")
     return np.searchsorted(before[order], np.arange(len(plan.jobs.after) + 1)), after[order]
