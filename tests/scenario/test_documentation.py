@@ -39,8 +39,8 @@ from qsession_sim.scenario.sources import (
     LinearShots,
     ShotStep,
     SteppedShots,
-    TraceColumns,
 )
+from qsession_sim.scenario.trace_columns import TraceColumns
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "scenario.md"
 TEXT = REFERENCE.read_text(encoding="utf-8")

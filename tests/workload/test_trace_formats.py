@@ -12,7 +12,8 @@ import pytest
 import qsession_sim as qs
 from qsession_sim.cli.main import main
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.sources import TIME_COLUMNS, ResolvedArrivals, ResolvedJob, TraceColumns
+from qsession_sim.scenario.sources import ResolvedArrivals, ResolvedJob
+from qsession_sim.scenario.trace_columns import TIME_COLUMNS, TraceColumns
 from qsession_sim.scenario.trace_files import TraceFormat
 from qsession_sim.scenario.translation import json_schema
 from qsession_sim.workload.columns import JobColumns, SessionColumns

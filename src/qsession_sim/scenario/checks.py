@@ -27,12 +27,7 @@ from qsession_sim.scenario.problems import Problem, either
 from qsession_sim.scenario.references import Located, Outline, reference_problems
 from qsession_sim.scenario.resolve import mean_time_between_us
 from qsession_sim.scenario.service import DEFAULT_MODEL, SERVICE_TIME_KINDS
-from qsession_sim.scenario.sources import (
-    DRAWN_KINDS,
-    ESTIMATE_METHODS,
-    HumanBatches,
-    HumanIterative,
-)
+from qsession_sim.scenario.sources import DRAWN_KINDS, ESTIMATE_METHODS, HumanBatches, HumanIterative
 from qsession_sim.scenario.values import MOST_ROWS
 
 # -- Which keys belong to which kinds.

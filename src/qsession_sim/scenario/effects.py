@@ -15,7 +15,6 @@ from qsession_sim.scenario.document import Path, given
 from qsession_sim.scenario.models import HumanQPU, ResolvedScenario
 from qsession_sim.scenario.problems import Problem
 from qsession_sim.scenario.sources import (
-    TIME_COLUMNS,
     ResolvedBatches,
     ResolvedExplicit,
     ResolvedIterative,
@@ -23,6 +22,7 @@ from qsession_sim.scenario.sources import (
     ResolvedSource,
     ResolvedTrace,
 )
+from qsession_sim.scenario.trace_columns import TIME_COLUMNS
 from qsession_sim.units import format_duration
 
 _OF_ACCOUNTS: Final = ("fair_share", "round_robin", "least_attained_service", "multilevel")

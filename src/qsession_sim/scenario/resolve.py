@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final, TypeVar, assert_never, cast
 
-from qsession_sim.scenario import accounts, models, service, sources
+from qsession_sim.scenario import accounts, models, service, sources, starts
 from qsession_sim.scenario.distributions import Constant, Exponential, count_mean, mean
 from qsession_sim.scenario.policies import ResolvedPolicies, with_defaults
 from qsession_sim.scenario.values import Count, ExactDuration, Model, NoLimit
@@ -215,8 +215,8 @@ def _source(
                 jobs=tuple(_job(job, sessions) for job in source.jobs),
             )
         case sources.HumanArrivals():
-            starts = calibrated(source, qpus)
-            return narrowed(source, sources.ResolvedArrivals, **_drawn_jobs(source), **starts)
+            times = calibrated(source, qpus)
+            return narrowed(source, sources.ResolvedArrivals, **_drawn_jobs(source), **times)
         case sources.HumanIterative():
             return _iterative(source, plans)
         case sources.HumanBatches():
@@ -424,7 +424,7 @@ def calibrated(source: sources.HumanArrivals, qpus: Sequence[models.HumanQPU]) -
         raise ValueError("a load needs a mean QPU time, as `uncalibrated` checks")
     per_us = source.load / mean_us
     if source.rates is not None or source.bursts is not None:
-        return {"load": None, **sources.scaled(source, per_us * HOUR / sources.mean_per_hour(source))}
+        return {"load": None, **starts.scaled(source, per_us * HOUR / starts.mean_per_hour(source))}
     interarrival_us = max(round(1 / per_us), 1)
     times = Exponential[ExactDuration].model_construct(kind="exponential", mean=Fraction(interarrival_us))
     return {"load": None, "interarrival": times}

@@ -7,7 +7,7 @@ What concerns more than one value is in `checks`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypeVar, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, Union, get_args
 
 from pydantic import (
     AfterValidator,
@@ -16,8 +16,6 @@ from pydantic import (
     GetCoreSchemaHandler,
     PlainSerializer,
     ValidatorFunctionWrapHandler,
-    WithJsonSchema,
-    WrapValidator,
 )
 from pydantic_core import CoreSchema, core_schema
 
@@ -32,16 +30,15 @@ from qsession_sim.scenario.distributions import (
     spell_out_distribution,
 )
 from qsession_sim.scenario.problems import either
+from qsession_sim.scenario.starts import TimedStarts
+from qsession_sim.scenario.trace_columns import Origin, TraceColumns, TraceLimit
 from qsession_sim.scenario.values import (
-    MOST_ROWS,
     Count,
     Duration,
     Identifier,
-    Instant,
     Model,
     Name,
     NonNegativeFloat,
-    OrWord,
     PositiveDuration,
     PositiveFloat,
     Priority,
@@ -50,123 +47,6 @@ from qsession_sim.scenario.values import (
     ShortForm,
     key,
 )
-from qsession_sim.units import format_duration
-
-# -- When jobs, batches and clients start.
-
-DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-HOURS_OF_WEEK: Final = 168
-
-
-def _read_day(value: Any) -> str:
-    if not isinstance(value, str) or value not in DAYS:
-        raise ValueError(f"must be {either(DAYS)}")
-    return value
-
-
-Day = Annotated[str, BeforeValidator(_read_day), WithJsonSchema({"type": "string", "enum": list(DAYS)})]
-
-
-class Rate(Model):
-    """A rate that holds in some hours of some days, in UTC."""
-
-    days: tuple[Day, ...] = key("the days; default: all", DAYS, min_length=1)
-    from_hour: int = key("the hour that begins it", 0, strict=True, ge=0, le=23)
-    to_hour: int = key("the hour that ends it", 24, strict=True, ge=1, le=24)
-    per_hour: NonNegativeFloat = Field(description="the mean number of arrivals in an hour")
-
-
-class Phase(Model):
-    """A phase of a process with bursts; how long it lasts is exponential."""
-
-    per_hour: NonNegativeFloat = Field(description="the mean number of arrivals in an hour")
-    lasts: PositiveDuration = Field(description="the mean time that a phase lasts")
-
-
-class Bursts(Model):
-    """Two phases that alternate: a Markov-modulated Poisson process."""
-
-    quiet: Phase = Field(description="the phase between bursts")
-    burst: Phase = Field(description="the phase of a burst")
-
-
-class Group(Model):
-    """Several arrivals at one instant."""
-
-    at: Duration = Field(description="the time of the arrivals")
-    size: int = Field(strict=True, ge=1, le=MOST_ROWS, description="how many arrive")
-
-
-T = TypeVar("T", Rate, Phase)
-
-
-class TimedStarts(Model):
-    """Ways to arrive besides independent interarrival times; at most one is given."""
-
-    rates: tuple[Rate, ...] | None = key("Poisson rates by hour and day", min_length=1)
-    bursts: Bursts | None = key("Poisson rates of alternating phases")
-    groups: tuple[Group, ...] | None = key("given times and numbers of arrivals", min_length=1)
-
-
-def hourly_rates(rates: tuple[Rate, ...]) -> tuple[float, ...]:
-    """Arrivals per hour in each of the 168 hours of a week, from Monday 00:00 UTC.
-
-    The first rate that covers an hour counts; an hour that none covers has rate 0.
-
-    Example:
-        >>> lecture = Rate(days=("mon",), from_hour=9, to_hour=10, per_hour=5.0)
-        >>> week = hourly_rates((lecture, Rate(per_hour=1.0)))
-        >>> week[8:11], len(week)
-        ((1.0, 5.0, 1.0), 168)
-    """
-    return tuple(
-        next(
-            (
-                rate.per_hour
-                for rate in rates
-                if DAYS[hour // 24] in rate.days and rate.from_hour <= hour % 24 < rate.to_hour
-            ),
-            0.0,
-        )
-        for hour in range(HOURS_OF_WEEK)
-    )
-
-
-def mean_per_hour(starts: TimedStarts) -> float:
-    """Mean number of arrivals in an hour, in the long run.
-
-    Raises:
-        ValueError: if neither rates nor bursts are given.
-
-    Example:
-        >>> phase = Phase(per_hour=12.0, lasts="45min")
-        >>> mean_per_hour(TimedStarts(bursts=Bursts(quiet=phase, burst=Phase(per_hour=60.0, lasts="15min"))))
-        24.0
-    """
-    if starts.rates is not None:
-        return sum(hourly_rates(starts.rates)) / HOURS_OF_WEEK
-    if starts.bursts is None:
-        raise ValueError("needs rates or bursts")
-    quiet, burst = starts.bursts.quiet, starts.bursts.burst
-    arrivals = quiet.per_hour * quiet.lasts + burst.per_hour * burst.lasts
-    return arrivals / (quiet.lasts + burst.lasts)
-
-
-def scaled(starts: TimedStarts, factor: float) -> dict[str, Any]:
-    """`rates` and `bursts` with all their rates multiplied."""
-    return {
-        "rates": None if starts.rates is None else tuple(_scaled(rate, factor) for rate in starts.rates),
-        "bursts": None
-        if starts.bursts is None
-        else Bursts.model_construct(
-            quiet=_scaled(starts.bursts.quiet, factor), burst=_scaled(starts.bursts.burst, factor)
-        ),
-    }
-
-
-def _scaled(rate: T, factor: float) -> T:
-    return rate.model_copy(update={"per_hour": rate.per_hour * factor})
-
 
 # -- Habits of iterative clients: pauses, shots that change by iteration, and programs that end early.
 
@@ -545,104 +425,6 @@ class ResolvedBatches(_ResolvedDrawnJobs, HumanBatches):
 
 
 # -- A source that replays a file.
-
-
-TimeUnit = Literal["ns", "us", "ms", "s", "min", "h", "d"]
-
-ColumnName = Annotated[str, Field(strict=True, min_length=1)]
-
-
-class TimeColumn(Model):
-    """A column of times: its name, and the unit of the numbers in it; dates and durations need none."""
-
-    name: ColumnName = Field(description="the name of the column")
-    unit: TimeUnit | None = key("the unit of its numbers: ns, us, ms, s, min, h or d")
-
-
-def _spell_out_column(value: Any) -> Any:
-    if isinstance(value, str) and value:
-        return {"name": value}
-    if not isinstance(value, Mapping | TimeColumn):
-        raise ValueError("must be the name of a column, or {name: ..., unit: ...}")
-    return value
-
-
-def _write_column(column: TimeColumn) -> Any:
-    return column.name if column.unit is None else column.model_dump()
-
-
-TimeColumnSpelling = Annotated[
-    TimeColumn,
-    BeforeValidator(_spell_out_column),
-    PlainSerializer(_write_column),
-    ShortForm({"type": "string", "minLength": 1}),
-]
-
-
-class TraceColumns(Model):
-    """Which column of a CSV or Parquet file says what; those not named here have their own names."""
-
-    job: ColumnName | None = key("the column of the job's id")
-    account: ColumnName | None = key("the column of who submits")
-    session: ColumnName | None = key("the column of the session's id")
-    mode: ColumnName | None = key("the column of the mode")
-    qpu: ColumnName | None = key("the column of the QPU's name (S54)")
-    submitted: TimeColumnSpelling | None = key("the column of the submission")
-    after: ColumnName | None = key("the column of the preceding job's id (S5)")
-    think: TimeColumnSpelling | None = key("the column of the time from that end")
-    qpu_time: TimeColumnSpelling | None = key("the column of the QPU time")
-    max_execution_time: TimeColumnSpelling | None = key(
-        "the column of the QPU time at which a job is cut off (S44)"
-    )
-    priority: ColumnName | None = key("the column of the priority")
-    preparation: TimeColumnSpelling | None = key("the column of the time of preparation (S40)")
-    post_processing: TimeColumnSpelling | None = key("the column of the time of post-processing (S40)")
-    estimate: TimeColumnSpelling | None = key("the column of the user's estimate of the QPU time")
-    started: TimeColumnSpelling | None = key("the column of the start, if there is none of the QPU time")
-    finished: TimeColumnSpelling | None = key("the column of the end, if there is none of the QPU time")
-    patience: TimeColumnSpelling | None = key("the column of the time after which a waiting job leaves (S27)")
-    unit: TimeUnit | None = key("the unit of the other named columns of times: ns, us, ms, s, min, h or d")
-
-    def named(self) -> dict[str, str]:
-        """The file's names of columns, by the keys that give them."""
-        given = {key: getattr(self, key) for key in TraceColumns.model_fields if key != "unit"}
-        return {
-            key: column if isinstance(column, str) else column.name
-            for key, column in given.items()
-            if column is not None
-        }
-
-
-TIME_COLUMNS: Final = (
-    *("submitted", "think", "qpu_time", "max_execution_time", "preparation", "post_processing", "estimate"),
-    *("started", "finished", "patience"),
-)
-"""The columns of `TraceColumns` that are times."""
-
-
-def _read_origin(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    if value in ("first", "zero"):
-        return value
-    try:
-        return read(value)
-    except ValueError:
-        raise ValueError("must be first, zero, or an instant such as 2024-04-02T08:00:00Z") from None
-
-
-Origin = Annotated[
-    Literal["first", "zero"] | Instant,
-    WrapValidator(_read_origin),
-    WithJsonSchema({"type": "string", "examples": ["first", "zero", "2024-04-02T08:00:00Z"]}),
-]
-"""What time 0 of a trace is: its first submission, or the 0 or the date from which its times count."""
-
-
-TraceLimit = Annotated[
-    PositiveDuration | Literal["none", "requested"],
-    OrWord({"enum": ["none", "requested"]}),
-    PlainSerializer(lambda limit: limit if isinstance(limit, str) else format_duration(limit)),
-]
-"""A limit of all jobs of a trace, none, or of each job what the trace says that it requested."""
 
 
 class InferredSessions(Model):

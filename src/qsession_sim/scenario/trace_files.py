@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 from qsession_sim.files import Bounded, check_regular, limits, open_regular, read_at_most, too_large
 from qsession_sim.packing import Packing
 from qsession_sim.scenario.problems import show_value
-from qsession_sim.scenario.sources import HumanTrace, TimeColumn, TraceColumns
+from qsession_sim.scenario.sources import HumanTrace
+from qsession_sim.scenario.trace_columns import TimeColumn, TraceColumns
 from qsession_sim.scenario.trace_times import EPOCH, dates_us, is_date, physical_us
 
 if TYPE_CHECKING:

@@ -12,14 +12,8 @@ import numpy as np
 
 from qsession_sim.queueing.statistics import Float64Array
 from qsession_sim.scenario.distributions import AnyDistribution, mean
-from qsession_sim.scenario.sources import (
-    Bursts,
-    HumanStart,
-    Rate,
-    ResolvedArrivals,
-    ResolvedBatches,
-    hourly_rates,
-)
+from qsession_sim.scenario.sources import HumanStart, ResolvedArrivals, ResolvedBatches
+from qsession_sim.scenario.starts import Bursts, Rate, hourly_rates
 from qsession_sim.scenario.values import MOST_ROWS
 from qsession_sim.units import HOUR, LONGEST_US
 from qsession_sim.workload.columns import Int64Array

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from qsession_sim.scenario.sources import TimeColumn, TraceColumns
+from qsession_sim.scenario.trace_columns import TimeColumn, TraceColumns
 from qsession_sim.scenario.trace_files import ColumnError, Table, found, holds_dates
 from qsession_sim.scenario.trace_times import dates_us, lengths_us, physical_us
 from qsession_sim.scheduler.plan import JobFields
