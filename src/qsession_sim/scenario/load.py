@@ -39,7 +39,8 @@ from qsession_sim.scenario.problems import (
 from qsession_sim.scenario.references import client_warnings, idle_plans
 from qsession_sim.scenario.resolve import resolve, write_resolved
 from qsession_sim.scenario.sources import HumanTrace
-from qsession_sim.scenario.trace_files import advice_on, is_trace, start_of
+from qsession_sim.scenario.trace_dates import start_of
+from qsession_sim.scenario.trace_files import advice_on, is_trace
 from qsession_sim.scenario.translation import problems_of
 from qsession_sim.scenario.yaml_source import read_value, read_yaml, write_yaml
 

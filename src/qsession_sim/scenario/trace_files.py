@@ -1,4 +1,4 @@
-"""Files of jobs as tables: the format of a file, its columns as they are written, the first date in it."""
+"""Files of jobs as tables: the format of a file, its columns as they are written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from enum import Enum
 from errno import EFBIG, EINVAL
 from io import SEEK_END, BufferedReader, TextIOWrapper
@@ -18,9 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 from qsession_sim.files import Bounded, check_regular, limits, open_regular, read_at_most, too_large
 from qsession_sim.packing import Packing
 from qsession_sim.scenario.problems import show_value
-from qsession_sim.scenario.sources import HumanTrace
 from qsession_sim.scenario.trace_columns import TimeColumn, TraceColumns
-from qsession_sim.scenario.trace_times import EPOCH, dates_us, is_date, physical_us
 
 if TYPE_CHECKING:
     import polars as pl
@@ -243,7 +240,7 @@ class _Heading:
         return {name: self.names.index(name) for name in dict.fromkeys(wanted) if name in self.names}
 
 
-def _heading(file: Path, wanted: Sequence[str]) -> _Heading:
+def heading_of(file: Path, wanted: Sequence[str]) -> _Heading:
     """The line with the most of the wanted names, by the delimiter that shows them; else the first one."""
     found: list[_Heading] = []
     for delimiter in _DELIMITERS:
@@ -274,13 +271,13 @@ def _csv_tables(file: Path, wanted: Sequence[str], heading: _Heading | None = No
     import numpy as np
     from polars.exceptions import PolarsError
 
-    heading = heading or _heading(file, wanted)
+    heading = heading or heading_of(file, wanted)
     chosen = heading.places(wanted)
     if _is_even(file, heading):
         with suppress(PolarsError):
-            frame = _read_even(file, heading, chosen)
+            frame = read_even(file, heading, chosen)
             yield Table(frame, np.arange(frame.height), "line", heading.names)
-    yield _read_by_line(file, heading, chosen)
+    yield read_by_line(file, heading, chosen)
 
 
 def _is_even(file: Path, heading: _Heading) -> bool:
@@ -312,7 +309,8 @@ def _has_even_lines(chunk: bytes, heading: _Heading, count: int) -> bool:
     return all(chunk[ends[line - 1] if line else 0 : ends[line]].isspace() for line in uneven.tolist())
 
 
-def _read_even(file: Path, heading: _Heading, chosen: Mapping[str, int]) -> pl.DataFrame:
+def read_even(file: Path, heading: _Heading, chosen: Mapping[str, int]) -> pl.DataFrame:
+    """Some columns of a CSV file whose lines all have the fields of its heading."""
     import polars as pl
 
     if not chosen:
@@ -331,7 +329,7 @@ def _read_even(file: Path, heading: _Heading, chosen: Mapping[str, int]) -> pl.D
     return frame
 
 
-def _read_by_line(file: Path, heading: _Heading, chosen: Mapping[str, int]) -> Table:
+def read_by_line(file: Path, heading: _Heading, chosen: Mapping[str, int]) -> Table:
     """Read the same line by line: the line on which each row ends, and what is wrong with its shape."""
     import numpy as np
     import polars as pl
@@ -467,7 +465,7 @@ def _sacct_tables(file: Path) -> Iterator[Table]:
 
     others = [column["name"] for column in (*_SACCT_LENGTHS, *_SACCT_LIMITS)]
     wanted = [_SACCT_JOB, "User", _SACCT_SUBMITTED, "Start", "End", *others]
-    heading = replace(_heading(file, wanted), delimiter="|", quotes=False)
+    heading = replace(heading_of(file, wanted), delimiter="|", quotes=False)
     for read in _csv_tables(file, wanted, heading):
         there = read.frame.columns
         named: dict[str, Any] = {"submitted": {"name": _SACCT_SUBMITTED}}
@@ -632,96 +630,3 @@ def found(names: Sequence[str]) -> str:
 
 
 _MOST_COLUMNS: Final = 20
-_TWO_DAYS: Final = timedelta(days=2)
-_MOST_SAMPLED: Final = 1_000
-
-
-# -- The first date, which is the instant of time 0 of a scenario that does not say another.
-
-
-def start_of(source: HumanTrace, directory: Path) -> datetime | None:
-    """The calendar instant of time 0 of the common clock by a source whose times are dates; None by others.
-
-    Args:
-        source: whose file is one of jobs.
-        directory: where a relative name starts.
-    """
-    origin = source.origin if isinstance(source.origin, datetime) else None
-    if origin is None and trace_format(source.file) is not TraceFormat.SWF and source.origin != "zero":
-        origin = _first_date(directory / source.file, source.instants)
-    return None if origin is None else origin - timedelta(microseconds=source.starts_at or 0)
-
-
-def _first_date(file: Path, wanted: Sequence[str]) -> datetime | None:
-    """The first date in some columns; None where they hold others than dates, or cannot be read."""
-    from polars.exceptions import PolarsError
-
-    with suppress(ColumnError, OSError, csv.Error, PolarsError, UnicodeError):
-        if trace_format(file.name) is TraceFormat.CSV:
-            frame = _sampled(file, wanted)
-        else:
-            table = next(tables(file, wanted))
-            frame = table.frame
-            wanted = wanted if table.columns is None else [table.columns.named()["submitted"]]
-        dates = [column for column in frame if column.name in wanted and holds_dates(column)]
-        if dates and dates[0].name == wanted[0]:
-            first = [first_us for column in dates if (first_us := _least_us(column)) is not None]
-            return EPOCH + timedelta(microseconds=min(first)) if first else None
-    return None
-
-
-def _sampled(file: Path, wanted: Sequence[str]) -> pl.DataFrame:
-    """The wanted columns of a CSV file; nothing of them if the first lines show that they hold no dates."""
-    import polars as pl
-    from polars.exceptions import PolarsError
-
-    heading = _heading(file, wanted)
-    chosen = heading.places(wanted)
-    if wanted[0] not in chosen:
-        return pl.DataFrame()
-    place = chosen[wanted[0]]
-    with open_text(file) as source:
-        rows = islice(csv.reader(source, delimiter=heading.delimiter), heading.last_line, _MOST_SAMPLED)
-        if _are_dates(fields[place] for fields in rows if place < len(fields)) is False:
-            return pl.DataFrame()
-    if file.stat().st_size > limits().trace_bytes:
-        raise too_large(limits().trace_bytes)
-    try:
-        return _read_even(file, heading, chosen)
-    except PolarsError:
-        return _read_by_line(file, heading, chosen).frame
-
-
-def _least_us(column: pl.Series) -> int | None:
-    import polars as pl
-
-    if column.dtype != pl.String:
-        times_us = physical_us(column).drop_nulls().to_numpy()
-    else:
-        # days as texts are in the order of time, and no offset is longer than a day
-        some = next(text for text in column.drop_nulls() if is_date(text))
-        latest = EPOCH + timedelta(microseconds=int(dates_us(pl.Series([some])).values_us[0])) + _TWO_DAYS
-        without_hyphens = (column > f"{latest:%Y}-9") & (column <= f"{latest:%Y%m%dZ}")
-        times = dates_us(column.filter((column <= f"{latest:%Y-%m-%dZ}") | without_hyphens))
-        times_us = times.values_us[times.usable]
-    times_us = times_us[times_us >= 0]
-    return int(times_us.min()) if len(times_us) else None
-
-
-def holds_dates(column: pl.Series) -> bool:
-    """Whether a column holds dates: its type says it, or the first text in it that is a number or a date."""
-    import polars as pl
-
-    if column.dtype != pl.String:
-        return isinstance(column.dtype, pl.Date | pl.Datetime)
-    return bool(_are_dates(column.drop_nulls()))
-
-
-def _are_dates(texts: Iterable[str]) -> bool | None:
-    for text in texts:
-        if is_date(text):
-            return True
-        with suppress(ValueError):
-            float(text)
-            return False
-    return None

@@ -46,6 +46,7 @@ from qsession_sim.workload.columns import (
     constant,
 )
 from qsession_sim.workload.context import filled
+from qsession_sim.workload.job_table import job_table, not_in_table
 from qsession_sim.workload.trace_rows import (
     FROM_SOURCE,
     NEVER_RAN,
@@ -58,9 +59,7 @@ from qsession_sim.workload.trace_rows import (
 )
 from qsession_sim.workload.trace_table import (
     COLUMNS,
-    job_table,
     names_in_file,
-    not_in_table,
     rows_of,
 )
 
