@@ -161,7 +161,6 @@ Distribution = TypeAliasType(
 
 
 DurationDistribution = Distribution[ExactDuration]
-PositiveDurationDistribution = Distribution[PositiveExactDuration]
 CountDistribution = Distribution[Count]
 
 # a text, because pydantic would build classes that nothing needs
@@ -238,24 +237,12 @@ def _check_bounds(distribution: Any) -> None:
         )
 
 
-DurationSpelling = Annotated[
-    DurationDistribution,
-    BeforeValidator(spell_out_distribution),
-    AfterValidator(check_possible),
-    ShortForm(DURATION_SCHEMA),
-]
-PositiveDurationSpelling = Annotated[
-    PositiveDurationDistribution,
-    BeforeValidator(spell_out_distribution),
-    AfterValidator(check_possible),
-    ShortForm(DURATION_SCHEMA),
-]
-CountSpelling = Annotated[
-    Distribution[Count],
-    BeforeValidator(spell_out_distribution),
-    AfterValidator(check_possible),
-    ShortForm(NUMBER_SCHEMA),
-]
+Spelled: TypeAlias = Annotated[T, BeforeValidator(spell_out_distribution), AfterValidator(check_possible)]
+"""Distributions as people write them."""
+
+DurationSpelling = Annotated[Spelled[DurationDistribution], ShortForm(DURATION_SCHEMA)]
+PositiveDurationSpelling = Annotated[Spelled[Distribution[PositiveExactDuration]], ShortForm(DURATION_SCHEMA)]
+CountSpelling = Annotated[Spelled[Distribution[Count]], ShortForm(NUMBER_SCHEMA)]
 
 
 # -- Means, variances and shares.

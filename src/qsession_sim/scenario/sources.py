@@ -26,8 +26,7 @@ from qsession_sim.scenario.distributions import (
     DurationDistribution,
     DurationSpelling,
     PositiveDurationSpelling,
-    check_possible,
-    spell_out_distribution,
+    Spelled,
 )
 from qsession_sim.scenario.problems import either
 from qsession_sim.scenario.starts import TimedStarts
@@ -139,12 +138,7 @@ else:
     ]
 """Weights of users: drawn once for each, or by rank."""
 
-ActivitySpelling = Annotated[
-    Activity,
-    BeforeValidator(spell_out_distribution),
-    AfterValidator(check_possible),
-    ShortForm(NUMBER_SCHEMA),
-]
+ActivitySpelling = Annotated[Spelled[Activity], ShortForm(NUMBER_SCHEMA)]
 
 UserCount = Annotated[int, Field(strict=True, ge=1, le=MOST_USERS)]
 

@@ -29,6 +29,7 @@ from pydantic_core import CoreSchema, core_schema
 from qsession_sim.units import UNITS_US, format_duration, parse_exact_duration
 
 T = TypeVar("T")
+D = TypeVar("D", int, Fraction)
 
 MOST_ROWS: Final = 100_000_000
 """The most jobs, sessions or clients of a source; more would fill the memory."""
@@ -127,6 +128,12 @@ def _read_duration(value: Any) -> int:
     return round(_read_exact_duration(value))
 
 
+def _check_positive(duration_us: D) -> D:
+    if round(duration_us) < 1:
+        raise ValueError("must be at least 1us")
+    return duration_us
+
+
 def _read_exact_duration(value: Any) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, str):
         message = "a duration needs a unit, such as 90s, 2h30m or 250us"
@@ -134,13 +141,6 @@ def _read_exact_duration(value: Any) -> Fraction:
     duration_us = parse_exact_duration(value)
     if duration_us < 0:
         raise ValueError("a time cannot be negative")
-    return duration_us
-
-
-def _read_positive_duration(value: Any) -> int:
-    duration_us = _read_duration(value)
-    if duration_us < 1:
-        raise ValueError("must be at least 1us")
     return duration_us
 
 
@@ -158,12 +158,7 @@ Duration = Annotated[
 ]
 """A time of at least 0, written with a unit; microseconds in memory (S1)."""
 
-PositiveDuration = Annotated[
-    int,
-    BeforeValidator(_read_positive_duration),
-    PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema(DURATION_SCHEMA),
-]
+PositiveDuration = Annotated[Duration, AfterValidator(_check_positive)]
 """A time of at least 1 microsecond (S2)."""
 
 _MOST_DIGITS: Final = 400
@@ -203,20 +198,7 @@ ExactDuration = Annotated[
 """A time of at least 0 that is multiplied by a count; exact microseconds in memory, since only the product is
 rounded (S1)."""
 
-
-def _read_positive_unrounded(value: Any) -> Fraction:
-    duration_us = _read_unrounded(value)
-    if round(duration_us) < 1:
-        raise ValueError("must be at least 1us")
-    return duration_us
-
-
-PositiveExactDuration = Annotated[
-    Fraction,
-    PlainValidator(_read_positive_unrounded),
-    PlainSerializer(format_exact_duration, return_type=str),
-    WithJsonSchema(DURATION_SCHEMA),
-]
+PositiveExactDuration = Annotated[ExactDuration, AfterValidator(_check_positive)]
 """The same of at least 1 microsecond, rounded."""
 
 _COEFFICIENT: Final = re.compile(r"\s*(-?(?:\d+(?:\.\d*)?|\.\d+))\s*([a-z]+)\s*", re.ASCII)
