@@ -47,26 +47,24 @@ class Times:
     local: BoolArray  # whether it is a date without an offset, which is read as UTC
 
 
+Part: TypeAlias = tuple[int, int, int, int | None]
+
+
 @dataclass(frozen=True)
 class _Shape:
     """Where the digits are in texts of one shape, and what they mean.
 
     Attributes:
-        parts: first and last place of each number, and how many microseconds one of it is.
-        fraction: the same of digits after a point.
+        parts: first and last place of each number, how many microseconds one of it is, below 0 where it is
+            subtracted, and the largest that it may be.
+        fraction: the places of digits after a point, and the microseconds of a whole.
         date: whether the text begins with a date, in the first ten places.
-        sign: of all, or of the offset that is subtracted, whose numbers are then the last of `parts`.
-        offset: how many of the parts are the offset.
-        most: the largest number that each of the parts may be.
         local: as in `Times`.
     """
 
-    parts: tuple[tuple[int, int, int], ...]
-    most: tuple[int | None, ...]
+    parts: tuple[Part, ...]
     fraction: tuple[int, int, int] | None = None
     date: bool = False
-    sign: int = 1
-    offset: int = 0
     local: bool = False
 
 
@@ -90,42 +88,34 @@ def _date_shape(text: str) -> _Shape | None:
     found = _DATE.fullmatch(text)
     if found is None:
         return None
-    offset = ((7, HOUR, 23), (8, MINUTE, 59))
-    return _shape(
-        found,
-        ((1, HOUR, 23), (2, MINUTE, 59), (3, SECOND, 59), *offset),
-        fraction=4,
-        date=True,
-        sign=-1 if found[6] == "-" else 1,
-        offset=sum(found[group] is not None for group, *_ in offset),
-        local=found[5] is None and found[6] is None,
-    )
+    back = 1 if found[6] == "-" else -1  # an offset is subtracted
+    units = ((1, HOUR, 23), (2, MINUTE, 59), (3, SECOND, 59), (7, back * HOUR, 23), (8, back * MINUTE, 59))
+    local = found[5] is None and found[6] is None
+    return _Shape(_parts(found, units), _fraction(found, 4, SECOND), date=True, local=local)
 
 
 def _length_shape(text: str) -> _Shape | None:
     if _LENGTH.fullmatch(text) is not None:
-        parts = [(*part.span(1), UNITS_US[part[3]]) for part in _LENGTH_PART.finditer(text) if part[1]]
-        fractions = [(*part.span(2), UNITS_US[part[3]]) for part in _LENGTH_PART.finditer(text) if part[2]]
-        return _Shape(tuple(parts), (None,) * len(parts), fractions[0] if fractions else None)
+        pieces = [*_LENGTH_PART.finditer(text)]
+        parts = [part for piece in pieces for part in _parts(piece, ((1, UNITS_US[piece[3]], None),))]
+        return _Shape(tuple(parts), _fraction(pieces[-1], 2, UNITS_US[pieces[-1][3]]))
     found = _CLOCK.fullmatch(text)
     if found is None:
         return None
+    sign = -1 if "-" in (found[1], found[7]) else 1
     hours, minutes = 23 if found[2] else None, 59 if found[3] else None
-    parts_of = ((2, DAY, None), (3, HOUR, hours), (4, MINUTE, minutes), (5, SECOND, 59), (8, DAY, None))
-    return _shape(found, parts_of, fraction=6, sign=-1 if "-" in (found[1], found[7]) else 1)
+    units = ((2, DAY, None), (3, HOUR, hours), (4, MINUTE, minutes), (5, SECOND, 59), (8, DAY, None))
+    signed = [(group, sign * unit, most) for group, unit, most in units]
+    return _Shape(_parts(found, signed), _fraction(found, 6, sign * SECOND))
 
 
-def _shape(
-    found: re.Match[str], groups: Iterable[tuple[int, int, int | None]], fraction: int, **more: Any
-) -> _Shape:
-    """A shape by the groups of an expression that are there, each with its unit and the most it may be."""
-    kept = [(*found.span(group), unit, most) for group, unit, most in groups if found[group]]
-    return _Shape(
-        parts=tuple((first, last, unit) for first, last, unit, _ in kept),
-        most=tuple(most for *_, most in kept),
-        fraction=(*found.span(fraction), SECOND) if found[fraction] else None,
-        **more,
-    )
+def _parts(found: re.Match[str], groups: Iterable[tuple[int, int, int | None]]) -> tuple[Part, ...]:
+    """The groups of an expression that are there, each with its unit and the most it may be."""
+    return tuple((*found.span(group), unit, most) for group, unit, most in groups if found[group])
+
+
+def _fraction(found: re.Match[str], group: int, unit: int) -> tuple[int, int, int] | None:
+    return (*found.span(group), unit) if found[group] else None
 
 
 # -- One text at a time: one with more digits than can be read at once, and one that is written in rarer ways.
@@ -138,16 +128,15 @@ def _exactly(text: str, shape: _Shape) -> Fraction | None:
         if day is None:
             return None
         total += day
-    clock = len(shape.parts) - shape.offset
-    for number, ((first, last, unit), most) in enumerate(zip(shape.parts, shape.most, strict=True)):
+    for first, last, unit, most in shape.parts:
         value = int(text[first:last])
         if most is not None and value > most:
             return None
-        total += value * (unit if number < clock else -shape.sign * unit)
+        total += value * unit
     if shape.fraction is not None:
         first, last, unit = shape.fraction
         total += Fraction(int(text[first:last]) * unit, 10 ** (last - first))
-    return total if shape.date else total * shape.sign
+    return total
 
 
 def _iso_date(text: str) -> Fraction | None:
@@ -325,10 +314,10 @@ def _is_no_end(column: Bytes) -> BoolArray:
 
 def _is_too_long(shape: _Shape) -> bool:
     """Whether any part could be beyond 62 bits."""
-    largest: int = sum(10 ** (last - first) * unit for first, last, unit in shape.parts)
+    largest: int = sum(10 ** (last - first) * abs(unit) for first, last, unit, _ in shape.parts)
     if shape.fraction is not None:
         first, last, unit = shape.fraction
-        largest = max(largest, 10 ** (last - first) * unit)
+        largest = max(largest, 10 ** (last - first) * abs(unit))
     return largest >= LONGEST_US // 2
 
 
@@ -340,12 +329,11 @@ def _read_alike(matrix: Bytes, shape: _Shape) -> tuple[Int64Array, BoolArray]:
     if shape.date:
         days, usable = _days(matrix)
         total += days * DAY
-    clock = len(shape.parts) - shape.offset
-    for number, ((first, last, unit), most) in enumerate(zip(shape.parts, shape.most, strict=True)):
+    for first, last, unit, most in shape.parts:
         value = _number(matrix, first, last)
         if most is not None:
             usable &= value <= most
-        total += value * (unit if number < clock else -shape.sign * unit)
+        total += value * unit
     if shape.fraction is not None:
         first, last, unit = shape.fraction
         value, per = _number(matrix, first, last), 10 ** (last - first)
@@ -354,7 +342,7 @@ def _read_alike(matrix: Bytes, shape: _Shape) -> tuple[Int64Array, BoolArray]:
         else:
             odd = total % 2  # of the sum, which decides about halves
             total += half_even(value * unit + odd * per, per) - odd
-    return (total if shape.date else total * shape.sign), usable
+    return total, usable
 
 
 def _number(matrix: Bytes, first: int, last: int) -> Int64Array:
