@@ -297,13 +297,13 @@ _REGISTRY = in_file(
     ("return built_in.make(built_in, settings, seed)", "return built_in.make(built_in, settings, 0)", "S7"),
     ('for name in settings.model_fields_set - {"name", *own}:', "for name in ():", "S50"),
     (
-        'return _find(name, HOLD_POLICIES, "hold").policy',
-        'return _find("exclusive", HOLD_POLICIES, "hold").policy',
+        'return _find(name, HOLD_POLICIES, "hold")',
+        'return _find("exclusive", HOLD_POLICIES, "hold")',
         "S51",
     ),
     (
-        'return _find(name, ROUTING_POLICIES, "routing").routing',
-        'return _find("least_busy", ROUTING_POLICIES, "routing").routing',
+        'return _find(name, ROUTING_POLICIES, "routing")',
+        'return _find("least_busy", ROUTING_POLICIES, "routing")',
         "S54",
     ),
     ("return name in BUILT_IN or name in user_policy_names()", "return name in BUILT_IN", "S50"),

@@ -21,13 +21,14 @@ from qsession_sim.scenario.policies import (
     HOLD_POLICIES,
     PARAMETERS,
     ROUTING_POLICIES,
+    PolicyChoice,
     QueuePolicySettings,
     with_defaults,
 )
 from qsession_sim.scheduler.plan import HoldPolicy, Routing
 from qsession_sim.scheduler.queues import QueuePolicy
 
-P = TypeVar("P")
+P = TypeVar("P", HoldPolicy, Routing)
 
 QUEUE_POLICIES: Final = BUILT_IN
 """The built-in queue policies, by name."""
@@ -162,9 +163,7 @@ def hold_policy(name: str) -> HoldPolicy:
     Raises:
         PolicyError: if there is no policy of that name.
     """
-    if not isinstance(name, str):
-        raise PolicyError(f"a hold policy must be a name ({', '.join(HOLD_POLICIES)}), not {name!r}")
-    return _find(name, HOLD_POLICIES, "hold").policy
+    return _find(name, HOLD_POLICIES, "hold")
 
 
 def routing_policy(name: str) -> Routing:
@@ -177,15 +176,15 @@ def routing_policy(name: str) -> Routing:
         >>> routing_policy("round_robin").name
         'ROUND_ROBIN'
     """
+    return _find(name, ROUTING_POLICIES, "routing")
+
+
+def _find(name: str, policies: Mapping[str, PolicyChoice[P]], kind: str) -> P:
     if not isinstance(name, str):
-        raise PolicyError(f"a routing policy must be a name ({', '.join(ROUTING_POLICIES)}), not {name!r}")
-    return _find(name, ROUTING_POLICIES, "routing").routing
-
-
-def _find(name: str, policies: Mapping[str, P], kind: str) -> P:
+        raise PolicyError(f"a {kind} policy must be a name ({', '.join(policies)}), not {name!r}")
     if name not in policies:
         raise _unknown(name, tuple(policies), kind)
-    return policies[name]
+    return policies[name].policy
 
 
 def _unknown(name: str, known: Sequence[str], kind: str) -> PolicyError:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -17,6 +17,8 @@ from qsession_sim.units import DAY, HOUR, MINUTE
 # -- Queue policies. The functions that order the queue are in `policies.builtin`.
 
 _MOST: Final = 1_000_000
+
+T = TypeVar("T", HoldPolicy, Routing)
 
 PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
@@ -84,40 +86,31 @@ class NamedPolicy(Model):
 
 
 @dataclass(frozen=True)
-class NamedHoldPolicy:
-    """A named hold policy."""
+class PolicyChoice(Generic[T]):
+    """A hold or routing policy that a scenario can name; what it does, in a line."""
 
     name: str
     summary: str
-    policy: HoldPolicy
-
-
-@dataclass(frozen=True)
-class NamedRouting:
-    """A named way to find a QPU for a job or session that names none (S54); ties go to the first QPU."""
-
-    name: str
-    summary: str
-    routing: Routing
+    policy: T
 
 
 HOLD_POLICIES: Final = MappingProxyType(
     {
         policy.name: policy
         for policy in (
-            NamedHoldPolicy(
+            PolicyChoice(
                 "exclusive", "The QPU waits for the session's next job until the ITTL ends.", EXCLUSIVE
             ),
-            NamedHoldPolicy(
+            PolicyChoice(
                 "shared", "Job-mode jobs may run while the session has none, as in a batch.", SHARED
             ),
-            NamedHoldPolicy(
+            PolicyChoice(
                 "gap_fill",
                 "A job-mode job may run if its estimate fits in what is left of the ITTL.",
                 GAP_FILL,
             ),
-            NamedHoldPolicy("none", "The ITTL counts as 0: an idle session lets go at once.", NONE),
-            NamedHoldPolicy(
+            PolicyChoice("none", "The ITTL counts as 0: an idle session lets go at once.", NONE),
+            PolicyChoice(
                 "adaptive",
                 "As exclusive, with an ITTL that follows the session's past think times.",
                 ADAPTIVE,
@@ -126,18 +119,18 @@ HOLD_POLICIES: Final = MappingProxyType(
     }
 )
 
-ROUTING_POLICIES: Final = MappingProxyType(
+ROUTING_POLICIES: Final = MappingProxyType(  # ties go to the first QPU (S54)
     {
         policy.name: policy
         for policy in (
-            NamedRouting("least_busy", "To the QPU with the fewest queued jobs.", Routing.LEAST_BUSY),
-            NamedRouting(
+            PolicyChoice("least_busy", "To the QPU with the fewest queued jobs.", Routing.LEAST_BUSY),
+            PolicyChoice(
                 "shortest_expected_wait",
                 "To the QPU whose queued and running jobs are estimated to take least.",
                 Routing.SHORTEST_EXPECTED_WAIT,
             ),
-            NamedRouting("round_robin", "To one QPU after the other.", Routing.ROUND_ROBIN),
-            NamedRouting("random", "To any QPU, all equally likely.", Routing.RANDOM),
+            PolicyChoice("round_robin", "To one QPU after the other.", Routing.ROUND_ROBIN),
+            PolicyChoice("random", "To any QPU, all equally likely.", Routing.RANDOM),
         )
     }
 )
