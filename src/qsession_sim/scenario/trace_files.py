@@ -251,19 +251,12 @@ def heading_of(file: Path, wanted: Sequence[str]) -> _Heading:
                     names = tuple(cell.strip() for cell in cells)
                     if any(names):
                         found.append(_Heading(reader.line_num, delimiter, names))
-    if not found:
-        return _Heading(0, ",", ())
-    known = {heading: len({*heading.names}.intersection(wanted)) for heading in found}
-    best = max(known, key=lambda heading: known[heading])  # of equals the first
-    first = min(heading.last_line for heading in found)
-    return (
-        best
-        if known[best]
-        else max(
-            (heading for heading in found if heading.last_line == first),
-            key=lambda heading: len(heading.names),
-        )
-    )
+
+    def rank(heading: _Heading) -> tuple[int, ...]:
+        known = len({*heading.names}.intersection(wanted))
+        return (known,) if known else (0, -heading.last_line, len(heading.names))
+
+    return max(found, key=rank, default=_Heading(0, ",", ()))  # of equals the first
 
 
 def _csv_tables(file: Path, wanted: Sequence[str], heading: _Heading | None = None) -> Iterator[Table]:
