@@ -25,9 +25,9 @@ from qsession_sim.scenario.document import Part, Path, duration, given, part, pa
 from qsession_sim.scenario.models import WINDOW_KINDS, HumanScenario
 from qsession_sim.scenario.problems import Problem, either
 from qsession_sim.scenario.references import Located, Outline, reference_problems
-from qsession_sim.scenario.resolve import mean_time_between_us
+from qsession_sim.scenario.resolve import mean_time_between_us, number_of_clients
 from qsession_sim.scenario.service import DEFAULT_MODEL, SERVICE_TIME_KINDS
-from qsession_sim.scenario.sources import DRAWN_KINDS, ESTIMATE_METHODS, HumanBatches, HumanIterative
+from qsession_sim.scenario.sources import DRAWN_KINDS, ESTIMATE_METHODS
 from qsession_sim.scenario.values import MOST_ROWS
 
 # -- Which keys belong to which kinds.
@@ -129,25 +129,17 @@ def _not_both(path: Path, written: Part, one: str, other: str) -> Iterator[Probl
 # -- A whole scenario.
 
 
-def contradictions(
-    data: Any,
-    queue_policies: Collection[str],
-    hold_policies: Collection[str],
-    routing_policies: Collection[str],
-) -> Iterator[Problem]:
+def contradictions(data: Any, policies: Mapping[str, Collection[str]]) -> Iterator[Problem]:
     """Find every contradiction in a scenario's plain data.
 
     Args:
         data: the scenario as written; parts that cannot be read are passed over.
-        queue_policies: names of the queue policies that exist.
-        hold_policies: names of the hold policies that exist.
-        routing_policies: names of the routing policies that exist.
+        policies: the names that `queue`, `hold` and `routing` may have.
     """
     yield from _nulls(data, ())
     if not isinstance(data, Mapping):
         return
     outline = Outline.of(data)
-    policies = {"queue": queue_policies, "hold": hold_policies, "routing": routing_policies}
     yield from reference_problems(outline, policies)
     yield from _warm_up(data)
     visitors = list(_visitors(outline))
@@ -521,12 +513,14 @@ def too_many_rows(scenario: HumanScenario) -> Iterator[Problem]:
     """
     for index, source in enumerate(scenario.workload):
         if source.kind == "iterative" and source.early_stop is None:
-            clients = _clients(source)
+            clients = number_of_clients(source)
             if _is_too_many(clients, source.iterations):
                 what = f"makes more than {MOST_ROWS:,} jobs with {_number(clients, 'client')}; ask for fewer"
                 yield Problem(("workload", index, "iterations"), what)
         elif source.kind == "batches":
-            batches = _batches(source)
+            # with `until` there may be fewer
+            counted = source.count if source.until is None else None
+            batches = counted if source.groups is None else source.in_groups
             if batches is not None and _is_too_many(batches, source.jobs):
                 what = f"makes more than {MOST_ROWS:,} jobs in {_number(batches, 'batch')}; ask for fewer"
                 yield Problem(("workload", index, "jobs"), what)
@@ -542,17 +536,3 @@ def _is_too_many(groups: int, size: AnyDistribution) -> bool:
 def _number(groups: int, thing: str) -> str:
     plural = "" if groups == 1 else "es" if thing.endswith("h") else "s"
     return f"{groups:,} {thing}{plural}"
-
-
-def _clients(source: HumanIterative) -> int:
-    if source.clients is not None:
-        return source.clients
-    groups = None if source.start is None else source.start.groups
-    return 1 if groups is None else sum(group.size for group in groups)
-
-
-def _batches(source: HumanBatches) -> int | None:
-    if source.groups is not None:
-        return sum(group.size for group in source.groups)
-    # with `until` there may be fewer
-    return source.count if source.until is None else None

@@ -329,7 +329,7 @@ def load_scenario(
         if not skipped:
             failed = (*failed, "--skip-bad-lines: no source of the workload is a trace; leave it out")
     document = Document(read.document.origin, data, read.document.locate)
-    policies = (queue_policies, hold_policies, routing_policies)
+    policies = {"queue": queue_policies, "hold": hold_policies, "routing": routing_policies}
     # a trace that stands for a scenario was named by the user
     own = pathlib.Path(document.origin).name if is_trace(document.origin) else None
     human, problems = _check(data, read.directory, policies, own)
@@ -354,7 +354,7 @@ def _started(human: HumanScenario, directory: pathlib.Path) -> HumanScenario:
 def _check(
     data: Any,
     directory: pathlib.Path,
-    policies: tuple[Sequence[str], Sequence[str], Sequence[str]],
+    policies: Mapping[str, Sequence[str]],
     own_file: str | None,
 ) -> tuple[HumanScenario | None, list[Problem]]:
     if not isinstance(data, Mapping):
@@ -365,7 +365,7 @@ def _check(
     inlined, service_problems = inline_service_times(data, directory)
     inlined, files, file_problems = inline_value_files(inlined, directory)
     human: HumanScenario | None = None
-    problems = [*contradictions(inlined, *policies), *trace_problems(inlined, directory)]
+    problems = [*contradictions(inlined, policies), *trace_problems(inlined, directory)]
     try:
         human = HumanScenario.model_validate(inlined)
     except ValidationError as error:

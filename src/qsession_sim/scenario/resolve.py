@@ -229,7 +229,7 @@ def _source(
                 source,
                 sources.ResolvedProgram,
                 name=_default(source.name, source.kind),
-                clients=_clients(source),
+                clients=number_of_clients(source),
                 think=_default(source.think, _AT_ONCE),
             )
 
@@ -297,16 +297,15 @@ def _iterative(source: sources.HumanIterative, plans: accounts.AccountPlans) -> 
         sources.ResolvedIterative,
         **_drawn_jobs(source),
         **({} if source.mode == "job" else _clocks(source, source.mode, plans)),
-        clients=_clients(source),
+        clients=number_of_clients(source),
         think_time=_default(source.think_time, _AT_ONCE),
     )
 
 
-def _clients(source: sources.HumanIterative | sources.HumanProgram) -> int:
-    groups = None if source.start is None else source.start.groups
-    if source.clients is not None:
-        return source.clients
-    return 1 if groups is None else sum(group.size for group in groups)
+def number_of_clients(source: sources.HumanIterative | sources.HumanProgram) -> int:
+    """How many clients a source has."""
+    in_groups = None if source.start is None else source.start.in_groups
+    return _default(source.clients, _default(in_groups, 1))
 
 
 def _trace(source: sources.HumanTrace, plans: accounts.AccountPlans) -> sources.ResolvedTrace:

@@ -73,6 +73,11 @@ class TimedStarts(Model):
     bursts: Bursts | None = key("Poisson rates of alternating phases")
     groups: tuple[Group, ...] | None = key("given times and numbers of arrivals", min_length=1)
 
+    @property
+    def in_groups(self) -> int | None:
+        """How many arrive in groups; None without them."""
+        return None if self.groups is None else sum(group.size for group in self.groups)
+
 
 def hourly_rates(rates: tuple[Rate, ...]) -> tuple[float, ...]:
     """Arrivals per hour in each of the 168 hours of a week, from Monday 00:00 UTC.

@@ -294,8 +294,8 @@ def expected_starts(starts: Starts, *, count: int | None, before_us: int | None)
         >>> [expected_starts(every, count=count, before_us=100_000_000) for count in (None, 3)]
         [5.0, 3.0]
     """
-    if starts.groups is not None:
-        return float(sum(group.size for group in starts.groups))
+    if starts.in_groups is not None:
+        return float(starts.in_groups)
     found = [] if count is None else [float(count)]
     if before_us is not None:
         if starts.interarrival is not None:
