@@ -24,7 +24,6 @@ from qsession_sim.scenario.values import format_coefficient
 from qsession_sim.units import SECOND, format_duration
 
 if TYPE_CHECKING:
-    from qsession_sim.queueing.service_time import LinearFit
     from qsession_sim.queueing.statistics import Float64Array
 
 
@@ -225,6 +224,10 @@ def fit_measurements(
     Raises:
         ValueError: that says what is wrong; one text for each thing.
     """
+    import numpy as np
+
+    from qsession_sim.queueing.service_time import fit_line
+
     content = read_bytes(name, directory)
     unpacked = _unpacked(name, content)
     try:
@@ -233,11 +236,13 @@ def fit_measurements(
         lines = unpacked.decode("utf-8-sig", "surrogateescape").splitlines(keepends=True)
         raise ValueError(not_utf8(lines)) from None
     table = _table(text, name, columns)
-    line, fitted_s = _fit(table)
+    terms = _terms(table)
+    properties = np.column_stack([*terms.values()])
+    line = fit_line(properties, table["time"])
+    fitted_s = line.intercept + properties @ np.array(line.coefficients)
     if least_us is None:
         least_us = max(round(float(table["time"].min()) * SECOND), 1)
     factors = table["time"] / fitted_s.clip(least_us / SECOND)
-    terms = [term for term in ("executions", "qubits", "depth") if term in _terms(table)]
     keys = {
         "intercept": _written(line.intercept),
         "coefficients": {term: _written(value) for term, value in zip(terms, line.coefficients, strict=True)},
@@ -319,22 +324,9 @@ def _number(row: list[str], place: int, header: list[str]) -> float:
 
 
 def _terms(table: Mapping[str, Float64Array]) -> dict[str, Float64Array]:
-    terms = {key: table[key] for key in ("qubits", "depth") if key in table}
-    if "shots" in table:
-        terms["executions"] = table["shots"] * table["circuits"] if "circuits" in table else table["shots"]
-    return terms
-
-
-def _fit(table: Mapping[str, Float64Array]) -> tuple[LinearFit, Float64Array]:
-    import numpy as np
-
-    from qsession_sim.queueing.service_time import fit_line
-
-    known = _terms(table)
-    columns = np.column_stack([known[term] for term in ("executions", "qubits", "depth") if term in known])
-    line = fit_line(columns, table["time"])
-    fitted_s: Float64Array = line.intercept + columns @ np.array(line.coefficients)
-    return line, fitted_s
+    """What the line is fitted to, in the order of its coefficients."""
+    executions = {"executions": table["shots"] * table.get("circuits", 1.0)} if "shots" in table else {}
+    return executions | {key: table[key] for key in ("qubits", "depth") if key in table}
 
 
 def _written(seconds: float) -> str:
