@@ -177,18 +177,18 @@ _QPU = in_file(
 
 _ROUTING = in_file(
     "scheduler/qpu.py",
-    ("if qpu.queued < best.queued:", "if qpu.queued <= best.queued:", "S54"),
+    ("if queued < least:", "if queued <= least:", "S54"),
     (
-        "return min(choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), qpu.number))",
-        "return min(choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), -qpu.number))",
+        "return min(self._choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), qpu.number))",
+        "return min(self._choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), -qpu.number))",
         "S54",
     ),
     (
-        "return choices[(self._decisions - 1) % len(choices)]",
-        "return choices[self._decisions % len(choices)]",
+        "return self._choices[(self._decisions - 1) % len(self._choices)]",
+        "return self._choices[self._decisions % len(self._choices)]",
         "S54",
     ),
-    ("return choices[route % len(choices)]", "return choices[0]", "S54"),
+    ("return self._choices[route % len(self._choices)]", "return self._choices[0]", "S54"),
     (
         "return splitmix64(route + repeats) % len(self._choices)",
         "return (route + repeats) % len(self._choices)",
@@ -275,7 +275,7 @@ _USAGE = in_file(
         "return 0 if found is None else found.attained_us(now_us) - found.attained_us(now_us - window_us - 1)",
         "S60",
     ),
-    ("self._sum_us -= time_us", "pass", "S62"),
+    ("self._attained_us[place] -= self._times_us[place] - start_us", "pass", "S62"),
     ("starts += [start for _, start in found.earliest[place : place + 1]]", "pass", "S63"),
     ("self._lingering[job_on_qpu] = _key(session)", "self._end(now_us, _key(session))", "S62"),
     ("return NEVER - 1 - session", "return session", "S62"),

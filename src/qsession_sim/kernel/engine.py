@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -210,7 +210,7 @@ class Kernel:
         self._module = _modules()[compiled]
         self._keeps_qpus = len(plan.qpus) > 1
         self._keeps_departures = has_other(plan.jobs.post_processing_us, 0)
-        self._has_limits = any(map(_limits, plan.account_specs.values()))
+        self._has_limits = any(spec.limits for spec in plan.account_specs.values())
         self._commands = _commands(plan)
         self._journal = self._new_journal()
         self._core = self._new_core(rules, key)
@@ -548,11 +548,6 @@ def _tables(memory: _Memory, kept: frozenset[JobAction]) -> Any:
     }
     module = _modules()[memory.is_compiled]
     return module.Tables({name: memory.given(column) for name, column in columns.items()})
-
-
-def _limits(spec: AccountSpec) -> bool:
-    """Whether an account may not do everything at any time."""
-    return replace(spec, allocation_us=0) != AccountSpec()
 
 
 def _commands(plan: Plan) -> list[tuple[Ints, Ints]]:

@@ -346,10 +346,14 @@ class Jobs:
             limits.count_end(job)
 
     def _enter_queue(self, _now_us: int, job: int, _before: int, _session: object, qpu: Qpu) -> None:
-        self._router.count_queued(qpu, job, 1)
+        qpu.queued += 1
+        if self._router.weighs:
+            qpu.queued_us += self._columns.estimated_us(job)
 
     def _leave_queue(self, _now_us: int, job: int, _before: int, _session: object, qpu: Qpu) -> None:
-        self._router.count_queued(qpu, job, -1)
+        qpu.queued -= 1
+        if self._router.weighs:
+            qpu.queued_us -= self._columns.estimated_us(job)
 
     # ---------------------------------------------------------------- actions: waiting and preparing
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 
 from qsession_sim.scheduler.agenda import Agenda, Deadline
@@ -126,69 +126,51 @@ class CostLimit:
 # -- Usage: how much QPU time each account has used, and when (S62).
 
 
-class _Instants:
-    """Instants in their order, with the sums up to each, so that no question walks over them.
+class _Account:
+    """What one account used, as a line that bends where stretches begin and end, and which of them last.
 
     Example:
-        >>> instants = _Instants()
-        >>> for time_us in (2, 5, 5, 9):
-        ...     instants.add(time_us)
-        >>> instants.gone_by_us(1), instants.gone_by_us(7)  # 5 + 2 + 2
-        (0, 9)
+        >>> account = _Account()
+        >>> for time_us, step in ((2, 1), (5, 1), (9, -1)):
+        ...     account.bend(time_us, step)
+        >>> account.attained_us(1), account.attained_us(7), account.attained_us(10)  # 5 + 2; 8 + 4
+        (0, 7, 12)
     """
 
-    __slots__ = ("_count", "_sum_us", "_sums_us", "_times_us")
-
-    def __init__(self) -> None:
-        self._times_us: list[int] = []
-        self._sums_us: list[int] = []  # of all up to each, forgotten ones included
-        self._count = 0  # how many are forgotten, and their sum
-        self._sum_us = 0
-
-    def add(self, time_us: int) -> None:
-        """Add one that is not before the others."""
-        self._times_us.append(time_us)
-        self._sums_us.append((self._sums_us[-1] if self._sums_us else self._sum_us) + time_us)
-
-    def remove(self, time_us: int) -> None:
-        """Take one out, as if it had never been there."""
-        place = bisect_right(self._times_us, time_us) - 1
-        if place < 0:
-            self._count -= 1
-            self._sum_us -= time_us
-        else:
-            del self._times_us[place], self._sums_us[place]
-        for later in range(max(place, 0), len(self._sums_us)):
-            self._sums_us[later] -= time_us
-
-    def gone_by_us(self, now_us: int) -> int:
-        """The sum of the times from each instant to now, over those that are not to come."""
-        place = bisect_right(self._times_us, now_us)
-        return (self._count + place) * now_us - (self._sums_us[place - 1] if place else self._sum_us)
-
-    def forget(self, until_us: int) -> None:
-        """Nobody asks about a time at or before `until_us` any more; now and then what is older goes."""
-        place = bisect_right(self._times_us, until_us)
-        if 2 * place > len(self._times_us):
-            self._count += place
-            self._sum_us = self._sums_us[place - 1]
-            del self._times_us[:place], self._sums_us[:place]
-
-
-class _Account:
-    """The stretches of one account: when they begin and end, and which of them last."""
-
-    __slots__ = ("begun", "earliest", "ended", "running")
+    __slots__ = ("_attained_us", "_slopes", "_times_us", "earliest", "running")
 
     def __init__(self) -> None:
         self.running: dict[int, int] = {}  # start by key
-        self.begun = _Instants()
-        self.ended = _Instants()
         self.earliest: list[tuple[int, int]] = []  # (end, start) of those that began before all later ones
+        self._times_us = [0]  # of the bends, in order; what was used until each, and how many last from there
+        self._attained_us = [0]
+        self._slopes = [0]
+
+    def bend(self, now_us: int, step: int) -> None:
+        """A stretch begins (1) or ends (-1), not before the others did."""
+        slope = self._slopes[-1]
+        self._attained_us.append(self._attained_us[-1] + slope * (now_us - self._times_us[-1]))
+        self._times_us.append(now_us)
+        self._slopes.append(slope + step)
 
     def attained_us(self, now_us: int) -> int:
         """What was used in (0, now]."""
-        return self.begun.gone_by_us(now_us) - self.ended.gone_by_us(now_us)
+        place = bisect_right(self._times_us, now_us) - 1
+        if place < 0:
+            return 0
+        return self._attained_us[place] + self._slopes[place] * (now_us - self._times_us[place])
+
+    def take_back(self, start_us: int) -> None:
+        """Take out a stretch that lasts, as if it had never begun."""
+        for place in range(bisect_left(self._times_us, start_us), len(self._times_us)):
+            self._attained_us[place] -= self._times_us[place] - start_us
+            self._slopes[place] -= 1
+
+    def forget(self, until_us: int) -> None:
+        """Nobody asks about a time before `until_us` any more; now and then what is older goes."""
+        place = bisect_right(self._times_us, until_us) - 1  # the line goes on from there
+        if 2 * place > len(self._times_us):
+            del self._times_us[:place], self._attained_us[:place], self._slopes[:place]
 
 
 class Usage:
@@ -251,7 +233,7 @@ class Usage:
             account = self._owner.pop(job)
             found = self._accounts[account]
             start_us = found.running.pop(job)
-            found.begun.remove(start_us)
+            found.take_back(start_us)
             self.taken_back += 1
             if account in self.cost_limits:
                 self.cost_limits[account].take_back(now_us, start_us)
@@ -275,7 +257,7 @@ class Usage:
         if found is None:
             found = self._accounts[account] = _Account()
         found.running[key] = now_us
-        found.begun.add(now_us)
+        found.bend(now_us, 1)
         if account in self.cost_limits:
             self.cost_limits[account].begin(now_us)
 
@@ -283,7 +265,7 @@ class Usage:
         account = self._owner.pop(key)
         found = self._accounts[account]
         start_us = found.running.pop(key)
-        found.ended.add(now_us)
+        found.bend(now_us, -1)
         if account in self.cost_limits:
             self.cost_limits[account].end(now_us)
         earliest, over_us = found.earliest, now_us - self._window_us
@@ -294,8 +276,7 @@ class Usage:
         place = bisect_right(earliest, (over_us, LONGEST_US))
         if 2 * place > len(earliest):
             del earliest[:place]
-        found.begun.forget(over_us)
-        found.ended.forget(over_us)
+        found.forget(over_us)
 
 
 def _key(session: int) -> int:

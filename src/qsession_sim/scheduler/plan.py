@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from enum import IntEnum
 from itertools import repeat, starmap
 from typing import Any, Generic, TypeVar
@@ -255,6 +255,11 @@ class AccountSpec:
     quota_ends: bool = False  # S28: what is queued and open ends when the quota is reached
     allocation_us: int = 0  # S63
     client_too_old_from_us: int = NEVER  # S23
+
+    @property
+    def limits(self) -> bool:
+        """Whether the account may not do everything at any time; an allocation alone only ranks it."""
+        return replace(self, allocation_us=0) != AccountSpec()
 
 
 @dataclass(frozen=True)

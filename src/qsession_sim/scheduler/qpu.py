@@ -246,24 +246,23 @@ class Router:
         self._columns = columns
         self._journal = journal
         self._decisions = 0
-        self._weighs = routing is Routing.SHORTEST_EXPECTED_WAIT
+        self._choose: Callable[[int, int], Qpu] = {
+            Routing.LEAST_BUSY: self._least_busy,
+            Routing.SHORTEST_EXPECTED_WAIT: self._shortest_wait,
+            Routing.RANDOM: self._drawn,
+            Routing.ROUND_ROBIN: self._next,
+        }[routing]
+        self._only = self._choices[0].number if len(self._choices) == 1 else NEVER
+        self.weighs = routing is Routing.SHORTEST_EXPECTED_WAIT
         self.counts_queued = len(self._choices) > 1 and routing in (
             Routing.LEAST_BUSY,
             Routing.SHORTEST_EXPECTED_WAIT,
         )
-        """Whether it goes by what is queued, so that it has to be counted."""
-
-    def count_queued(self, qpu: Qpu, job: int, change: int) -> None:
-        """A job is queued for a QPU (1), or is not any more (-1)."""
-        qpu.queued += change
-        if self._weighs:
-            qpu.queued_us += change * self._columns.estimated_us(job)
+        """Whether it goes by what is queued, so that it has to be counted; if it `weighs`, by its time."""
 
     def given(self, number: int) -> int:
         """The QPU that needs no decision: the one that is named, or the only one; else NEVER."""
-        if number == NEVER and len(self._choices) == 1:
-            return self._choices[0].number
-        return number
+        return self._only if number == NEVER else number
 
     def route_again(self, route: int, repeats: int) -> int:
         """The number of a repetition: `route` is that of what is repeated for the `repeats`-th time (S54)."""
@@ -273,24 +272,28 @@ class Router:
 
     def choose(self, now_us: int, route: int) -> int:
         """Decide for the next job or session; `route` is its random number."""
-        return self._chosen(now_us, route).number
+        return self._choose(now_us, route).number
 
-    def _chosen(self, now_us: int, route: int) -> Qpu:
-        choices = self._choices
-        if self._routing is Routing.LEAST_BUSY:
-            best = choices[0]
-            for qpu in choices:
-                if not qpu.queued:
-                    return qpu
-                if qpu.queued < best.queued:
-                    best = qpu
-            return best
-        if self._routing is Routing.SHORTEST_EXPECTED_WAIT:
-            return min(choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), qpu.number))
-        if self._routing is Routing.RANDOM:
-            return choices[route % len(choices)]
+    def _least_busy(self, _now_us: int, _route: int) -> Qpu:
+        best = self._choices[0]
+        least = best.queued
+        for qpu in self._choices:
+            queued = qpu.queued
+            if not queued:
+                return qpu
+            if queued < least:
+                best, least = qpu, queued
+        return best
+
+    def _shortest_wait(self, now_us: int, _route: int) -> Qpu:
+        return min(self._choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), qpu.number))
+
+    def _drawn(self, _now_us: int, route: int) -> Qpu:
+        return self._choices[route % len(self._choices)]
+
+    def _next(self, _now_us: int, _route: int) -> Qpu:
         self._decisions += 1
-        return choices[(self._decisions - 1) % len(choices)]
+        return self._choices[(self._decisions - 1) % len(self._choices)]
 
     def _expected_wait_us(self, now_us: int, qpu: Qpu) -> int:
         """The estimated QPU time of what is queued, and what the estimate leaves of the job on the QPU."""

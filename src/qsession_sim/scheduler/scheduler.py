@@ -128,7 +128,7 @@ class Scheduler:
         if len(plan.qpus) > 1:
             journal.keep_qpus()
         self._router = router = Router(self._qpus, self.rules.routing, columns, journal)
-        limits = {n: AccountLimits(n, spec, usage) for n, spec in plan.account_specs.items()}
+        limits = {n: AccountLimits(n, spec, usage) for n, spec in plan.account_specs.items() if spec.limits}
         self._jobs = Jobs(
             columns, self.rules, journal, agenda, self._qpus, router, limits, usage, self._on_job_end
         )
