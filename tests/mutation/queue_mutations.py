@@ -239,14 +239,14 @@ _BUILT_IN = in_file(
         "S50",
     ),
     (
-        "return StaticPolicy(policy.name, policy.summary, partial(in_random_order, seed=seed), column)",
-        "return StaticPolicy(policy.name, policy.summary, partial(in_random_order, seed=0))",
+        "entries = partial(in_random_order, seed=seed)",
+        "entries = partial(in_random_order, seed=0)",
         "S7",
     ),
     ("window_us = settings.window or 0", "window_us = 28 * 86_400_000_000", "S63"),
     (
-        "order = partial(LeastAttained, thresholds_us=settings.thresholds)",
-        "order = partial(LeastAttained, thresholds_us=None)",
+        "ranking = partial(LeastAttained, thresholds_us=settings.thresholds)",
+        "ranking = partial(LeastAttained, thresholds_us=None)",
         "S50",
     ),
     (
@@ -269,19 +269,23 @@ _BUILT_IN = in_file(
 _KINDS = in_file(
     "policies/builtin.py",
     (
-        "return StaticOrder(inputs.stage, None if self.entries is None else self.entries(inputs), waits)",
+        "return StaticOrder(inputs.stage, None if entries is None else entries(inputs), waits)",
         "return StaticOrder(inputs.stage, None, waits)",
         "S50",
     ),
     (
-        "return AccountOrder(inputs, self.ranking(inputs), waits)",
-        "return AccountOrder(inputs, self.ranking(inputs), bytes([1]) * len(waits))",
+        "return AccountOrder(inputs, ranking(inputs), waits)",
+        "return AccountOrder(inputs, ranking(inputs), bytes([1]) * len(waits))",
         "S25",
     ),
-    ("return FairOrder(inputs, waits)", "return FairOrder(inputs, bytes([1]) * len(waits))", "S25"),
     (
-        "return ScannedOrder(inputs, self.key, self.name, self.usage_window_us or 0, waits)",
-        "return ScannedOrder(inputs, self.key, self.name, self.usage_window_us or 0, bytes([1]) * len(waits))",
+        "self._order = StaticOrder(inputs.stage, self._entry_of, waits)",
+        "self._order = StaticOrder(inputs.stage, self._entry_of, bytes([1]) * len(waits))",
+        "S25",
+    ),
+    (
+        "return ScannedOrder(inputs, key, name, 0, waits)",
+        "return ScannedOrder(inputs, key, name, 0, bytes([1]) * len(waits))",
         "S25",
     ),
 )

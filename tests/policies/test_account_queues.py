@@ -45,7 +45,8 @@ class LooksAtEveryJob:
         return self.policy.usage_window_us
 
     def make_order(self, inputs, waits):
-        ranking = self.policy.ranking(inputs)
+        (ranking_of,) = self.policy.order.args
+        ranking = ranking_of(inputs)
         account = inputs.jobs.account
         return ScannedOrder(
             inputs, lambda job, view: (ranking.rank(view.now_us, account[job.number]),), self.name, 0, waits

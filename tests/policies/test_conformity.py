@@ -104,7 +104,8 @@ def test_the_column_of_a_static_policy_orders_like_its_function(policy):
         plan = plan_of(jobs)
         column = found.column(plan)
         inputs = SimpleNamespace(jobs=GrowingJobs(plan))
-        entry_of = found.entries(inputs) if found.entries else lambda at_us, job: (at_us, job)
+        (entries,) = found.order.args
+        entry_of = entries(inputs) if entries else lambda at_us, job: (at_us, job)
         waiting = [(at_us, job) for job in range(len(jobs)) for at_us in (0, job % 5, 20)]
         by_column = {
             (at_us, job): (column.submissions * at_us + column.of_job[job], at_us, job)

@@ -352,61 +352,41 @@ class FairOrder:
 # -- The kinds of queue policies, by what a job's place in the queue depends on.
 
 
+MakeOrder = Callable[[QueueInputs, bytes], Order]
+MakeEntries = Callable[[QueueInputs], EntryOf]
+MakeColumn = Callable[[Plan], KeyColumn | None]
+
+
 @dataclass(frozen=True)
-class StaticPolicy:
+class BuiltInPolicy:
+    """A queue policy whose parameters are known, by how its order is made."""
+
+    name: str
+    summary: str
+    order: MakeOrder
+    usage_window_us: int | None = None
+    column: MakeColumn | None = None
+    """The same as a static order, for an engine that asks no function. None, or its answer: no column says
+    it."""
+
+    def make_order(self, inputs: QueueInputs, waits: bytes) -> Order:
+        """An order without jobs."""
+        return self.order(inputs, waits)
+
+
+def by_entry(entries: MakeEntries | None, inputs: QueueInputs, waits: bytes) -> Order:
     """A place that a job gets when it enters the queue, and keeps. `entries` None: first in, first out."""
-
-    name: str
-    summary: str
-    entries: Callable[[QueueInputs], EntryOf] | None
-    column: Callable[[Plan], KeyColumn | None] | None = None
-    """The same as `entries`, for an engine that asks no function. None, or its answer: no column says it."""
-    usage_window_us: None = None
-
-    def make_order(self, inputs: QueueInputs, waits: bytes) -> Order:
-        """An order without jobs."""
-        return StaticOrder(inputs.stage, None if self.entries is None else self.entries(inputs), waits)
+    return StaticOrder(inputs.stage, None if entries is None else entries(inputs), waits)
 
 
-@dataclass(frozen=True)
-class AccountPolicy:
+def by_account(ranking: Callable[[QueueInputs], Ranking], inputs: QueueInputs, waits: bytes) -> Order:
     """An order of accounts; the jobs of each go by submission."""
-
-    name: str
-    summary: str
-    ranking: Callable[[QueueInputs], Ranking]
-    usage_window_us: int | None
-
-    def make_order(self, inputs: QueueInputs, waits: bytes) -> Order:
-        """An order without jobs."""
-        return AccountOrder(inputs, self.ranking(inputs), waits)
+    return AccountOrder(inputs, ranking(inputs), waits)
 
 
-@dataclass(frozen=True)
-class FairQueueingPolicy:
-    """Virtual finishing times."""
-
-    name: str
-    summary: str
-    usage_window_us: None = None
-
-    def make_order(self, inputs: QueueInputs, waits: bytes) -> Order:
-        """An order without jobs."""
-        return FairOrder(inputs, waits)
-
-
-@dataclass(frozen=True)
-class ScannedPolicy:
+def by_score(name: str, key: DynamicKey, inputs: QueueInputs, waits: bytes) -> Order:
     """A place that is computed anew for every waiting job at every dispatch."""
-
-    name: str
-    summary: str
-    key: DynamicKey
-    usage_window_us: int | None
-
-    def make_order(self, inputs: QueueInputs, waits: bytes) -> Order:
-        """An order without jobs."""
-        return ScannedOrder(inputs, self.key, self.name, self.usage_window_us or 0, waits)
+    return ScannedOrder(inputs, key, name, 0, waits)
 
 
 SINCE_THE_START: Final = 0
@@ -424,49 +404,42 @@ class BuiltIn:
     draws: bool = False
 
 
-def _static(
-    entries: Callable[[QueueInputs], EntryOf] | None, column: Callable[[Plan], KeyColumn | None] | None = None
-) -> Callable[..., QueuePolicy]:
-    return lambda policy, _settings, _seed: StaticPolicy(policy.name, policy.summary, entries, column)
+def _plain(order: MakeOrder, column: MakeColumn | None = None) -> Callable[..., QueuePolicy]:
+    return lambda policy, _settings, _seed: BuiltInPolicy(policy.name, policy.summary, order, None, column)
+
+
+def _static(entries: MakeEntries | None, column: MakeColumn | None = None) -> Callable[..., QueuePolicy]:
+    return _plain(partial(by_entry, entries), column)
 
 
 def _priority(policy: BuiltIn, settings: QueuePolicySettings, _seed: int) -> QueuePolicy:
     entries = partial(most_urgent_first, aging_us=settings.aging)
     column = partial(urgency_column, aging_us=settings.aging)
-    return StaticPolicy(policy.name, policy.summary, entries, column)
+    return BuiltInPolicy(policy.name, policy.summary, partial(by_entry, entries), column=column)
 
 
 def _earliest_deadline(policy: BuiltIn, settings: QueuePolicySettings, _seed: int) -> QueuePolicy:
     slack = settings.slack or 1
     entries = partial(earliest_deadline_first, slack=slack)
-    return StaticPolicy(policy.name, policy.summary, entries, partial(estimate_column, 1, slack))
+    column = partial(estimate_column, 1, slack)
+    return BuiltInPolicy(policy.name, policy.summary, partial(by_entry, entries), column=column)
 
 
 def _random(policy: BuiltIn, _settings: QueuePolicySettings, seed: int) -> QueuePolicy:
+    entries = partial(in_random_order, seed=seed)
     column = partial(random_column, seed=seed)
-    return StaticPolicy(policy.name, policy.summary, partial(in_random_order, seed=seed), column)
+    return BuiltInPolicy(policy.name, policy.summary, partial(by_entry, entries), column=column)
 
 
 def _fair_share(policy: BuiltIn, settings: QueuePolicySettings, _seed: int) -> QueuePolicy:
     window_us = settings.window or 0
-    return AccountPolicy(policy.name, policy.summary, partial(FairShare, window_us=window_us), window_us)
-
-
-def _round_robin(policy: BuiltIn, _settings: QueuePolicySettings, _seed: int) -> QueuePolicy:
-    return AccountPolicy(policy.name, policy.summary, RoundRobin, None)
+    ranking = partial(FairShare, window_us=window_us)
+    return BuiltInPolicy(policy.name, policy.summary, partial(by_account, ranking), window_us)
 
 
 def _least_attained(policy: BuiltIn, settings: QueuePolicySettings, _seed: int) -> QueuePolicy:
-    order = partial(LeastAttained, thresholds_us=settings.thresholds)
-    return AccountPolicy(policy.name, policy.summary, order, SINCE_THE_START)
-
-
-def _fair_queueing(policy: BuiltIn, _settings: QueuePolicySettings, _seed: int) -> QueuePolicy:
-    return FairQueueingPolicy(policy.name, policy.summary)
-
-
-def _scored(key: Callable[..., tuple[int, ...]]) -> Callable[..., QueuePolicy]:
-    return lambda policy, _settings, _seed: ScannedPolicy(policy.name, policy.summary, key, None)
+    ranking = partial(LeastAttained, thresholds_us=settings.thresholds)
+    return BuiltInPolicy(policy.name, policy.summary, partial(by_account, ranking), SINCE_THE_START)
 
 
 BUILT_IN: Final = MappingProxyType(
@@ -508,11 +481,15 @@ BUILT_IN: Final = MappingProxyType(
                 "The account that used least of its allocation in the last `window` first.",
                 _fair_share,
             ),
-            BuiltIn("round_robin", "The account whose last turn is longest ago first.", _round_robin),
+            BuiltIn(
+                "round_robin",
+                "The account whose last turn is longest ago first.",
+                _plain(partial(by_account, RoundRobin)),
+            ),
             BuiltIn(
                 "weighted_fair_queueing",
                 "By virtual finishing times: each account gets a part as large as its allocation.",
-                _fair_queueing,
+                _plain(FairOrder),
             ),
             BuiltIn(
                 "least_attained_service",
@@ -524,8 +501,16 @@ BUILT_IN: Final = MappingProxyType(
                 "The account that has passed fewest `thresholds` of used time first.",
                 _least_attained,
             ),
-            BuiltIn("wfp3", "The largest (waited / estimate)³ x size first.", _scored(wfp3)),
-            BuiltIn("unicef", "The largest waited / (estimate x log size) first.", _scored(unicef)),
+            BuiltIn(
+                "wfp3",
+                "The largest (waited / estimate)³ x size first.",
+                _plain(partial(by_score, "wfp3", wfp3)),
+            ),
+            BuiltIn(
+                "unicef",
+                "The largest waited / (estimate x log size) first.",
+                _plain(partial(by_score, "unicef", unicef)),
+            ),
             BuiltIn(
                 "random", "In an order that only the seed and the job number determine.", _random, draws=True
             ),

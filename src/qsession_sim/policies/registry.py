@@ -3,8 +3,8 @@ while a session holds it with nothing to run (S51); a routing policy finds a QPU
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar, overload
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -108,7 +108,7 @@ def _settings(written: Mapping[str, Any]) -> QueuePolicySettings:
     return settings
 
 
-class _QueuePolicyNames(Sequence[str]):
+class _QueuePolicyNames(Collection[str]):
     """All names that `policies.queue` may have; installed packages are asked only when it matters."""
 
     def __contains__(self, name: object) -> bool:
@@ -120,19 +120,12 @@ class _QueuePolicyNames(Sequence[str]):
     def __len__(self) -> int:
         return len(BUILT_IN) + len(user_policy_names())
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        return tuple(self)[index]
 
-
-QUEUE_POLICY_NAMES: Final[Sequence[str]] = _QueuePolicyNames()
+QUEUE_POLICY_NAMES: Final[Collection[str]] = _QueuePolicyNames()
 """The names of all queue policies that can be found now, built-in ones first."""
 
 
-def queue_policy_names(chosen: object = None) -> Sequence[str]:
+def queue_policy_names(chosen: object = None) -> Collection[str]:
     """The names that a scenario may have where a policy is chosen beside it, if any.
 
     The resolved form of a run has the name of its policy, also that of a function in a file. It can be run
@@ -183,9 +176,9 @@ def _find(name: str, policies: Mapping[str, PolicyChoice[P]], kind: str) -> P:
     if not isinstance(name, str):
         raise PolicyError(f"a {kind} policy must be a name ({', '.join(policies)}), not {name!r}")
     if name not in policies:
-        raise _unknown(name, tuple(policies), kind)
+        raise _unknown(name, policies.keys(), kind)
     return policies[name].policy
 
 
-def _unknown(name: str, known: Sequence[str], kind: str) -> PolicyError:
+def _unknown(name: str, known: Collection[str], kind: str) -> PolicyError:
     return PolicyError(f"no {kind} policy is called {name!r}; {hint(name, known)}")

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from qsession_sim.errors import PolicyError
+from qsession_sim.errors import PolicyError, hint
 from qsession_sim.files import check_regular, reason, resolved
 from qsession_sim.scheduler.queues import Order, OrderedByKey, ScannedOrder
 from qsession_sim.scheduler.view import JobView, QueueInputs, ServiceView, asked_when
-from qsession_sim.units import DAY
+from qsession_sim.units import DAY, parse_duration
 
 ENTRY_POINT_GROUP: Final = "qsession_sim.policies"
 DEFAULT_WINDOW_US: Final = 28 * DAY
@@ -190,7 +190,6 @@ def policy(name: str, *, window: str = "28d") -> Callable[[F], F]:
         'least_used_first'
     """
     from qsession_sim.policies.builtin import BUILT_IN
-    from qsession_sim.units import parse_duration
 
     if not isinstance(name, str) or not name.isprintable() or name != name.strip() or not name:
         raise PolicyError(f"the name of a policy must be a text on one line, not {name!r}")
@@ -272,8 +271,6 @@ def load_function(file: Path, name: str) -> Any:
     """
     module = _load(file)
     if not hasattr(module, name):
-        from qsession_sim.errors import hint
-
         functions = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
         raise PolicyError(f"{file}: no function is called {name!r}; {hint(name, functions)}")
     return getattr(module, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -286,9 +286,9 @@ def load_scenario(
     seed: int | None = None,
     *,
     skip_bad_lines: bool = False,
-    queue_policies: Sequence[str] = tuple(PARAMETERS),
-    hold_policies: Sequence[str] = tuple(HOLD_POLICIES),
-    routing_policies: Sequence[str] = tuple(ROUTING_POLICIES),
+    queue_policies: Collection[str] = tuple(PARAMETERS),
+    hold_policies: Collection[str] = tuple(HOLD_POLICIES),
+    routing_policies: Collection[str] = tuple(ROUTING_POLICIES),
 ) -> Scenario:
     """Load, check and resolve a scenario.
 
@@ -354,7 +354,7 @@ def _started(human: HumanScenario, directory: pathlib.Path) -> HumanScenario:
 def _check(
     data: Any,
     directory: pathlib.Path,
-    policies: Mapping[str, Sequence[str]],
+    policies: Mapping[str, Collection[str]],
     own_file: str | None,
 ) -> tuple[HumanScenario | None, list[Problem]]:
     if not isinstance(data, Mapping):
