@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import Any, Final, Self
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from qsession_sim.clients.programs import ProgramClient, current_client
 from qsession_sim.errors import DurationError, ProgramError, SchedulerUsageError
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
+from qsession_sim.service.observed import ENDED
 from qsession_sim.service.programs import ProgramJob
 from qsession_sim.units import SECOND, parse_duration
 
@@ -23,8 +23,6 @@ DEFAULT_SHOTS: Final = 4096
 
 Result = Callable[[Any, np.random.Generator], Any]
 """From what a job was asked, and random numbers of its own, to what it gives."""
-
-_FINAL: Final = frozenset({JobStatus.DONE, JobStatus.ERROR, JobStatus.CANCELLED, JobStatus.REJECTED})
 
 
 class JobError(ProgramError):
@@ -123,12 +121,7 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -273,7 +266,7 @@ class Job:
         and does nothing else would never see time pass.
         """
         now_us, details = self._client.service.now_us, self._client.service.job_details(self._job)
-        if details.status not in _FINAL and self._asked == (now_us, details.status):
+        if details.status not in ENDED and self._asked == (now_us, details.status):
             self.wait_for_final_state()
             now_us, details = self._client.service.now_us, self._client.service.job_details(self._job)
         self._asked = (now_us, details.status)
@@ -285,7 +278,7 @@ class Job:
 
     def in_final_state(self) -> bool:
         """Whether it has ended, however."""
-        return JobStatus[self.status()] in _FINAL
+        return JobStatus[self.status()] in ENDED
 
     def metrics(self) -> dict[str, Any]:
         """When it was submitted, started and ended, as datetimes in UTC, and the QPU time that it used."""

@@ -32,6 +32,9 @@ _NOT_YET_ON_QPU: Final = frozenset(
     {JobStage.UNPREPARED, JobStage.PREPARING, JobStage.QUEUED, JobStage.READY, JobStage.REQUEUED}
 )  # S41
 
+ENDED: Final = frozenset({JobStatus.DONE, JobStatus.CANCELLED, JobStatus.ERROR, JobStatus.REJECTED})
+"""What nothing more happens to."""
+
 # -- What a live user holds in the hands.
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, Protocol, Self, Unpack
+from typing import TYPE_CHECKING, NoReturn, Self, Unpack
 
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.service.observed import LiveJob, LiveSession
@@ -12,39 +11,13 @@ from qsession_sim.service.planning import JobOptions
 if TYPE_CHECKING:
     import simpy
 
-
-class Commands(Protocol):
-    """What sessions and jobs ask of the service that they are of."""
-
-    def submit(
-        self,
-        name: str,
-        *,
-        qpu_time_us: int,
-        account: str,
-        session: ProgramSession | None = None,
-        stream: str = ...,
-        **options: Unpack[JobOptions],
-    ) -> ProgramJob:
-        """Submit a job now."""
-
-    def close(self, session: ProgramSession) -> None:
-        """close() a session now."""
-
-    def cancel(self, session: ProgramSession) -> None:
-        """cancel() a session now."""
-
-    def cancel_job(self, job: ProgramJob) -> None:
-        """Cancel a job now."""
-
-    def started(self, job: ProgramJob) -> simpy.Event:
-        """The event of a job's first start."""
+    from qsession_sim.service.simpy_driver import Service
 
 
 class ProgramJob:
     """A job that a program submitted. `completed` is a SimPy event whose value is a `JobResult`."""
 
-    def __init__(self, service: Commands, job: LiveJob, completed: simpy.Event) -> None:
+    def __init__(self, service: Service, job: LiveJob, completed: simpy.Event) -> None:
         self.job = job
         self.number = job.number
         self.name = job.name
@@ -77,7 +50,7 @@ class ProgramJob:
 class ProgramSession:
     """A session or batch that a program opened; as a context it is closed on leaving (S19)."""
 
-    def __init__(self, service: Commands, session: LiveSession) -> None:
+    def __init__(self, service: Service, session: LiveSession) -> None:
         self.session = session
         self.number = session.number
         self.account = session.account
@@ -110,10 +83,5 @@ class ProgramSession:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -19,7 +19,7 @@ from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Rank
 from qsession_sim.service.live import STREAM, LiveService, RunIsOverError
-from qsession_sim.service.observed import JobDetails, JobEnded, JobStarted, LiveJob, SessionDetails
+from qsession_sim.service.observed import ENDED, JobDetails, JobEnded, JobStarted, LiveJob, SessionDetails
 from qsession_sim.service.planning import JobOptions
 from qsession_sim.service.programs import ProgramJob, ProgramSession
 from qsession_sim.units import LONGEST_US
@@ -29,8 +29,6 @@ from qsession_sim.workload.columns import Workload
 
 PATIENCE_EVENTS: Final = 1_000_000
 """More events than windows have between the ends of two jobs: of an hourly calibration those of 57 years."""
-
-_FINAL: Final = (JobStatus.DONE, JobStatus.CANCELLED, JobStatus.ERROR, JobStatus.REJECTED)
 
 
 class Endless:
@@ -72,7 +70,7 @@ class Endless:
         repeats = sum(origin >= 0 for origin in journal.repeated_jobs)
         return (
             journal.stage.count(JobStatus.DONE),
-            sum(planned.count(status) for status in _FINAL),
+            sum(planned.count(status) for status in ENDED),
             len(journal.stage) - repeats,
         )
 
