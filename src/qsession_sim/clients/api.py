@@ -22,6 +22,18 @@ Answer = tuple[int, Any]
 """Status and body: JSON values, a text, or None for no body."""
 
 
+def environment_of(root: str, apikey: str) -> dict[str, str]:
+    """What the client library reads: the address of the service, and the key by which it is asked."""
+    return {
+        "QISKIT_IBM_TOKEN": apikey,
+        "QISKIT_IBM_URL": f"{root}/experimental",  # a URL with this word is used as it is
+        "QISKIT_IBM_INSTANCE": CRN,
+        "IAM_URL": root,
+        "QISKIT_FUNCTIONS_EXPERIMENTAL": "1",  # no search for instances
+        "USAGE_DATA_OPT_OUT": "True",  # else it looks at the stack for every request
+    }
+
+
 class Code:
     """Codes of errors. 1200 to 1202, 1305 and 3458 are documented; the others are choices of this project."""
 
@@ -127,11 +139,11 @@ def tags_of(body: Mapping[str, Any]) -> list[str]:
     return list(tags)
 
 
-def qpu_of(request: Request, name: str | None) -> str:
+def qpu_of(request: Request, name: str | None, status: int = 404) -> str:
     """The name of a QPU that exists."""
     if name not in request.world.qpus:
         known = ", ".join(request.world.qpus)
-        raise ApiError(404, Code.NO_BACKEND, f"no backend is called {name!r:.80}; there are {known}")
+        raise ApiError(status, Code.NO_BACKEND, f"no backend is called {name!r:.80}; there are {known}")
     return name
 
 

@@ -25,11 +25,11 @@ from qsession_sim.clients.api import (
     whole_of,
 )
 from qsession_sim.clients.pubs import PROGRAMS, FormError, pubs_of
-from qsession_sim.clients.world import FINAL, ServedJob, ServedSession, World
+from qsession_sim.clients.world import ServedJob, ServedSession, World
 from qsession_sim.results.columns import IntervalKind
 from qsession_sim.scenario.accounts import REFUSED_FROM
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
-from qsession_sim.service.observed import JobDetails, QpuDetails
+from qsession_sim.service.observed import ENDED, JobDetails, QpuDetails
 from qsession_sim.units import SECOND, format_duration
 
 # -- The instance, its plan and its usage.
@@ -308,16 +308,12 @@ def _submit(request: Request) -> Answer:
     name = text_of(body, "session_id")
     session = None if name is None else session_of(request, name, status=400)
     backend = text_of(body, "backend") or text_of(body, "backend_name")
-    if session is not None and backend in (None, session.qpu):
+    if session is None:
+        qpu = qpu_of(request, backend, status=400)
+    elif backend in (None, session.qpu):
         qpu = session.qpu
-    elif session is not None:
-        raise ApiError(400, Code.NO_BACKEND, f"the session is on {session.qpu!r}, not on {backend!r:.80}")
-    elif backend not in world.qpus:
-        raise ApiError(
-            400, Code.NO_BACKEND, f"no backend is called {backend!r:.80}; there are {', '.join(world.qpus)}"
-        )
     else:
-        qpu = backend
+        raise ApiError(400, Code.NO_BACKEND, f"the session is on {session.qpu!r}, not on {backend!r:.80}")
     params = body.get("params", {})
     if not isinstance(params, Mapping):
         raise FormError("params must be an object")
@@ -383,7 +379,7 @@ def _results(request: Request, name: str) -> Answer:
     details = request.world.job_details(job)
     if details.status is JobStatus.DONE:
         return 200, request.world.result(job)
-    if details.status in FINAL:
+    if details.status in ENDED:
         return 200, str(_state(details).get("reason", ""))
     raise ApiError(404, Code.NO_RESULT, "the job has no result yet")
 
@@ -412,7 +408,7 @@ def _metrics(request: Request, name: str) -> Answer:
             "finished": world.iso(details.ended_us),
         },
         "usage": {
-            "status": "final" if details.status in FINAL else "pending",
+            "status": "final" if details.status in ENDED else "pending",
             "quantum_seconds": seconds,
             "seconds": seconds,
             "qpu_charge_time_seconds": seconds,
@@ -438,7 +434,7 @@ def _cancel_job(request: Request, name: str) -> Answer:
 
 def _delete_job(request: Request, name: str) -> Answer:
     job = job_of(request, name)
-    if request.world.job_details(job).status not in FINAL:
+    if request.world.job_details(job).status not in ENDED:
         raise ApiError(409, Code.IS_FINAL, "the job has not ended, so it cannot be deleted; cancel it first")
     del request.world.jobs[name]
     return 204, None
@@ -475,7 +471,7 @@ def _is_asked_for(request: Request, job: ServedJob) -> bool:
         return False
     details = request.world.job_details(job)
     pending = request.asked("pending").lower()
-    if pending in ("true", "false") and (pending == "true") == (details.status in FINAL):
+    if pending in ("true", "false") and (pending == "true") == (details.status in ENDED):
         return False
     created = request.world.instant(details.submitted_us)
     after, before = instant_of(request, "created_after"), instant_of(request, "created_before")
@@ -485,11 +481,10 @@ def _is_asked_for(request: Request, job: ServedJob) -> bool:
 def _workloads(request: Request) -> Answer:
     """Sessions, batches and jobs in job mode, the newest first; a cursor is the number of the first one."""
     world, account = request.world, request.account
-    sessions = [_session_workload(world, one) for one in world.sessions.values() if one.account == account]
-    jobs = [
-        _job_workload(world, one) for one in world.jobs.values() if one.account == account and not one.session
-    ]
-    rows = sorted([*sessions, *jobs], key=lambda row: (row["created_at"], row["id"]), reverse=True)
+    alone = [one for one in world.jobs.values() if not one.session]
+    every: list[ServedSession | ServedJob] = [*world.sessions.values(), *alone]
+    rows = [_workload(world, one) for one in every if one.account == account]
+    rows.sort(key=lambda row: (row["created_at"], row["id"]), reverse=True)
     for key in ("mode", "backend", "status"):
         rows = [row for row in rows if request.asked(key) in ("", row[key])]
     limit = whole_of(request, "limit", 20, 1, 200)
@@ -506,29 +501,23 @@ def _workloads(request: Request) -> Answer:
     }
 
 
-def _session_workload(world: World, session: ServedSession) -> dict[str, Any]:
-    details = world.session_details(session)
+def _workload(world: World, one: ServedSession | ServedJob) -> dict[str, Any]:
+    if isinstance(one, ServedSession):
+        session = world.session_details(one)
+        mode, status = "batch" if one.is_batch else "session", session.state.name
+        created_us, ended_us, usage_us = session.created_us, session.closed_us, session.usage_us
+    else:
+        job = world.job_details(one)
+        mode, status = "job", _state(job)["status"]
+        created_us, ended_us, usage_us = job.submitted_us, job.ended_us, job.usage_us
     return {
-        "id": session.id,
-        "mode": "batch" if session.is_batch else "session",
-        "backend": session.qpu,
-        "status": details.state.name.lower(),
-        "created_at": world.iso(details.created_us),
-        "ended_at": world.iso(details.closed_us),
-        "usage_seconds": details.usage_us / SECOND,
-    }
-
-
-def _job_workload(world: World, job: ServedJob) -> dict[str, Any]:
-    details = world.job_details(job)
-    return {
-        "id": job.id,
-        "mode": "job",
-        "backend": job.qpu,
-        "status": _state(details)["status"].lower(),
-        "created_at": world.iso(details.submitted_us),
-        "ended_at": world.iso(details.ended_us),
-        "usage_seconds": details.usage_us / SECOND,
+        "id": one.id,
+        "mode": mode,
+        "backend": one.qpu,
+        "status": status.lower(),
+        "created_at": world.iso(created_us),
+        "ended_at": world.iso(ended_us),
+        "usage_seconds": usage_us / SECOND,
     }
 
 

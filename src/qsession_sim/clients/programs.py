@@ -7,8 +7,8 @@ import inspect
 import runpy
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -418,11 +418,9 @@ class OrdinaryPrograms:
         self._names: set[str] = set()
         self._notes: dict[str, Any] = {} if notes is None else notes
 
-    @contextmanager
-    def installed(self) -> Iterator[None]:
+    def installed(self) -> AbstractContextManager[None]:
         """As long as they may run; see `Baton.installed`."""
-        with self._baton.installed():
-            yield
+        return self._baton.installed()
 
     def start(self, one: Program, starts_us: Sequence[int] = ()) -> None:
         """Start the clients of a program, each at its time, or all at once.

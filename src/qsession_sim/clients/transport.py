@@ -20,29 +20,23 @@ from typing import Any, Final
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
-from qsession_sim.clients.api import CRN
+from qsession_sim.clients.api import environment_of
 from qsession_sim.clients.baton import current_task
 from qsession_sim.clients.programs import ProgramClient, current_client
 from qsession_sim.clients.pubs import stub_result
 from qsession_sim.clients.rest import handle
-from qsession_sim.clients.world import FINAL, Compute, World
+from qsession_sim.clients.world import Compute, World
 from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.scheduler.vocabulary import JobStatus
+from qsession_sim.service.observed import ENDED
 from qsession_sim.service.programs import ProgramJob
 from qsession_sim.service.simpy_driver import Service
 
 HOST: Final = "qsession-sim.invalid"
 """A name that no name server knows (RFC 6761), in case a request should escape."""
 
-ENVIRONMENT: Final = {
-    "QISKIT_IBM_TOKEN": "simulated",
-    "QISKIT_IBM_URL": f"http://{HOST}/experimental",  # a URL with this word is used as it is
-    "QISKIT_IBM_INSTANCE": CRN,
-    "IAM_URL": f"http://{HOST}",
-    "QISKIT_FUNCTIONS_EXPERIMENTAL": "1",  # no search for instances
-    "USAGE_DATA_OPT_OUT": "True",  # else it looks at the stack for every request
-}
-"""What the client library reads; as long as programs run."""
+ENVIRONMENT: Final = environment_of(f"http://{HOST}", "simulated")
+"""As long as programs run."""
 
 
 class Transport:
@@ -114,7 +108,7 @@ class Transport:
     def _wait_if_asked_twice(self, client: ProgramClient, job: str) -> None:
         """A client that polls sees the first answer at once; one that has not changed, when the job ends."""
         status = self._world.job_details(self._world.jobs[job]).status
-        if status not in FINAL and self._asked.get(job) is status:
+        if status not in ENDED and self._asked.get(job) is status:
             client.wait(self._jobs[job].completed)
             status = self._world.job_details(self._world.jobs[job]).status
         self._asked[job] = status

@@ -37,8 +37,6 @@ Compute = Callable[[str, Mapping[str, Any], int], Any]
 COMPUTES: Final = ("stub", "statevector", "aer")
 """The names of what gives results."""
 
-FINAL: Final = (JobStatus.DONE, JobStatus.CANCELLED, JobStatus.ERROR)
-
 T = TypeVar("T")
 
 _STREAM: Final = "clients"

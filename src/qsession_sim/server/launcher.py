@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from qsession_sim.clients.api import CRN
+from qsession_sim.clients.api import CRN, environment_of
 from qsession_sim.errors import QSessionError
 
 HOST: Final = "127.0.0.1"
@@ -34,17 +34,8 @@ def client_variables(port: int, apikey: str) -> dict[str, str]:
         >>> client_variables(8000, "lab-a")["QISKIT_IBM_URL"]
         'http://127.0.0.1:8000/experimental'
     """
-    root = f"http://{HOST}:{port}"
-    return {
-        "QISKIT_IBM_TOKEN": apikey,
-        "QISKIT_IBM_URL": f"{root}/experimental",
-        "QISKIT_IBM_INSTANCE": CRN,
-        "IAM_URL": root,
-        "QISKIT_FUNCTIONS_EXPERIMENTAL": "1",
-        "USAGE_DATA_OPT_OUT": "True",
-        "NO_PROXY": f"{HOST},localhost",
-        "no_proxy": f"{HOST},localhost",
-    }
+    not_by_proxy = dict.fromkeys(("NO_PROXY", "no_proxy"), f"{HOST},localhost")
+    return environment_of(f"http://{HOST}:{port}", apikey) | not_by_proxy
 
 
 def qrmi_variables(port: int, apikey: str, qpus: Sequence[str]) -> dict[str, str]:
