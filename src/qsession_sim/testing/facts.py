@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -37,36 +37,8 @@ from qsession_sim.workload.columns import BoolArray, Int64Array
 if TYPE_CHECKING:
     import polars as pl
 
-    from qsession_sim.results.bundle import ScenarioLike
+    from qsession_sim.results.run import Run
     from qsession_sim.scenario.models import ResolvedScenario
-
-
-class CheckedRun(Protocol):
-    """What the checks need of a run."""
-
-    @property
-    def record(self) -> Record:
-        """What happened."""
-
-    @property
-    def scenario(self) -> ScenarioLike:
-        """What was simulated."""
-
-    @property
-    def jobs(self) -> pl.DataFrame:
-        """See `Run.jobs`."""
-
-    @property
-    def sessions(self) -> pl.DataFrame:
-        """See `Run.sessions`."""
-
-    @property
-    def intervals(self) -> pl.DataFrame:
-        """See `Run.intervals`."""
-
-    @property
-    def queue_length(self) -> pl.DataFrame:
-        """See `Run.queue_length`."""
 
 
 class Violation(NamedTuple):
@@ -122,7 +94,7 @@ class Facts:
     closed_by: Int64Array  # vocabulary.Reason
 
     @classmethod
-    def of(cls, run: CheckedRun) -> Facts:
+    def of(cls, run: Run) -> Facts:
         """Derive what several checks need."""
         record, intervals, queue_length = run.record, run.intervals, run.queue_length
         closing = closings(record)

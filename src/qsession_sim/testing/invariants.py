@@ -7,63 +7,37 @@ from typing import Final
 
 from qsession_sim.errors import BundleError, InvariantError
 from qsession_sim.results.bundle import SCENARIO
-from qsession_sim.results.run import SavedRun
-from qsession_sim.testing.account_identities import (
-    check_cost_limits,
-    check_fair_share,
-    check_limits,
-    check_usage,
-)
-from qsession_sim.testing.facts import CheckedRun, Facts, Violation
-from qsession_sim.testing.job_identities import (
-    check_failures_after_close,
-    check_idle_stretches,
-    check_lindley,
-    check_little,
-    check_outcomes,
-    check_patience,
-    check_release,
-    check_routing,
-    check_session_life,
-    check_simulators,
-    check_waits,
-)
-from qsession_sim.testing.qpu_identities import (
-    check_foreign_starts,
-    check_lanes,
-    check_no_idling,
-    check_one_job_at_a_time,
-    check_tiling,
-    check_windows,
-)
+from qsession_sim.results.run import Run, SavedRun
+from qsession_sim.testing import account_identities, job_identities, qpu_identities
+from qsession_sim.testing.facts import Facts, Violation
 
 CHECKS: Final[dict[str, Callable[[Facts], Iterator[Violation]]]] = {
-    "S17": check_release,
-    "S22": check_simulators,
-    "S27": check_patience,
-    "S28": check_cost_limits,
-    "S42": check_lanes,
-    "S52": check_windows,
-    "S54": check_routing,
-    "S60": check_limits,
-    "S62": check_usage,
-    "S63": check_fair_share,
-    "S70": check_one_job_at_a_time,
-    "S71": check_outcomes,
-    "S72": check_tiling,
-    "S73": check_foreign_starts,
-    "S74": check_no_idling,
-    "S75": check_session_life,
-    "S76": check_idle_stretches,
-    "S77": check_failures_after_close,
-    "S78": check_little,
-    "S79": check_lindley,
-    "waits": check_waits,
+    "S17": job_identities.check_release,
+    "S22": job_identities.check_simulators,
+    "S27": job_identities.check_patience,
+    "S28": account_identities.check_cost_limits,
+    "S42": qpu_identities.check_lanes,
+    "S52": qpu_identities.check_windows,
+    "S54": job_identities.check_routing,
+    "S60": account_identities.check_limits,
+    "S62": account_identities.check_usage,
+    "S63": account_identities.check_fair_share,
+    "S70": qpu_identities.check_one_job_at_a_time,
+    "S71": job_identities.check_outcomes,
+    "S72": qpu_identities.check_tiling,
+    "S73": qpu_identities.check_foreign_starts,
+    "S74": qpu_identities.check_no_idling,
+    "S75": job_identities.check_session_life,
+    "S76": job_identities.check_idle_stretches,
+    "S77": job_identities.check_failures_after_close,
+    "S78": job_identities.check_little,
+    "S79": job_identities.check_lindley,
+    "waits": job_identities.check_waits,
 }
 """The check of each rule, in order of the rules; the last is that of the table `Run.waits`."""
 
 
-def check_invariants(run: CheckedRun) -> None:
+def check_invariants(run: Run | SavedRun) -> None:
     """Check that a finished run obeys the rules of `CHECKS`, S70 to S79 among them, where they apply.
 
     Args:

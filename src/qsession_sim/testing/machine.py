@@ -21,12 +21,11 @@ from qsession_sim.errors import PolicyError
 from qsession_sim.experiment.references import reference_to
 from qsession_sim.experiment.simulate import finish, prepare
 from qsession_sim.policies.registry import queue_policy
-from qsession_sim.policies.user import PolicyFunction
 from qsession_sim.scheduler.vocabulary import Mode
 from qsession_sim.service.programs import ProgramJob, ProgramSession
 from qsession_sim.testing.invariants import check_invariants
 from qsession_sim.testing.parts import ACCOUNTS
-from qsession_sim.testing.policies import check_policy
+from qsession_sim.testing.policies import Policy, check_policy
 from qsession_sim.testing.strategies import ScenarioExample, scenarios
 from qsession_sim.units import SECOND, parse_duration
 
@@ -228,7 +227,7 @@ class PolicyMachine(RuleBasedStateMachine):
     At the end the run goes on until nothing is left to do, and must pass `check_invariants`.
     """
 
-    policy: ClassVar[tuple[str | Mapping[str, Any] | PolicyFunction]] = ("fifo",)
+    policy: ClassVar[tuple[Policy]] = ("fifo",)
     hold: ClassVar[str | None] = None
     breach: ClassVar[str | None] = None
     """How the policy breaks its contract; empty if it keeps it, None if that was not checked yet."""
@@ -304,7 +303,7 @@ class PolicyMachine(RuleBasedStateMachine):
         return result
 
 
-def _breach_of(policy: str | Mapping[str, Any] | PolicyFunction) -> str:
+def _breach_of(policy: Policy) -> str:
     """What is wrong with a policy already without commands: it would fail anywhere, each time otherwise."""
     try:
         check_policy(policy, examples=0)
@@ -313,7 +312,7 @@ def _breach_of(policy: str | Mapping[str, Any] | PolicyFunction) -> str:
     return ""
 
 
-def _options_of(policy: str | Mapping[str, Any] | PolicyFunction, hold: str | None) -> str:
+def _options_of(policy: Policy, hold: str | None) -> str:
     """The options by which `qsession-sim run` has the same policies, as far as it can."""
     given = [] if hold is None else ["--hold", hold]
     if isinstance(policy, str):
@@ -328,9 +327,7 @@ def _options_of(policy: str | Mapping[str, Any] | PolicyFunction, hold: str | No
     return "".join(f" {shlex.quote(one)}" for one in given)
 
 
-def policy_machine(
-    policy: str | Mapping[str, Any] | PolicyFunction, *, hold: str | None = None
-) -> type[PolicyMachine]:
+def policy_machine(policy: Policy, *, hold: str | None = None) -> type[PolicyMachine]:
     """A state machine of Hypothesis that drives a live service with one queue policy.
 
     First the policy must pass `check_policy` in scenarios that are always the same ones. Its `TestCase` is a

@@ -71,16 +71,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrize what has the mark."""
     for mark in metafunc.definition.iter_markers(MARK):
+        from qsession_sim.policies.registry import QUEUE_POLICY_NAMES
+
         policies, argument = mark.args
-        chosen = [*(policies or _named()), *metafunc.config.getoption("--qsession-policy")]
+        chosen = [*(policies or QUEUE_POLICY_NAMES), *metafunc.config.getoption("--qsession-policy")]
         named = {_name_of(policy): policy for policy in chosen}
         metafunc.parametrize(argument, [*named.values()], ids=[*named])
-
-
-def _named() -> list[str]:
-    from qsession_sim.policies.registry import QUEUE_POLICY_NAMES
-
-    return list(QUEUE_POLICY_NAMES)
 
 
 def _name_of(policy: Any) -> str:

@@ -67,9 +67,7 @@ WIDE: Final[Mapping[str, Any]] = {
 """A long queue at once and later jobs, among them each of those times and priorities."""
 
 
-def parametrize_policies(
-    *policies: str | Mapping[str, Any] | PolicyFunction, argument: str = "policy"
-) -> pytest.MarkDecorator:
+def parametrize_policies(*policies: Policy, argument: str = "policy") -> pytest.MarkDecorator:
     """Run a test once for every queue policy: a decorator for pytest.
 
     Args:
@@ -96,12 +94,7 @@ class Failure:
     job: int = NEVER
 
 
-def check_policy(
-    policy: Policy,
-    *,
-    examples: int = 100,
-    own_scenarios: Sequence[str | Path | Mapping[str, Any] | Scenario] = (),
-) -> None:
+def check_policy(policy: Policy, *, examples: int = 100, own_scenarios: Sequence[AnyScenario] = ()) -> None:
     """Check that a queue policy keeps its contract.
 
     - *total*: it answers for every job.
