@@ -14,18 +14,15 @@ import numpy as np
 from qsession_sim.queueing.step_functions import count_inside
 from qsession_sim.results.columns import created_us
 from qsession_sim.results.periods import (
-    PUBLIC_STATE,
     is_accepted,
     is_of_qpu,
     job_modes,
-    stays_on_qpu,
-    thrown_off,
 )
-from qsession_sim.results.record import FROM, JOB, SESSION, TIME, TO
+from qsession_sim.results.record import JOB
 from qsession_sim.results.tables import name_series
 from qsession_sim.scheduler.plan import AccountSpec, SlidingLimit
-from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason, SessionState
-from qsession_sim.testing.facts import Facts, QpuFacts, Violation, earliest
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason
+from qsession_sim.testing.facts import Facts, QpuFacts, Stretch, Violation, earliest
 from qsession_sim.workload.columns import BoolArray, Int64Array
 
 # -- S60: a submission is accepted if the plan of its account allows it, and only then (S20, S23).
@@ -220,10 +217,7 @@ def _check_rejections(
     )
 
 
-# -- S62: what accounts used in a window of time, and what jobs and sessions are charged for, worked out anew.
-
-Stretch = tuple[int, int]
-"""From and until when, in microseconds."""
+# -- S62: what accounts used in a window of time, and what jobs and sessions are charged for.
 
 
 @dataclass(frozen=True)
@@ -242,8 +236,7 @@ class AccountUsage:
     @classmethod
     def of(cls, facts: Facts, account: int) -> AccountUsage:
         """The usage of an account over the whole run."""
-        kept, taken_back = _job_stretches(facts, account)
-        kept += _session_stretches(facts, account)
+        kept, taken_back = facts.charged.kept[account], facts.charged.taken_back[account]
         starts_us = sorted(start_us for start_us, _ in kept)
         ends_us = sorted(end_us for _, end_us in kept)
         return cls(
@@ -277,116 +270,20 @@ class AccountUsage:
         )
 
 
-def _job_stretches(facts: Facts, account: int) -> tuple[list[Stretch], list[Stretch]]:
-    """The stays on QPUs of jobs in job mode and of batches: those that count, and those taken back."""
-    record = facts.record
-    kept: list[Stretch] = []
-    taken_back: list[Stretch] = []
-    lost = {(job, start_us) for job, _, start_us, _ in record.lost_runs.tolist()}
-    for qpu in range(len(record.qpus)):
-        stays = stays_on_qpu(record, qpu)
-        of_account = record.workload.jobs.account[stays.owner] == account
-        rows = (stays.owner[of_account], stays.start_us[of_account], stays.end_us[of_account])
-        for job, start_us, end_us in zip(*(column.tolist() for column in rows), strict=True):
-            session = record.job_session[job]
-            if session >= 0 and record.workload.sessions.mode[session] != Mode.BATCH:
-                continue
-            is_back = (job, start_us) in lost or record.reason[job] == Reason.QPU_FAILED
-            (taken_back if is_back else kept).append((start_us, end_us))
-    return kept, taken_back
-
-
-def _session_stretches(facts: Facts, account: int) -> list[Stretch]:
-    """The activations of sessions, each with the rest of its job that was on the QPU at its end."""
-    record, stretches = facts.record, []
-    sessions = record.workload.sessions
-    for qpu in facts.qpus:
-        active, stays = qpu.active, qpu.stays
-        theirs = (sessions.account[active.owner] == account) & (sessions.mode[active.owner] == Mode.SESSION)
-        for session, start_us, end_us in zip(
-            active.owner[theirs].tolist(),
-            active.start_us[theirs].tolist(),
-            active.end_us[theirs].tolist(),
-            strict=True,
-        ):
-            last = int(np.searchsorted(stays.start_us, end_us, side="right")) - 1
-            is_own = last >= 0 and record.job_session[stays.owner[last]] == session
-            stretches.append((start_us, max(end_us, int(stays.end_us[last])) if is_own else end_us))
-    return stretches
-
-
 def check_usage(facts: Facts) -> Iterator[Violation]:
     """S62: what jobs and sessions are charged for, which is known when the run is over."""
-    stays = _last_stays(facts)
-    used_us = {job: end_us - start_us for job, (start_us, end_us) in stays.items()}
-    jobs = facts.jobs.select("job", "qpu_time_us").rows()
-    sessions = facts.sessions.select("session", "usage_us").rows()
-    of_sessions = _session_usage_us(facts, used_us)
-    for thing, expected_us, rows in (("job", used_us, jobs), ("session", of_sessions, sessions)):
-        for name, charged_us in rows:
-            if charged_us != expected_us.get(name, 0):
-                used = expected_us.get(name, 0)
+    charged, workload = facts.charged, facts.record.workload
+    for thing, blocks, expected_us, table, column in (
+        ("job", workload.job_names, charged.job_us, facts.jobs, "qpu_time_us"),
+        ("session", workload.session_names, charged.session_us, facts.sessions, "usage_us"),
+    ):
+        used_us = dict(zip(name_series(blocks).to_list(), expected_us, strict=True))
+        for name, charged_us in table.select(thing, column).rows():
+            if charged_us != used_us.get(name, 0):
+                used = used_us.get(name, 0)
                 message = f"{thing} {name!r} used {used} us and is charged for {charged_us} us"
                 yield Violation(facts.record.end_us, message)
                 break
-
-
-def _last_stays(facts: Facts) -> dict[str, Stretch]:
-    """The last stay of each job on a QPU; what an outage ended costs nothing."""
-    busy = facts.intervals.filter(facts.intervals["kind"] == "busy")
-    rows = busy.select("job", "start_us", "end_us").rows()
-    stays = {job: (start_us, end_us) for job, start_us, end_us in rows}
-    names = name_series(facts.record.workload.job_names)
-    for qpu in set(range(len(facts.record.qpus))).difference(facts.record.queueing_qpus):
-        simulated = stays_on_qpu(facts.record, qpu)
-        instants = zip(simulated.start_us.tolist(), simulated.end_us.tolist(), strict=True)
-        stays.update(zip(names.gather(simulated.owner), instants, strict=True))
-    for job in facts.jobs.filter(facts.jobs["reason"] == "QPU_FAILED")["job"]:
-        stays.pop(job, None)
-    lost = thrown_off(facts.record)
-    if len(lost):
-        for job in names.gather(lost):
-            stays.pop(job, None)
-    return stays
-
-
-def _session_usage_us(facts: Facts, used_us: dict[str, int]) -> dict[str, int]:
-    """What each session should be charged for: a batch for its jobs, others for their active time."""
-    usage_us = _active_us(facts)
-    modes = dict(facts.sessions.select("session", "mode").rows())
-    closed_us = dict(facts.sessions.select("session", "closed_us").rows())
-    for session, mode in modes.items():
-        if mode == "batch":
-            usage_us[session] = 0
-    for job, session, mode in facts.jobs.select("job", "session", "mode").rows():
-        if mode == "batch":
-            usage_us[session] = usage_us.get(session, 0) + used_us.get(job, 0)
-    busy = facts.intervals.filter(facts.intervals["kind"] == "busy").drop_nulls("session")
-    for session, start_us, end_us in busy.select("session", "start_us", "end_us").rows():
-        over_us = closed_us.get(session)
-        if over_us is not None and modes.get(session) == "session" and start_us <= over_us < end_us:
-            usage_us[session] = usage_us.get(session, 0) + end_us - over_us  # S16, S18
-    return usage_us
-
-
-def _active_us(facts: Facts) -> dict[str, int]:
-    """How long each session was active."""
-    names = name_series(facts.record.workload.session_names).to_list()
-    since_us: dict[int, int] = {}
-    active_us: dict[str, int] = {}
-    for row in facts.record.transitions.tolist():
-        session, time_us = row[SESSION], row[TIME]
-        was_active = PUBLIC_STATE[row[FROM]] == SessionState.ACTIVE
-        is_active = PUBLIC_STATE[row[TO]] == SessionState.ACTIVE
-        if is_active and not was_active:
-            since_us[session] = time_us
-        elif was_active and not is_active and session in since_us:
-            name = names[session]
-            active_us[name] = active_us.get(name, 0) + time_us - since_us.pop(session)
-    for session, start_us in since_us.items():
-        name = names[session]
-        active_us[name] = active_us.get(name, 0) + facts.record.end_us - start_us
-    return active_us
 
 
 # -- S63: whose turn it is where the queue policy is `fair_share`.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from qsession_sim.results.periods import (
+    PUBLIC_STATE,
     Periods,
     active_periods,
     busy_periods,
@@ -19,9 +21,11 @@ from qsession_sim.results.periods import (
     stays_on_qpu,
 )
 from qsession_sim.results.record import (
+    FROM,
     REASON,
     SESSION,
     TIME,
+    TO,
     WINDOW_END,
     WINDOW_KIND,
     WINDOW_NUMBER,
@@ -31,7 +35,7 @@ from qsession_sim.results.record import (
     name_of,
 )
 from qsession_sim.scheduler.plan import Rules
-from qsession_sim.scheduler.vocabulary import NEVER, Mode, WindowKind
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason, SessionState, WindowKind
 from qsession_sim.workload.columns import BoolArray, Int64Array
 
 if TYPE_CHECKING:
@@ -79,6 +83,71 @@ class QpuFacts:
         )
 
 
+Stretch = tuple[int, int]
+"""From and until when, in microseconds."""
+
+
+@dataclass(frozen=True)
+class Charged:
+    """S62, worked out anew: what each job and each session is charged for, and what accounts are, by number.
+
+    A batch is charged for its jobs, another session for the time in which it is active and for the rest of
+    its job that is on the QPU at its end (S16, S18). A stay that an outage ended is taken back: it counts
+    until then.
+    """
+
+    job_us: list[int]
+    session_us: list[int]
+    kept: dict[int, list[Stretch]]
+    taken_back: dict[int, list[Stretch]]
+
+    @classmethod
+    def of(cls, record: Record) -> Charged:
+        """What a run is charged for."""
+        jobs, sessions = record.workload.jobs, record.workload.sessions
+        charged = cls([0] * len(jobs), [0] * len(sessions), defaultdict(list), defaultdict(list))
+        modes, accounts = sessions.mode.tolist(), sessions.account.tolist()
+        owners, reasons = record.job_session.tolist(), record.reason.tolist()
+        lost = {(job, start_us) for job, _, start_us, _ in record.lost_runs.tolist()}
+        last: dict[int, Stretch] = {}  # of each session, on a QPU
+        for qpu in range(len(record.qpus)):
+            for job, start_us, end_us in _rows(stays_on_qpu(record, qpu)):
+                owner, account = owners[job], int(jobs.account[job])
+                is_back = reasons[job] == Reason.QPU_FAILED or (job, start_us) in lost
+                charged.job_us[job] += 0 if is_back else end_us - start_us
+                if owner >= 0 and modes[owner] == Mode.SESSION:
+                    last[owner] = max(last.get(owner, (start_us, end_us)), (start_us, end_us))
+                    continue
+                (charged.taken_back if is_back else charged.kept)[account].append((start_us, end_us))
+                if owner >= 0 and not is_back:
+                    charged.session_us[owner] += end_us - start_us
+        for session, start_us, end_us in _activations(record):
+            if modes[session] == Mode.SESSION:
+                job_start_us, left_us = last.get(session, (end_us, end_us))
+                until_us = max(end_us, left_us) if job_start_us <= end_us else end_us
+                charged.kept[accounts[session]].append((start_us, until_us))
+                charged.session_us[session] += until_us - start_us
+        return charged
+
+
+def _activations(record: Record) -> Iterator[tuple[int, int, int]]:
+    """Which session was active, from when and until when."""
+    since_us: dict[int, int] = {}
+    for row in record.transitions.tolist():
+        was_active, is_active = (PUBLIC_STATE[row[column]] == SessionState.ACTIVE for column in (FROM, TO))
+        if is_active and not was_active:
+            since_us[row[SESSION]] = row[TIME]
+        elif was_active and not is_active and row[SESSION] in since_us:
+            yield row[SESSION], since_us.pop(row[SESSION]), row[TIME]
+    for session, start_us in since_us.items():
+        yield session, start_us, record.end_us
+
+
+def _rows(periods: Periods) -> Iterator[tuple[int, int, int]]:
+    columns = (periods.owner, periods.start_us, periods.end_us)
+    return zip(*(column.tolist() for column in columns), strict=True)
+
+
 @dataclass(frozen=True)
 class Facts:
     """A run, with what several checks derive from it. Columns of sessions have shape (sessions,)."""
@@ -113,6 +182,11 @@ class Facts:
             closed_us,
             closed_by,
         )
+
+    @cached_property
+    def charged(self) -> Charged:
+        """What is charged (S62)."""
+        return Charged.of(self.record)
 
     @property
     def rules(self) -> Rules:
