@@ -6,7 +6,7 @@ import pytest
 
 from qsession_sim.scheduler.plan import JobSpec, Plan, Rules, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
-from qsession_sim.scheduler.vocabulary import NEVER
+from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT
 
 CREATED_AND_STARTED_AT_0 = ["0 s0 ABSENT CREATE OPEN", "0 s0 OPEN START RUNNING"]
 
@@ -179,6 +179,19 @@ def test_s44_job_is_cut_at_its_max_execution_time_or_the_profiles_whichever_is_s
     assert run(jobs, rules=Rules(max_execution_time_us=profile_us)) == [
         f"j0 3 3 {end} {outcome}",
         f"end {end}",
+    ]
+
+
+def test_s44_job_without_a_limit_is_not_cut_by_the_profiles_either(run):
+    """As one of a trace; j1 gives no limit, which is that of the profile."""
+    jobs = [
+        JobSpec(qpu_time_us=10, at_us=3, max_execution_time_us=NO_LIMIT),
+        JobSpec(qpu_time_us=10, at_us=3, max_execution_time_us=NEVER),
+    ]
+    assert run(jobs, rules=Rules(max_execution_time_us=4)) == [
+        "j0 3 3 13 DONE",
+        "j1 3 13 17 ERROR RAN_TOO_LONG",
+        "end 17",
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from qsession_sim.scheduler.plan import SHARED, JobSpec, QpuSpec, Rules, SessionSpec, WindowSpec
-from qsession_sim.scheduler.vocabulary import PUBLIC_STATUS, JobStage, JobStatus, Mode, WindowKind
+from qsession_sim.scheduler.vocabulary import NEVER, PUBLIC_STATUS, JobStage, JobStatus, Mode, WindowKind
 
 ONE_LANE = (QpuSpec(lanes=1),)
 TWO_LANES = (QpuSpec(lanes=2),)
@@ -137,6 +137,57 @@ def test_s42_holder_gets_lanes_first_and_job_mode_jobs_prepare_ahead_in_the_rest
     ]
 
 
+@pytest.mark.parametrize("sessions_of_jobs", [(NEVER, NEVER), (NEVER, 0), (0, NEVER)])
+def test_s42_what_is_ready_ahead_counts_until_it_starts(run, sessions_of_jobs):
+    """The only lane is free from 3 on, but j1 is ready ahead until it starts at 10. Neither the job mode of j0
+    nor its session, which lets go of the QPU at 10, makes a difference, and no open session of j1."""
+    of_0, of_1 = sessions_of_jobs
+    jobs = [
+        JobSpec(qpu_time_us=10, at_us=0, session=of_0),
+        JobSpec(qpu_time_us=1, at_us=1, session=of_1, preparation_us=2),
+        JobSpec(qpu_time_us=1, at_us=2, preparation_us=2),
+    ]
+    sessions = [SessionSpec(interactive_timeout_us=0)] if 0 in sessions_of_jobs else []
+    assert run(jobs, sessions, qpus=ONE_LANE)[:3] == [
+        "j0 0 0 10 DONE p--0",
+        "j1 1 10 11 DONE p1-3",
+        "j2 2 12 13 DONE p10-12",
+    ]
+
+
+def test_s42_job_of_a_session_that_has_let_go_of_the_qpu_counts_again(run):
+    """s0 waits from 1 to 3 only. So j1, ready at 6, is ahead of its turn until j2 leaves at 13, and keeps j3
+    from the lane. From 13 on s0 holds the QPU again, and waits from 14 to 16."""
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=5),
+        JobSpec(qpu_time_us=10, at_us=2),
+        JobSpec(qpu_time_us=1, at_us=4, preparation_us=2),
+    ]
+    assert run(jobs, [SessionSpec(interactive_timeout_us=2)], rules=READY, qpus=ONE_LANE)[:4] == [
+        "j0 0 0 1 DONE p--0",
+        "j1 1 13 14 DONE p1-6",
+        "j2 2 3 13 DONE p--2",
+        "j3 4 16 17 DONE p13-15",
+    ]
+
+
+def test_s42_job_of_a_session_that_has_become_active_counts_no_more(run):
+    """At 1 both jobs of s0 are ready, and with the start of j0 neither is ahead any more: both lanes are free at 5."""
+    jobs = [
+        JobSpec(qpu_time_us=1, at_us=0, session=0, preparation_us=1),
+        JobSpec(qpu_time_us=1, at_us=0, session=0, preparation_us=1),
+        JobSpec(qpu_time_us=1, at_us=5, preparation_us=2),
+        JobSpec(qpu_time_us=1, at_us=5, preparation_us=2),
+    ]
+    assert run(jobs, [SessionSpec(interactive_timeout_us=0)], qpus=TWO_LANES)[:4] == [
+        "j0 0 1 2 DONE p0-1",
+        "j1 0 2 3 DONE p0-1",
+        "j2 5 7 8 DONE p5-7",
+        "j3 5 8 9 DONE p5-7",
+    ]
+
+
 def test_s42_among_ready_jobs_of_a_session_the_earliest_submitted_goes_first(run):
     """At 6 both wait: j2 became ready at 3, j1 at 5, but j1 was submitted first."""
     jobs = [
@@ -216,6 +267,20 @@ def test_s43_job_that_is_ready_in_time_stops_the_clock(run):
         "0 s0 ABSENT CREATE OPEN",
         "0 s0 OPEN START RUNNING",
         "8 s0 IDLE ITTL INACTIVE",
+        "end 8",
+    ]
+
+
+@pytest.mark.parametrize("rules", [Rules(), READY], ids=["queued", "ready"])
+def test_s43_what_the_clock_asks_for_says_nothing_about_job_mode(run, rules):
+    """The clock of s0 runs from 1 to 4; j1 has no session, and prepares until 6."""
+    jobs = [JobSpec(qpu_time_us=1, at_us=0, session=0), JobSpec(qpu_time_us=2, at_us=1, preparation_us=5)]
+    assert run(jobs, [SessionSpec(interactive_timeout_us=3)], rules=rules) == [
+        "j0 0 0 1 DONE p--0",
+        "j1 1 6 8 DONE p1-6",
+        "0 s0 ABSENT CREATE OPEN",
+        "0 s0 OPEN START RUNNING",
+        "4 s0 IDLE ITTL INACTIVE",
         "end 8",
     ]
 

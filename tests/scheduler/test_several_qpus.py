@@ -199,6 +199,17 @@ def test_s54_random_routing_of_further_attempts(run):
     ]
 
 
+def test_s54_random_routing_of_a_further_attempt_among_three(run):
+    """The number of above, of which the digits add up to 81, is a multiple of 3, as 1234566 is, but not 1234567."""
+    jobs = [JobSpec(qpu_time_us=5, at_us=0, client=0, route=1234566, cancel_us=1)]
+    clients = [ClientSpec(first_job=0, jobs=1, session=NEVER, on_error=OnError.RETRY)]
+    assert run(jobs, clients=clients, qpus=THREE, rules=Rules(routing=Routing.RANDOM)) == [
+        "j0 0 0 1 CANCELLED JOB_CANCELLED @0",
+        "j1 1 1 6 DONE @0",
+        "end 6",
+    ]
+
+
 def test_s54_random_routing_counts_the_repeats_of_each_job(run):
     """Each attempt is cut after 1; the 1st to 3rd repeat of what drew 5 go by splitmix64(6), (7) and (8)."""
     assert [splitmix64(5 + n) % 2 for n in (1, 2, 3)] == [0, 1, 0]
@@ -262,6 +273,18 @@ def test_s22_jobs_of_a_simulator_start_at_once_and_do_not_wait_for_each_other(ru
         "j3 1 1 3 DONE @0",
         "j4 1 3 5 DONE @0",
         "end 9",
+    ]
+
+
+def test_s22_only_jobs_that_name_a_simulator_run_on_it(run):
+    jobs = [*(JobSpec(qpu_time_us=1, at_us=at) for at in range(3)), JobSpec(qpu_time_us=1, at_us=3, qpu=0)]
+    qpus = (QpuSpec(simulator=True), QpuSpec(), QpuSpec())
+    assert run(jobs, qpus=qpus, rules=Rules(routing=Routing.ROUND_ROBIN)) == [
+        "j0 0 0 1 DONE @1",
+        "j1 1 1 2 DONE @2",
+        "j2 2 2 3 DONE @1",
+        "j3 3 3 4 DONE @0",
+        "end 4",
     ]
 
 

@@ -228,6 +228,18 @@ def test_s52_missed_calibrations_merge_into_one(run):
     ]
 
 
+def test_s52_of_several_calibrations_the_one_due_longest_begins_first(run):
+    """Due at 2 is the one of 1 us, though the other comes first in the list."""
+    jobs = [JobSpec(qpu_time_us=5, at_us=0), JobSpec(qpu_time_us=1, at_us=1)]
+    assert run(jobs, windows=[WindowSpec(CALIBRATION, 3, 2), WindowSpec(CALIBRATION, 2, 1)]) == [
+        "j0 0 0 5 DONE",
+        "j1 1 8 9 DONE",
+        "@0 CALIBRATION 5-6",
+        "@0 CALIBRATION 6-8",
+        "end 9",
+    ]
+
+
 SESSION_AND_JOB = [
     JobSpec(qpu_time_us=2, at_us=0, session=0),
     JobSpec(qpu_time_us=2, at_us=1, session=0),
@@ -385,6 +397,7 @@ def test_s52_closing_session_that_loses_the_qpu_to_a_reservation_ends_when_its_j
 
 
 def test_s52_reservation_leaves_the_accounts_own_session_alone(run):
+    """Neither at 2, where it is idle, nor when a job of its own ends at 5: it waits for 5 us as ever."""
     jobs = [
         JobSpec(qpu_time_us=1, at_us=0, session=0),
         JobSpec(qpu_time_us=1, at_us=4, session=0),
@@ -392,10 +405,14 @@ def test_s52_reservation_leaves_the_accounts_own_session_alone(run):
     ]
     windows = [WindowSpec(RESERVATION, 2, 10, account=0)]
     sessions = [SessionSpec(interactive_timeout_us=5)]
-    assert run(jobs, sessions, windows=windows, accounts=("a", "b"))[:3] == [
+    assert run(jobs, sessions, windows=windows, accounts=("a", "b")) == [
         "j0 0 0 1 DONE",
         "j1 4 4 5 DONE",
         "j2 1 12 13 DONE",
+        *STARTED_AT_0,
+        "10 s0 IDLE ITTL INACTIVE",
+        "@0 RESERVATION 2-12",
+        "end 13",
     ]
 
 
