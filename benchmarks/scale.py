@@ -20,7 +20,7 @@ import qsession_sim as qs
 import scenarios
 from qsession_sim.queueing.recursions import lindley
 from qsession_sim.results.record import Record
-from qsession_sim.results.summary import summarize
+from qsession_sim.results.summary import summary_parts, whole
 from qsession_sim.scheduler.plan import Rules
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
 from qsession_sim.service.simpy_driver import Service
@@ -90,7 +90,7 @@ def bytes_a_job(work: str, jobs: int) -> float:
 def statistics_seconds() -> list[float]:
     """How long the summary of many jobs takes, three times."""
     record = finished(MANY)
-    return [seconds(lambda: summarize(record, 0)) for _ in range(3)]
+    return [seconds(lambda: whole(summary_parts(record, 0))) for _ in range(3)]
 
 
 def replay_ratios(jobs: int) -> tuple[float, float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import scale
 
 from qsession_sim.queueing.recursions import lindley
-from qsession_sim.results.summary import summarize
+from qsession_sim.results.summary import summary_parts, whole
 
 JOBS = 1_000_000
 FEWER = 100_000
@@ -30,7 +30,7 @@ def test_bare_numbers_of_the_same_jobs(benchmark: Any) -> None:
 
 def test_statistics(benchmark: Any) -> None:
     record = scale.finished(JOBS)
-    summary = benchmark.pedantic(summarize, (record, 0), rounds=3)
+    summary = benchmark.pedantic(lambda: whole(summary_parts(record, 0)), rounds=3)
     waiting_us = record.started_us - record.submitted_us
     found = summary["all"]["waiting_us"]
     assert (found["count"], found["max"]) == (JOBS, waiting_us.max())

@@ -21,7 +21,6 @@ from qsession_sim.results.periods import (
     delays,
     down_periods,
     find_period,
-    has_stay,
     held_us,
     job_modes,
     job_qpu,
@@ -30,9 +29,10 @@ from qsession_sim.results.periods import (
     public_status,
     queue_stays,
     rows_where,
+    session_stays,
     used_qpu_time_us,
 )
-from qsession_sim.results.record import EVENT, FROM, JOB, LEFT, REASON, SESSION, STARTED, TIME, TO, Record
+from qsession_sim.results.record import EVENT, FROM, REASON, SESSION, TIME, TO, Record
 from qsession_sim.results.usage import session_usage_us
 from qsession_sim.scheduler.transitions import ACCEPTS, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus
@@ -137,7 +137,7 @@ def session_makers(record: Record) -> dict[str, Callable[[], Column]]:
     phase = cache(lambda: _last(len(sessions), rows[:, SESSION], rows[:, TO]))
     periods = cache(lambda: active_periods(record))
     closing = cache(lambda: closings(record))
-    last_instants = cache(lambda: _last_job_instants(record))
+    stays = cache(lambda: session_stays(record))
     submitted = cache(lambda: _submitted_to_sessions(record))
 
     def jobs_that(status: JobStatus) -> Int64Array:
@@ -155,8 +155,8 @@ def session_makers(record: Record) -> dict[str, Callable[[], Column]]:
         "started_us": lambda: _first(len(sessions), periods().owner, periods().start_us),
         "activated_us": lambda: _last(len(sessions), periods().owner, periods().start_us),
         "closed_us": lambda: _last(len(sessions), closing()[:, SESSION], closing()[:, TIME]),
-        "last_job_started_us": lambda: last_instants()[0],
-        "last_job_completed_us": lambda: last_instants()[1],
+        "last_job_started_us": lambda: _largest(len(sessions), stays().owner, stays().start_us),
+        "last_job_completed_us": lambda: _largest(len(sessions), stays().owner, stays().end_us),
         "max_time_us": lambda: sessions.max_time_us,
         "interactive_timeout_us": lambda: sessions.interactive_timeout_us,
         "accepting_jobs": lambda: _ACCEPTING[phase()],
@@ -230,22 +230,6 @@ def _submitted_to_sessions(record: Record) -> tuple[Int64Array, npt.NDArray[np.i
     rows = submissions(record)
     session, stage = record.job_session[rows], record.stage[rows]
     return session[session >= 0], stage[session >= 0]
-
-
-def _last_job_instants(record: Record) -> tuple[Int64Array, Int64Array]:
-    """The last start of a job of each session on the QPU, and the last time that one left it.
-
-    Stays that were lost count too (S52).
-    """
-    total = len(record.workload.sessions)
-    stays = np.flatnonzero((record.job_session >= 0) & has_stay(record))
-    left_us = (record.ended_us if record.left_us is None else record.left_us)[stays]
-    lost = record.lost_runs[record.job_session[record.lost_runs[:, JOB]] >= 0]
-    owner = record.job_session[np.append(stays, lost[:, JOB])]
-    return (
-        _largest(total, owner, np.append(record.started_us[stays], lost[:, STARTED])),
-        _largest(total, owner, np.append(left_us, lost[:, LEFT])),
-    )
 
 
 def _first(total: int, owner: Int64Array, values: Int64Array) -> Int64Array:

@@ -62,9 +62,9 @@ class Periods:
     end_us: Int64Array
 
 
-def chosen(periods: Periods, mask: npt.NDArray[np.bool_]) -> Periods:
-    """The periods for which a mask of shape (n,) holds."""
-    return Periods(periods.owner[mask], periods.start_us[mask], periods.end_us[mask])
+def chosen(periods: Periods, rows: BoolArray | Int64Array) -> Periods:
+    """The periods for which a mask of shape (n,) holds, or those of some numbers in their order."""
+    return Periods(periods.owner[rows], periods.start_us[rows], periods.end_us[rows])
 
 
 def clip(periods: Periods, since_us: int) -> Periods:
@@ -311,20 +311,29 @@ def stays_on_qpu(record: Record, qpu: int = 0) -> Periods:
     return Periods(job, start_us, end_us)
 
 
+def session_stays(record: Record) -> Periods:
+    """All stays of jobs of each session on QPUs, lost ones last (S52); NEVER ends one that is not over."""
+    stays = np.flatnonzero((record.job_session >= 0) & has_stay(record))
+    left_us = (record.ended_us if record.left_us is None else record.left_us)[stays]
+    lost = record.lost_runs[record.job_session[record.lost_runs[:, JOB]] >= 0]
+    return Periods(
+        record.job_session[np.append(stays, lost[:, JOB])],
+        np.append(record.started_us[stays], lost[:, STARTED]),
+        np.append(left_us, lost[:, LEFT]),
+    )
+
+
 def busy_periods(record: Record, qpu: int = 0) -> Periods:
     """The stays on a QPU in order of start.
 
     A job that left the QPU in the instant of its start took no time and is left out (S72: positive length).
     """
     stays = stays_on_qpu(record, qpu)
-    job, start_us, end_us = stays.owner, stays.start_us, stays.end_us
-    if np.any(end_us <= start_us):
-        took_time = end_us > start_us
-        job, start_us, end_us = job[took_time], start_us[took_time], end_us[took_time]
-    if np.any(start_us[1:] < start_us[:-1]):
-        order = np.argsort(start_us, kind="stable")
-        job, start_us, end_us = job[order], start_us[order], end_us[order]
-    return Periods(job, start_us, end_us)
+    if np.any(stays.end_us <= stays.start_us):
+        stays = chosen(stays, stays.end_us > stays.start_us)
+    if np.any(stays.start_us[1:] < stays.start_us[:-1]):
+        stays = chosen(stays, np.argsort(stays.start_us, kind="stable"))
+    return stays
 
 
 def down_periods(record: Record, qpu: int = 0) -> Periods:
@@ -398,7 +407,9 @@ def delays(record: Record, qpu: int, busy: Periods, active: Periods) -> tuple[In
     job, ready_us, left_us = ready_stays(record, qpu)
     session = record.job_session[job]
     theirs = np.isin(session, foreign.owner)
-    return _time_of_both(foreign, Periods(session[theirs], ready_us[theirs], left_us[theirs]))
+    queued = Periods(session[theirs], ready_us[theirs], left_us[theirs])
+    owner, length_us, _ = time_of_both(foreign, queued)
+    return owner, length_us
 
 
 def _foreign_stays(record: Record, busy: Periods, active: Periods) -> Periods:
@@ -410,8 +421,12 @@ def _foreign_stays(record: Record, busy: Periods, active: Periods) -> Periods:
     return Periods(session[foreign], busy.start_us[foreign], end_us[foreign])
 
 
-def _time_of_both(first: Periods, second: Periods) -> tuple[Int64Array, Int64Array]:
-    """The stretches of time in which an owner has periods of both kinds: the owner, and how long."""
+def time_of_both(first: Periods, second: Periods) -> tuple[Int64Array, Int64Array, Int64Array]:
+    """The stretches of time in which an owner has periods of both kinds.
+
+    Returns:
+        The owner, how long, and how many of the second kind; each of shape (stretches,).
+    """
     sizes = (len(first.owner), len(second.owner))
     owner = np.concatenate((first.owner, first.owner, second.owner, second.owner))
     time_us = np.concatenate((first.start_us, first.end_us, second.start_us, second.end_us))
@@ -420,5 +435,6 @@ def _time_of_both(first: Periods, second: Periods) -> tuple[Int64Array, Int64Arr
     order = np.lexsort((time_us, owner))
     owner, time_us = owner[order], time_us[order]
     # every owner ends with 0, so that the sums of one do not carry over to the next
-    both = np.flatnonzero((np.cumsum(in_first[order]) > 0) & (np.cumsum(in_second[order]) > 0))
-    return owner[both], time_us[both + 1] - time_us[both]
+    second_ones = np.cumsum(in_second[order])
+    both = np.flatnonzero((np.cumsum(in_first[order]) > 0) & (second_ones > 0))
+    return owner[both], time_us[both + 1] - time_us[both], second_ones[both]

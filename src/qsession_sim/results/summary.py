@@ -32,18 +32,17 @@ from qsession_sim.results.periods import (
     busy_periods,
     clip,
     down_periods,
-    has_stay,
     held_us,
     is_accepted,
     is_of_qpu,
     job_modes,
-    left_qpu_us,
     occupied_periods,
     public_status,
     rows_where,
+    session_stays,
     used_qpu_time_us,
 )
-from qsession_sim.results.record import JOB, LEFT, STARTED, Record
+from qsession_sim.results.record import Record
 from qsession_sim.results.usage import Terms, account_usage
 from qsession_sim.results.waits import PARTS, Queue, others_waited_us, queues_of, recorded_waits
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
@@ -105,16 +104,6 @@ def whole(parts: Mapping[str, Any], *, saved: bool = False) -> dict[str, Any]:
     return {
         name: whole(part, saved=saved) if isinstance(part, Mapping) else part for name, part in kept.items()
     }
-
-
-def summarize(
-    record: Record,
-    warm_up_us: int,
-    terms: Mapping[str, Terms] | None = None,
-    queued: Callable[[], QueueLengths] | None = None,
-) -> dict[str, Any]:
-    """All of `summary_parts`."""
-    return whole(summary_parts(record, warm_up_us, terms, queued))
 
 
 def summary_parts(
@@ -480,12 +469,10 @@ def _session_group(columns: Mapping[str, Any], warm_up_us: int, modes: Sequence[
 def _on_qpu_us(record: Record) -> Int64Array:
     """How long jobs of each session were on the QPU, lost stays included (S52); shape (sessions,)."""
     total_us = np.zeros(len(record.workload.sessions), dtype=np.int64)
-    if len(total_us) == 0:
-        return total_us
-    own = np.flatnonzero((record.job_session >= 0) & has_stay(record))
-    np.add.at(total_us, record.job_session[own], left_qpu_us(record, own) - record.started_us[own])
-    lost = record.lost_runs[record.job_session[record.lost_runs[:, JOB]] >= 0]
-    np.add.at(total_us, record.job_session[lost[:, JOB]], lost[:, LEFT] - lost[:, STARTED])
+    if len(total_us):
+        stays = session_stays(record)
+        end_us = np.where(stays.end_us < 0, record.end_us, stays.end_us)
+        np.add.at(total_us, stays.owner, end_us - stays.start_us)
     return total_us
 
 

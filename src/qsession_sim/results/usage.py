@@ -169,8 +169,7 @@ def _quota_shares(record: Record, periods: Periods, since_us: int) -> dict[int, 
     shares: dict[int, float] = {}
     for number, quota in quotas.items():
         first, last = np.searchsorted(owners, (number, number + 1)).tolist()
-        rows = by_owner[first:last]
-        charged = Periods(periods.owner[rows], periods.start_us[rows], periods.end_us[rows])
+        charged = chosen(periods, by_owner[first:last])
         shares[number] = most_in_window(charged, quota.window_us, since_us, record.end_us) / quota.amount
     return shares
 

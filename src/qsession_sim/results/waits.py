@@ -24,6 +24,7 @@ from qsession_sim.results.periods import (
     find_period,
     is_of_qpu,
     rows_where,
+    time_of_both,
 )
 from qsession_sim.results.record import (
     WINDOW_END,
@@ -356,20 +357,6 @@ def others_waited_us(queues: Iterable[Queue], sessions: int) -> Int64Array:
         own = np.flatnonzero((queue.session != NEVER) & (queue.started_us > queue.submitted_us))
         stretches = Periods(queue.session[own], queue.submitted_us[own], queue.started_us[own])
         periods = Periods(holder, queue.edges_us[held], queue.edges_us[held + 1])
-        np.subtract.at(total_us, stretches.owner, _time_in_own(periods, stretches))
+        owner, length_us, waiting = time_of_both(periods, stretches)
+        np.subtract.at(total_us, owner, length_us * waiting)
     return total_us
-
-
-def _time_in_own(periods: Periods, stretches: Periods) -> Int64Array:
-    """How much of each stretch lies in periods of its own owner, which do not overlap."""
-    sizes = (len(periods.owner), len(stretches.owner))
-    owner = np.concatenate((periods.owner, periods.owner, stretches.owner, stretches.owner))
-    time_us = np.concatenate((periods.start_us, periods.end_us, stretches.start_us, stretches.end_us))
-    change = np.repeat(np.array([1, -1, 0, 0]), np.repeat(sizes, 2))
-    order = np.lexsort((time_us, owner))
-    # every owner ends outside, so that nothing counts from one owner to the next
-    inside = np.cumsum(change[order])[:-1]
-    covered_us = np.zeros(len(order), dtype=np.int64)
-    covered_us[order[1:]] = np.cumsum(inside * np.diff(time_us[order]))
-    begin_us, end_us = np.split(covered_us[2 * sizes[0] :], 2)
-    return end_us - begin_us
