@@ -49,7 +49,10 @@ if TYPE_CHECKING:
 
 
 class HasTables(ABC):
-    """The six tables of a run, each made when first read and then kept. The guide describes their columns."""
+    """What is read and shown of a run: its six tables, each made when first read and then kept, figures, a page.
+
+    The guide describes the columns of the tables.
+    """
 
     @abstractmethod
     def _make(self, table: str) -> pl.DataFrame:
@@ -128,6 +131,31 @@ class HasTables(ABC):
 
         return draw_run(cast("Run", self), kind, ax=ax, width=width)
 
+    @abstractmethod
+    def summary_text(self) -> str:
+        """The summary as text."""
+
+    def _repr_html_(self) -> str:
+        from qsession_sim.report.text import notebook_html
+
+        return notebook_html(repr(self), self.summary_text())
+
+    def report(self, path: str | os.PathLike[str] | None = None) -> Report:
+        """The run as a page for a browser, which needs no other file and no network; notebooks show it.
+
+        Args:
+            path: where to write it; a report that is there is replaced. None: nowhere.
+
+        Raises:
+            WorkloadFileError: if something else is there, or it cannot be written.
+        """
+        from qsession_sim.report.run_page import run_report
+
+        made = run_report(cast("Run", self))
+        if path is not None:
+            made.save(path)
+        return made
+
 
 class Run(HasTables):
     """A finished simulation.
@@ -150,11 +178,14 @@ class Run(HasTables):
         return self.record.end_us
 
     def _make(self, table: str) -> pl.DataFrame:
+        return self._frame(table, self._tables, lambda: self._queued)
+
+    def _frame(self, table: str, tables: Tables, queued: Callable[[], QueueLengths]) -> pl.DataFrame:
         if table == "accounts":
-            return self._account_frame()
+            return account_frame(self.record, terms_of(self.scenario.resolved))
         if table == "queue_length":
-            return self._tables.frame(table, queue_length_columns(self._queued))
-        return self._tables.build(table)
+            return tables.frame(table, queue_length_columns(queued()))
+        return tables.build(table)
 
     @cached_property
     def _queued(self) -> QueueLengths:
@@ -164,9 +195,6 @@ class Run(HasTables):
     def _reservations(self) -> Iterator[Reservation]:
         return recorded_reservations(self.record)
 
-    def _account_frame(self) -> pl.DataFrame:
-        return account_frame(self.record, terms_of(self.scenario.resolved))
-
     def __repr__(self) -> str:
         resolved, record = self.scenario.resolved, self.record
         jobs = _counted(int((record.submitted_us >= 0).sum()), "job")
@@ -174,28 +202,12 @@ class Run(HasTables):
         length = format_duration(record.end_us)
         return f"Run({resolved.title!r}, {jobs}, {sessions}, {length}, seed {resolved.seed})"
 
-    def _repr_html_(self) -> str:
-        from qsession_sim.report.text import notebook_html
-
-        return notebook_html(repr(self), self.summary_text())
-
     def summary_text(self) -> str:
         """The summary as `qsession-sim run` prints it where there is no terminal, for logs and notebooks."""
         from qsession_sim.report.run_rows import run_document
         from qsession_sim.report.text import text_of
 
         return text_of(run_document(self.record, self.summary_parts, self.scenario.resolved))
-
-    def report(self, path: str | os.PathLike[str] | None = None) -> Report:
-        """The run as a page for a browser, which needs no other file and no network; notebooks show it.
-
-        Args:
-            path: where to write it; a report that is there is replaced. None: nowhere.
-
-        Raises:
-            WorkloadFileError: if something else is there, or it cannot be written.
-        """
-        return _report(self, path)
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
@@ -230,13 +242,7 @@ class Run(HasTables):
 
         def frame(table: str) -> pl.DataFrame:
             kept: pl.DataFrame | None = vars(self).get(table)
-            if kept is not None:
-                return kept
-            if table == "accounts":
-                return self._account_frame()
-            if table == "queue_length":
-                return made.frame(table, queue_length_columns(queued()))
-            return made.build(table)
+            return self._frame(table, made, queued) if kept is None else kept
 
         parts = vars(self).get("summary_parts") or self._summary_parts(queued)
         texts = {
@@ -315,11 +321,6 @@ class SavedRun(HasTables):
             return f"SavedRun({str(self.directory)!r})"
         return f"SavedRun({title!r}, {jobs}, {sessions}, {format_duration(end_us)}, seed {seed})"
 
-    def _repr_html_(self) -> str:
-        from qsession_sim.report.text import notebook_html
-
-        return notebook_html(repr(self), self.summary_text())
-
     def summary_text(self) -> str:
         """See `Run.summary_text`; windows that a job on the QPU delays are drawn where they took effect."""
         from qsession_sim.report.saved_rows import saved_document
@@ -330,16 +331,3 @@ class SavedRun(HasTables):
     def summary(self) -> dict[str, Any]:
         """See `Run.summary`; what is not in its file is computed from the tables."""
         return completed(self.saved_summary, self.jobs, self.waits, self.sessions, self.others_waited)
-
-    def report(self, path: str | os.PathLike[str] | None = None) -> Report:
-        """See `Run.report`."""
-        return _report(self, path)
-
-
-def _report(run: Run | SavedRun, path: str | os.PathLike[str] | None) -> Report:
-    from qsession_sim.report.run_page import run_report
-
-    made = run_report(run)
-    if path is not None:
-        made.save(path)
-    return made
