@@ -7,11 +7,10 @@ import pytest
 
 from qsession_sim.results import columns as result_columns
 from qsession_sim.results.periods import active_periods
-from qsession_sim.results.record import name_of
 from qsession_sim.results.tables import TABLES, name_series
 from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
-from qsession_sim.workload.columns import ListedNames, NestedNames, NumberedNames
+from qsession_sim.workload.columns import ListedNames, NestedNames, NumberedNames, name_of
 from results.handmade import BATCH, HORIZON, JOBS, SESSION, TRANSITIONS, make_record, make_run, with_job
 
 

@@ -78,7 +78,7 @@ def describe(record: Record, scenario: ScenarioLike, given: Mapping[str, Any]) -
         "versions": versions(),
         "seed": scenario.resolved.seed,
         **given,
-        **_left_out(record),
+        **({"left_out": record.workload.lines_left_out} if record.workload.left_out else {}),
         "digests": {
             "scenario": hashlib.sha256(scenario.to_json().encode()).hexdigest(),
             "workload": record.workload.digest(),
@@ -97,16 +97,6 @@ def as_given(text: str, overrides: Sequence[str]) -> str:
     """
     mark = f"# The file as given, without the overrides that {PROVENANCE} names; {RESOLVED} has them.\n"
     return mark + text if overrides else text
-
-
-def _left_out(record: Record) -> dict[str, Any]:
-    """What was not taken from the files of traces; nothing without a trace."""
-    workload = record.workload
-    counts = {
-        workload.streams[left.stream]: {"bad_lines": left.bad_lines, "unrun_jobs": left.unrun_jobs}
-        for left in workload.left_out
-    }
-    return {"left_out": counts} if counts else {}
 
 
 def versions() -> dict[str, str]:

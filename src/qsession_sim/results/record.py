@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, Final, Protocol, Self, TypeVar
 
 import numpy as np
@@ -192,21 +192,6 @@ def _where_needed(column: array[int]) -> Int64Array | None:
     return _int64(column) if column else None
 
 
-def name_of(blocks: Sequence[NameBlock], row: int) -> str:
-    """The name of one row.
-
-    Example:
-        >>> from qsession_sim.workload.columns import NumberedNames
-        >>> name_of((ListedNames(("a", "b")), NumberedNames("s", 2)), 3)
-        's/2'
-    """
-    for block in blocks:
-        if row < len(block):
-            return next(islice(block, row, None))
-        row -= len(block)
-    raise IndexError("there is no such row")
-
-
 # -- The workload with what was created while the run went on.
 
 C = TypeVar("C", JobColumns, SessionColumns)
@@ -305,18 +290,5 @@ def _extended_by_qpu(
     )
 
 
-_NO_TIMES: Final[Int64Array] = np.zeros(0, dtype=np.int64)
-_NO_WORDS: Final[Int8Array] = np.zeros(0, dtype=np.int8)
-
-NOTHING: Final = Record(
-    workload=EMPTY_WORKLOAD,
-    job_session=_NO_TIMES,
-    submitted_us=_NO_TIMES,
-    started_us=_NO_TIMES,
-    ended_us=_NO_TIMES,
-    stage=_NO_WORDS,
-    reason=_NO_WORDS,
-    transitions=_no_rows(TRANSITION_FIELDS),
-    end_us=0,
-)
+NOTHING: Final = Record.of(Journal(array("q")), EMPTY_WORKLOAD, end_us=0)
 """What a run without jobs, sessions and programs leaves behind."""

@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Final, TypeVar, Unpack
 
 from qsession_sim.errors import PolicyError, SchedulerUsageError
-from qsession_sim.results.record import LiveEntities, Record, completed, name_of
+from qsession_sim.results.record import LiveEntities, Record, completed
 from qsession_sim.scenario.accounts import DEFAULT_PROFILE, AccountPlans, ProfileName, ResolvedPlan
 from qsession_sim.scheduler.columns import TRANSITION_FIELDS, WINDOW_FIELDS, Journal
 from qsession_sim.scheduler.plan import AccountSpec, JobSpec, Rules, SessionSpec
@@ -46,7 +46,7 @@ from qsession_sim.service.planning import (
     some_duration_us,
 )
 from qsession_sim.units import LONGEST_US
-from qsession_sim.workload.columns import Workload
+from qsession_sim.workload.columns import Workload, name_of
 
 T = TypeVar("T")
 

@@ -32,11 +32,10 @@ from qsession_sim.results.record import (
     WINDOW_QPU,
     WINDOW_START,
     Record,
-    name_of,
 )
 from qsession_sim.scheduler.plan import Rules
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason, SessionState, WindowKind
-from qsession_sim.workload.columns import BoolArray, Int64Array
+from qsession_sim.workload.columns import BoolArray, Int64Array, name_of
 
 if TYPE_CHECKING:
     import polars as pl

@@ -7,7 +7,7 @@ Rows are numbered as the rules number entities: by position in the workload, sou
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache, lru_cache
 from itertools import islice
@@ -125,6 +125,20 @@ class NestedNames:
         rows = np.arange(start, stop)
         group = np.searchsorted(ends, rows, side="right")
         return group + 1, rows - np.append(0, ends)[group] + 1
+
+
+def name_of(blocks: Sequence[NameBlock], row: int) -> str:
+    """The name of one row.
+
+    Example:
+        >>> name_of((ListedNames(("a", "b")), NumberedNames("s", 2)), 3)
+        's/2'
+    """
+    for block in blocks:
+        if row < len(block):
+            return next(islice(block, row, None))
+        row -= len(block)
+    raise IndexError("there is no such row")
 
 
 def constant(rows: int, value: int) -> Int64Array:
@@ -277,6 +291,14 @@ class Workload:
     estimates_us: tuple[Int64Array, ...] = ()
     drawn_for: frozenset[str] = frozenset()
     more_after: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def lines_left_out(self) -> dict[str, dict[str, int]]:
+        """How many lines of files were not taken, by the stream and why."""
+        return {
+            self.streams[left.stream]: {"bad_lines": left.bad_lines, "unrun_jobs": left.unrun_jobs}
+            for left in self.left_out
+        }
 
     def digest(self) -> str:
         """SHA-256 over names and column bytes: equal workloads, equal digests (S7)."""

@@ -75,10 +75,7 @@ def describe_workload(workload: Workload) -> dict[str, Any]:
         "busiest_account": _busiest_account(workload),
         "session_shape": _session_shape(workload),
         "busiest_hour": _busiest_hour(workload, known),
-        "left_out": {
-            workload.streams[left.stream]: {"bad_lines": left.bad_lines, "unrun_jobs": left.unrun_jobs}
-            for left in workload.left_out
-        },
+        "left_out": workload.lines_left_out,
         "read_as": {
             workload.streams[left.stream]: list(left.notes) for left in workload.left_out if left.notes
         },

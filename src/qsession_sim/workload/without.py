@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
 from typing import Final, Literal, TypeVar
@@ -15,10 +15,10 @@ from qsession_sim.workload.columns import (
     BoolArray,
     Int64Array,
     JobColumns,
-    NameBlock,
     SessionColumns,
     Workload,
     is_constant,
+    name_of,
 )
 
 C = TypeVar("C", JobColumns, SessionColumns)
@@ -154,7 +154,7 @@ def _check_rest(workload: Workload, removed: Removed) -> None:
     of_session = _needs(jobs.session, removed.sessions) & ~removed.jobs
     for rows, why in ((needed, "comes after a job of it"), (of_session, "is of a session of it")):
         if rows.any():
-            name = _name_of(workload.job_names, int(np.flatnonzero(rows)[0]))
+            name = name_of(workload.job_names, int(np.flatnonzero(rows)[0]))
             raise StudyError(
                 f"{removed.what} cannot be left out: job {name!r}, which would stay, {why}; "
                 f"leave out a source that has both"
@@ -165,13 +165,6 @@ def _needs(column: Int64Array, removed: BoolArray) -> BoolArray:
     """Whether the number in each row is that of something removed."""
     needs: BoolArray = np.append(removed, False)[column]  # NEVER is the last place
     return needs
-
-
-def _name_of(blocks: Iterable[NameBlock], row: int) -> str:
-    for number, name in enumerate(chain.from_iterable(blocks)):
-        if number == row:
-            return name
-    raise IndexError("there is no such row")
 
 
 def _cleared(table: C, names: frozenset[str], rows: BoolArray) -> C:
