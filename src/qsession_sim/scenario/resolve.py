@@ -205,32 +205,33 @@ def _source(
     plans: accounts.AccountPlans,
     sessions: Mapping[str, sources.HumanSession],
 ) -> sources.ResolvedSource:
+    changes: dict[str, Any] = {"name": _default(source.name, source.kind)}
+    if isinstance(source, sources.HumanPhases):
+        changes["estimate"] = _estimate(source.estimate)
+    if isinstance(source, sources.HumanIterative | sources.HumanProgram):
+        changes["clients"] = number_of_clients(source)
     match source:
         case sources.HumanExplicit():
-            return narrowed(
-                source,
-                sources.ResolvedExplicit,
-                name=_default(source.name, source.kind),
-                sessions=tuple(_session(session, plans) for session in source.sessions),
-                jobs=tuple(_job(job, sessions) for job in source.jobs),
-            )
+            changes["sessions"] = tuple(_session(session, plans) for session in source.sessions)
+            changes["jobs"] = tuple(_job(job, sessions) for job in source.jobs)
+            return narrowed(source, sources.ResolvedExplicit, **changes)
         case sources.HumanArrivals():
-            times = calibrated(source, qpus)
-            return narrowed(source, sources.ResolvedArrivals, **_drawn_jobs(source), **times)
+            changes |= _drawn_jobs(source) | calibrated(source, qpus)
+            return narrowed(source, sources.ResolvedArrivals, **changes)
         case sources.HumanIterative():
-            return _iterative(source, plans)
+            clocks = {} if source.mode == "job" else _clocks(source, source.mode, plans)
+            changes |= _drawn_jobs(source) | clocks | {"think_time": _default(source.think_time, _AT_ONCE)}
+            return narrowed(source, sources.ResolvedIterative, **changes)
         case sources.HumanBatches():
-            clocks = _clocks(source, "batch", plans)
-            return narrowed(source, sources.ResolvedBatches, **_drawn_jobs(source), **clocks)
+            changes |= _drawn_jobs(source) | _clocks(source, "batch", plans)
+            return narrowed(source, sources.ResolvedBatches, **changes)
         case sources.HumanTrace():
-            return _trace(source, plans)
+            changes |= _trace_clocks(source, plans)
+            changes["max_execution_time"] = _limited(source.max_execution_time, None)
+            return narrowed(source, sources.ResolvedTrace, **changes)
         case sources.HumanProgram():
             return narrowed(
-                source,
-                sources.ResolvedProgram,
-                name=_default(source.name, source.kind),
-                clients=number_of_clients(source),
-                think=_default(source.think, _AT_ONCE),
+                source, sources.ResolvedProgram, **changes, think=_default(source.think, _AT_ONCE)
             )
 
 
@@ -260,10 +261,8 @@ def _drawn_jobs(
 ) -> dict[str, Any]:
     """What resolution changes in every source of drawn jobs."""
     return {
-        "name": _default(source.name, source.kind),
         "circuits": None if source.shots is None else _default(source.circuits, _ONE),
         "users": _users(source.users),
-        "estimate": _estimate(source.estimate),
     }
 
 
@@ -280,7 +279,7 @@ def _estimate(estimate: sources.HumanEstimate | None) -> sources.ResolvedEstimat
 
 
 def _clocks(
-    asking: sources.HumanSession | sources.HumanIterative | sources.HumanBatches,
+    asking: sources.HumanSession | sources.HumanIterative | sources.HumanBatches | sources.HumanTrace,
     mode: accounts.SessionMode,
     plans: accounts.AccountPlans,
 ) -> dict[str, int]:
@@ -291,41 +290,18 @@ def _clocks(
     }
 
 
-def _iterative(source: sources.HumanIterative, plans: accounts.AccountPlans) -> sources.ResolvedIterative:
-    return narrowed(
-        source,
-        sources.ResolvedIterative,
-        **_drawn_jobs(source),
-        **({} if source.mode == "job" else _clocks(source, source.mode, plans)),
-        clients=number_of_clients(source),
-        think_time=_default(source.think_time, _AT_ONCE),
-    )
-
-
 def number_of_clients(source: sources.HumanIterative | sources.HumanProgram) -> int:
     """How many clients a source has."""
     in_groups = None if source.start is None else source.start.in_groups
     return _default(source.clients, _default(in_groups, 1))
 
 
-def _trace(source: sources.HumanTrace, plans: accounts.AccountPlans) -> sources.ResolvedTrace:
-    """Make every default explicit, except clocks that differ between the accounts of the file."""
-    clocks: dict[str, int] = {}
-    if source.account is not None or not plans.given:
-        plan = plans.of(source.account)
-        clocks = {
-            "max_time": plan.max_time.of(source.max_time),
-            "interactive_timeout": plan.timeout_of("session").of(source.interactive_timeout),
-            "batch_interactive_timeout": plan.timeout_of("batch").of(source.batch_interactive_timeout),
-        }
-    return narrowed(
-        source,
-        sources.ResolvedTrace,
-        name=_default(source.name, source.kind),
-        max_execution_time=_limited(source.max_execution_time, None),
-        estimate=_estimate(source.estimate),
-        **clocks,
-    )
+def _trace_clocks(source: sources.HumanTrace, plans: accounts.AccountPlans) -> dict[str, int]:
+    """The clocks of a trace, unless they differ between the accounts of the file."""
+    if source.account is None and plans.given:
+        return {}
+    of_batches = plans.of(source.account).timeout_of("batch").of(source.batch_interactive_timeout)
+    return {**_clocks(source, "session", plans), "batch_interactive_timeout": of_batches}
 
 
 # -- From a load to the rate of arrivals that offers it: rate x mean QPU time = load x QPUs.
