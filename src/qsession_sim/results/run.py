@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class HasTables(ABC):
-    """What is read and shown of a run: its six tables, each made when first read and then kept, figures, a page.
+    """A run in six tables, each made when first read and then kept, in figures and on a page.
 
     The guide describes the columns of the tables.
     """

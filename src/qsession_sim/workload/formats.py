@@ -341,14 +341,10 @@ def _lines(workload: Workload) -> Iterator[str]:
         workload.accounts,
         len(jobs),
         (
-            (at_us, NEVER, qpu_time_us, 1, account, _after(after, think_us))
-            for at_us, qpu_time_us, account, after, think_us in rows
+            (at_us, NEVER, ran_us, 1, account, "-1 -1" if after < 0 else f"{after + 1} {_seconds(think_us)}")
+            for at_us, ran_us, account, after, think_us in rows
         ),
     )
-
-
-def _after(after: int, think_us: int) -> str:
-    return "-1 -1" if after == NEVER else f"{after + 1} {_seconds(think_us)}"
 
 
 def swf_text(

@@ -81,18 +81,11 @@ def _merged(first: SourceRows, parts: Sequence[SourceRows]) -> SourceRows:
 
 def _on_own_qpu(columns: Sequence[Int64Array], qpu: Int64Array) -> list[Int64Array]:
     """In every column the value of the QPU that a job names, if it names one."""
-    named = np.flatnonzero(qpu != NEVER)
-    if not len(named):
+    named = qpu != NEVER
+    if not named.any():
         return list(columns)
-    own = np.array(
-        [columns[number][row] for row, number in zip(named, qpu[named], strict=True)], dtype=np.int64
-    )
-    replaced = []
-    for column in columns:
-        copy = column.copy()
-        copy[named] = own
-        replaced.append(copy)
-    return replaced
+    own = np.stack(columns)[qpu, np.arange(len(qpu))]
+    return [np.where(named, own, column) for column in columns]
 
 
 def _if_different(columns: Sequence[Int64Array]) -> tuple[Int64Array, ...]:

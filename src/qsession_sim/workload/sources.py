@@ -7,7 +7,7 @@ name; only what follows from something else has code of its own. Who submits the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Final, cast
 
 import numpy as np
@@ -272,7 +272,6 @@ def draw_iterative(source: ResolvedIterative, context: SourceContext) -> SourceR
     client = np.repeat(number, iterations)
     account = drawn_accounts(source, context, clients)
     in_sessions = source.mode != "job"
-    given = {"session": client} if in_sessions else {}
     jobs = _drawn_jobs(
         source,
         context,
@@ -281,9 +280,9 @@ def draw_iterative(source: ResolvedIterative, context: SourceContext) -> SourceR
         at_us=at_us,
         after=after,
         think_us=think_us,
+        session=client if in_sessions else constant(rows, NEVER),
         client=client,
         account=taken(account, client),
-        **given,
     )
     _refuse_endless_retries(source, context, jobs)
     clients_in = ClientColumns(
@@ -295,17 +294,11 @@ def draw_iterative(source: ResolvedIterative, context: SourceContext) -> SourceR
         on_rejection=constant(clients, OnRejection[source.on_rejection.upper()]),
         poll_us=constant(clients, source.poll_interval or NEVER),
     )
-    names = NestedNames(name, tuple(iterations.tolist()))
+    part = SourceRows(jobs=jobs, job_names=NestedNames(name, tuple(iterations.tolist())), clients=clients_in)
     if not in_sessions:
-        return SourceRows(jobs=jobs, job_names=names, clients=clients_in)
-    mode = Mode[source.mode.upper()]
-    return SourceRows(
-        jobs=jobs,
-        job_names=names,
-        sessions=_drawn_sessions(source, context, mode, client=number, account=account),
-        session_names=NumberedNames(name, clients),
-        clients=clients_in,
-    )
+        return part
+    sessions = _drawn_sessions(source, context, Mode[source.mode.upper()], client=number, account=account)
+    return replace(part, sessions=sessions, session_names=NumberedNames(name, clients))
 
 
 def _iterations(source: ResolvedIterative, context: SourceContext, clients: int) -> Int64Array:
@@ -398,18 +391,16 @@ def _drawn_sessions(
 
 def _refuse_endless_retries(source: ResolvedIterative, context: SourceContext, jobs: JobColumns) -> None:
     """A job that S44 cuts is cut again at every retry (S65): in a run without a horizon, for ever."""
-    if source.on_error == "retry" and context.horizon_us is None:
-        _refuse_impatient_retries(source, context, jobs)
-    limits = [limit for limit in (source.max_execution_time, context.execution_limit_us) if limit is not None]
-    if source.on_error != "retry" or context.horizon_us is not None or not limits:
+    if source.on_error != "retry" or context.horizon_us is not None:
         return
-    limit_us = min(limits)
+    _refuse_impatient_retries(source, context, jobs)
+    limits = [limit for limit in (source.max_execution_time, context.execution_limit_us) if limit is not None]
+    limit_us = min(limits, default=LONGEST_US)
     over = np.flatnonzero(jobs.qpu_time_us > limit_us)
-    plan = context.plans.of(source.account)
     if not len(over) or _ends_rejected(source, context):
         return
-    attempt_us = limit_us + int(jobs.preparation_us[over].max())
-    if not _is_limited(plan, limit_us, attempt_us, source.poll_interval or 1, is_alone=context.is_alone):
+    if not _is_limited(source, context, limit_us, limit_us + int(jobs.preparation_us[over].max())):
+        plan = context.plans.of(source.account)
         would = "would" if plan.quota is None and plan.submission_rate is None else "may"
         raise source_error(
             source.name,
@@ -425,10 +416,7 @@ def _refuse_impatient_retries(source: ResolvedIterative, context: SourceContext,
     over = np.flatnonzero(hasty)
     # S16: the session of a client whose first job never starts is never closed by its max_time
     given_up = _ends_rejected(source, context) and not np.any(hasty & (jobs.after == NEVER))
-    if not len(over) or given_up:
-        return
-    attempt_us, poll_us = int(jobs.patience_us[over].max()), source.poll_interval or 1
-    if not _is_limited(context.plans.of(source.account), 0, attempt_us, poll_us, is_alone=context.is_alone):
+    if len(over) and not given_up and not _is_limited(source, context, 0, int(jobs.patience_us[over].max())):
         raise source_error(
             source.name,
             f"the patience of {len(over)} of {len(jobs)} jobs is over before they are prepared, and they may "
@@ -436,14 +424,15 @@ def _refuse_impatient_retries(source: ResolvedIterative, context: SourceContext,
         )
 
 
-def _is_limited(plan: ResolvedPlan, limit_us: int, attempt_us: int, poll_us: int, *, is_alone: bool) -> bool:
+def _is_limited(source: ResolvedIterative, context: SourceContext, limit_us: int, attempt_us: int) -> bool:
     """Whether a quota or a rate is certain to reject a retry, which ends the client (S60, S66).
 
     Where it retries, it has just noticed (S64) that an attempt of `limit_us` on the QPU has ended. How long
     that waited is known only of a client that is alone once all else is over: not at all, so that it takes
     `attempt_us`, and the next one begins at the poll after that.
     """
-    quota, rate = plan.quota, plan.submission_rate
+    plan, is_alone = context.plans.of(source.account), context.is_alone
+    quota, rate, poll_us = plan.quota, plan.submission_rate, source.poll_interval or 1
     cycle_us = -(-attempt_us // poll_us) * poll_us
     unnoticed_us = cycle_us - attempt_us if is_alone else poll_us - 1
     if quota is not None:

@@ -13,7 +13,7 @@ import numpy as np
 from qsession_sim.queueing.statistics import Float64Array
 from qsession_sim.scenario.distributions import AnyDistribution, mean
 from qsession_sim.scenario.sources import HumanStart, ResolvedArrivals, ResolvedBatches
-from qsession_sim.scenario.starts import Bursts, Rate, hourly_rates
+from qsession_sim.scenario.starts import Bursts, Rate, hourly_rates, mean_per_hour
 from qsession_sim.scenario.values import MOST_ROWS
 from qsession_sim.units import HOUR, LONGEST_US
 from qsession_sim.workload.columns import Int64Array
@@ -228,18 +228,10 @@ def _in_phases(
             waiting = next(drawn)
 
 
-def _cycle_us(bursts: Bursts) -> int:
-    return bursts.quiet.lasts + bursts.burst.lasts
-
-
-def _in_cycle(bursts: Bursts) -> float:
-    """Instants in both phases together, on average."""
-    return sum(phase.per_hour * phase.lasts for phase in (bursts.quiet, bursts.burst)) / HOUR
-
-
 def _check_phases(bursts: Bursts, extent: Extent) -> None:
-    in_cycle = _in_cycle(bursts)
-    cycles = [] if extent.before_us is None else [extent.before_us / _cycle_us(bursts)]
+    phases = (bursts.quiet, bursts.burst)
+    in_cycle = sum(phase.per_hour * phase.lasts for phase in phases) / HOUR  # instants in both, on average
+    cycles = [] if extent.before_us is None else [extent.before_us / sum(phase.lasts for phase in phases)]
     cycles += [] if extent.count is None else [extent.count / in_cycle]
     if 2 * min(cycles) > MOST_ROWS:
         what = f"has more than {MOST_ROWS:,} phases; let them last longer"
@@ -300,10 +292,8 @@ def expected_starts(starts: Starts, *, count: int | None, before_us: int | None)
     if before_us is not None:
         if starts.interarrival is not None:
             apart_us = mean(starts.interarrival)
-        elif starts.rates is not None:
-            apart_us = _WEEK_US / sum(hourly_rates(starts.rates))
-        elif starts.bursts is not None:
-            apart_us = _cycle_us(starts.bursts) / _in_cycle(starts.bursts)
+        elif starts.rates is not None or starts.bursts is not None:
+            apart_us = HOUR / mean_per_hour(starts)
         else:
             apart_us = math.inf
         found.append(before_us / apart_us if apart_us else math.inf)

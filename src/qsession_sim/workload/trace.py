@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from qsession_sim.scenario.accounts import ResolvedClock
 from qsession_sim.scenario.problems import show_value
 from qsession_sim.scenario.sources import InferredSessions, ResolvedSource, ResolvedTrace
 from qsession_sim.scenario.trace_files import ColumnError
@@ -281,7 +280,7 @@ def _session_columns(
     users: Sequence[str],
     qpu: Int64Array,
 ) -> SessionColumns:
-    given = {column.name: getattr(rows.sessions, column.name)[kept] for column in fields(SessionColumns)}
+    given = {name: getattr(rows.sessions, name)[kept] for name in SessionColumns.items()}
     said = {name: column for name, column in given.items() if name.endswith("_us")}
     clocks = _clocks(source, context, users, given)
     columns = {**said, **clocks, "mode": given["mode"], "account": account[given["account"]]}
@@ -306,7 +305,8 @@ def _clocks(
     clocks = {}
     for name, of_modes in by_mode.items():
         default_us = [[clock.of(own_us) for clock in of_users] for own_us, of_users in of_modes]
-        most_us = [[_most_us(clock) for clock in of_users] for _, of_users in of_modes]
+        limits_us = [[clock.limit for clock in of_users] for _, of_users in of_modes]
+        most_us = [[LONGEST_US if limit is None else limit for limit in of_users] for of_users in limits_us]
         given_us = given[f"{name}_us"]
         asked_us = np.where(given_us == NEVER, _array(default_us)[is_batch, user], given_us)
         _refuse_more(source, name, asked_us, _array(most_us)[is_batch, user], [users[n] for n in user])
@@ -316,10 +316,6 @@ def _clocks(
 
 def _array(numbers: Sequence[int] | list[list[int]]) -> Int64Array:
     return np.array(numbers, dtype=np.int64)
-
-
-def _most_us(clock: ResolvedClock) -> int:
-    return LONGEST_US if clock.limit is None else clock.limit
 
 
 def _refuse_more(
@@ -357,14 +353,8 @@ def _infer_sessions(rows: TraceRows, inferred: InferredSessions, source: Resolve
     # numbered by their first job in the file, as sessions that the file gives
     _, numbered = _renumbered(session)
     count = int(first.sum())
-    unset = filled(count, NEVER)
     owner, qpu = filled(count, 0), filled(count, NEVER)
     owner[numbered[order]], qpu[numbered[order]] = rows.user[order], rows.qpu[order]
-    columns: Mapping[str, Int64Array] = dict.fromkeys(
-        ("stream", "client", *(field.name for field in fields(SessionColumns) if field.name.endswith("_us"))),
-        unset,
-    )
-    sessions = SessionColumns(
-        mode=filled(count, Mode[inferred.mode.upper()]), account=owner, qpu=qpu, **columns
-    )
+    known = {"mode": constant(count, Mode[inferred.mode.upper()]), "account": owner, "qpu": qpu}
+    sessions = SessionColumns(**dict.fromkeys(SessionColumns.items(), constant(count, NEVER)) | known)
     return replace(rows, session=numbered, sessions=sessions, session_names=NumberedNames(source.name, count))
