@@ -192,7 +192,9 @@ class _Sums:
     def rounded_us(self, noise: Float64Array | None) -> Int64Array:
         """Times the noise, rounded half to even once, at least 1."""
         if noise is not None:
-            return _rounded_us(self.numerators.astype(np.float64) / float(self.denominator) * noise)
+            times_us = self.numerators.astype(np.float64) / float(self.denominator) * noise
+            _check_longest(times_us)
+            return np.maximum(np.rint(times_us).astype(np.int64), 1)
         whole_us = self.numerators // self.denominator
         twice = 2 * (self.numerators - whole_us * self.denominator)
         upwards = (twice > self.denominator) | ((twice == self.denominator) & (whole_us % 2 == 1))
@@ -237,11 +239,6 @@ def lognormal_noise(generator: np.random.Generator, sigma: float, jobs: int) -> 
         exponents = sigma * generator.standard_normal(jobs)
     # the limit is beyond every time that can be written, and keeps products with it finite
     return np.exp(np.clip(exponents, -_LARGEST_EXPONENT, _LARGEST_EXPONENT))
-
-
-def _rounded_us(times_us: Float64Array) -> Int64Array:
-    _check_longest(times_us)
-    return np.maximum(np.rint(times_us).astype(np.int64), 1)
 
 
 def _check_longest(times_us: Float64Array) -> None:

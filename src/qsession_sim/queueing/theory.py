@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def m_g_1(arrival_rate: float, mean_service: float, service_variance: float) -> 
     _check_not_negative(service_variance=service_variance)
     utilization = _stable(arrival_rate * mean_service)
     waiting = _residual_work(arrival_rate, mean_service, service_variance) / (1 - utilization)
-    return _long_run(arrival_rate, utilization, waiting, mean_service)
+    return _long_run(arrival_rate, utilization, waiting, waiting + mean_service)
 
 
 def m_g_1_vacations(
@@ -160,7 +161,7 @@ def m_g_1_vacations(
     always_there = m_g_1(arrival_rate, mean_service, service_variance)
     rest = (vacation_variance / mean_vacation + mean_vacation) / 2
     waiting = always_there.mean_waiting + rest
-    return _long_run(arrival_rate, always_there.utilization, waiting, mean_service)
+    return _long_run(arrival_rate, always_there.utilization, waiting, waiting + mean_service)
 
 
 def m_g_1_priorities(
@@ -199,14 +200,10 @@ def m_g_1_priorities(
     upto = [math.fsum(loads[:number]) for number in range(len(loads) + 1)]
     _stable(upto[-1])
     residual = math.fsum(_residual_work(*numbers) for numbers in classes)
+    waitings = [residual / ((1 - before) * (1 - with_own)) for before, with_own in pairwise(upto)]
     return tuple(
-        _long_run(
-            arrival_rate,
-            loads[number],
-            residual / ((1 - upto[number]) * (1 - upto[number + 1])),
-            mean_service,
-        )
-        for number, (arrival_rate, mean_service, _) in enumerate(classes)
+        _long_run(arrival_rate, load, waiting, waiting + mean_service)
+        for (arrival_rate, mean_service, _), load, waiting in zip(classes, loads, waitings, strict=True)
     )
 
 
@@ -309,7 +306,7 @@ def m_m_c(arrival_rate: float, mean_service: float, servers: int) -> LongRun:
     _check_positive(arrival_rate=arrival_rate, mean_service=mean_service)
     offered = arrival_rate * mean_service
     waiting = erlang_c(servers, offered) * mean_service / (servers - offered)
-    return _long_run(arrival_rate, offered / servers, waiting, mean_service)
+    return _long_run(arrival_rate, offered / servers, waiting, waiting + mean_service)
 
 
 def m_m_c_waits_longer(arrival_rate: float, mean_service: float, servers: int, waiting: float) -> float:
@@ -428,14 +425,7 @@ def _closed_long_run(throughput: float, response: float, mean_service: float) ->
     if not (math.isfinite(throughput) and math.isfinite(response)):
         raise ValueError("a mean is beyond the floats: take a larger or smaller unit of time")
     waiting = max(response - mean_service, 0.0)  # a difference of rounded numbers may be below 0
-    return LongRun(
-        throughput=throughput,
-        utilization=min(throughput * mean_service, 1.0),
-        mean_waiting=waiting,
-        mean_response=response,
-        mean_queue_length=throughput * waiting,
-        mean_in_system=throughput * response,
-    )
+    return _long_run(throughput, min(throughput * mean_service, 1.0), waiting, response)
 
 
 def _check_population(clients: int, mean_think: float, service: float) -> None:
@@ -503,14 +493,14 @@ def _residual_work(arrival_rate: float, mean_service: float, service_variance: f
     return arrival_rate * (service_variance + mean_service * mean_service) / 2
 
 
-def _long_run(arrival_rate: float, utilization: float, waiting: float, mean_service: float) -> LongRun:
+def _long_run(throughput: float, utilization: float, waiting: float, response: float) -> LongRun:
     return LongRun(
-        throughput=arrival_rate,
+        throughput=throughput,
         utilization=utilization,
         mean_waiting=waiting,
-        mean_response=waiting + mean_service,
-        mean_queue_length=little(arrival_rate, waiting),
-        mean_in_system=little(arrival_rate, waiting + mean_service),
+        mean_response=response,
+        mean_queue_length=little(throughput, waiting),
+        mean_in_system=little(throughput, response),
     )
 
 
