@@ -265,8 +265,8 @@ class Profile:
     """Defaults of a scenario; every value can be overridden in it. Times are microseconds."""
 
     start: datetime
-    interactive_timeout_us: int
-    batch_interactive_timeout_us: int
+    interactive_timeout_us: int = 60 * SECOND
+    batch_interactive_timeout_us: int = 1 * SECOND
     max_time_us: int = 8 * HOUR
     unused_timeout_us: int = 30 * MINUTE
     max_execution_time_us: int = 3 * HOUR
@@ -280,16 +280,8 @@ PROFILES: Final = MappingProxyType[ProfileName, Profile](
             # S30: there was no batch mode on the service yet; a batch was an ordinary session
             batch_interactive_timeout_us=300 * SECOND,
         ),
-        "2024-04": Profile(
-            start=datetime(2024, 4, 1, tzinfo=UTC),
-            interactive_timeout_us=60 * SECOND,
-            batch_interactive_timeout_us=1 * SECOND,
-        ),
-        "2026": Profile(
-            start=datetime(2026, 1, 1, tzinfo=UTC),
-            interactive_timeout_us=60 * SECOND,
-            batch_interactive_timeout_us=1 * SECOND,
-        ),
+        "2024-04": Profile(start=datetime(2024, 4, 1, tzinfo=UTC)),
+        "2026": Profile(start=datetime(2026, 1, 1, tzinfo=UTC)),
     }
 )
 
