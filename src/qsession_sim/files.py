@@ -389,11 +389,6 @@ def write_table(frame: pl.DataFrame, file: BinaryIO, row_group_size: int | None 
         raise OSError(number, os.strerror(number)) if number else OSError(str(error)) from error
 
 
-def put_in_place(partial: Path, path: Path) -> None:
-    """Give a finished file its name; what is there is replaced."""
-    partial.replace(path)
-
-
 def put_directory_in_place(partial: Path, target: Path) -> None:
     """Give a finished directory its name; what is there is replaced, and who may read it stays.
 
@@ -445,7 +440,7 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def whole_file(path: Path, put: Callable[[Path, Path], object] = put_in_place) -> Iterator[Path]:
+def whole_file(path: Path, put: Callable[[Path, Path], object] = Path.replace) -> Iterator[Path]:
     """A name in the directory of `path`, with its ending, under which to write a file; then it is put there.
 
     Args:
@@ -468,7 +463,7 @@ def whole_file(path: Path, put: Callable[[Path, Path], object] = put_in_place) -
         partial.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes, put: Callable[[Path, Path], object] = put_in_place) -> None:
+def write_whole(path: Path, content: bytes, put: Callable[[Path, Path], object] = Path.replace) -> None:
     """Write a file, and the directories above it.
 
     Args:

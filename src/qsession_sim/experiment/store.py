@@ -30,7 +30,6 @@ from qsession_sim.files import (
     is_partial,
     open_regular,
     parse_json,
-    put_in_place,
     read_regular,
     reason,
     remove_stale,
@@ -486,7 +485,7 @@ def study_place(directory: str | os.PathLike[str]) -> Path:
 def _put_result(partial: Path, path: Path) -> None:
     """Windows replaces no file that another process reads: what is there is the same result."""
     try:
-        put_in_place(partial, path)
+        partial.replace(path)
     except PermissionError:
         if not path.exists():
             raise
