@@ -302,14 +302,12 @@ class World:
             return found_us
         one, all_of_them = np.ones(1, dtype=np.int64), np.array([max(executions, 1)], dtype=np.int64)
         context = SourceContext(
+            scenario=self.scenario,
             streams=Streams(self.scenario.seed),
-            horizon_us=None,
-            execution_limit_us=None,
             service_time=self.qpus[qpu].service_time,
             accounts={},
             stream=0,
             name=f"{_STREAM}/{account}/{number}",
-            start=self.scenario.start,
             plans=self._plans,
         )
         return int(modelled_times_us(JobProperties(all_of_them, one, one, one, one), context)[0])

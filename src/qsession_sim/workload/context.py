@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import IntEnum
 from functools import cached_property, lru_cache
 from typing import Any, Final, cast
@@ -14,6 +13,7 @@ import numpy as np
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.scenario.accounts import AccountPlans
+from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.scenario.service import ServiceTimeModel
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import (
@@ -168,21 +168,15 @@ class _Generator:
 class SourceContext:
     """What a source knows of the scenario that it stands in."""
 
+    scenario: ResolvedScenario
     streams: Streams
-    horizon_us: int | None
-    execution_limit_us: int | None  # S44; of the rules, not of the job
     service_time: ServiceTimeModel
     accounts: Mapping[str, int]  # name to index into Workload.accounts
     stream: int  # index into Workload.streams
     name: str  # of the source, and so of the stream
-    start: datetime  # calendar instant of time 0
     plans: AccountPlans  # whose clocks sessions have that ask for nothing
     qpu: int = NEVER  # S54; that of the whole source, or NEVER
-    routes: bool = False  # whether there is a choice of QPUs for what names none
     qpus: Mapping[str, int] = field(default_factory=dict)  # name to index into Workload.qpus
-    models: Mapping[str, ServiceTimeModel] = field(default_factory=dict)  # of each QPU, by its name
-    old_clients: frozenset[str] = frozenset()  # accounts whose session calls are refused in the end (S23)
-    is_alone: bool = False  # no windows, and no client but one that might go on for ever (S65)
 
     def generator(self, purpose: Purpose) -> np.random.Generator:
         """The source's own generator for one purpose."""

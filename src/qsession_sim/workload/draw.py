@@ -11,7 +11,7 @@ from typing import assert_never
 import numpy as np
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.accounts import AccountPlans, is_refused
+from qsession_sim.scenario.accounts import AccountPlans
 from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.scenario.sources import (
     ResolvedArrivals,
@@ -156,33 +156,16 @@ def _context(
     qpus = {qpu.name: number for number, qpu in enumerate(scenario.qpus)}
     own = getattr(source, "qpu", None)
     return SourceContext(
+        scenario=scenario,
         streams=streams,
-        horizon_us=scenario.horizon,
-        execution_limit_us=scenario.rules.max_execution_time,
         service_time=scenario.qpus[0].service_time,
         accounts={name: number for number, name in enumerate(accounts)},
         stream=stream,
         name=source.name,
-        start=scenario.start,
         plans=AccountPlans.of_accounts(scenario.profile, scenario.accounts, scenario.plans),
         qpu=NEVER if own is None else qpus[own],
-        routes=sum(not qpu.simulator for qpu in scenario.qpus) > 1,
         qpus=qpus,
-        models={qpu.name: qpu.service_time for qpu in scenario.qpus},
-        old_clients=frozenset(
-            account.name
-            for account in scenario.accounts or ()
-            if account.client is not None and is_refused(account.client)
-        ),
-        is_alone=_has_one_retrying_client(scenario),
     )
-
-
-def _has_one_retrying_client(scenario: ResolvedScenario) -> bool:
-    """Whether one client retries at most, and no window ever comes between its attempts (S52, S65)."""
-    sources = [source for source in scenario.workload if isinstance(source, ResolvedIterative)]
-    clients = sum(source.clients for source in sources if source.on_error == "retry")
-    return clients <= 1 and not any(qpu.windows for qpu in scenario.qpus)
 
 
 def _drawn(source: ResolvedSource, context: SourceContext, trace: Trace | None) -> SourceRows:

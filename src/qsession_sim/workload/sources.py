@@ -14,7 +14,7 @@ import numpy as np
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.queueing.statistics import Float64Array
-from qsession_sim.scenario.accounts import REFUSED_FROM, HumanAccount, ResolvedPlan
+from qsession_sim.scenario.accounts import REFUSED_FROM, HumanAccount, ResolvedPlan, is_refused
 from qsession_sim.scenario.distributions import AnyDistribution, Bounded
 from qsession_sim.scenario.models import ResolvedScenario
 from qsession_sim.scenario.service import GivenModel
@@ -106,7 +106,7 @@ def _placed(context: SourceContext, rows: int, purpose: Purpose) -> dict[str, In
     The numbers are drawn whatever the routing policy is, so that policies are compared on one workload.
     """
     route = constant(rows, 0)
-    if context.routes and context.qpu == NEVER:
+    if context.qpu == NEVER and sum(not qpu.simulator for qpu in context.scenario.qpus) > 1:
         route = context.generator(purpose).integers(0, _LARGEST_ROUTE, size=rows)
     return {"stream": constant(rows, context.stream), "qpu": constant(rows, context.qpu), "route": route}
 
@@ -194,7 +194,8 @@ def numbers_of(ids: Iterable[str | None], rows: Mapping[str, int], stream: str, 
 def _qpu_times_us(jobs: tuple[ResolvedJob, ...], context: SourceContext) -> Int64Array:
     """As given, or by the model; every job has its noise, so one job's key moves no other's."""
     for job in jobs:
-        if job.qpu is not None and context.models.get(job.qpu) != context.service_time:
+        qpu = None if job.qpu is None else context.scenario.qpus[context.qpus[job.qpu]]
+        if qpu is not None and qpu.service_time != context.service_time:
             continue  # it never comes to a QPU with this model
         if job.qpu_time is None and (job.circuits is None or job.shots is None):
             raise source_error(f"{context.name}.{job.id}", "needs qpu_time, or circuits and shots")
@@ -341,7 +342,7 @@ def _starts_us(source: ResolvedArrivals | ResolvedBatches, context: SourceContex
     before_us = source.until
     if before_us is None and source.count is None:
         # S6: nothing is submitted at the horizon itself
-        before_us = context.horizon_us
+        before_us = context.scenario.horizon
     return start_times_us(source, context, count=source.count, before_us=before_us)
 
 
@@ -391,11 +392,11 @@ def _drawn_sessions(
 
 def _refuse_endless_retries(source: ResolvedIterative, context: SourceContext, jobs: JobColumns) -> None:
     """A job that S44 cuts is cut again at every retry (S65): in a run without a horizon, for ever."""
-    if source.on_error != "retry" or context.horizon_us is not None:
+    if source.on_error != "retry" or context.scenario.horizon is not None:
         return
     _refuse_impatient_retries(source, context, jobs)
-    limits = [limit for limit in (source.max_execution_time, context.execution_limit_us) if limit is not None]
-    limit_us = min(limits, default=LONGEST_US)
+    limits = (source.max_execution_time, context.scenario.rules.max_execution_time)
+    limit_us = min((limit for limit in limits if limit is not None), default=LONGEST_US)
     over = np.flatnonzero(jobs.qpu_time_us > limit_us)
     if not len(over) or _ends_rejected(source, context):
         return
@@ -431,7 +432,7 @@ def _is_limited(source: ResolvedIterative, context: SourceContext, limit_us: int
     that waited is known only of a client that is alone once all else is over: not at all, so that it takes
     `attempt_us`, and the next one begins at the poll after that.
     """
-    plan, is_alone = context.plans.of(source.account), context.is_alone
+    plan, is_alone = context.plans.of(source.account), _has_one_retrying_client(context.scenario)
     quota, rate, poll_us = plan.quota, plan.submission_rate, source.poll_interval or 1
     cycle_us = -(-attempt_us // poll_us) * poll_us
     unnoticed_us = cycle_us - attempt_us if is_alone else poll_us - 1
@@ -442,6 +443,13 @@ def _is_limited(source: ResolvedIterative, context: SourceContext, limit_us: int
     return is_alone and rate is not None and rate.count * cycle_us < rate.window
 
 
+def _has_one_retrying_client(scenario: ResolvedScenario) -> bool:
+    """Whether one client retries at most, and no window ever comes between its attempts (S52, S65)."""
+    sources = [source for source in scenario.workload if isinstance(source, ResolvedIterative)]
+    clients = sum(source.clients for source in sources if source.on_error == "retry")
+    return clients <= 1 and not any(qpu.windows for qpu in scenario.qpus)
+
+
 def _ends_rejected(source: ResolvedIterative, context: SourceContext) -> bool:
     """Whether a client that goes on retrying meets a rejection that ends it."""
     if source.mode == "job" or source.max_time is None:
@@ -449,8 +457,9 @@ def _ends_rejected(source: ResolvedIterative, context: SourceContext) -> bool:
     # S24 rejects its first submission; otherwise S16 closes its session, and S66 says what follows
     never_admitted = source.max_execution_time is not None and source.max_execution_time > source.max_time
     # S23 rejects its session calls from some day on; by then it may have gone on in job mode
-    too_old = source.account in context.old_clients
-    stays = source.on_rejection == "new_session" or context.start >= REFUSED_FROM
+    own = [account for account in context.scenario.accounts or () if account.name == source.account]
+    too_old = any(account.client is not None and is_refused(account.client) for account in own)
+    stays = source.on_rejection == "new_session" or context.scenario.start >= REFUSED_FROM
     return never_admitted or source.on_rejection == "give_up" or (too_old and stays)
 
 

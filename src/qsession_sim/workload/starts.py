@@ -330,7 +330,7 @@ def start_times_us(
     if count is not None:
         check_rows(count, name)
     if starts.rates is not None:
-        return weekly_times_us(starts.rates, context.start, generator, extent)
+        return weekly_times_us(starts.rates, context.scenario.start, generator, extent)
     if starts.bursts is not None:
         return bursty_times_us(starts.bursts, context.generator(Purpose.PHASES), generator, extent)
     raise source_error(name, "needs interarrival, rates, bursts or groups")
