@@ -13,11 +13,8 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    GetCoreSchemaHandler,
     PlainSerializer,
-    ValidatorFunctionWrapHandler,
 )
-from pydantic_core import CoreSchema, core_schema
 
 from qsession_sim.scenario.distributions import (
     NUMBER_SCHEMA,
@@ -38,6 +35,7 @@ from qsession_sim.scenario.values import (
     Model,
     Name,
     NonNegativeFloat,
+    OrWord,
     PositiveDuration,
     PositiveFloat,
     Priority,
@@ -476,20 +474,14 @@ MEASURED: Final = "measured"
 """The word for think times that are what the program's own work takes on the machine."""
 
 
-def _read_think(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    if value == MEASURED:
-        return value
-    return read("0s" if type(value) is int and value == 0 else value)
-
-
-class _OrMeasured(ShortForm):
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        drawn, _ = get_args(source)
-        return core_schema.no_info_wrap_validator_function(_read_think, handler.generate_schema(drawn))
+def _spell_out_zero(value: Any) -> Any:
+    return "0s" if type(value) is int and value == 0 else value
 
 
 ThinkSpelling: TypeAlias = Annotated[
-    DurationSpelling | Literal["measured"], _OrMeasured({"enum": [0, MEASURED]})
+    DurationSpelling | Literal["measured"],
+    OrWord({"enum": [0, MEASURED]}),
+    BeforeValidator(_spell_out_zero),
 ]
 
 
