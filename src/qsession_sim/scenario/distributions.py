@@ -262,7 +262,7 @@ def mean(distribution: AnyDistribution) -> float:
     atoms = _atoms(distribution)
     if atoms is not None:
         return _average(atoms)
-    bounds = _bounds(distribution)
+    bounds = bounds_of(distribution)
     return _raw(distribution, 1) if bounds is None else _bounded_moment(distribution, 1, *bounds)
 
 
@@ -277,7 +277,7 @@ def variance(distribution: AnyDistribution) -> float:
     if atoms is not None:
         middle = _average(atoms)
         return _average([((value - middle) * (value - middle), weight) for value, weight in atoms])
-    bounds = _bounds(distribution)
+    bounds = bounds_of(distribution)
     if bounds is None:
         return _unbounded_variance(distribution)
     first = _bounded_moment(distribution, 1, *bounds)
@@ -305,14 +305,15 @@ def share_within(distribution: AnyDistribution) -> float:
         >>> share_within(Uniform[int](kind="uniform", low=0, high=8, at_most=4, outside="redraw"))
         0.5
     """
-    low, high = _bounds(distribution) or (0.0, math.inf)
+    low, high = bounds_of(distribution) or (0.0, math.inf)
     listed = _listed(distribution)
     if listed is not None:
         return _average([(float(low <= value <= high), weight) for value, weight in listed])
     return _partial(distribution, 0, high) - (_partial(distribution, 0, low) if low else 0.0)
 
 
-def _bounds(distribution: AnyDistribution) -> tuple[float, float] | None:
+def bounds_of(distribution: AnyDistribution) -> tuple[float, float] | None:
+    """The smallest and the largest value that are used; None without bounds."""
     if distribution.at_least is None and distribution.at_most is None:
         return None
     high = math.inf if distribution.at_most is None else float(distribution.at_most)
@@ -342,7 +343,7 @@ def _listed(distribution: AnyDistribution) -> list[tuple[float, float]] | None:
 
 def _atoms(distribution: AnyDistribution) -> list[tuple[float, float]] | None:
     """`_listed`, within the bounds."""
-    listed, bounds = _listed(distribution), _bounds(distribution)
+    listed, bounds = _listed(distribution), bounds_of(distribution)
     if listed is None or bounds is None:
         return listed
     low, high = bounds

@@ -331,8 +331,7 @@ def mean_qpu_time_us(source: sources.HumanArrivals, service_time: service.HumanS
     model = resolve_service_time(service_time)
     match model:
         case service.ExecutionsModel(executions_per_subjob=None):
-            per_execution = (model.per_execution or 0) + (model.rep_delay or 0) + (model.circuit_length or 0)
-            mean_us = model.overhead + per_execution * circuits * shots
+            mean_us = model.overhead + model.execution_us * circuits * shots
         case service.ClopsModel():
             mean_us = model.overhead + circuits * shots * layers / model.clops * SECOND
         case _:

@@ -142,6 +142,12 @@ class ExecutionsModel(HumanServiceTime):
     overhead: Duration
     noise: Noise
 
+    @property
+    def execution_us(self) -> Fraction:
+        """The microseconds of an execution."""
+        times_us = (self.per_execution, self.rep_delay, self.circuit_length)
+        return sum((time_us for time_us in times_us if time_us is not None), Fraction(0))
+
 
 class ClopsModel(HumanServiceTime):
     """QPU time = (overhead + circuits x shots x layers / clops) x noise, rounded once."""

@@ -23,6 +23,7 @@ from qsession_sim.scenario.distributions import (
     Pareto,
     Uniform,
     Weibull,
+    bounds_of,
 )
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Int64Array
@@ -64,10 +65,10 @@ def sample(distribution: AnyDistribution, generator: np.random.Generator, count:
         [5.0, 5.0, 5.0]
     """
     values = _unbounded(distribution, generator, count)
-    if distribution.at_least is None and distribution.at_most is None:
+    bounds = bounds_of(distribution)
+    if bounds is None:
         return values
-    low = 0.0 if distribution.at_least is None else float(distribution.at_least)
-    high = np.inf if distribution.at_most is None else float(distribution.at_most)
+    low, high = bounds
     if distribution.outside != "redraw":
         capped: Float64Array = np.clip(values, low, high)
         return capped

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from fractions import Fraction
 from typing import Protocol, TypeAlias, assert_never
 
 import numpy as np
@@ -190,7 +189,7 @@ def _times_us(jobs: JobProperties, context: Times) -> Int64Array:
                 jobs.circuits,
                 jobs.shots,
                 model.overhead,
-                _execution_us(model),
+                model.execution_us,
                 _noise(model.noise, context, rows),
                 executions_per_subjob=model.executions_per_subjob,
             )
@@ -219,12 +218,6 @@ def _times_us(jobs: JobProperties, context: Times) -> Int64Array:
 def has_noise(model: ServiceTimeModel) -> bool:
     """Whether times by a model are random."""
     return not isinstance(model, GivenModel) and not isinstance(model.noise, NoNoise)
-
-
-def _execution_us(model: ExecutionsModel) -> Fraction:
-    if model.per_execution is not None:
-        return model.per_execution
-    return (model.rep_delay or Fraction(0)) + (model.circuit_length or Fraction(0))
 
 
 def needed(model: ServiceTimeModel) -> tuple[str, ...]:
