@@ -435,12 +435,8 @@ def _starts(path: Path, source: Part, ways: Sequence[str]) -> Iterator[Problem]:
     bursts = part(source, "bursts")
     phases = [part(bursts, "quiet"), part(bursts, "burst")]
     for key, pieces in (("rates", [rate for _, rate in rates]), ("bursts", phases)):
-        if _all_zero([piece.get("per_hour") for piece in pieces]):
+        if pieces and all(piece.get("per_hour") == 0 for piece in pieces):
             yield Problem((*path, key), "nothing ever arrives; give a per_hour above 0")
-
-
-def _all_zero(rates: list[Any]) -> bool:
-    return bool(rates) and all(isinstance(rate, (int, float)) and rate == 0 for rate in rates)
 
 
 def _client_starts(path: Path, source: Part) -> Iterator[Problem]:

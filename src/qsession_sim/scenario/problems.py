@@ -273,12 +273,11 @@ class _Report:
 
     def _order(self, problem: Problem) -> tuple[int, ...]:
         """Line and column where they are known, else the place of each part within the one around it."""
-        if self._is_placed(problem):
-            position = problem.place
-            if position is None and self.document.locate is not None:
-                key, value = self.document.locate(problem.path)
-                position = key if problem.at_key else value
-            return position or (1, 1)
+        if problem.place is not None:
+            return problem.place
+        if self.document.locate is not None:
+            key, value = self.document.locate(problem.path)
+            return key if problem.at_key else value
         return tuple(self._steps(problem.path))
 
     def _steps(self, path: Path) -> Iterator[int]:

@@ -210,11 +210,8 @@ def _is_user(name: str, source: Part) -> bool:
     if not dash or stem != account or not isinstance(count, int):
         return False
     # text is compared with text, since a number of thousands of digits is no int
-    return number.isascii() and number.isdigit() and number[0] != "0" and _is_at_most(number, str(count))
-
-
-def _is_at_most(number: str, most: str) -> bool:
-    return (len(number), number) <= (len(most), most)
+    is_at_most = (len(number), number) <= (len(str(count)), str(count))
+    return number.isascii() and number.isdigit() and number[0] != "0" and is_at_most
 
 
 def _stand_in(path: Path, name: str, sources: Sequence[Part]) -> Iterator[Problem]:

@@ -200,25 +200,22 @@ def _collect(
     frame: pl.DataFrame, seconds: dict[int, list[Numbers]], reasons: dict[int, str], read: int
 ) -> None:
     """Convert a piece; remember what is wrong with its rows, by their position in the whole file."""
+    import polars as pl
+
     for field in range(FIELDS, 0, -1):
         column = frame[str(field)]
         unit = SECOND if field in (_SUBMITTED, _RUN_TIME, _REQUESTED, _THINK) else 1
         values = numbers_of(column, unit, whole=field in _WHOLE)
         if field in seconds:
             seconds[field].append(values)
-        wrong = values.wrong if field in _WORDS else values.wrong & ~_numeric(column)
+        wrong = values.wrong
+        if field not in _WORDS:  # one that is not used need only be a number, however large
+            wrong = wrong & column.cast(pl.Float64, strict=False).is_null().to_numpy()
         for row in np.flatnonzero(wrong).tolist():
             reasons[read + row] = f"{_called(field)}: {not_usable(column[row], whole=field in _WHOLE)}"
     count = frame["fields"].to_numpy()
     for row in np.flatnonzero(count < FIELDS).tolist():  # some logs have further fields of their own
         reasons[read + row] = f"has {count[row]} fields, not {FIELDS}"
-
-
-def _numeric(column: pl.Series) -> BoolArray:
-    """Whether a field that is not used is a number at all, however large."""
-    import polars as pl
-
-    return column.cast(pl.Float64, strict=False).is_not_null().to_numpy()
 
 
 def _called(field: int) -> str:
