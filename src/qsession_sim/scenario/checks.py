@@ -47,13 +47,6 @@ class Keys:
     needed: bool = False  # else they belong to these kinds only
     at_key: bool = True
 
-    def problems(self, path: Path, written: Part, kinds: Sequence[str]) -> Iterator[Problem]:
-        """What is wrong with a part that is of some kinds."""
-        if self.needed is any(kind in self.kinds for kind in kinds):
-            for key in self.keys:
-                if self.needed is not bool(given(written, key)):
-                    yield Problem((*path, key), self.what.replace("{kind}", kinds[0]), at_key=self.at_key)
-
 
 def _belong(keys: str, kinds: Collection[str], what: str, *, at_key: bool = True) -> Keys:
     return Keys(tuple(keys.split()), kinds, what, at_key=at_key)
@@ -117,8 +110,12 @@ KEYS: Final[Mapping[str, Sequence[Keys]]] = {
 
 
 def _key_problems(part_name: str, path: Path, written: Part, kinds: Sequence[str]) -> Iterator[Problem]:
-    for keys in KEYS[part_name]:
-        yield from keys.problems(path, written, kinds)
+    """What is wrong with the keys of a part that is of some kinds."""
+    for rule in KEYS[part_name]:
+        if rule.needed is any(kind in rule.kinds for kind in kinds):
+            for key in rule.keys:
+                if rule.needed is not bool(given(written, key)):
+                    yield Problem((*path, key), rule.what.replace("{kind}", kinds[0]), at_key=rule.at_key)
 
 
 def _not_both(path: Path, written: Part, one: str, other: str) -> Iterator[Problem]:
@@ -129,16 +126,13 @@ def _not_both(path: Path, written: Part, one: str, other: str) -> Iterator[Probl
 # -- A whole scenario.
 
 
-def contradictions(data: Any, policies: Mapping[str, Collection[str]]) -> Iterator[Problem]:
+def contradictions(data: Part, policies: Mapping[str, Collection[str]]) -> Iterator[Problem]:
     """Find every contradiction in a scenario's plain data.
 
     Args:
         data: the scenario as written; parts that cannot be read are passed over.
         policies: the names that `queue`, `hold` and `routing` may have.
     """
-    yield from _nulls(data, ())
-    if not isinstance(data, Mapping):
-        return
     outline = Outline.of(data)
     yield from reference_problems(outline, policies)
     yield from _warm_up(data)
@@ -160,15 +154,16 @@ def contradictions(data: Any, policies: Mapping[str, Collection[str]]) -> Iterat
         yield from _job(path, job)
 
 
-def _nulls(value: Any, path: Path) -> Iterator[Problem]:
+def without_value(value: Any, path: Path = ()) -> Iterator[Problem]:
+    """Keys that have no value in plain data."""
     if value is None:
         yield Problem(path, "has no value; give one or remove the key", at_key=True)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _nulls(item, (*path, key))
+            yield from without_value(item, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _nulls(item, (*path, index))
+            yield from without_value(item, (*path, index))
 
 
 def _warm_up(data: Part) -> Iterator[Problem]:

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from qsession_sim.errors import ScenarioError
 from qsession_sim.files import limits, open_regular, read_at_most
-from qsession_sim.scenario.checks import contradictions, too_many_rows, uncalibrated
-from qsession_sim.scenario.document import Document, Path, child, cut, item_labels, plain, show_path
+from qsession_sim.scenario.checks import contradictions, too_many_rows, uncalibrated, without_value
+from qsession_sim.scenario.document import Document, Path, cut, item_labels, plain, show_path
 from qsession_sim.scenario.effects import without_effect
 from qsession_sim.scenario.files import (
     inline_service_times,
@@ -146,13 +146,14 @@ class Scenario:
         resolved: the resolved form.
         text: what was read, unchanged by assignments; for a dict, its JSON.
         origin: the file's name as given, or `scenario` for a dict.
+        directory: where relative names of files start.
     """
 
     resolved: ResolvedScenario
     text: str
     origin: str
+    directory: pathlib.Path = field(repr=False, compare=False)
     _document: Document = field(repr=False, compare=False)
-    _directory: pathlib.Path = field(repr=False, compare=False)
     _assignments: tuple[Assignment, ...] = field(default=(), repr=False, compare=False)
 
     def __repr__(self) -> str:
@@ -168,12 +169,7 @@ class Scenario:
     def __reduce__(self) -> tuple[Any, ...]:
         # the classes of distributions are made at run time, and pickle cannot find them by name
         human = self._document.data
-        return _rebuild, (self.dump(), self.text, self.origin, human, self._directory, self._assignments)
-
-    @property
-    def directory(self) -> pathlib.Path:
-        """Where relative names of files start."""
-        return self._directory
+        return _rebuild, (self.dump(), self.text, self.origin, human, self.directory, self._assignments)
 
     @property
     def overrides(self) -> tuple[str, ...]:
@@ -269,7 +265,7 @@ def _rebuild(
     assignments: tuple[Assignment, ...] = (),
 ) -> Scenario:
     resolved = resolve(HumanScenario.model_validate(written))
-    return Scenario(resolved, text, origin, Document(origin, human), directory, assignments)
+    return Scenario(resolved, text, origin, directory, Document(origin, human), assignments)
 
 
 @dataclass(frozen=True)
@@ -339,7 +335,7 @@ def load_scenario(
     if human is None or problems or failed:
         raise scenario_error(problems, document, assignments, failed)
     human = _started(human, read.directory)
-    return Scenario(resolve(human), read.text, document.origin, document, read.directory, assignments)
+    return Scenario(resolve(human), read.text, document.origin, read.directory, document, assignments)
 
 
 def _started(human: HumanScenario, directory: pathlib.Path) -> HumanScenario:
@@ -365,37 +361,29 @@ def _check(
     inlined, service_problems = inline_service_times(data, directory)
     inlined, files, file_problems = inline_value_files(inlined, directory)
     human: HumanScenario | None = None
-    problems = [*contradictions(inlined, policies), *trace_problems(inlined, directory)]
+    problems = [*without_value(inlined)]
+    blank = {problem.path for problem in problems}
+    problems += [*contradictions(inlined, policies), *trace_problems(inlined, directory)]
     try:
         human = HumanScenario.model_validate(inlined)
     except ValidationError as error:
-        problems += [
-            problem
-            for problem in problems_of(error, HumanScenario, inlined)
-            if not _is_null(inlined, problem.path)
-        ]
+        found = problems_of(error, HumanScenario, inlined)
+        problems += [problem for problem in found if problem.path not in blank]
     if human is not None and not (problems or file_problems or service_problems):
         problems += [*uncalibrated(human), *too_many_rows(human)]
     unread = [problem.path for problem in file_problems]
     return human, [*service_problems, *file_problems, *name_value_files(problems, files, unread)]
 
 
-def _is_null(data: Any, path: Path) -> bool:
-    """Whether a path ends in a key without a value, which has been reported already."""
-    for step in path:
-        if not isinstance(data, (Mapping, list)) or (isinstance(data, Mapping) and step not in data):
-            return False
-        data = child(data, step)
-    return data is None
-
-
 def _read(source: str | pathlib.Path | Mapping[str, Any] | Scenario) -> _Source:
     if isinstance(source, Scenario):
-        return _Source(source._document, source.text, source._directory, source._assignments)
+        return _Source(source._document, source.text, source.directory, source._assignments)
     if isinstance(source, (str, pathlib.Path)):
         origin = str(source)
         if is_trace(origin):
-            return _around_trace(origin)
+            file = pathlib.Path(origin)
+            data = {"workload": [{"kind": "trace", "file": file.name}]}
+            return _Source(Document(origin, data), _written(data), file.parent)
         text = _read_file(origin)
         return _Source(read_yaml(text, origin), text, pathlib.Path(origin).parent)
     try:
@@ -407,13 +395,6 @@ def _read(source: str | pathlib.Path | Mapping[str, Any] | Scenario) -> _Source:
     if unusable:
         raise scenario_error(unusable, document)
     return _Source(document, _written(data), pathlib.Path())
-
-
-def _around_trace(name: str) -> _Source:
-    """The scenario that replays a file and does nothing else."""
-    file = pathlib.Path(name)
-    data = {"workload": [{"kind": "trace", "file": file.name}]}
-    return _Source(Document(name, data), _written(data), file.parent)
 
 
 def _written(data: Any) -> str:

@@ -75,9 +75,9 @@ def _problem(details: ErrorDetails, model: type[BaseModel], data: Any) -> Proble
         case "string_type":
             return Problem(path, _not_a_text(got), got)
         case "union_tag_invalid" | "union_tag_not_found":
-            return _wrong_kind(path, got, _models_at(model, path, data))
+            return _wrong_kind(path, got, _models_at(model, path, data)[0])
         case kind:
-            return _wrong_key(kind, details, path, _model_at(model, path[:-1], data))
+            return _wrong_key(kind, details, path, _choose(*_models_at(model, path[:-1], data)))
 
 
 def _of_other_type(path: Path, kind: str, got: Any) -> Problem:
@@ -128,8 +128,8 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
             yield from _models(argument)
 
 
-def _models_at(model: type[BaseModel], path: Path, data: Any) -> tuple[type[BaseModel], ...]:
-    """The models that the value at a path may be; more than one only where `kind` decides."""
+def _models_at(model: type[BaseModel], path: Path, data: Any) -> tuple[tuple[type[BaseModel], ...], Any]:
+    """The models that the value at a path may be, more than one only where `kind` decides; and the value."""
     models: tuple[type[BaseModel], ...] = (model,)
     names_follow = False
     for step in path:
@@ -142,14 +142,7 @@ def _models_at(model: type[BaseModel], path: Path, data: Any) -> tuple[type[Base
         else:
             names_follow = False
         data = child(data, step)
-    return models
-
-
-def _model_at(model: type[BaseModel], path: Path, data: Any) -> type[BaseModel] | None:
-    value = data
-    for step in path:
-        value = child(value, step)
-    return _choose(_models_at(model, path, data), value)
+    return models, data
 
 
 def _choose(models: tuple[type[BaseModel], ...], data: Any) -> type[BaseModel] | None:
