@@ -332,36 +332,31 @@ def _plans(profile: ProfileName, changes: Mapping[str, Mapping[str, Any]]) -> Ma
 _OPEN_QUOTA: Final = Quota.model_construct(usage=10 * MINUTE, window=28 * DAY)
 _PRICED: Final = {"price_per_second": 1.60}
 
+_CHANGES: Final[Mapping[ProfileName, Mapping[str, Mapping[str, Any]]]] = {
+    "2023": {"open": {"quota": _OPEN_QUOTA}, "pay-as-you-go": _PRICED, "premium": {}},
+    "2024-04": {
+        "open": {
+            "interactive_timeout": _fixed_timeouts(SECOND, SECOND),
+            "pending_jobs": 3,
+            "quota": _OPEN_QUOTA,
+        },
+        "pay-as-you-go": _PRICED,
+        "premium": {},
+    },
+    "2026": {
+        "open": {
+            "sessions": False,
+            "max_time": fixed_clock(10 * MINUTE),
+            "pending_jobs": 3,
+            "quota": _OPEN_QUOTA,
+        },
+        "pay-as-you-go": _PRICED,
+        "flex": {},
+        "premium": {},
+    },
+}
 PROFILE_PLANS: Final = MappingProxyType[ProfileName, Mapping[str, ResolvedPlan]](
-    {
-        "2023": _plans("2023", {"open": {"quota": _OPEN_QUOTA}, "pay-as-you-go": _PRICED, "premium": {}}),
-        "2024-04": _plans(
-            "2024-04",
-            {
-                "open": {
-                    "interactive_timeout": _fixed_timeouts(SECOND, SECOND),
-                    "pending_jobs": 3,
-                    "quota": _OPEN_QUOTA,
-                },
-                "pay-as-you-go": _PRICED,
-                "premium": {},
-            },
-        ),
-        "2026": _plans(
-            "2026",
-            {
-                "open": {
-                    "sessions": False,
-                    "max_time": fixed_clock(10 * MINUTE),
-                    "pending_jobs": 3,
-                    "quota": _OPEN_QUOTA,
-                },
-                "pay-as-you-go": _PRICED,
-                "flex": {},
-                "premium": {},
-            },
-        ),
-    }
+    {profile: _plans(profile, changes) for profile, changes in _CHANGES.items()}
 )
 
 

@@ -468,20 +468,13 @@ def _file(path: Path, source: Part, directory: pathlib.Path) -> Iterator[Problem
         what = f"not the name of a trace; it must end in one of {ENDINGS}"
         yield Problem(where, f"{advice}; {what}" if advice else what, name)
         return
-    reason = _unreadable(directory / name)
-    if reason is not None:
-        yield Problem(where, reason, name)
-
-
-def _unreadable(file: pathlib.Path) -> str | None:
     try:
-        check_regular(file)
-        packing = Packing.of(file.name)
+        check_regular(directory / name)
+        packing = Packing.of(name)
         if packing is not None:
             packing.check()
     except (OSError, ValueError) as error:
-        return _why(error)
-    return None
+        yield Problem(where, _why(error), name)
 
 
 def _trace_columns(path: Path, source: Part) -> Iterator[Problem]:
