@@ -158,9 +158,8 @@ class Record:
 
     def copied(self) -> Self:
         """The same in columns of its own: those of a journal that goes on growing must not be kept."""
-        columns = {item.name: getattr(self, item.name) for item in fields(self)}
         own: dict[str, Any] = {
-            name: one.copy() for name, one in columns.items() if isinstance(one, np.ndarray)
+            name: one.copy() for name, one in vars(self).items() if isinstance(one, np.ndarray)
         }
         return replace(self, **own)
 

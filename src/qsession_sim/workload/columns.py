@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qsession_sim.scheduler.plan import ClientFields, JobFields, QpuSpec, SessionFields, WindowSpec, is_rare
+from qsession_sim.scheduler.vocabulary import NEVER
 
 if TYPE_CHECKING:
     import polars as pl
@@ -175,6 +176,13 @@ def taken(column: Int64Array, rows: Int64Array) -> Int64Array:
     if len(column) and is_constant(column):
         return constant(len(rows), int(column[0]))
     return column[rows]
+
+
+def shifted(column: Int64Array, offset: int) -> Int64Array:
+    """A column with something added to each number but NEVER; itself where that changes nothing."""
+    if offset == 0 or (is_constant(column) and np.all(column[:1] == NEVER)):
+        return column
+    return np.where(column == NEVER, NEVER, column + offset)
 
 
 @dataclass(frozen=True)

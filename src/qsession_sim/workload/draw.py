@@ -34,6 +34,7 @@ from qsession_sim.workload.columns import (
     Workload,
     constant,
     is_constant,
+    shifted,
 )
 from qsession_sim.workload.context import SourceContext, SourceRows, Streams, source_error
 from qsession_sim.workload.distributions import NoValueError
@@ -313,7 +314,7 @@ def _joined(
     for name in table.items():
         columns: list[Int64Array] = [getattr(part, name) for part in parts]
         if name in offsets:
-            columns = list(map(_shifted, columns, offsets[name]))
+            columns = list(map(shifted, columns, offsets[name]))
         joined[name] = _concatenated(columns)
     return joined
 
@@ -325,12 +326,6 @@ def _by_qpu(parts: Sequence[tuple[tuple[Int64Array, ...], Int64Array]]) -> tuple
         _concatenated([columns[qpu] if columns else column for columns, column in parts])
         for qpu in range(qpus)
     )
-
-
-def _shifted(column: Int64Array, offset: int) -> Int64Array:
-    if offset == 0 or (is_constant(column) and np.all(column[:1] == NEVER)):
-        return column
-    return np.where(column == NEVER, NEVER, column + offset)
 
 
 def _concatenated(columns: Sequence[Int64Array]) -> Int64Array:

@@ -26,6 +26,7 @@ from qsession_sim.workload.columns import (
     SessionColumns,
     constant,
     is_constant,
+    shifted,
 )
 from qsession_sim.workload.context import SourceContext, SourceRows, filled, source_error
 from qsession_sim.workload.formats import read_rows
@@ -122,18 +123,14 @@ def _from_origin(rows: TraceRows, source: ResolvedTrace) -> TraceRows:
     if isinstance(origin, datetime):
         zero_us = (origin - EPOCH) // timedelta(microseconds=1)
     shift_us = (source.starts_at or 0) - zero_us
-
-    def moved(column: Int64Array) -> Int64Array:
-        return column if not shift_us else _or_where(column == NEVER, NEVER, column + shift_us)
-
     jobs, sessions = dict(rows.jobs), {}
     for column in COLUMNS:
         if column.instant and column.of_job in rows.jobs:
             times_us = rows.jobs[column.of_job]
-            jobs[column.of_job] = moved(times_us)
+            jobs[column.of_job] = shifted(times_us, shift_us)
         elif column.instant and column.of_session:
             by_session = getattr(rows.sessions, column.of_session)
-            sessions[column.of_session] = moved(by_session)
+            sessions[column.of_session] = shifted(by_session, shift_us)
             times_us = np.append(by_session, NEVER)[rows.session]  # the last entry is that of NEVER
         else:
             continue

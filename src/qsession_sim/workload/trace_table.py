@@ -203,14 +203,10 @@ def names_in_file(columns: TraceColumns | None) -> dict[str, str]:
 
 def _units(columns: TraceColumns | None) -> dict[str, str | None]:
     """The units of the columns of times that a scenario names, by their own names."""
-    given = (
-        {} if columns is None else {column: getattr(columns, column.key or "", None) for column in COLUMNS}
-    )
-    return {
-        column.name: named.unit or columns.unit
-        for column, named in given.items()
-        if columns is not None and isinstance(named, TimeColumn)
-    }
+    if columns is None:
+        return {}
+    named = {column.name: getattr(columns, column.key or "", None) for column in COLUMNS}
+    return {name: one.unit or columns.unit for name, one in named.items() if isinstance(one, TimeColumn)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final, Literal, TypeVar
 
@@ -169,9 +169,9 @@ def _needs(column: Int64Array, removed: BoolArray) -> BoolArray:
 
 def _cleared(table: C, names: frozenset[str], rows: BoolArray) -> C:
     """A table with NEVER in some columns of some rows."""
-    columns = {item.name: getattr(table, item.name) for item in fields(table)}
+    cleared = {}
     for name in names:
-        column = columns[name]
+        column = getattr(table, name)
         if not (is_constant(column) and (len(column) == 0 or column[0] == NEVER)):
-            columns[name] = np.where(rows, NEVER, column)
-    return type(table)(**columns)
+            cleared[name] = np.where(rows, NEVER, column)
+    return replace(table, **cleared)
