@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from qsession_sim.queueing.statistics import Float64Array, Int64Array
+from qsession_sim.queueing.statistics import Float64Array, Int64Array, half_even
 
 _LONGEST_US: Final = 2.0**62
 _LARGEST_EXPONENT: Final = 600.0
@@ -195,11 +195,8 @@ class _Sums:
             times_us = self.numerators.astype(np.float64) / float(self.denominator) * noise
             _check_longest(times_us)
             return np.maximum(np.rint(times_us).astype(np.int64), 1)
-        whole_us = self.numerators // self.denominator
-        twice = 2 * (self.numerators - whole_us * self.denominator)
-        upwards = (twice > self.denominator) | ((twice == self.denominator) & (whole_us % 2 == 1))
-        rounded_us: Int64Array = np.maximum(whole_us + upwards, 1).astype(np.int64)
-        return rounded_us
+        whole_us = half_even(self.numerators, self.denominator)
+        return np.maximum(whole_us, 1).astype(np.int64)
 
 
 def resampled_noise(generator: np.random.Generator, factors: Float64Array, jobs: int) -> Float64Array:

@@ -49,6 +49,19 @@ def exact_sum(values: npt.NDArray[np.signedinteger]) -> int:
     return (high << _LOW_BITS) + low
 
 
+def half_even(numerators: Int64Array, per: int) -> Int64Array:
+    """The quotients, rounded half to even: a column of int64, or of Python's integers.
+
+    Example:
+        >>> half_even(np.array([500, 1500, 2501]), 1000).tolist()
+        [0, 2, 3]
+    """
+    whole = numerators // per
+    twice = 2 * (numerators - whole * per)
+    rounded: Int64Array = whole + ((twice > per) | ((twice == per) & (whole % 2 == 1)))
+    return rounded
+
+
 def mean(values: Observations) -> float:
     """Arithmetic mean; of integers, the float nearest to the exact mean.
 

@@ -199,20 +199,6 @@ def is_date(text: Any) -> bool:
     return _DATE.fullmatch(text) is not None or ("T" in text and _iso_date(text) is not None)
 
 
-def half_even(numerators: Int64Array, per: int) -> Int64Array:
-    """The quotients, rounded half to even.
-
-    Example:
-        >>> import numpy as np
-        >>> half_even(np.array([500, 1500, 2501]), 1000).tolist()
-        [0, 2, 3]
-    """
-    whole = numerators // per
-    twice = 2 * (numerators - whole * per)
-    rounded: Int64Array = whole + ((twice > per) | ((twice == per) & (whole % 2 == 1)))
-    return rounded
-
-
 def _read(
     texts: pl.Series,
     shape_of: Callable[[str], _Shape | None],
@@ -324,6 +310,8 @@ def _is_too_long(shape: _Shape) -> bool:
 def _read_alike(matrix: Bytes, shape: _Shape) -> tuple[Int64Array, BoolArray]:
     import numpy as np
 
+    from qsession_sim.queueing.statistics import half_even
+
     rows = matrix.shape[1]
     total, usable = np.zeros(rows, np.int64), np.ones(rows, np.bool_)
     if shape.date:
@@ -382,6 +370,8 @@ def physical_us(column: pl.Series) -> pl.Series:
         [2, 2]
     """
     import polars as pl
+
+    from qsession_sim.queueing.statistics import half_even
 
     numbers = column.to_physical().cast(pl.Int64)
     if isinstance(column.dtype, pl.Datetime | pl.Duration) and column.dtype.time_unit == "ns":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.scenario.trace_times import half_even
+from qsession_sim.queueing.statistics import half_even
 from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.workload.columns import BoolArray, Int64Array, NameBlock, SessionColumns, constant
 from qsession_sim.workload.context import source_error
