@@ -66,8 +66,7 @@ class Client(Model):
 REFUSED_FROM: Final = datetime(2024, 4, 1, tzinfo=UTC)
 """From this instant on the service refuses session calls of old clients: its migration guide for sessions."""
 
-OLDEST_RUNTIME: Final = "0.20.0"
-OLDEST_PROVIDER: Final = "0.10.0"
+_OLDEST: Final = {"qiskit_ibm_runtime": "0.20.0", "qiskit_ibm_provider": "0.10.0"}
 OLDEST_QISKIT: Final = "0.45.0"
 
 
@@ -93,9 +92,8 @@ def is_refused(client: Client) -> bool:
         >>> is_refused(Client.model_validate({"qiskit-ibm-runtime": "0.19.1"}))
         True
     """
-    runtime, provider = client.qiskit_ibm_runtime, client.qiskit_ibm_provider
-    old_runtime = runtime is not None and is_older(runtime, OLDEST_RUNTIME)
-    return old_runtime or (provider is not None and is_older(provider, OLDEST_PROVIDER))
+    versions = ((getattr(client, package), oldest) for package, oldest in _OLDEST.items())
+    return any(version is not None and is_older(version, oldest) for version, oldest in versions)
 
 
 # -- Plans and accounts.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -68,9 +69,7 @@ def item_labels(items: Sequence[Any]) -> list[str | None]:
         ['vqe', 'arrivals', None, None, None]
     """
     labels = [_label(item) for item in items]
-    counts: dict[str | None, int] = {}
-    for label in labels:
-        counts[label] = counts.get(label, 0) + 1
+    counts = Counter(labels)
     return [label if counts[label] == 1 else None for label in labels]
 
 

@@ -149,9 +149,7 @@ def _followed(steps: Sequence[str]) -> tuple[Key, ...]:
 # -- The mappings of the JSON Schema, by title; distributions of counts and of durations are one.
 
 
-@cache
-def _schema() -> Schema:
-    return json_schema()
+_schema: Final = cache(json_schema)
 
 
 @cache
