@@ -37,9 +37,8 @@ from qsession_sim.scheduler.vocabulary import (
     SessionState,
     WindowKind,
 )
-from qsession_sim.workload.columns import Int64Array, constant
+from qsession_sim.workload.columns import BoolArray, Int64Array, constant
 
-BoolArray = npt.NDArray[np.bool_]
 Rows = Int64Array | slice
 
 _PUBLIC_STATUS: Final = np.array(PUBLIC_STATUS, dtype=np.int8)

@@ -143,7 +143,7 @@ def summary_parts(
     """
     queues = cache(lambda: [*queues_of(record, interval_columns(record))])
     jobs = cache(lambda: _Jobs(record, warm_up_us, queues))
-    sessions = cache(lambda: _SessionColumns(record, queues))
+    sessions = cache(lambda: _session_columns(record, queues))
     accounts, streams = record.workload.accounts, record.workload.streams
 
     def qpu(number: int) -> Parts:
@@ -408,20 +408,18 @@ def _reason_counts(reasons: npt.NDArray[Any]) -> dict[str, int]:
     return {reason.name: int(counts[reason]) for reason in Reason if counts[reason]}
 
 
-class _SessionColumns(dict[str, Any]):
+def _session_columns(record: Record, queues: Callable[[], list[Queue]]) -> Parts:
     """The columns of the sessions that came to exist, each made when it is first read."""
+    existing, sessions = existing_sessions(record), len(record.workload.sessions)
+    makers = session_makers(record) | {
+        "on_qpu_us": lambda: _on_qpu_us(record),
+        "others_waited_held_us": lambda: others_waited_us(queues() if sessions else (), sessions),
+    }
 
-    def __init__(self, record: Record, queues: Callable[[], list[Queue]]) -> None:
-        sessions = len(record.workload.sessions)
-        self._existing = existing_sessions(record)
-        self._makers = session_makers(record) | {
-            "on_qpu_us": lambda: _on_qpu_us(record),
-            "others_waited_held_us": lambda: others_waited_us(queues() if sessions else (), sessions),
-        }
+    def column(name: str) -> Any:
+        return makers[name]()[existing]
 
-    def __missing__(self, name: str) -> Any:
-        self[name] = self._makers[name]()[self._existing]
-        return self[name]
+    return Parts({name: partial(column, name) for name in makers})
 
 
 def _session_group(columns: Mapping[str, Any], warm_up_us: int, modes: Sequence[Mode]) -> Parts:

@@ -15,7 +15,6 @@ import numpy as np
 
 from qsession_sim.results.columns import Column, IntervalKind
 from qsession_sim.results.periods import (
-    BoolArray,
     Periods,
     busy_periods,
     chosen,
@@ -36,7 +35,7 @@ from qsession_sim.results.record import (
 )
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, WindowKind
 from qsession_sim.units import parse_duration
-from qsession_sim.workload.columns import Int64Array, constant
+from qsession_sim.workload.columns import BoolArray, Int64Array, constant
 
 if TYPE_CHECKING:
     import polars as pl

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from qsession_sim.files import check_regular, limits, open_regular, read_at_most
+from qsession_sim.files import check_regular, limits, open_regular, read_at_most, reason
 from qsession_sim.packing import Packing
 from qsession_sim.scenario.document import Part, Path, duration, given, part, parts, text
 from qsession_sim.scenario.problems import Assignment, Problem, either, nearest, show_value, unknown_name
@@ -154,7 +154,7 @@ def _why(error: OSError | ValueError) -> str:
             return "no such file"
         case IsADirectoryError():
             return "is a directory, not a file"
-    return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    return f"cannot be read: {reason(error)}"
 
 
 def decode(content: bytes) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from qsession_sim.errors import ScenarioError
-from qsession_sim.files import limits, open_regular, read_at_most
+from qsession_sim.files import limits, open_regular, read_at_most, reason
 from qsession_sim.scenario.checks import contradictions, too_many_rows, uncalibrated, without_value
 from qsession_sim.scenario.document import Document, Path, cut, item_labels, plain, show_path
 from qsession_sim.scenario.effects import without_effect
@@ -415,8 +415,7 @@ def _read_file(name: str) -> str:
     except IsADirectoryError:
         raise ScenarioError((f"{name}: is a directory; name a scenario file in it",)) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ScenarioError((f"{name!r}: cannot be read: {reason}",)) from None
+        raise ScenarioError((f"{name!r}: cannot be read: {reason(error)}",)) from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
