@@ -94,45 +94,35 @@ class PolicyChoice(Generic[T]):
     policy: T
 
 
-HOLD_POLICIES: Final = MappingProxyType(
-    {
-        policy.name: policy
-        for policy in (
-            PolicyChoice(
-                "exclusive", "The QPU waits for the session's next job until the ITTL ends.", EXCLUSIVE
-            ),
-            PolicyChoice(
-                "shared", "Job-mode jobs may run while the session has none, as in a batch.", SHARED
-            ),
-            PolicyChoice(
-                "gap_fill",
-                "A job-mode job may run if its estimate fits in what is left of the ITTL.",
-                GAP_FILL,
-            ),
-            PolicyChoice("none", "The ITTL counts as 0: an idle session lets go at once.", NONE),
-            PolicyChoice(
-                "adaptive",
-                "As exclusive, with an ITTL that follows the session's past think times.",
-                ADAPTIVE,
-            ),
-        )
-    }
+def _by_name(*policies: PolicyChoice[T]) -> Mapping[str, PolicyChoice[T]]:
+    return MappingProxyType({policy.name: policy for policy in policies})
+
+
+HOLD_POLICIES: Final = _by_name(
+    PolicyChoice("exclusive", "The QPU waits for the session's next job until the ITTL ends.", EXCLUSIVE),
+    PolicyChoice("shared", "Job-mode jobs may run while the session has none, as in a batch.", SHARED),
+    PolicyChoice(
+        "gap_fill",
+        "A job-mode job may run if its estimate fits in what is left of the ITTL.",
+        GAP_FILL,
+    ),
+    PolicyChoice("none", "The ITTL counts as 0: an idle session lets go at once.", NONE),
+    PolicyChoice(
+        "adaptive",
+        "As exclusive, with an ITTL that follows the session's past think times.",
+        ADAPTIVE,
+    ),
 )
 
-ROUTING_POLICIES: Final = MappingProxyType(  # ties go to the first QPU (S54)
-    {
-        policy.name: policy
-        for policy in (
-            PolicyChoice("least_busy", "To the QPU with the fewest queued jobs.", Routing.LEAST_BUSY),
-            PolicyChoice(
-                "shortest_expected_wait",
-                "To the QPU whose queued and running jobs are estimated to take least.",
-                Routing.SHORTEST_EXPECTED_WAIT,
-            ),
-            PolicyChoice("round_robin", "To one QPU after the other.", Routing.ROUND_ROBIN),
-            PolicyChoice("random", "To any QPU, all equally likely.", Routing.RANDOM),
-        )
-    }
+ROUTING_POLICIES: Final = _by_name(  # ties go to the first QPU (S54)
+    PolicyChoice("least_busy", "To the QPU with the fewest queued jobs.", Routing.LEAST_BUSY),
+    PolicyChoice(
+        "shortest_expected_wait",
+        "To the QPU whose queued and running jobs are estimated to take least.",
+        Routing.SHORTEST_EXPECTED_WAIT,
+    ),
+    PolicyChoice("round_robin", "To one QPU after the other.", Routing.ROUND_ROBIN),
+    PolicyChoice("random", "To any QPU, all equally likely.", Routing.RANDOM),
 )
 
 
