@@ -18,7 +18,7 @@ _CLIENTS = in_file(
         "polls = 1 + (ended_us - submitted_us) // poll_us",
         "S64",
     ),
-    ("if poll_us == NEVER or status == JobStatus.REJECTED:", "if poll_us == NEVER:", "S64"),
+    ("if status == JobStatus.REJECTED:  # it is told that at once", "if False:", "S64"),
     ("return Step.AGAIN_IN_NEW_SESSION", "return Step.AGAIN_IN_JOB_MODE", "S66"),
     ("if reason == Reason.SESSION_CLOSED:", "if reason != Reason.NONE:", "S66"),
 )
@@ -63,8 +63,8 @@ _JOBS = in_file(
     ("qpu.lanes.forget(job, session)", "pass", "S42"),
     ("needed_us = own_limit_us", "needed_us = own_limit_us + 1", "S44"),
     (
-        "if now_us - self._journal.started_us[job] < columns.qpu_time_us[job]:",
-        "if now_us - self._journal.started_us[job] <= columns.qpu_time_us[job]:",
+        "if now_us - self._started_us[job] < columns.qpu_time_us[job]:",
+        "if now_us - self._started_us[job] <= columns.qpu_time_us[job]:",
         "S44",
     ),
     (
@@ -127,7 +127,7 @@ _JOBS = in_file(
 
 _SESSION = in_file(
     "scheduler/session.py",
-    ("if not adapts or self.is_batch:", "if not adapts:", "S51"),
+    ("self.adapts = not self.is_batch and hold.adapts  # S51", "self.adapts = hold.adapts", "S51"),
     ("if not self.think_count:", "if False:", "S51"),
     ("self.think_count += 1", "self.think_count += 2", "S51"),
     ("self.thought_us += now_us - self.emptied_us", "self.thought_us = now_us - self.emptied_us", "S51"),
@@ -189,7 +189,7 @@ _SESSIONS = in_file(
         "S11",
     ),
     (
-        "if session.phase is SessionPhase.CLOSING and session.finishing == session.jobs:",
+        "if session.phase is _CLOSING and session.finishing == session.jobs:",
         "if session.phase is SessionPhase.CLOSING and not session.counting:",
         "S17",
     ),

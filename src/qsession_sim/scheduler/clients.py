@@ -24,11 +24,12 @@ _DONE, _NEXT = JobStatus.DONE, Step.NEXT  # looking members up costs more than c
 class Client:
     """Where an iterative client stands. `session` is the one it submits to now."""
 
-    __slots__ = ("iteration", "repeats", "session", "sessions", "spec")
+    __slots__ = ("iteration", "polls", "repeats", "session", "sessions", "spec")
 
     def __init__(self, spec: ClientSpec) -> None:
         self.spec = spec
         self.iteration = 0
+        self.polls = spec.poll_us != NEVER  # it looks for results; else it notices ends at once (S64)
         self.session = spec.session
         self.repeats = 0  # further attempts at the current iteration so far
         self.sessions = 0  # further sessions so far
@@ -39,10 +40,10 @@ class Client:
         return self.spec.first_job + self.iteration
 
     def notices_us(self, submitted_us: int, ended_us: int, status: int) -> int:
-        """When it notices the end of a job (S64): at a poll, which count from its submission."""
-        poll_us = self.spec.poll_us
-        if poll_us == NEVER or status == JobStatus.REJECTED:
+        """When one that `polls` notices the end of a job (S64); polls count from its submission."""
+        if status == JobStatus.REJECTED:  # it is told that at once
             return ended_us
+        poll_us = self.spec.poll_us
         polls = max(1, -((submitted_us - ended_us) // poll_us))
         return submitted_us + polls * poll_us
 

@@ -79,6 +79,7 @@ class Jobs:
         limits: of the accounts that have any (S60).
         usage: what accounts use; None: nobody asks (S62).
         on_end: called with each job that has ended, after its session: (now_us, job).
+        is_reserved: whether a QPU is reserved for an account at times (S52).
     """
 
     def __init__(
@@ -92,6 +93,8 @@ class Jobs:
         limits: Mapping[int, AccountLimits],
         usage: Usage | None,
         on_end: Callable[[int, int], None],
+        *,
+        is_reserved: bool,
     ) -> None:
         self.unfinished = 0  # jobs queued, running or with a submission to come (S6)
         self.ends_matter = True  # whether anything may follow from the end of a job
@@ -104,6 +107,8 @@ class Jobs:
         self._journal = journal
         self._stage = journal.stage
         self._session_number = journal.session
+        self._submitted_us, self._started_us = journal.submitted_us, journal.started_us
+        self._ended_us = journal.ended_us
         self._agenda = agenda
         self._qpus = qpus
         self._only = qpus[0] if len(qpus) == 1 else None
@@ -111,6 +116,7 @@ class Jobs:
         self._limits = limits
         self._usage = usage
         self._on_end = on_end
+        self._is_reserved = is_reserved
         self._counts = counting_stages(asks_for_ready=rules.ittl_asks_for_ready)
         self._requeues = rules.requeues_after_outage
         limit_us = rules.max_execution_time_us
@@ -148,7 +154,6 @@ class Jobs:
             JobAction.TELL_START: self._tell_start,
             JobAction.STOP_COUNTING: self._stop_counting,
             JobAction.LEAVE_SESSION: self._leave_session,
-            JobAction.MAKE_WAY: self._make_way,
             JobAction.END: self._end,
         }
         if self._limits:
@@ -159,6 +164,8 @@ class Jobs:
             acts[JobAction.LEAVE_QUEUE] = self._leave_queue
         if self._usage is not None:
             acts[JobAction.TAKE_BACK_USAGE] = self._take_back_usage
+        if self._is_reserved:
+            acts[JobAction.MAKE_WAY] = self._make_way
         if asks_for_ready:
             acts[JobAction.COUNT] = self._count
         if self._keeps_patience:
@@ -171,7 +178,7 @@ class Jobs:
     def submit(self, now_us: int, job: int) -> None:
         """A job arrives: it is rejected (S20), or waits for a lane, or is ready (S40)."""
         columns = self._columns
-        self._journal.submitted_us[job] = now_us
+        self._submitted_us[job] = now_us
         number = self._session_number[job]
         session = None if number == NEVER else self.sessions.all[number]
         if session is not None or self._limits:
@@ -193,7 +200,7 @@ class Jobs:
 
     def _why_rejected(self, now_us: int, job: int, session: Session | None) -> Reason:  # noqa: PLR0911, C901
         """S20: the first reason that applies, in its order; the case of no reason comes last."""
-        limits = self._limits.get(self._columns.account[job])
+        limits = self._limits.get(self._columns.account[job]) if self._limits else None
         if session is not None:
             if session.phase is _ABSENT:
                 return Reason.SESSION_NOT_CREATED  # S9
@@ -238,7 +245,8 @@ class Jobs:
         if qpu.due_calibrations:
             self.windows.calibrate(now_us, qpu)
         if qpu.job == NEVER and not qpu.closed_by:
-            job = qpu.queue.pop(now_us) if qpu.holder is None else qpu.next_of_holder(now_us, qpu.holder)
+            holder, pop = qpu.holder, qpu.queue.pop
+            job = pop(now_us) if holder is None else qpu.next_of_holder(now_us, holder)
             if job is not None:
                 number = self._session_number[job]
                 session = None if number == NEVER else self.sessions.all[number]
@@ -261,7 +269,7 @@ class Jobs:
     def on_finish(self, now_us: int, job: int) -> None:
         """A job leaves the QPU: it is done, or has reached its limit, or its program fails (S44)."""
         columns = self._columns
-        if now_us - self._journal.started_us[job] < columns.qpu_time_us[job]:
+        if now_us - self._started_us[job] < columns.qpu_time_us[job]:
             event = JobEvent.CUT
         elif self.failing and job in self.failing:
             event = JobEvent.PROGRAM_FAIL
@@ -383,13 +391,13 @@ class Jobs:
         journal = self._journal
         if journal.ready_us:
             journal.ready_us[job] = now_us  # S40: without preparation it is ready at once
-        submitted_us = journal.submitted_us[job]
+        submitted_us, push = self._submitted_us[job], qpu.queue.push
         if session is None:
-            qpu.queue.push(submitted_us, job, of_session=False)
+            push(submitted_us, job, of_session=False)
         else:
             session.add_ready(now_us if session.is_batch else submitted_us, job)  # S33, S12
             if not IS_ACTIVE[session.phase]:  # S10, S12, S15
-                qpu.queue.push(submitted_us, job, of_session=True)
+                push(submitted_us, job, of_session=True)
         if qpu.job == NEVER or qpu.asks_while_busy:
             qpu.look_for_work()
 
@@ -415,7 +423,7 @@ class Jobs:
 
     def _take_qpu(self, now_us: int, job: int, _before: int, session: Session | None, qpu: Qpu) -> None:
         columns = self._columns
-        self._journal.started_us[job] = now_us
+        self._started_us[job] = now_us
         needed_us = columns.qpu_time_us[job]
         own_limit_us = columns.max_execution_time_us[job]
         if own_limit_us != NO_LIMIT:  # S44
@@ -456,7 +464,7 @@ class Jobs:
         self._agenda.arm(now_us + self._columns.post_processing_us[job], Rank.POST_DONE, _JOB, job)
 
     def _end(self, now_us: int, job: int, _before: int, _session: object, _qpu: object) -> None:
-        self._journal.ended_us[job] = now_us
+        self._ended_us[job] = now_us
         self.unfinished -= 1
         if self.ends_matter:
             self._on_end(now_us, job)

@@ -28,7 +28,15 @@ from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.sessions import Sessions
 from qsession_sim.scheduler.transitions import CAN_PREPARE, CAN_START, SessionPhase
 from qsession_sim.scheduler.view import QueueInputs, QueueKey
-from qsession_sim.scheduler.vocabulary import MOST_QPUS, NEVER, Entity, JobStage, OnFinish, Rank
+from qsession_sim.scheduler.vocabulary import (
+    MOST_QPUS,
+    NEVER,
+    Entity,
+    JobStage,
+    OnFinish,
+    Rank,
+    WindowKind,
+)
 from qsession_sim.scheduler.windows import Windows
 from qsession_sim.units import LONGEST_US
 
@@ -41,6 +49,7 @@ Handler = Callable[[int, int], None]
 
 # looking up an enum member costs more than most lines below
 _DISPATCH_RANK, _NEXT = int(Rank.DISPATCH), Step.NEXT
+_SUBMIT_RANK, _JOB = int(Rank.SUBMIT), int(Entity.JOB)
 
 
 def why_not(plan: Plan, rules: Rules, policy: QueuePolicy) -> str | None:  # noqa: ARG001 - does all of them
@@ -130,7 +139,16 @@ class Scheduler:
         self._router = router = Router(self._qpus, self.rules.routing, columns, journal)
         limits = {n: AccountLimits(n, spec, usage) for n, spec in plan.account_specs.items() if spec.limits}
         self._jobs = Jobs(
-            columns, self.rules, journal, agenda, self._qpus, router, limits, usage, self._on_job_end
+            columns,
+            self.rules,
+            journal,
+            agenda,
+            self._qpus,
+            router,
+            limits,
+            usage,
+            self._on_job_end,
+            is_reserved=any(window.kind is WindowKind.RESERVATION for window in plan.windows),
         )
         self._jobs.unfinished = len(plan.submissions)
         self._jobs.live_jobs, self._jobs.on_live_start = self._program_jobs, self._on_live_start
@@ -431,16 +449,18 @@ class Scheduler:
 
     def _arm_submission(self, time_us: int, job: int) -> None:
         self._jobs.unfinished += 1
-        self._agenda.arm(time_us, Rank.SUBMIT, Entity.JOB, job)
+        self._agenda.arm(time_us, _SUBMIT_RANK, _JOB, job)
 
     def _act_for_client(self, now_us: int, client: Client, ended_job: int) -> None:
         """S64: what follows exists from now on, and comes when the client has noticed the end."""
-        status = self.journal.stage[ended_job]
-        noticed_us = client.notices_us(self.journal.submitted_us[ended_job], now_us, status)
-        step = client.step_after(status, self.journal.reason[ended_job])
+        journal = self.journal
+        status, noticed_us = journal.stage[ended_job], now_us
+        if client.polls:
+            noticed_us = client.notices_us(journal.submitted_us[ended_job], now_us, status)
+        step = client.step_after(status, journal.reason[ended_job])
         if step is _NEXT:
             job = client.job
-            self.journal.session[job] = client.session  # S66: it may have moved
+            journal.session[job] = client.session  # S66: it may have moved
             self._arm_submission(noticed_us + self._think_us[job], job)
             return
         if step is Step.FINISH:

@@ -20,6 +20,7 @@ class Session:
     __slots__ = (
         "_ready",
         "_unprepared",
+        "adapts",
         "commands",
         "counting",
         "emptied_us",
@@ -55,6 +56,7 @@ class Session:
         self.is_batch = spec.mode == Mode.BATCH
         self.lets_job_mode_in = self.is_batch or hold.lets_job_mode_in  # S32, S51
         self.fills_gaps = not self.is_batch and hold.fills_gaps  # S51
+        self.adapts = not self.is_batch and hold.adapts  # S51
         self.ittl_us = spec.interactive_timeout_us if self.is_batch or hold.ittl_counts else 0  # S51
         self.preparing: set[int] = set()
         self.prepared = 0  # jobs that are preparing, or ready after it (S42)
@@ -64,10 +66,8 @@ class Session:
         self._ready: list[tuple[int, int]] = []
         self._unprepared: list[tuple[int, int]] = []
 
-    def start_ittl(self, now_us: int, *, adapts: bool) -> int:
-        """How long the ITTL clock runs that starts now (S13, S51)."""
-        if not adapts or self.is_batch:
-            return self.ittl_us
+    def adapted_ittl(self, now_us: int) -> int:
+        """How long the ITTL clock of a session that `adapts` runs, which starts now (S51)."""
         self.emptied_us = now_us
         if not self.think_count:
             return self.ittl_us
@@ -90,7 +90,7 @@ class Session:
 
     def next_ready(self, stage: Sequence[int]) -> int | None:
         """Take the job that starts first, or None; `stage` is the column of all jobs' stages."""
-        return _next(self._ready, stage, CAN_START)
+        return _next(self._ready, stage, CAN_START) if self._ready else None
 
     def next_unprepared(self, stage: Sequence[int]) -> int | None:
         """Take the job that gets a lane first, or None (S42)."""

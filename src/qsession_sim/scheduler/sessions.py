@@ -23,6 +23,7 @@ from qsession_sim.scheduler.transitions import (
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, Rank, Reason
 
 _ITTL, _SESSION = int(Rank.ITTL), int(Entity.SESSION)  # looking members up costs more than arming a clock
+_CLOSING = SessionPhase.CLOSING
 
 Act = Callable[[int, Session, SessionEvent], None]
 """Takes an action: (now_us, session, event)."""
@@ -159,7 +160,7 @@ class Sessions:
 
     def let_go(self, now_us: int, session: Session) -> None:
         """S17: a closing session whose jobs are all post-processed does not hold the QPU for that."""
-        if session.phase is SessionPhase.CLOSING and session.finishing == session.jobs:
+        if session.phase is _CLOSING and session.finishing == session.jobs:
             self.apply(now_us, session, SessionEvent.RELEASE)
 
     def cancel(self, now_us: int, session: Session) -> None:
@@ -231,7 +232,7 @@ class Sessions:
         self._start_life(session, now_us + session.spec.max_time_us)
 
     def _start_ittl(self, now_us: int, session: Session, _event: SessionEvent) -> None:
-        ittl_us = session.start_ittl(now_us, adapts=self._rules.hold.adapts)
+        ittl_us = session.adapted_ittl(now_us) if session.adapts else session.ittl_us  # S13
         session.ittl_deadline = self._agenda.arm(now_us + ittl_us, _ITTL, _SESSION, session.number)
         if (
             session.fills_gaps
