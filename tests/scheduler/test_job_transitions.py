@@ -468,7 +468,7 @@ def test_every_entry_of_the_table_happens_in_a_run(monkeypatch):
     apply = Jobs.apply
 
     def seen(self, now_us, job, event, session, qpu):
-        happened.add((JobStage(self._stage[job]).name, event.name))
+        happened.add((JobStage(self._stage[job]).name, JobEvent(event).name))
         apply(self, now_us, job, event, session, qpu)
 
     monkeypatch.setattr(Jobs, "apply", seen)

@@ -16,7 +16,7 @@ from qsession_sim.scheduler.plan import (
     is_planned,
     is_rare,
 )
-from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
+from qsession_sim.scheduler.transitions import SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, Reason
 
 # -- What is known of every job before it is submitted.
@@ -201,7 +201,7 @@ class Journal:
         time_us: int,
         session: int,
         before: SessionPhase,
-        event: SessionEvent,
+        event: int,
         after: SessionPhase,
         reason: Reason,
     ) -> None:

@@ -19,22 +19,25 @@ from qsession_sim.scheduler.transitions import (
     JOB_REASON_OF,
     JOB_TABLE,
     OF_SESSIONS,
+    Chain,
     JobAction,
     JobEvent,
     SessionEvent,
     SessionPhase,
+    chain,
     counting_stages,
 )
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Entity, JobStage, Rank, Reason
 from qsession_sim.scheduler.windows import Windows
 from qsession_sim.units import LONGEST_US
 
-# Looking up an enum member costs more than most lines below; the hot path uses these names.
-_SUBMIT, _START, _FINISH = JobEvent.SUBMIT, JobEvent.START, JobEvent.FINISH
+# Looking up an enum member costs more than most lines below, and so does indexing by one; the hot path uses
+# these names.
+_SUBMIT, _START, _FINISH = int(JobEvent.SUBMIT), int(JobEvent.START), int(JobEvent.FINISH)
 _FINISH_RANK, _JOB = int(Rank.FINISH), int(Entity.JOB)
 _ABSENT, _CLOSED, _NO_REASON = SessionPhase.ABSENT, SessionPhase.CLOSED, Reason.NONE
-_SESSION_SUBMIT, _SESSION_START = SessionEvent.SUBMIT, SessionEvent.START
-_END, _END_LAST, _LEAVE_LAST = SessionEvent.END, SessionEvent.END_LAST, SessionEvent.LEAVE_LAST
+_SESSION_SUBMIT, _SESSION_START = int(SessionEvent.SUBMIT), int(SessionEvent.START)
+_END, _END_LAST, _LEAVE_LAST = int(SessionEvent.END), int(SessionEvent.END_LAST), int(SessionEvent.LEAVE_LAST)
 
 BEFORE_ALL = NEVER
 """A time that no submission has: the place of a job that an outage threw off the QPU (S52)."""
@@ -42,7 +45,7 @@ BEFORE_ALL = NEVER
 Act = Callable[[int, int, int, Any, Any], None]
 """Takes an action: (now_us, job, stage before, its session or None, its QPU if it has one)."""
 
-Move = tuple[int, Reason | None, tuple[Act, ...]]
+Move = tuple[int, Reason | None, Chain[Act]]
 """The next stage, the reason to write down if there is one, and what is to be done."""
 
 
@@ -58,7 +61,7 @@ def moves(acts: Mapping[JobAction, Act]) -> list[list[Move | None]]:
             else (
                 int(entry.after),
                 None if entry.after is stage else JOB_REASON_OF.get(event),
-                tuple(acts[action] for action in entry.actions if action in acts),
+                chain(acts.get(action) for action in entry.actions),
             )
             for stage in JobStage
         ]
@@ -270,7 +273,7 @@ class Jobs:
         """A job leaves the QPU: it is done, or has reached its limit, or its program fails (S44)."""
         columns = self._columns
         if now_us - self._started_us[job] < columns.qpu_time_us[job]:
-            event = JobEvent.CUT
+            event: int = JobEvent.CUT
         elif self.failing and job in self.failing:
             event = JobEvent.PROGRAM_FAIL
         elif columns.post_processing_us and columns.post_processing_us[job]:
@@ -320,18 +323,23 @@ class Jobs:
         """A queued job ends with its session (S16, S18)."""
         self.apply(now_us, job, event, self._session_of(job), self._qpu_of(job))
 
-    def apply(self, now_us: int, job: int, event: JobEvent, session: Session | None, qpu: Qpu | None) -> None:
-        """Make the transition of the table and take its actions; an illegal one changes nothing."""
+    def apply(self, now_us: int, job: int, event: int, session: Session | None, qpu: Qpu | None) -> None:
+        """Make the transition of the table for the number of an event, and take its actions.
+
+        Raises:
+            IllegalTransitionError: if the table has no entry; nothing was changed.
+        """
         before = self._stage[job]
         move = (self._moves if session is None else self._moves_in_sessions)[event][before]
         if move is None:
             raise IllegalTransitionError(
-                f"job {job}: no transition for event {event.name} in stage {JobStage(before).name}"
+                f"job {job}: no transition for event {JobEvent(event).name} in stage {JobStage(before).name}"
             )
         self._stage[job], reason, acts = move
         if reason is not None:
             self._journal.reason[job] = reason
-        for act in acts:
+        while acts is not None:
+            act, acts = acts
             act(now_us, job, before, session, qpu)
 
     def _session_of(self, job: int) -> Session | None:

@@ -15,20 +15,22 @@ from qsession_sim.scheduler.transitions import (
     REASON_OF,
     SESSION_TABLE,
     VISIBLE_CHANGES,
+    Chain,
     JobEvent,
     SessionAction,
     SessionEvent,
     SessionPhase,
+    chain,
 )
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStatus, Rank, Reason
 
 _ITTL, _SESSION = int(Rank.ITTL), int(Entity.SESSION)  # looking members up costs more than arming a clock
 _CLOSING = SessionPhase.CLOSING
 
-Act = Callable[[int, Session, SessionEvent], None]
+Act = Callable[[int, Session, int], None]
 """Takes an action: (now_us, session, event)."""
 
-Move = tuple[SessionPhase, Reason | None, tuple[Act, ...]]
+Move = tuple[SessionPhase, Reason | None, Chain[Act]]
 """The next phase, the reason to write down if the change can be seen, and what is to be done."""
 
 
@@ -41,7 +43,7 @@ def moves(acts: Mapping[SessionAction, Act]) -> list[list[Move | None]]:
             else (
                 entry.after,
                 REASON_OF.get(event, Reason.NONE) if (phase, entry.after) in VISIBLE_CHANGES else None,
-                tuple(acts[action] for action in entry.actions),
+                chain(acts[action] for action in entry.actions),
             )
             for event in SessionEvent
         ]
@@ -199,8 +201,8 @@ class Sessions:
         session.ittl_deadline = None
         self.apply(now_us, session, SessionEvent.ITTL)
 
-    def apply(self, now_us: int, session: Session, event: SessionEvent) -> None:
-        """Make the transition of the table, write it down if it can be seen, and take its actions.
+    def apply(self, now_us: int, session: Session, event: int) -> None:
+        """Make the transition of the table for the number of an event: write it down if it can be seen, act.
 
         Raises:
             IllegalTransitionError: if the table has no entry; nothing was changed.
@@ -208,30 +210,30 @@ class Sessions:
         before = session.phase
         move = self._moves[before][event]
         if move is None:
+            name = SessionEvent(event).name
             raise IllegalTransitionError(
-                f"session {session.number}: no transition for event {event.name} in phase {before.name}"
+                f"session {session.number}: no transition for event {name} in phase {before.name}"
             )
         session.phase, reason, acts = move
         if reason is not None:
             self._note(now_us, session, before, event, reason)
-        for act in acts:
+        while acts is not None:
+            act, acts = acts
             act(now_us, session, event)
 
-    def _note(
-        self, now_us: int, session: Session, before: SessionPhase, event: SessionEvent, reason: Reason
-    ) -> None:
+    def _note(self, now_us: int, session: Session, before: SessionPhase, event: int, reason: Reason) -> None:
         if session.phase is SessionPhase.CLOSED:
             self.commands_to_come -= session.commands
             session.commands = 0
         self._journal.note(now_us, session.number, before, event, session.phase, reason)
 
-    def _start_unused(self, now_us: int, session: Session, _event: SessionEvent) -> None:
+    def _start_unused(self, now_us: int, session: Session, _event: int) -> None:
         self._start_life(session, now_us + self._rules.unused_timeout_us)
 
-    def _start_max_time(self, now_us: int, session: Session, _event: SessionEvent) -> None:
+    def _start_max_time(self, now_us: int, session: Session, _event: int) -> None:
         self._start_life(session, now_us + session.spec.max_time_us)
 
-    def _start_ittl(self, now_us: int, session: Session, _event: SessionEvent) -> None:
+    def _start_ittl(self, now_us: int, session: Session, _event: int) -> None:
         ittl_us = session.adapted_ittl(now_us) if session.adapts else session.ittl_us  # S13
         session.ittl_deadline = self._agenda.arm(now_us + ittl_us, _ITTL, _SESSION, session.number)
         if (
@@ -239,19 +241,19 @@ class Sessions:
         ):  # S51: also after the cancel of a job that was not ready, where nobody else asks
             self._qpus[session.qpu].look_for_work()
 
-    def _stop_ittl(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
+    def _stop_ittl(self, _now_us: int, session: Session, _event: int) -> None:
         self._agenda.disarm(session.ittl_deadline)
         session.ittl_deadline = None
 
-    def _stop_life(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
+    def _stop_life(self, _now_us: int, session: Session, _event: int) -> None:
         self._agenda.disarm(session.life_deadline)
         session.life_deadline = None
 
-    def _stop_clocks(self, now_us: int, session: Session, event: SessionEvent) -> None:
+    def _stop_clocks(self, now_us: int, session: Session, event: int) -> None:
         self._stop_ittl(now_us, session, event)
         self._stop_life(now_us, session, event)
 
-    def _hold_qpu(self, now_us: int, session: Session, _event: SessionEvent) -> None:
+    def _hold_qpu(self, now_us: int, session: Session, _event: int) -> None:
         qpu = self._qpus[session.qpu]
         qpu.holder = session
         qpu.lanes.become_active(session)
@@ -259,7 +261,7 @@ class Sessions:
         if self._usage is not None and not session.is_batch:
             self._usage.begin_session(now_us, session.spec.account, session.number)
 
-    def _release_qpu(self, now_us: int, session: Session, _event: SessionEvent) -> None:
+    def _release_qpu(self, now_us: int, session: Session, _event: int) -> None:
         qpu = self._qpus[session.qpu]
         qpu.holder = None
         qpu.lanes.stop_being_active(session)
@@ -272,11 +274,11 @@ class Sessions:
     def _start_life(self, session: Session, time_us: int) -> None:
         session.life_deadline = self._agenda.arm(time_us, Rank.MAX_TIME, Entity.SESSION, session.number)
 
-    def _end_queued_jobs(self, now_us: int, session: Session, event: SessionEvent) -> None:
+    def _end_queued_jobs(self, now_us: int, session: Session, event: int) -> None:
         ends_by = JobEvent.SESSION_CANCEL  # S18
-        if event is SessionEvent.MAX_TIME:
+        if event == SessionEvent.MAX_TIME:
             ends_by = self._timeout  # S16
-        elif event is SessionEvent.COST_LIMIT:
+        elif event == SessionEvent.COST_LIMIT:
             ends_by = JobEvent.COST_LIMIT  # S28
         if not session.jobs:
             return
@@ -285,7 +287,7 @@ class Sessions:
         for job in sorted(jobs, key=lambda job: (self._journal.submitted_us[job], job)):
             self._end_job(now_us, job, ends_by)
 
-    def _requeue_jobs(self, _now_us: int, session: Session, _event: SessionEvent) -> None:
+    def _requeue_jobs(self, _now_us: int, session: Session, _event: int) -> None:
         """S43, S52: what is queued stands in the normal queue, with its own submission time."""
         if not session.jobs:
             return

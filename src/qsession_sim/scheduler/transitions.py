@@ -49,6 +49,7 @@ not of a user.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -117,6 +118,24 @@ class Transition(NamedTuple, Generic[S, A]):
 
     after: S
     actions: tuple[A, ...] = ()
+
+
+F = TypeVar("F")
+
+Chain = tuple[F, "Chain[F]"] | None
+"""What a run takes an action by, one after the other: the first and those that follow; None: no more.
+
+It stands for a tuple, since what walks over one needs an iterator each time.
+"""
+
+
+def chain(functions: Iterable[F | None]) -> Chain[F]:
+    """The functions in their order, without those that are None."""
+    chained: Chain[F] = None
+    for function in reversed([*functions]):
+        if function is not None:
+            chained = (function, chained)
+    return chained
 
 
 STATE_OF: Final[dict[SessionPhase, SessionState | None]] = {
