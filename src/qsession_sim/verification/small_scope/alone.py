@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -16,25 +16,7 @@ from qsession_sim.verification.naive.histories import Facts, JobFacts, Public
 from qsession_sim.verification.naive.observed import facts_of
 from qsession_sim.verification.naive.service import Service
 from qsession_sim.verification.small_scope.cases import Cases
-from qsession_sim.verification.small_scope.runs import TICK_US, Observed, Setting
-
-_JOB_COLUMNS: Final = {
-    "at": "at_us",
-    "think": "think_us",
-    "length": "qpu_time_us",
-    "cancel_job": "cancel_us",
-    "patience": "patience_us",
-    "limit": "max_execution_time_us",
-    "post": "post_processing_us",
-}
-_SESSION_COLUMNS: Final = {
-    "created": "created_us",
-    "max_time": "max_time_us",
-    "ittl": "interactive_timeout_us",
-    "close": "close_us",
-    "close_after": "close_after_us",
-    "cancel": "cancel_us",
-}
+from qsession_sim.verification.small_scope.runs import JOB_TIMES, SESSION_TIMES, TICK_US, Observed, Setting
 
 
 def specs_of(cases: Cases, number: int) -> tuple[list[JobSpec], list[SessionSpec]]:
@@ -50,11 +32,11 @@ def specs_of(cases: Cases, number: int) -> tuple[list[JobSpec], list[SessionSpec
     row = {item.name: getattr(cases, item.name)[number].tolist() for item in fields(cases)}
     jobs = []
     for job in range(len(row["owner"])):
-        times: dict[str, Any] = {field: _us(row[name][job]) for name, field in _JOB_COLUMNS.items()}
+        times: dict[str, Any] = {field: _us(row[name][job]) for name, field in JOB_TIMES.items()}
         jobs.append(JobSpec(session=row["owner"][job], after=row["after"][job], **times))
     sessions = []
     for session in range(len(row["mode"])):
-        times = {field: _us(row[name][session]) for name, field in _SESSION_COLUMNS.items()}
+        times = {field: _us(row[name][session]) for name, field in SESSION_TIMES.items()}
         sessions.append(SessionSpec(mode=Mode(row["mode"][session]), **times))
     return jobs, sessions
 

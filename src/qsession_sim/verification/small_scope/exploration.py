@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, islice
@@ -15,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from qsession_sim.experiment.executors import spawned_pool
 from qsession_sim.verification.small_scope.alone import difference, difference_of_end
 from qsession_sim.verification.small_scope.cases import BEYOND, Block, Cases, Scope, Shape, shapes
 from qsession_sim.verification.small_scope.checks import Facts, violations
@@ -256,21 +254,12 @@ def _mixed(state: Digests, values: npt.NDArray[np.int64] | Digests) -> Digests:
 def _in_processes(play: Callable[[Piece], Tally], work: Iterable[Piece], workers: int) -> Iterator[Tally]:
     """The same as `map`, with few pieces under way, and in the order in which they are done."""
     rest = iter(work)
-    with _pool(workers) as pool:
+    pool = spawned_pool(workers)
+    try:
         running = {pool.submit(play, piece) for piece in islice(rest, workers * _AHEAD)}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             running |= {pool.submit(play, piece) for piece in islice(rest, len(done))}
             yield from map(Future.result, done)
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that leave Ctrl-C to this one."""
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    )
-    try:
-        yield pool
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.stop()

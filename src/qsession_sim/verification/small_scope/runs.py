@@ -29,6 +29,29 @@ from qsession_sim.workload.columns import Int64Array, constant
 TICK_US: Final = 1_000_000
 """A second, the shortest timeout of the hold policy `adaptive` (S51)."""
 
+JOB_TIMES: Final = {
+    "at": "at_us",
+    "think": "think_us",
+    "length": "qpu_time_us",
+    "cancel_job": "cancel_us",
+    "patience": "patience_us",
+    "limit": "max_execution_time_us",
+    "post": "post_processing_us",
+}
+"""What times of jobs are called in cases, and by the scheduler."""
+
+SESSION_TIMES: Final = {
+    "created": "created_us",
+    "max_time": "max_time_us",
+    "ittl": "interactive_timeout_us",
+    "close": "close_us",
+    "close_after": "close_after_us",
+    "cancel": "cancel_us",
+}
+
+_INSTANTS: Final = frozenset({"at", "cancel_job", "created", "close", "cancel"})
+"""Of those times the instants; the others are lengths."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -89,37 +112,19 @@ def plan_of(cases: Cases, span: int) -> Plan:
     rows, jobs = cases.owner.shape
     sessions = cases.mode.shape[1]
     case = np.arange(rows, dtype=np.int64)[:, np.newaxis]
-    since = case * span
 
-    def later(column: Int64Array, offset: Int64Array) -> Int64Array:
+    def later(column: Int64Array, offset: Int64Array | int) -> Int64Array:
         return np.where(column == NEVER, NEVER, column + offset)
 
-    def instants(column: Int64Array) -> memoryview:
-        return _column(np.where(column == NEVER, NEVER, (column + since) * TICK_US))
-
-    def lengths(column: Int64Array) -> memoryview:
+    def times(name: str) -> memoryview:
+        column = later(getattr(cases, name), case * span if name in _INSTANTS else 0)
         return _column(np.where(column == NEVER, NEVER, column * TICK_US))
 
-    of_jobs = {
-        "at_us": instants(cases.at),
-        "after": _column(later(cases.after, case * jobs)),
-        "think_us": lengths(cases.think),
-        "session": _column(later(cases.owner, case * sessions)),
-        "qpu_time_us": lengths(cases.length),
-        "max_execution_time_us": lengths(cases.limit),
-        "cancel_us": instants(cases.cancel_job),
-        "post_processing_us": lengths(cases.post),
-        "patience_us": lengths(cases.patience),
-    }
-    of_sessions = {
-        "mode": _column(cases.mode),
-        "created_us": instants(cases.created),
-        "max_time_us": lengths(cases.max_time),
-        "interactive_timeout_us": lengths(cases.ittl),
-        "close_us": instants(cases.close),
-        "close_after_us": lengths(cases.close_after),
-        "cancel_us": instants(cases.cancel),
-    }
+    of_jobs = {field: times(name) for name, field in JOB_TIMES.items()}
+    of_jobs["after"] = _column(later(cases.after, case * jobs))
+    of_jobs["session"] = _column(later(cases.owner, case * sessions))
+    of_sessions = {field: times(name) for name, field in SESSION_TIMES.items()}
+    of_sessions["mode"] = _column(cases.mode)
     at_us, after = np.asarray(of_jobs["at_us"]), np.asarray(of_jobs["after"])
     planned = np.flatnonzero(at_us != NEVER)
     planned = planned[np.argsort(at_us[planned], kind="stable")]
