@@ -87,17 +87,9 @@ def uniform_think(number: int, jobs: int) -> Experiment:
         responses = observed.response_seconds[observed.ended_us <= _complete_until_us(run, number)]
         interval = batch_means_interval(responses[mser5(responses).drop :], _BATCHES)
         expected = theory.exponential_service(number, THINK_SECONDS, service.mean)
-        return [
-            Comparison(
-                "clients, uniform think times",
-                f"{number} clients",
-                float(number),
-                "mean response",
-                "theory.exponential_service",
-                expected.mean_response,
-                interval,
-            )
-        ]
+        compared = partial(Comparison, "clients, uniform think times", f"{number} clients", float(number))
+        formula = "theory.exponential_service"
+        return [compared("mean response", formula, expected.mean_response, interval)]
 
     return Experiment(f"{number} clients, uniform think times", compare)
 

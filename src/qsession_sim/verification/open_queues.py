@@ -115,15 +115,14 @@ def priorities(
             [service.mean for service in services],
             [service.variance for service in services],
         )
+        compared = partial(Comparison, system, f"load {load}", load)
+        waiting, stream = cycles.jobs.waiting_seconds, cycles.jobs.stream
         return [
-            Comparison(
-                system,
-                f"load {load}",
-                load,
+            compared(
                 f"mean waiting, class {index + 1}",
                 "theory.m_g_1_priorities",
                 long_run.mean_waiting,
-                cycles.mean_of_jobs(cycles.jobs.waiting_seconds, cycles.jobs.stream == index),
+                cycles.mean_of_jobs(waiting, stream == index),
             )
             for index, long_run in enumerate(expected)
         ]
