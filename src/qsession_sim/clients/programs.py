@@ -21,7 +21,7 @@ from qsession_sim.clients.baton import PATIENCE_SECONDS, Baton, Group, Task, cur
 from qsession_sim.clients.random_states import RandomState
 from qsession_sim.errors import PolicyError, ProgramError, ScenarioError, SchedulerUsageError, hint
 from qsession_sim.files import check_regular, reason, resolved
-from qsession_sim.policies.user import load_function
+from qsession_sim.policies.user import load_function, positional_parameters
 from qsession_sim.scenario.distributions import DurationDistribution, DurationSpelling
 from qsession_sim.scenario.document import plain
 from qsession_sim.scenario.models import ResolvedScenario
@@ -222,12 +222,8 @@ def bound_programs(
 
 def parameters_of(function: Callable[..., object]) -> int | None:
     """How many positional arguments a program must be given; None if nobody knows."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return None
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(one.kind in positional and one.default is one.empty for one in parameters)
+    positional = positional_parameters(function)
+    return None if positional is None else sum(one.default is one.empty for one in positional)
 
 
 def is_ordinary(given: object) -> bool:
@@ -283,11 +279,6 @@ class ProgramClient:
             for purpose in (Purpose.THINK, Purpose.NOISE)
         }
         self._answered_seconds = _processor_clock()
-
-    @property
-    def start_seconds(self) -> float:
-        """The instant of time 0, in seconds since the epoch."""
-        return self.scenario.start.timestamp()
 
     def next_job_name(self) -> str:
         """The name of its next job (S67)."""

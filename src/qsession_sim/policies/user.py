@@ -139,17 +139,18 @@ def _explain(error: Exception | SystemExit) -> str:
     return f"{type(error).__name__}: {error}{place}" if str(error) else f"{type(error).__name__}{place}"
 
 
+def positional_parameters(function: Callable[..., object]) -> list[inspect.Parameter] | None:
+    """What can be given to a function by position; None if nobody knows."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+
+
 def _takes_view(function: PolicyFunction) -> bool:
     """Whether a function has a second argument that must be given, or one called `view`."""
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return False
-    positional = [
-        parameter
-        for parameter in parameters
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
+    positional = positional_parameters(function) or []
     return len(positional) > 1 and (
         positional[1].default is inspect.Parameter.empty or positional[1].name == "view"
     )
@@ -231,7 +232,7 @@ def find_user_policy(name: str) -> UserPolicy | None:
         return _REGISTERED[name]
     file, colon, function = name.rpartition(":")
     if colon and file.endswith(".py"):
-        return _of_file(Path(file), function, name)
+        return _as_policy(load_function(Path(file), function), name, name)
     return _of_package(_offered()[name]) if name in _offered() else None
 
 
@@ -257,10 +258,6 @@ def _as_policy(found: Any, spelling: str, where: str) -> UserPolicy:
     if not callable(found):
         raise PolicyError(f"{where}: a queue policy must be a function, not {found!r}")
     return UserPolicy(spelling, found, of_function(found).window_us, spelling)
-
-
-def _of_file(file: Path, name: str, spelling: str) -> UserPolicy:
-    return _as_policy(load_function(file, name), spelling, spelling)
 
 
 def load_function(file: Path, name: str) -> Any:

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Self, TypedDict
 
 import uvicorn
@@ -195,10 +196,8 @@ class Server:
             timeout_graceful_shutdown=1,
         )
         self._server = _Quiet(config)
-        self._thread = threading.Thread(target=self._run, name="qsession-sim server", daemon=True)
-
-    def _run(self) -> None:
-        self._server.run(sockets=[self._listening])
+        run = partial(self._server.run, sockets=[listening])
+        self._thread = threading.Thread(target=run, name="qsession-sim server", daemon=True)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Have a function called in the thread of the server, soon."""

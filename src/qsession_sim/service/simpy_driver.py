@@ -17,10 +17,10 @@ from qsession_sim.scenario.accounts import DEFAULT_PROFILE, ProfileName, Resolve
 from qsession_sim.scheduler.plan import AccountSpec, Rules
 from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.view import QueueKey
-from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Rank
+from qsession_sim.scheduler.vocabulary import JobStatus, Rank
 from qsession_sim.service.live import STREAM, LiveService, RunIsOverError
 from qsession_sim.service.observed import ENDED, JobDetails, JobEnded, JobStarted, LiveJob, SessionDetails
-from qsession_sim.service.planning import JobOptions
+from qsession_sim.service.planning import JobOptions, SessionOptions
 from qsession_sim.service.programs import ProgramJob, ProgramSession
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Workload
@@ -204,37 +204,19 @@ class Service:
             )
         return self.env.process(process)
 
-    def open_session(
-        self,
-        name: str,
-        *,
-        account: str,
-        mode: Mode = Mode.SESSION,
-        max_time_us: int | None = None,
-        interactive_timeout_us: int | None = None,
-        qpu: str | None = None,
-        stream: str = STREAM,
-    ) -> ProgramSession:
+    def open_session(self, name: str, *, account: str, **options: Unpack[SessionOptions]) -> ProgramSession:
         """Open a session or batch now. Leaving it as a context closes it (S19).
 
-        The two clocks are those of the account's plan, or else of the profile, unless given. Without `qpu`
-        the session is routed (S54).
+        `options` are `mode`, `max_time_us`, `interactive_timeout_us`, `qpu` and `stream`. The two clocks are
+        those of the account's plan, or else of the profile, unless given. Without `qpu` the session is routed
+        (S54).
 
         Raises:
             SchedulerUsageError: for a name that is taken or no name, an account that does not exist, a QPU
                 that does not exist or is a simulator backend (S22), mode job, a time that is no whole number,
                 negative or longer than the plan allows (S61), or after the end of the run.
         """
-        session = self._live.open_session(
-            self.now_us,
-            name,
-            account=account,
-            mode=mode,
-            max_time_us=max_time_us,
-            interactive_timeout_us=interactive_timeout_us,
-            qpu=qpu,
-            stream=stream,
-        )
+        session = self._live.open_session(self.now_us, name, account=account, **options)
         self._commanded()
         return ProgramSession(self, session)
 
