@@ -217,7 +217,7 @@ class Service:
                 negative or longer than the plan allows (S61), or after the end of the run.
         """
         session = self._live.open_session(self.now_us, name, account=account, **options)
-        self._commanded()
+        self.commanded()
         return ProgramSession(self, session)
 
     def submit(
@@ -252,23 +252,23 @@ class Service:
             **options,
         )
         job = self.watch(submitted)
-        self._commanded()
+        self.commanded()
         return job
 
     def close(self, session: ProgramSession) -> None:
         """close() a session now (S17)."""
         if not self._live.is_over:
-            self._commanded(acts=self._live.close(self.now_us, session.session))
+            self.commanded(acts=self._live.close(self.now_us, session.session))
 
     def cancel(self, session: ProgramSession) -> None:
         """cancel() a session now (S18)."""
         if not self._live.is_over:
-            self._commanded(acts=self._live.cancel(self.now_us, session.session))
+            self.commanded(acts=self._live.cancel(self.now_us, session.session))
 
     def cancel_job(self, job: ProgramJob) -> None:
         """Cancel a job now (S25)."""
         if not self._live.is_over:
-            self._commanded(acts=self._live.cancel_job(self.now_us, job.job))
+            self.commanded(acts=self._live.cancel_job(self.now_us, job.job))
 
     def started(self, job: ProgramJob) -> simpy.Event:
         """The event of the first start of a job; see `ProgramJob.started`."""
@@ -300,10 +300,12 @@ class Service:
         self._unfinished[job.number] = watched
         return watched
 
-    def commanded(self) -> None:
-        """Something was commanded to `live` now."""
+    def commanded(self, *, acts: bool = True) -> None:
+        """Something was commanded to `live` now; its effects come after all programs have acted (S4)."""
         if not self._live.is_over:
-            self._commanded()
+            self._wake_programs()
+            if acts:
+                self._arm_late()
 
     # ---------------------------------------------------------------- running
 
@@ -340,12 +342,6 @@ class Service:
     def _arm_late(self) -> None:
         """Set it for the end of this instant, when all programs have acted (S4)."""
         self._timer = _Timer(self.env, 0, LATE, self._wake_late)
-
-    def _commanded(self, *, acts: bool = True) -> None:
-        """S4: what a command caused for this instant is applied after all programs have acted."""
-        self._wake_programs()
-        if acts:
-            self._arm_late()
 
     def _wake(self, timer: simpy.Event) -> None:
         if timer is self._timer:
