@@ -155,16 +155,11 @@ def _check_reached(
     jobs = jobs[facts.record.reason[jobs] == Reason.COST_LIMIT]
     sessions = sessions[facts.closed_by[sessions] == Reason.COST_LIMIT]
     ended_us, closed_us = facts.record.ended_us[jobs], facts.closed_us[sessions]
-    yield from earliest(
-        ended_us,
-        ~np.isin(ended_us, rises_us),
-        lambda i: f"{facts.job(jobs[i])} ends by a cost limit that is not reached then",
-    )
-    yield from earliest(
-        closed_us,
-        ~np.isin(closed_us, rises_us),
-        lambda i: f"{facts.session(sessions[i])} is closed by a cost limit that is not reached then",
-    )
+    words = "by a cost limit that is not reached then"
+    early = ~np.isin(ended_us, rises_us)
+    yield from earliest(ended_us, early, lambda i: f"{facts.job(jobs[i])} ends {words}")
+    early = ~np.isin(closed_us, rises_us)
+    yield from earliest(closed_us, early, lambda i: f"{facts.session(sessions[i])} is closed {words}")
 
 
 def _check_ended(facts: Facts, jobs: Int64Array, sessions: Int64Array, rise_us: int) -> Iterator[Violation]:

@@ -122,25 +122,16 @@ def accounts() -> SearchStrategy[str]:
     return st.sampled_from(ACCOUNTS)
 
 
-def priorities(times: Times, mix: Mix) -> Parts:
-    """S50."""
+def _of_any_job(times: Times, mix: Mix, estimate: SearchStrategy[Any]) -> Parts:
+    """What a job may have, wherever it is from: S50, S24 and S44, S40, S54, S27."""
     near = st.integers(-1, 1)
-    return maybe(mix.priorities, priority=near | st.integers(-1_000_000, 1_000_000) if times.wide else near)
-
-
-def limits(times: Times, mix: Mix) -> Parts:
-    """S24, S44."""
-    return maybe(mix.limits, max_execution_time=times.limits)
-
-
-def phases(times: Times, mix: Mix) -> Parts:
-    """S40."""
-    return maybe(mix.phases, preparation=times.upto(3), post_processing=times.upto(3))
-
-
-def patience(times: Times, mix: Mix) -> Parts:
-    """S27."""
-    return maybe(mix.patience, patience=times.of(3, 1, 2, 5, 8))
+    return joined(
+        maybe(mix.priorities, priority=near | st.integers(-1_000_000, 1_000_000) if times.wide else near),
+        maybe(mix.limits, max_execution_time=times.limits),
+        maybe(mix.phases, preparation=times.upto(3), post_processing=times.upto(3)),
+        maybe(mix.estimates, estimate=estimate),
+        maybe(mix.patience, patience=times.of(3, 1, 2, 5, 8)),
+    )
 
 
 def pinned(names: Sequence[str]) -> Parts:
@@ -208,11 +199,7 @@ def job(times: Times, mix: Mix) -> Parts:
     """What a job of an explicit source is, apart from when and where it is submitted."""
     return joined(
         st.fixed_dictionaries({"qpu_time": times.qpu_times_of_listed}),
-        priorities(times, mix),
-        limits(times, mix),
-        phases(times, mix),
-        maybe(mix.estimates, estimate=times.of(1, 2, 5)),
-        patience(times, mix),
+        _of_any_job(times, mix, times.of(1, 2, 5)),
         one_of_two(times, "cancel", "cancel_after", 0) if mix.cancels else st.just({}),
     )
 
@@ -223,11 +210,7 @@ def drawn_jobs(times: Times, mix: Mix, qpus: Sequence[str]) -> Parts:
     choices = qpu_times.map(lambda values: {"kind": "choice", "values": values})
     return joined(
         st.fixed_dictionaries({"account": accounts(), "qpu_time": st.one_of(times.qpu_times, choices)}),
-        priorities(times, mix),
-        limits(times, mix),
-        phases(times, mix),
-        maybe(mix.estimates, estimate=estimates(times)),
-        patience(times, mix),
+        _of_any_job(times, mix, estimates(times)),
         pinned(qpus),
     )
 

@@ -6,11 +6,13 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 from pathlib import Path
 from random import Random
 from typing import Any, Final
+from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -39,31 +41,29 @@ MOST_SHRINKS: Final = 100
 Policy = str | Mapping[str, Any] | PolicyFunction
 AnyScenario = str | Path | Mapping[str, Any] | Scenario
 
+
+def _explicit(jobs: list[Any]) -> Mapping[str, Any]:
+    return {"workload": [{"kind": "explicit", "jobs": jobs}]}
+
+
 NO_JOB: Final[Mapping[str, Any]] = {"workload": []}
 _JOB: Final[Mapping[str, Any]] = {"id": "j1", "at": "0s", "account": "a", "qpu_time": "1s"}
-ONE_JOB: Final[Mapping[str, Any]] = {"workload": [{"kind": "explicit", "jobs": [_JOB]}]}
-TWO_JOBS: Final[Mapping[str, Any]] = {
-    "workload": [{"kind": "explicit", "jobs": [_JOB, {**_JOB, "id": "j2", "account": "b"}]}]
-}
+ONE_JOB: Final = _explicit([_JOB])
+TWO_JOBS: Final = _explicit([_JOB, {**_JOB, "id": "j2", "account": "b"}])
 _TIMES: Final = ("0s", "1us", "20ms", "1s", "45s", "10m", "3h", "2d")
 _PRIORITIES: Final = (0, 1, -1, 4, -7, 20, 300, -5_000, 1_000_000)
-WIDE: Final[Mapping[str, Any]] = {
-    "workload": [
+WIDE: Final = _explicit(
+    [
         {
-            "kind": "explicit",
-            "jobs": [
-                {
-                    "id": f"j{number}",
-                    "at": _TIMES[number // 6 if number % 2 else 0],
-                    "account": f"lab-{number % 7}",
-                    "qpu_time": _TIMES[1 + number * 3 % 7],
-                    "priority": _PRIORITIES[number % 9],
-                }
-                for number in range(1, 48)
-            ],
+            "id": f"j{number}",
+            "at": _TIMES[number // 6 if number % 2 else 0],
+            "account": f"lab-{number % 7}",
+            "qpu_time": _TIMES[1 + number * 3 % 7],
+            "priority": _PRIORITIES[number % 9],
         }
+        for number in range(1, 48)
     ]
-}
+)
 """A long queue at once and later jobs, among them each of those times and priorities."""
 
 
@@ -144,10 +144,11 @@ def check_policy(policy: Policy, *, examples: int = 100, own_scenarios: Sequence
     again = {"pure": policy} if isinstance(copy, Failure) else {"pure": policy, "picklable": copy}
     smallest = _Smallest(lambda scenario: _failure_in(scenario, policy, again))
     if not any(smallest.is_broken(scenario) for scenario in (NO_JOB, ONE_JOB, TWO_JOBS)):
-        if smallest.is_broken(WIDE):
-            _leave_jobs_out(smallest)
-        elif examples:
-            _search(smallest, examples)
+        with suppress(_Enough):
+            if smallest.is_broken(WIDE):
+                _leave_jobs_out(smallest)
+            elif examples:
+                _search(smallest, examples)
     if smallest.failure is not None:
         raise PolicyError(_in_scenario(name, smallest.failure, smallest.yaml))
     for own in own_scenarios:
@@ -209,7 +210,7 @@ def _search(smallest: _Smallest, examples: int) -> None:
     try:
         any_scenario = scenarios() | scenarios(wide=True)
         find(any_scenario, smallest.is_broken, settings=quiet, random=Random(0))  # noqa: S311 - repeatable
-    except (NoSuchExample, _Enough):
+    except NoSuchExample:
         return
     except HypothesisException:
         if smallest.failure is None:  # a policy that answers at random looks flaky to Hypothesis
@@ -220,18 +221,15 @@ def _leave_jobs_out(smallest: _Smallest) -> None:
     """Make a scenario of explicit jobs smaller: without a half of them, a quarter, and so on."""
     jobs: list[Any] = WIDE["workload"][0]["jobs"]
     size = len(jobs) // 2
-    try:
-        while size:
-            start = 0
-            while start < len(jobs):
-                fewer = jobs[:start] + jobs[start + size :]
-                if fewer and smallest.is_broken({"workload": [{"kind": "explicit", "jobs": fewer}]}):
-                    jobs = fewer
-                else:
-                    start += size
-            size //= 2
-    except _Enough:
-        return
+    while size:
+        start = 0
+        while start < len(jobs):
+            fewer = jobs[:start] + jobs[start + size :]
+            if fewer and smallest.is_broken(_explicit(fewer)):
+                jobs = fewer
+            else:
+                start += size
+        size //= 2
 
 
 def _pickled(policy: Policy) -> Policy | Failure:
@@ -319,16 +317,9 @@ def _answers_in(scenario: AnyScenario, policy: UserPolicy) -> Answers | Failure:
 def _ask_elsewhere(
     sent: bytes, asked: Sequence[AnyScenario], hash_seed: str
 ) -> list[Answers | Failure] | Failure:
-    before = os.environ.get("PYTHONHASHSEED")
     pool = spawned_pool(1)
-    os.environ["PYTHONHASHSEED"] = hash_seed  # the worker is started when it gets its first task
-    try:
+    with patch.dict(os.environ, PYTHONHASHSEED=hash_seed):  # the worker is started by its first task
         answered = pool.submit(_answer_here, sent, [*asked])
-    finally:
-        if before is None:
-            del os.environ["PYTHONHASHSEED"]
-        else:
-            os.environ["PYTHONHASHSEED"] = before
     try:
         return answered.result()
     except BrokenExecutor as error:
