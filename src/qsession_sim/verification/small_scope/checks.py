@@ -13,13 +13,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from qsession_sim.results.record import EVENT, FROM, REASON, SESSION, TIME, TO
 from qsession_sim.scheduler.transitions import IS_ACCEPTING, IS_ACTIVE, SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, Mode, Reason
 from qsession_sim.verification.small_scope.cases import LONG, Cases
 from qsession_sim.verification.small_scope.runs import Observed, Setting
 from qsession_sim.workload.columns import BoolArray, Int64Array
-
-TIME, SESSION, FROM, EVENT, TO, REASON = range(6)
 
 _ACTIVE: Final = np.array(IS_ACTIVE)
 _ACCEPTING: Final = np.array(IS_ACCEPTING)

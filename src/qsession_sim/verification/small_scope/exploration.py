@@ -121,15 +121,12 @@ def sampled_pieces(scope: Scope, cases: int, seed: int) -> Iterator[Piece]:
     found = 0
     while found < cases:
         shape = largest[int(generator.integers(len(largest)))]
-        block, setting = Block(scope, shape), _some_setting(scope, shape, generator)
+        hold = shape.holds[int(generator.integers(len(shape.holds)))]
+        unused = shape.unused[int(generator.integers(len(shape.unused)))]
+        block, setting = Block(scope, shape), Setting(hold, unused, scope.span)
         numbers = np.unique(generator.integers(block.numbers, size=_OF_A_SHAPE))
         found += len(block.cases(numbers))
         yield Piece(next(number), setting, ((shape, numbers),))
-
-
-def _some_setting(scope: Scope, shape: Shape, generator: np.random.Generator) -> Setting:
-    hold = shape.holds[int(generator.integers(len(shape.holds)))]
-    return Setting(hold, shape.unused[int(generator.integers(len(shape.unused)))], scope.span)
 
 
 def explore(
