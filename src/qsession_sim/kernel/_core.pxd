@@ -271,7 +271,7 @@ cdef class Core:
     @cython.locals(before=int64_t, row=int64_t, after=int64_t, actions=int64_t, action=int64_t)
     cdef inline int move_job(self, int64_t job, int64_t event, int64_t session, int64_t qpu) except -1
     @cython.locals(due=int64_t)
-    cdef inline int act_for_job(self, int64_t action, int64_t job, int64_t event, int64_t before, int64_t session, int64_t qpu) except -1
+    cdef inline int act_for_job(self, int64_t action, int64_t job, int64_t event, int64_t session) except -1
     cdef inline int enter_queue(self, int64_t job, int64_t session, int64_t qpu) except -1
     cdef inline int leave_queue(self, int64_t job, int64_t session, int64_t qpu) except -1
     @cython.locals(submitted=int64_t, key=int64_t)

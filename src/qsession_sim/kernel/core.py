@@ -1041,7 +1041,7 @@ class Core:
         actions = self.tables.job_actions[row] if session < 0 else self.tables.own_actions[row]
         while actions > 0:
             action = actions & ACTION_MASK
-            if action == WAIT_FOR_QPU:  # the four that every job has, without another call
+            if action == WAIT_FOR_QPU:  # those that most jobs have, without another call
                 self.wait_for_qpu(job, session, qpu)
             elif action == TAKE_QPU:
                 self.take_qpu(job, qpu)
@@ -1052,23 +1052,23 @@ class Core:
                 self.unfinished -= 1
                 if self.ends_matter:
                     self.follow(job)
+            elif action == ENTER_QUEUE:
+                self.enter_queue(job, session, qpu)
+            elif action == LEAVE_QUEUE:
+                self.leave_queue(job, session, qpu)
+            elif action == JOIN_SESSION:
+                self.join_session(session)
+            elif action == TELL_START:
+                self.change(session, SESSION_START)
+            elif action == LEAVE_SESSION:
+                self.leave_session(before, session)
             else:
-                self.act_for_job(action, job, event, before, session, qpu)
+                self.act_for_job(action, job, event, session)
             actions >>= ACTION_BITS
 
-    def act_for_job(self, action: int, job: int, event: int, before: int, session: int, qpu: int) -> None:
+    def act_for_job(self, action: int, job: int, event: int, session: int) -> None:
         """Take another action of the table of jobs."""
-        if action == ENTER_QUEUE:
-            self.enter_queue(job, session, qpu)
-        elif action == LEAVE_QUEUE:
-            self.leave_queue(job, session, qpu)
-        elif action == JOIN_SESSION:
-            self.join_session(session)
-        elif action == TELL_START:
-            self.change(session, SESSION_START)
-        elif action == LEAVE_SESSION:
-            self.leave_session(before, session)
-        elif action == STOP_COUNTING:
+        if action == STOP_COUNTING:
             self.stop_counting(session)
         elif action == START_PATIENCE:
             self.start_patience(job)
