@@ -177,18 +177,18 @@ _QPU = in_file(
 
 _ROUTING = in_file(
     "scheduler/qpu.py",
-    ("if queued < least:", "if queued <= least:", "S54"),
+    ("if qpu.queued < least:", "if qpu.queued <= least:", "S54"),
     (
-        "return min(self._choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), qpu.number))",
-        "return min(self._choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), -qpu.number))",
+        "best = min(self._choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), qpu.number))",
+        "best = min(self._choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), -qpu.number))",
         "S54",
     ),
     (
-        "return self._choices[(self._decisions - 1) % len(self._choices)]",
-        "return self._choices[self._decisions % len(self._choices)]",
+        "return self._choices[(self._decisions - 1) % len(self._choices)].number",
+        "return self._choices[self._decisions % len(self._choices)].number",
         "S54",
     ),
-    ("return self._choices[route % len(self._choices)]", "return self._choices[0]", "S54"),
+    ("return self._choices[route % len(self._choices)].number", "return self._choices[0].number", "S54"),
     (
         "return splitmix64(route + repeats) % len(self._choices)",
         "return (route + repeats) % len(self._choices)",

@@ -68,6 +68,8 @@ class GrowingJobs(JobFields["array[int]"]):
 
     def take_times_of(self, job: int, qpu: int) -> None:
         """Give a job the times that it has on a QPU, where QPUs differ."""
+        if not self._qpu_times_us and not self._estimates_us:
+            return
         planned = self._repeats.get(job, job)
         if self._qpu_times_us and planned < len(self._qpu_times_us[qpu]):
             self.qpu_time_us[job] = self._qpu_times_us[qpu][planned]

@@ -246,12 +246,13 @@ class Router:
         self._columns = columns
         self._journal = journal
         self._decisions = 0
-        self._choose: Callable[[int, int], Qpu] = {
+        self.choose: Callable[[int, int], int] = {
             Routing.LEAST_BUSY: self._least_busy,
             Routing.SHORTEST_EXPECTED_WAIT: self._shortest_wait,
             Routing.RANDOM: self._drawn,
             Routing.ROUND_ROBIN: self._next,
         }[routing]
+        """Decides for the next job or session: from now and its random number to a QPU's number."""
         self._only = self._choices[0].number if len(self._choices) == 1 else NEVER
         self.weighs = routing is Routing.SHORTEST_EXPECTED_WAIT
         self.counts_queued = len(self._choices) > 1 and routing in (
@@ -270,30 +271,27 @@ class Router:
             return route  # nobody asks for it
         return splitmix64(route + repeats) % len(self._choices)
 
-    def choose(self, now_us: int, route: int) -> int:
-        """Decide for the next job or session; `route` is its random number."""
-        return self._choose(now_us, route).number
-
-    def _least_busy(self, _now_us: int, _route: int) -> Qpu:
+    def _least_busy(self, _now_us: int, _route: int) -> int:
         best = self._choices[0]
         least = best.queued
-        for qpu in self._choices:
-            queued = qpu.queued
-            if not queued:
-                return qpu
-            if queued < least:
-                best, least = qpu, queued
-        return best
+        if least:
+            for qpu in self._choices:
+                if qpu.queued < least:
+                    best, least = qpu, qpu.queued
+                    if not least:
+                        break
+        return best.number
 
-    def _shortest_wait(self, now_us: int, _route: int) -> Qpu:
-        return min(self._choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), qpu.number))
+    def _shortest_wait(self, now_us: int, _route: int) -> int:
+        best = min(self._choices, key=lambda qpu: (self._expected_wait_us(now_us, qpu), qpu.number))
+        return best.number
 
-    def _drawn(self, _now_us: int, route: int) -> Qpu:
-        return self._choices[route % len(self._choices)]
+    def _drawn(self, _now_us: int, route: int) -> int:
+        return self._choices[route % len(self._choices)].number
 
-    def _next(self, _now_us: int, _route: int) -> Qpu:
+    def _next(self, _now_us: int, _route: int) -> int:
         self._decisions += 1
-        return self._choices[(self._decisions - 1) % len(self._choices)]
+        return self._choices[(self._decisions - 1) % len(self._choices)].number
 
     def _expected_wait_us(self, now_us: int, qpu: Qpu) -> int:
         """The estimated QPU time of what is queued, and what the estimate leaves of the job on the QPU."""
