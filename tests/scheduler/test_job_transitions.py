@@ -355,7 +355,9 @@ def test_actions_that_a_run_does_not_need_are_left_out():
     some = moves({action: partial(note, taken, action.name) for action in needed})
     for event in (JobEvent.START, JobEvent.FINISH):
         stage = {JobEvent.START: JobStage.READY, JobEvent.FINISH: JobStage.RUNNING}[event]
-        for act in some[event][stage][2]:
+        acts = some[event][stage][2]
+        while acts is not None:
+            act, acts = acts
             act(7, 0, stage, None, None)
     assert taken == ["TAKE_QPU after READY", "END after RUNNING"]
 
