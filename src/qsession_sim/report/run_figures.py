@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +16,16 @@ from qsession_sim.report.drawing import canvas, plain
 from qsession_sim.report.rows import counted
 from qsession_sim.report.run_facts import Facts, Group
 from qsession_sim.report.style import COLUMN_INCHES, LIGHT, PAGE_INCHES, text_on
-from qsession_sim.report.timeline import GLYPHS, KINDS, Ticks, Timeline, highest, timeline_of
+from qsession_sim.report.timeline import (
+    GLYPHS,
+    KINDS,
+    Ticks,
+    Timeline,
+    highest,
+    open_sessions,
+    timeline_of,
+    where,
+)
 from qsession_sim.results.waits import PARTS
 from qsession_sim.units import DAY, HOUR, MINUTE, SECOND
 
@@ -57,6 +67,12 @@ def draw(run: Any, kind: str, ax: Any, width: float | None) -> Any:
 def _unit_of(longest_us: float) -> tuple[str, int]:
     """The unit in which an axis up to a time can be read."""
     return next((unit, unit_us) for unit, unit_us, least in _UNITS if longest_us >= least * unit_us)
+
+
+def _columns_of(axes: Any) -> int:
+    """Of how many columns of time a figure has room for."""
+    width: float = axes.figure.get_size_inches()[0]
+    return max(round(width * _STRETCHES_PER_INCH), 60)
 
 
 def _of(facts: Facts) -> Timeline:
@@ -104,54 +120,46 @@ _Paint = Callable[[Any, float, float, float], None]
 def _rows(timeline: Timeline) -> Iterator[tuple[str, float, _Paint]]:
     """The label of each row, its height in rows, and what draws it at a place."""
     for qpu, name in enumerate(timeline.qpus):
-        mine = _where(timeline.segments, timeline.segments["qpu"] == qpu)
-        yield plain(name, _LETTERS), 1.6, _Strip(timeline, mine)
+        mine = where(timeline.segments, timeline.segments["qpu"] == qpu)
+        yield plain(name, _LETTERS), 1.6, partial(_paint_strip, timeline, mine)
     count = len(timeline.session_names)
     if count > _MOST_LANES:
-        yield f"{count:,} sessions\nat once", 3.0, _AtOnce(timeline)
+        yield f"{count:,} sessions\nat once", 3.0, partial(_paint_open, timeline)
     else:
         for number, name in enumerate(timeline.session_names):
-            yield plain(name, _LETTERS), 1.0, _Lane(timeline, number)
+            yield plain(name, _LETTERS), 1.0, partial(_paint_lane, timeline, number)
 
 
-def _where(columns: Mapping[str, Ticks], mask: npt.NDArray[np.bool_]) -> dict[str, Ticks]:
-    return {name: column[mask] for name, column in columns.items()}
-
-
-class _Strip:
+def _paint_strip(
+    timeline: Timeline, segments: Mapping[str, Ticks], axes: Any, place: float, height: float, scale: float
+) -> None:
     """What a QPU did: its stretches, or, if they are too many, the share of each kind in columns of time."""
-
-    def __init__(self, timeline: Timeline, segments: Mapping[str, Ticks]) -> None:
-        self.timeline, self.segments = timeline, segments
-
-    def __call__(self, axes: Any, place: float, height: float, scale: float) -> None:
-        top, high = place + 0.12, height - 0.24
-        columns = max(round(axes.figure.get_size_inches()[0] * _STRETCHES_PER_INCH), 60)
-        segments = {name: self.segments[name] for name in ("start", "duration", "kind")}
-        if len(segments["start"]) <= columns:
-            for number, kind in enumerate(KINDS):
-                mine = _where(segments, segments["kind"] == number)
-                edges = zip(mine["start"] * scale, mine["duration"] * scale, strict=True)
-                _fill(axes, kind, [Rectangle((start, top), wide, high) for start, wide in edges])
-            return
-        bounds = np.linspace(0, self.timeline.end, columns + 1)
-        ends = segments["start"] + segments["duration"]
-        of_kind = [segments["kind"] == number for number in range(len(KINDS))]
-        shares = np.stack([_average(segments["start"][mine], ends[mine], bounds) for mine in of_kind], axis=1)
-        before = np.cumsum(shares, axis=1) - shares
-        wide = bounds[1] * scale
+    top, high = place + 0.12, height - 0.24
+    columns = _columns_of(axes)
+    if len(segments["start"]) <= columns:
         for number, kind in enumerate(KINDS):
-            parts = zip(bounds[:-1] * scale, before[:, number], shares[:, number], strict=True)
-            _fill(
-                axes,
-                kind,
-                [
-                    Rectangle((start, top + high * (1 - below - share)), wide, high * share)
-                    for start, below, share in parts
-                    if share > 0
-                ],
-                hatched=False,
-            )
+            mine = where(segments, segments["kind"] == number)
+            edges = zip(mine["start"] * scale, mine["duration"] * scale, strict=True)
+            _fill(axes, kind, [Rectangle((start, top), wide, high) for start, wide in edges])
+        return
+    bounds = np.linspace(0, timeline.end, columns + 1)
+    ends = segments["start"] + segments["duration"]
+    of_kind = [segments["kind"] == number for number in range(len(KINDS))]
+    shares = np.stack([_average(segments["start"][mine], ends[mine], bounds) for mine in of_kind], axis=1)
+    before = np.cumsum(shares, axis=1) - shares
+    wide = bounds[1] * scale
+    for number, kind in enumerate(KINDS):
+        parts = zip(bounds[:-1] * scale, before[:, number], shares[:, number], strict=True)
+        _fill(
+            axes,
+            kind,
+            [
+                Rectangle((start, top + high * (1 - below - share)), wide, high * share)
+                for start, below, share in parts
+                if share > 0
+            ],
+            hatched=False,
+        )
 
 
 def _fill(axes: Any, kind: str, boxes: Sequence[Rectangle], *, hatched: bool = True) -> None:
@@ -162,72 +170,54 @@ def _fill(axes: Any, kind: str, boxes: Sequence[Rectangle], *, hatched: bool = T
         axes.add_collection(PatchCollection(boxes, match_original=False, **look), autolim=False)
 
 
-class _Lane:
+def _paint_lane(
+    timeline: Timeline, number: int, axes: Any, place: float, height: float, scale: float
+) -> None:
     """The life of a session: open, its jobs wait, they run, it holds the QPU; and what happened to it."""
-
-    def __init__(self, timeline: Timeline, number: int) -> None:
-        self.timeline, self.number = timeline, number
-
-    def __call__(self, axes: Any, place: float, height: float, scale: float) -> None:
-        timeline, middle = self.timeline, place + height / 2
-        begin, until = (int(timeline.sessions[name][self.number]) * scale for name in ("created", "closed"))
-        dotted = {"color": LIGHT.waiting, "linewidth": 0.6, "linestyle": ":", "zorder": 0.5}
-        axes.plot([begin, until], [middle, middle], **dotted)
-        waits = _where(timeline.waits, timeline.waits["session"] == self.number)
-        boxes = zip(waits["start"] * scale, waits["duration"] * scale, strict=True)
-        thin = [Rectangle((start, middle - 0.1), wide, 0.2) for start, wide in boxes]
-        axes.add_collection(PatchCollection(thin, facecolor=LIGHT.waiting, linewidth=0), autolim=False)
-        _Strip(timeline, _where(timeline.segments, timeline.segments["session"] == self.number))(
-            axes, place, height, scale
-        )
-        words = list(GLYPHS)
-        marks = _where(timeline.marks, timeline.marks["session"] == self.number)
-        for time, word in zip((marks["time"] * scale).tolist(), marks["word"].tolist(), strict=True):
-            sign = _SIGNS[GLYPHS[words[word]]]
-            look: dict[str, Any] = {"markeredgecolor": LIGHT.page, "markeredgewidth": 0.5, "markersize": 5}
-            if sign == "|":
-                look = {"markeredgecolor": LIGHT.alert, "markeredgewidth": 1.5, "markersize": 7}
-            axes.plot([time], [middle], marker=sign, color=LIGHT.ink, zorder=4, **look)
+    middle = place + height / 2
+    begin, until = (int(timeline.sessions[name][number]) * scale for name in ("created", "closed"))
+    dotted = {"color": LIGHT.waiting, "linewidth": 0.6, "linestyle": ":", "zorder": 0.5}
+    axes.plot([begin, until], [middle, middle], **dotted)
+    waits = where(timeline.waits, timeline.waits["session"] == number)
+    boxes = zip(waits["start"] * scale, waits["duration"] * scale, strict=True)
+    thin = [Rectangle((start, middle - 0.1), wide, 0.2) for start, wide in boxes]
+    axes.add_collection(PatchCollection(thin, facecolor=LIGHT.waiting, linewidth=0), autolim=False)
+    mine = where(timeline.segments, timeline.segments["session"] == number)
+    _paint_strip(timeline, mine, axes, place, height, scale)
+    words = list(GLYPHS)
+    marks = where(timeline.marks, timeline.marks["session"] == number)
+    for time, word in zip((marks["time"] * scale).tolist(), marks["word"].tolist(), strict=True):
+        sign = _SIGNS[GLYPHS[words[word]]]
+        look: dict[str, Any] = {"markeredgecolor": LIGHT.page, "markeredgewidth": 0.5, "markersize": 5}
+        if sign == "|":
+            look = {"markeredgecolor": LIGHT.alert, "markeredgewidth": 1.5, "markersize": 7}
+        axes.plot([time], [middle], marker=sign, color=LIGHT.ink, zorder=4, **look)
 
 
-_SIGNS: Final = {"◆": "D", "✕": "X", "▼": "v", "ended": "|", "planned": "|"}
+_SIGNS: Final = {"◆": "D", "✕": "X", "▼": "v", "ended": "|"}
 
 
-class _AtOnce:
+def _paint_open(timeline: Timeline, axes: Any, place: float, height: float, scale: float) -> None:
     """How many sessions have their QPU, and how many are open without it, as averages of columns of time."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        self.timeline = timeline
-
-    def __call__(self, axes: Any, place: float, height: float, scale: float) -> None:
-        timeline = self.timeline
-        columns = max(round(axes.figure.get_size_inches()[0] * _STRETCHES_PER_INCH), 60)
-        bounds = np.linspace(0, timeline.end, columns + 1)
-        open_ = _average(timeline.sessions["created"], timeline.sessions["closed"], bounds)
-        owned = _where(timeline.segments, timeline.segments["session"] >= 0)
-        ends = owned["start"] + owned["duration"]
-        top = _most_at_once(timeline)
-        bottom, high = place + height - 0.1, height - 0.3
-        levels = bottom - high * open_ / top
-        axes.fill_between(bounds[:-1] * scale, levels, bottom, step="post", color=LIGHT.rule, linewidth=0)
-        below = np.zeros(columns)
-        for number, kind in enumerate(KINDS):
-            mine = owned["kind"] == number
-            having = _average(owned["start"][mine], ends[mine], bounds)
-            if having.any():
-                start, stop = (bottom - high * level / top for level in (below, below + having))
-                given = {"step": "post", "color": LIGHT.fills[kind], "linewidth": 0}
-                axes.fill_between(bounds[:-1] * scale, start, stop, **given)
-                below = below + having
-        axes.text(0, place + 0.05, f"  at most {top:,} open", va="top", color=LIGHT.muted)
-
-
-def _most_at_once(timeline: Timeline) -> int:
-    """How many sessions are open at once, at most."""
-    created, closed = (np.sort(timeline.sessions[name]) for name in ("created", "closed"))
-    instants = np.append(created, closed)
-    open_ = np.searchsorted(created, instants, side="right") - np.searchsorted(closed, instants, side="right")
-    return max(int(open_.max(initial=0)), 1)
+    columns = _columns_of(axes)
+    bounds = np.linspace(0, timeline.end, columns + 1)
+    open_ = _average(timeline.sessions["created"], timeline.sessions["closed"], bounds)
+    owned = where(timeline.segments, timeline.segments["session"] >= 0)
+    ends = owned["start"] + owned["duration"]
+    top = max(int(open_sessions(timeline)[1].max(initial=0)), 1)
+    bottom, high = place + height - 0.1, height - 0.3
+    levels = bottom - high * open_ / top
+    axes.fill_between(bounds[:-1] * scale, levels, bottom, step="post", color=LIGHT.rule, linewidth=0)
+    below = np.zeros(columns)
+    for number, kind in enumerate(KINDS):
+        mine = owned["kind"] == number
+        having = _average(owned["start"][mine], ends[mine], bounds)
+        if having.any():
+            start, stop = (bottom - high * level / top for level in (below, below + having))
+            given = {"step": "post", "color": LIGHT.fills[kind], "linewidth": 0}
+            axes.fill_between(bounds[:-1] * scale, start, stop, **given)
+            below = below + having
+    axes.text(0, place + 0.05, f"  at most {top:,} open", va="top", color=LIGHT.muted)
 
 
 def _average(starts: Ticks, ends: Ticks, bounds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -298,7 +288,7 @@ def _waiting(facts: Facts, ax: Any, inches: float) -> Any:
                 axes.plot([value], [row], marker="|", markersize=size, color=colour, **_BAR)
         for colour, label in ((LIGHT.ink, "median"), (LIGHT.alert, "95 %")):
             axes.plot([], [], marker="|", markersize=7, color=colour, label=label, **_BAR)
-        _name(axes, groups, word, inches)
+        _name(axes, [group.name for group in groups], word, _letters(inches))
         axes.set(xlabel=f"waiting time [{unit}]")
         if max(int(group.waiting_us[-1]) for group in groups) > 0:
             axes.set_xscale("symlog", linthresh=_linear(groups, unit_us))
@@ -315,12 +305,17 @@ def _linear(groups: Sequence[Group], unit_us: int) -> float:
     return float(10.0 ** min(max(round(np.log10(smallest)), -3), 0))
 
 
-def _name(axes: Any, groups: Sequence[Group], word: str, inches: float) -> None:
-    axes.set_ylim(max(len(groups), 1) - 0.5, -0.5)
-    axes.set_yticks(range(len(groups)), [plain(group.name, max(round(inches * 5), 12)) for group in groups])
+def _name(axes: Any, names: Sequence[str], word: str, longest: int) -> None:
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), [plain(name, longest) for name in names])
     axes.set_ylabel(word)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def _letters(inches: float) -> int:
+    """Of names of groups in a figure so wide."""
+    return max(round(inches * 5), 12)
 
 
 def _legend_above(axes: Any, columns: int) -> None:
@@ -353,7 +348,7 @@ def _why(facts: Facts, ax: Any, inches: float) -> Any:
             axes.barh([0], [0], color=LIGHT.fills[part], label=_WORDS[part], **look)
         for row, group in enumerate(shown):
             _stack(axes, row, dict(zip(PARTS, group.parts_us, strict=True)))
-        _name(axes, shown, word, inches)
+        _name(axes, [group.name for group in shown], word, _letters(inches))
         axes.set(xlim=(0, 1), xlabel="share of the waiting time")
         axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
         _legend_above(axes, min(4, len(used)) if inches < PAGE_INCHES else len(used))
@@ -405,11 +400,8 @@ def _sessions(facts: Facts, ax: Any, inches: float) -> Any:
             left = left + values
         more = facts.sessions.height - sessions.height
         word = f"session ({counted(more, 'other')} not shown)" if more else "session"
-        axes.set_ylim(len(used) - 0.5, -0.5)
-        axes.set_yticks(range(len(used)), [plain(name, _LETTERS) for name in sessions["session"]])
-        axes.set(xlabel=f"usage [{unit}]", ylabel=word)
-        axes.tick_params(axis="y", length=0)
-        axes.spines["left"].set_visible(False)
+        _name(axes, sessions["session"].to_list(), word, _LETTERS)
+        axes.set(xlabel=f"usage [{unit}]")
         if axes.get_legend_handles_labels()[0]:
             _legend_above(axes, 4 if inches >= PAGE_INCHES else 2)
     return figure
@@ -428,10 +420,10 @@ def _queue(facts: Facts, ax: Any, inches: float) -> Any:
             return figure
         unit, unit_us = _unit_of(timeline.end * timeline.unit_us)
         scale = timeline.unit_us / unit_us
-        columns = max(round(axes.figure.get_size_inches()[0] * _STRETCHES_PER_INCH), 60)
+        columns = _columns_of(axes)
         names = ("job_mode", "held", "batch", "session", "down")
         for qpu, name in enumerate(timeline.qpus):
-            mine = _where(timeline.queue, timeline.queue["qpu"] == qpu)
+            mine = where(timeline.queue, timeline.queue["qpu"] == qpu)
             colour = LIGHT.fills[names[qpu % len(names)]]
             given = {"color": colour, "linewidth": 0.9, "label": plain(name, _LETTERS)}
             if len(mine["time"]) <= columns:

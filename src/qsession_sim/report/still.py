@@ -15,7 +15,7 @@ import numpy.typing as npt
 from qsession_sim.report.html import Markup, element, joined, named
 from qsession_sim.report.rows import counted
 from qsession_sim.report.text import MARKS_US, readable_duration, short_name
-from qsession_sim.report.timeline import GLYPHS, KINDS, Ticks, Timeline, highest
+from qsession_sim.report.timeline import GLYPHS, KINDS, Ticks, Timeline, highest, open_sessions, where
 from qsession_sim.units import DAY, SECOND
 
 _BOX: Final = 1000
@@ -36,16 +36,11 @@ def still_picture(timeline: Timeline) -> Markup:
 def _rows(timeline: Timeline) -> Iterator[Markup]:
     segments, queue = timeline.segments, timeline.queue
     for qpu, name in enumerate(timeline.qpus):
-        mine = segments["qpu"] == qpu
-        yield from _row(
-            named(name), _strip(timeline, {key: column[mine] for key, column in segments.items()}, 44)
-        )
-        mine = queue["qpu"] == qpu
-        longest = int(queue["queued"][mine].max(initial=0))
+        yield from _row(named(name), _strip(timeline, where(segments, segments["qpu"] == qpu), 44))
+        mine = where(queue, queue["qpu"] == qpu)
+        longest = int(mine["queued"].max(initial=0))
         label = joined(["queued", element("small", f"max {longest:,}")])
-        yield from _row(
-            label, _queue(timeline, {key: column[mine] for key, column in queue.items()}, longest)
-        )
+        yield from _row(label, _queue(timeline, mine, longest))
     count = len(timeline.session_names)
     if count <= _MOST_LANES:
         for number, name in enumerate(timeline.session_names):
@@ -139,19 +134,16 @@ def _session(timeline: Timeline, number: int) -> Markup:
     sessions, waits, marks, segments = timeline.sessions, timeline.waits, timeline.marks, timeline.segments
     begin, until = (int(sessions[name][number]) * scale for name in ("created", "closed"))
     drawn = [element("path", class_="l-open", d=f"M{begin:.1f} 8H{until:.1f}")]
-    mine = waits["session"] == number
-    for start, duration in zip(waits["start"][mine], waits["duration"][mine], strict=True):
+    mine = where(waits, waits["session"] == number)
+    for start, duration in zip(mine["start"], mine["duration"], strict=True):
         rect = {"x": f"{start * scale:.1f}", "width": f"{max(duration * scale, 0.5):.1f}"}
         drawn.append(element("rect", class_="l-waiting", y=6, height=4, **rect))
-    mine = segments["session"] == number
-    strip = _strip(
-        timeline, {name: column[mine] for name, column in segments.items()}, height, _LANE_BINS, None
-    )
-    mine = marks["session"] == number
+    strip = _strip(timeline, where(segments, segments["session"] == number), height, _LANE_BINS, None)
+    mine = where(marks, marks["session"] == number)
     words = list(GLYPHS)
     signs = (
         _sign(words[word], 100 * time / timeline.end)
-        for time, word in zip(marks["time"][mine].tolist(), marks["word"][mine].tolist(), strict=True)
+        for time, word in zip(mine["time"].tolist(), mine["word"].tolist(), strict=True)
     )
     return element(
         "svg", _boxed(height, *drawn), strip, *signs, class_="lane", height=height, aria_hidden="true"
@@ -172,9 +164,7 @@ def text_of_open(count: int) -> Markup:
 
 def _open_sessions(timeline: Timeline) -> Markup:
     """How many sessions are open at once, the largest number of each part of the run."""
-    created, closed = np.sort(timeline.sessions["created"]), np.sort(timeline.sessions["closed"])
-    time = np.unique(np.append(created, closed))
-    open_ = np.searchsorted(created, time, side="right") - np.searchsorted(closed, time, side="right")
+    time, open_ = open_sessions(timeline)
     return _queue(timeline, {"qpu": np.zeros_like(time), "time": time, "queued": open_}, int(open_.max()))
 
 

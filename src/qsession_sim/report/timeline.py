@@ -6,7 +6,7 @@ fit into 31 bits. An instant is the tick that it lies in, so that what tiles the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -113,8 +113,7 @@ def timeline_of(run: Run | SavedRun, end_us: int, most: int = MOST_SEGMENTS) -> 
     end = end_us // unit_us
     qpus = tuple(run.queue_length["qpu"].cast(str).unique(maintain_order=True))
     names = tuple(run.sessions["session"])
-    number = dict(zip(names, range(len(names)), strict=True))
-    segments, cell = _merged(_segments(run, qpus, number, unit_us), end, most)
+    segments, cell = _merged(_segments(run, qpus, names, unit_us), end, most)
     queue = _queue(run, qpus, unit_us)
     return Timeline(
         unit_us,
@@ -123,8 +122,8 @@ def timeline_of(run: Run | SavedRun, end_us: int, most: int = MOST_SEGMENTS) -> 
         segments,
         highest(queue, cell) if cell else queue,
         _sessions(run, qpus, unit_us, end),
-        _waits(run, number, unit_us, end),
-        _marks(run, number, unit_us),
+        _waits(run, names, unit_us, end),
+        _marks(run, names, unit_us),
         names,
         run.intervals["job"],
         cell,
@@ -135,26 +134,27 @@ def _ticks(column: pl.Series, unit_us: int, missing: int = -1) -> Ticks:
     return column.fill_null(missing * unit_us).to_numpy().astype(np.int64) // unit_us
 
 
-def _numbers(column: pl.Series, number: Mapping[str, int]) -> Ticks:
+def _numbers(column: pl.Series, words: Sequence[str]) -> Ticks:
+    """The place of each of a column among some words; -1 for none."""
     import polars as pl
 
-    known = column.cast(pl.String)
-    if not number:
+    known, number = column.cast(pl.String), {word: place for place, word in enumerate(words)}
+    if not words:
         return np.full(len(known), -1, dtype=np.int64)
     found = known.replace_strict(list(number), list(number.values()), default=-1, return_dtype=pl.Int64)
     return found.fill_null(-1).to_numpy()
 
 
 def _segments(
-    run: Run | SavedRun, qpus: tuple[str, ...], number: Mapping[str, int], unit_us: int
+    run: Run | SavedRun, qpus: Sequence[str], sessions: Sequence[str], unit_us: int
 ) -> dict[str, Ticks]:
     intervals = run.intervals
     start, until = (_ticks(intervals[name], unit_us) for name in ("start_us", "end_us"))
-    session = _numbers(intervals["session"], number)
-    kind = _numbers(intervals["kind"], {name: place for place, name in enumerate(KINDS)})
+    session = _numbers(intervals["session"], sessions)
+    kind = _numbers(intervals["kind"], KINDS)
     modes = np.append(_modes(run), 0)  # the last one is for jobs without a session
     return {
-        "qpu": _numbers(intervals["qpu"], {name: place for place, name in enumerate(qpus)}),
+        "qpu": _numbers(intervals["qpu"], qpus),
         "start": start,
         "duration": until - start,
         "kind": np.where(kind < 0, modes[session], kind),  # what is busy is told by its mode
@@ -165,7 +165,7 @@ def _segments(
 
 
 def _modes(run: Run | SavedRun) -> Ticks:
-    return _numbers(run.sessions["mode"], {"session": 1, "batch": 2})
+    return _numbers(run.sessions["mode"], KINDS)
 
 
 def _merged(segments: dict[str, Ticks], end: int, most: int) -> tuple[dict[str, Ticks], int]:
@@ -211,12 +211,24 @@ def _merged_within(segments: Mapping[str, Ticks], cell: int) -> dict[str, Ticks]
     }
 
 
-def _queue(run: Run | SavedRun, qpus: tuple[str, ...], unit_us: int) -> dict[str, Ticks]:
+def _queue(run: Run | SavedRun, qpus: Sequence[str], unit_us: int) -> dict[str, Ticks]:
     """The last of the changes of each tick."""
-    qpu = _numbers(run.queue_length["qpu"], {name: place for place, name in enumerate(qpus)})
+    qpu = _numbers(run.queue_length["qpu"], qpus)
     time, queued = _ticks(run.queue_length["time_us"], unit_us), run.queue_length["queued"].to_numpy()
     kept = np.append((qpu[1:] != qpu[:-1]) | (time[1:] != time[:-1]), True)[: len(time)]
     return {"qpu": qpu[kept], "time": time[kept], "queued": queued[kept]}
+
+
+def where(columns: Mapping[str, Ticks], mask: npt.NDArray[np.bool_]) -> dict[str, Ticks]:
+    """The rows of columns for which something is true."""
+    return {name: column[mask] for name, column in columns.items()}
+
+
+def open_sessions(timeline: Timeline) -> tuple[Ticks, Ticks]:
+    """Each instant at which a session is created or closed, and how many are open from then on."""
+    created, closed = (np.sort(timeline.sessions[name]) for name in ("created", "closed"))
+    time = np.unique(np.append(created, closed))
+    return time, np.searchsorted(created, time, side="right") - np.searchsorted(closed, time, side="right")
 
 
 def highest(queue: Mapping[str, Ticks], cell: int) -> dict[str, Ticks]:
@@ -237,23 +249,23 @@ def highest(queue: Mapping[str, Ticks], cell: int) -> dict[str, Ticks]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _sessions(run: Run | SavedRun, qpus: tuple[str, ...], unit_us: int, end: int) -> dict[str, Ticks]:
+def _sessions(run: Run | SavedRun, qpus: Sequence[str], unit_us: int, end: int) -> dict[str, Ticks]:
     closed = _ticks(run.sessions["closed_us"], unit_us)
     return {
         "mode": _modes(run),
-        "qpu": _numbers(run.sessions["qpu"], {name: place for place, name in enumerate(qpus)}),
+        "qpu": _numbers(run.sessions["qpu"], qpus),
         "created": _ticks(run.sessions["created_us"], unit_us),
         "closed": np.where(closed < 0, end, closed),
     }
 
 
-def _waits(run: Run | SavedRun, number: Mapping[str, int], unit_us: int, end: int) -> dict[str, Ticks]:
+def _waits(run: Run | SavedRun, sessions: Sequence[str], unit_us: int, end: int) -> dict[str, Ticks]:
     import polars as pl
 
     jobs = run.jobs.filter(
         pl.col("session").is_not_null() & (pl.col("status").cast(pl.String) != "REJECTED")
     ).select("session", "submitted_us", left_us=pl.coalesce("started_us", "completed_us"))
-    session = _numbers(jobs["session"], number)
+    session = _numbers(jobs["session"], sessions)
     start, left = _ticks(jobs["submitted_us"], unit_us), _ticks(jobs["left_us"], unit_us)
     # each session has its own stretch of the line of numbers, so that one union is all of them
     place = session * (end + 2)
@@ -266,16 +278,15 @@ def _waits(run: Run | SavedRun, number: Mapping[str, int], unit_us: int, end: in
     }
 
 
-def _marks(run: Run | SavedRun, number: Mapping[str, int], unit_us: int) -> dict[str, Ticks]:
+def _marks(run: Run | SavedRun, sessions: Sequence[str], unit_us: int) -> dict[str, Ticks]:
     import polars as pl
 
     event = pl.col("event").cast(pl.String)
     marks = run.transitions.filter(
         event.is_in(list(MARKS)) & (pl.col("from_state").cast(pl.String) != "closed")
     ).select("session", "time_us", word=event.replace_strict(MARKS, default="", return_dtype=pl.String))
-    words = {word: place for place, word in enumerate(GLYPHS)}
     return {
-        "session": _numbers(marks["session"], number),
+        "session": _numbers(marks["session"], sessions),
         "time": _ticks(marks["time_us"], unit_us),
-        "word": _numbers(marks["word"], words),
+        "word": _numbers(marks["word"], list(GLYPHS)),
     }
