@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -77,10 +77,9 @@ def estimate(values: Sequence[Value], baseline: Sequence[Value] | None, level: f
     alone = Estimate(len(present), _mean(present), _interval(present, level))
     if baseline is None:
         return alone
-    size = max(len(values), len(baseline))
     both = [
         (value, other)
-        for value, other in zip(*(_repeated(one, size) for one in (values, baseline)), strict=True)
+        for value, other in in_pairs(values, baseline)
         if value is not None and other is not None
     ]
     differences = np.array([_difference(value, other) for value, other in both], dtype=np.float64)
@@ -97,8 +96,10 @@ def estimate(values: Sequence[Value], baseline: Sequence[Value] | None, level: f
     )
 
 
-def _repeated(values: Sequence[Value], size: int) -> Sequence[Value]:
-    return list(values) * size if len(values) == 1 else values
+def in_pairs(values: Sequence[Value], others: Sequence[Value]) -> Iterator[tuple[Value, Value]]:
+    """Observations of the same replications; a single one makes a pair with each of the others."""
+    size = max(len(values), len(others))
+    return zip(*(list(one) * size if len(one) == 1 else one for one in (values, others)), strict=True)
 
 
 def _relative_change(

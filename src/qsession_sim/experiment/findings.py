@@ -87,15 +87,9 @@ class StudyFindings:
         in the order in which they were given."""
         if self.sampling != "grid":
             return self.configurations
-        ranks: list[dict[str, int]] = [{} for _ in self.paths]
-        for one in self.configurations:
-            for rank, value in zip(ranks, self.settings_of(one), strict=True):
-                rank.setdefault(value, len(rank))
-
-        def place(one: Configuration) -> list[int]:
-            return [rank[value] for rank, value in zip(ranks, self.settings_of(one), strict=True)]
-
-        return sorted(self.configurations, key=place)
+        named = {one.name: one for one in self.configurations}
+        order = by_settings({name: self.settings_of(one) for name, one in named.items()})
+        return [named[name] for name in order]
 
     def observations(self, configuration: str, metric: str) -> Sequence[Value]:
         """The values of a metric by replication, or by batch of one long run; None: it does not exist there.
@@ -169,6 +163,17 @@ class StudyFindings:
             scale = SECOND if unit == "us" else 1
             lines += [f"  {one.name}: {_line(self, one.name, name, scale)}" for one in self.configurations]
         return "\n".join((*lines, "", *self.method)) + "\n"
+
+
+def by_settings(settings: Mapping[str, Sequence[str]]) -> list[str]:
+    """The names of points by the values of their settings, each setting's in the order in which they came."""
+    columns = (dict.fromkeys(values) for values in zip(*settings.values(), strict=True))
+    ranks = [{value: rank for rank, value in enumerate(values)} for values in columns]
+
+    def place(name: str) -> list[int]:
+        return [rank[value] for rank, value in zip(ranks, settings[name], strict=True)]
+
+    return sorted(settings, key=place)
 
 
 _MOST_NAMED: Final = 3

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from qsession_sim.report.html import Markup, element
+from qsession_sim.report.html import Markup, element, sign
 from qsession_sim.report.text import short_name
 
 WIDTH: Final = 360
@@ -342,17 +342,7 @@ def _figure(title: str, chart: Markup, names: Sequence[str]) -> Markup:
     keys: list[str] = []
     if len(names) > 1:
         lines = [
-            element(
-                "li",
-                element(
-                    "svg",
-                    element("path", d="M0 6H12"),
-                    viewBox="0 0 12 12",
-                    class_=f"s{n % _SERIES}",
-                    aria_hidden="true",
-                ),
-                name,
-            )
+            element("li", sign(element("path", d="M0 6H12"), f"s{n % _SERIES}"), name)
             for n, name in enumerate(names)
         ]
         keys = [element("ul", *lines, class_="key")]

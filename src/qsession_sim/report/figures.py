@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from qsession_sim.errors import FigureError, hint
 from qsession_sim.files import hindrance, reason, resolved, write_whole
 from qsession_sim.report.study_rows import METRICS_OF_COMPARISONS
-from qsession_sim.report.study_view import StudyFiles, StudyView, view_of
-from qsession_sim.report.tuning_view import TuningFiles, tuning_view_of
+from qsession_sim.report.study_view import StudyView, view_of
+from qsession_sim.report.tuning_view import tuning_view_of
 from qsession_sim.results.bundle import is_bundle
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def draw_run(run: Run | SavedRun, kind: str, *, ax: Any = None, width: float | N
 
 
 def draw_study(
-    study: StudyFiles,
+    study: ShownStudy,
     metric: str | Sequence[str],
     kind: str | None = None,
     *,
@@ -94,7 +94,7 @@ def default_kind(view: StudyView) -> str:
     return "means" if view.baseline is None else "differences"
 
 
-def draw_tuning(tuning: TuningFiles, *, ax: Any = None, width: float | None = None) -> Figure:
+def draw_tuning(tuning: ShownTuning, *, ax: Any = None, width: float | None = None) -> Figure:
     """Draw the trade-off of a search; `Tuning.figure` describes the arguments.
 
     Raises:
@@ -108,7 +108,7 @@ def draw_tuning(tuning: TuningFiles, *, ax: Any = None, width: float | None = No
     return figure
 
 
-def figures_of_study(study: StudyFiles) -> dict[str, Figure]:
+def figures_of_study(study: ShownStudy) -> dict[str, Figure]:
     """The figures that are saved of a study, by name.
 
     For each metric that tables show of it, the differences or means, over two settings as a heat map; and of

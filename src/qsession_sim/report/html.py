@@ -99,6 +99,11 @@ def section(name: str, title: str, *children: str) -> Markup:
     )
 
 
+def sign(drawn: Markup, kind: str | None = None) -> Markup:
+    """What something looks like, in the key of a picture."""
+    return element("svg", drawn, viewBox="0 0 12 12", class_=kind, aria_hidden="true")
+
+
 def table(table: Table, caption: str, *, last_is_sum: bool = False) -> Markup:
     """A table with all its rows; cells that are `Markup`, such as bars, are shown as they are.
 

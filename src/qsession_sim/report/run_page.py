@@ -17,16 +17,16 @@ from qsession_sim.report.html import (
     joined,
     listing,
     named,
-    page,
     percent_of,
     script_of,
-    section,
     section_of,
+    sign,
 )
 from qsession_sim.report.rows import counted
 from qsession_sim.report.run_facts import MEANWHILE, USES, Facts, percentile
 from qsession_sim.report.run_rows import MOST_ROWS, accounts_section
 from qsession_sim.report.run_tables import meanwhile, outcomes_part, qpus_part, sessions_part, waiting_part
+from qsession_sim.report.sections import Part, big, card, page_of, part
 from qsession_sim.report.still import still_picture
 from qsession_sim.report.text import readable_duration, short_name
 from qsession_sim.report.timeline import GLYPHS, KINDS, MOST_SEGMENTS, Timeline, timeline_of
@@ -78,38 +78,28 @@ def run_report(run: Run | SavedRun) -> Report:
 def _page(facts: Facts) -> Report:
     run = facts.run
     timeline = timeline_of(run, run.end_us)
-    contents = list(_sections(facts, timeline))
-    links = [element("a", title, href=f"#{name}") for name, title, _ in contents]
     head = element("header", element("h1", named(facts.title)), *_heading(facts, timeline))
-    cards = element("div", *_cards(facts), class_="cards")
-    return page(
-        facts.title,
-        head,
-        element("nav", *links, aria_label="On this page"),
-        element("main", cards, *(made for _, _, made in contents)),
-        script=script_of("timeline.js", "unpack.js", "report.js"),
-        data=embedded(timeline, about_sessions(run)) if timeline.end else None,
-    )
+    script = script_of("timeline.js", "unpack.js", "report.js")
+    data = embedded(timeline, about_sessions(run)) if timeline.end else None
+    return page_of(facts.title, head, _cards(facts), _sections(facts, timeline), script, data)
 
 
-def _sections(facts: Facts, timeline: Timeline) -> Iterator[tuple[str, str, Markup]]:
-    def part(name: str, short: str, title: str, *children: str) -> tuple[str, str, Markup]:
-        return name, short, section(name, title, *children)
-
-    yield part("timeline", "Timeline", "Timeline", *_timeline(timeline))
+def _sections(facts: Facts, timeline: Timeline) -> Iterator[Part]:
+    yield part("timeline", "Timeline", *_timeline(timeline))
     if facts.groups:
-        yield part("waiting", "Waiting", "Who waits, and what the QPU did meanwhile", *waiting_part(facts))
+        title = "Who waits, and what the QPU did meanwhile"
+        yield part("waiting", title, *waiting_part(facts), short="Waiting")
     if facts.sessions.height:
-        yield part("sessions", "Sessions", "What each session cost", *sessions_part(facts))
+        yield part("sessions", "What each session cost", *sessions_part(facts), short="Sessions")
     outcomes = list(outcomes_part(facts))
     if outcomes:
-        yield part("outcomes", "Outcomes", "What became of the jobs", *outcomes)
+        yield part("outcomes", "What became of the jobs", *outcomes, short="Outcomes")
     if len(facts.summary["qpus"]) > 1:
-        yield part("qpus", "QPUs", "How the QPUs spent their time", qpus_part(facts, timeline))
+        yield part("qpus", "How the QPUs spent their time", qpus_part(facts, timeline), short="QPUs")
     accounts = accounts_section(facts.summary["accounts"], MOST_ROWS)
     if accounts.body is not None:
         yield accounts.name, "Accounts", section_of(accounts)
-    yield part("made", "How it was made", "How it was made", *_made(facts))
+    yield part("made", "How it was made", *_made(facts))
 
 
 def _heading(facts: Facts, timeline: Timeline) -> Iterator[Markup]:
@@ -138,16 +128,9 @@ def _heading(facts: Facts, timeline: Timeline) -> Iterator[Markup]:
 
 
 def _cards(facts: Facts) -> Iterator[Markup]:
-    for title, lines in (
-        ("Who waits?", _who(facts)),
-        ("Why?", _why(facts)),
-        ("What do sessions cost?", _cost(facts)),
-    ):
-        yield element("section", element("h2", title), *lines)
-
-
-def _big(text: str) -> Markup:
-    return element("p", text, class_="big")
+    yield card("Who waits?", *_who(facts))
+    yield card("Why?", *_why(facts))
+    yield card("What do sessions cost?", *_cost(facts))
 
 
 def _unbroken(text: str) -> Markup:
@@ -161,15 +144,15 @@ def _strong(text: str) -> Markup:
 def _who(facts: Facts) -> Iterator[Markup]:
     everybody = facts.all
     if not len(everybody.waiting_us):
-        yield _big("nobody")
+        yield big("nobody")
         yield element("p", _nothing_started(facts))
         return
     median, tail, longest = (percentile(everybody, percent) for percent in (50, 95, 100))
     if not longest:
-        yield _big("nobody")
+        yield big("nobody")
         yield element("p", "Every job that started did so at once.")
         return
-    yield _big(readable_duration(tail))
+    yield big(readable_duration(tail))
     yield element(
         "p",
         "or less is how long 95 of 100 jobs wait; half of them at most ",
@@ -198,13 +181,13 @@ def _nothing_started(facts: Facts) -> str:
 def _why(facts: Facts) -> Iterator[Markup]:
     total = sum(facts.all.parts_us)
     if not total:
-        yield _big("-")
+        yield big("-")
         yield element("p", "Nobody waited.")
     else:
         shares = dict(zip(PARTS, (part / total for part in facts.all.parts_us), strict=True))
         most, second, *_ = sorted(shares, key=lambda part: -shares[part])
         other = "held" if shares["held"] and most != "held" else second
-        yield _big(percent_of(shares[most]))
+        yield big(percent_of(shares[most]))
         rest = (
             ("; ", _unbroken(percent_of(shares[other])), " while ", _strong(MEANWHILE[other]))
             if shares[other]
@@ -232,7 +215,7 @@ def _cost(facts: Facts) -> Iterator[Markup]:
     sessions = facts.sessions.filter(pl.col("mode").cast(pl.String) == "session")
     batches = facts.sessions.height - sessions.height
     if not sessions.height:
-        yield _big("nothing")
+        yield big("nothing")
         yield element(
             "p", "No session was opened" + (f", and {counted(batches, 'batch')}." if batches else ".")
         )
@@ -241,14 +224,14 @@ def _cost(facts: Facts) -> Iterator[Markup]:
         int(sessions[name].sum()) for name in ("usage_us", "held_us", "ran_us", "others_waited_held_us")
     )
     if not usage:
-        yield _big("nothing")
+        yield big("nothing")
         yield element("p", "No session had the QPU.")
         return
     if ran:
-        yield _big(f"{usage / ran:.2f} s")
+        yield big(f"{usage / ran:.2f} s")
         yield element("p", "are charged for each second that a job of a session runs: ", *_used(usage, held))
     else:
-        yield _big(readable_duration(usage))
+        yield big(readable_duration(usage))
         yield element("p", "are charged, though no job of a session ran: ", *_used(usage, held))
     text = f"Others waited {readable_duration(others)}, summed over jobs, while sessions held the idle QPU."
     yield element("p", text if others else "Nobody else waited meanwhile.", class_="sub")
@@ -326,19 +309,16 @@ def signs(kinds: Iterable[str], glyphs: Iterable[str], *, sessions: bool) -> Ite
     """
     for kind in kinds:
         swatch = element("rect", width=12, height=12, rx=2, class_=f"f-{kind}")
-        yield element("li", element("svg", swatch, viewBox="0 0 12 12", aria_hidden="true"), USES[kind])
+        yield element("li", sign(swatch), USES[kind])
     if sessions:
         for kind, text in (("l-waiting", "waits in the queue"), ("l-open", "open")):
-            line = element("path", d="M0 6H12", class_=f"key-{kind}")
-            yield element("li", element("svg", line, viewBox="0 0 12 12", aria_hidden="true"), text)
+            yield element("li", sign(element("path", d="M0 6H12", class_=f"key-{kind}")), text)
     for glyph in dict.fromkeys(glyphs):
         if glyph == "ended":
-            sign = element(
-                "svg", element("path", d="M6 0V12", class_=glyph), viewBox="0 0 12 12", aria_hidden="true"
-            )
+            drawn = sign(element("path", d="M6 0V12", class_=glyph))
         else:
-            sign = element("span", glyph, aria_hidden="true")
-        yield element("li", sign, " ", _SIGNS[glyph])
+            drawn = element("span", glyph, aria_hidden="true")
+        yield element("li", drawn, " ", _SIGNS[glyph])
 
 
 def about_sessions(run: Run | SavedRun) -> Iterator[str]:

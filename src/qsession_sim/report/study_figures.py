@@ -365,7 +365,9 @@ def _convergence(view: StudyView, metric: str, ax: Any, inches: float) -> Any:
         if ax is not None and len(shown) > 1:
             ax.legend()
         panels[0].xaxis.get_major_locator().set_params(integer=True)
-        panels[0].set_ylim(*_seen(shown, view.scale(metric).divisor, with_zero=view.baseline is not None))
+        (low, high), divisor = view.seen(shown), view.scale(metric).divisor
+        room = 0.05 * (high - low) or 1.0
+        panels[0].set_ylim((low - room) / divisor, (high + room) / divisor)
     return figure
 
 
@@ -377,18 +379,6 @@ def _paint_course(view: StudyView, metric: str, course: Course, axes: Any, colou
     axes.fill_between(course.counts, *band, color=colour, alpha=0.15, linewidth=0)
     label = plain(view.label(course.name), 24)
     axes.plot(course.counts, course.values / divisor, color=colour, label=label)
-
-
-def _seen(courses: Sequence[Course], divisor: float, *, with_zero: bool) -> tuple[float, float]:
-    """What of the height is shown: the first intervals are so wide that they would hide all others."""
-    later = [slice(len(course.counts) // 4, None) for course in courses]
-    ends = [
-        *(course.lows[part].min() for course, part in zip(courses, later, strict=True)),
-        *(course.highs[part].max() for course, part in zip(courses, later, strict=True)),
-        *([0.0] if with_zero else []),
-    ]
-    room = 0.05 * (max(ends) - min(ends)) or 1.0
-    return (min(ends) - room) / divisor, (max(ends) + room) / divisor
 
 
 def _make_logarithmic(axes: Any) -> None:

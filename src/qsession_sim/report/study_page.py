@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qsession_sim.errors import FigureError
 from qsession_sim.report.charts import (
@@ -17,11 +17,16 @@ from qsession_sim.report.charts import (
     strip,
     strip_axis,
 )
-from qsession_sim.report.html import Markup, Report, element, joined, named, page, script_of, section, table
-from qsession_sim.report.rows import Cell, Change, Column, Count, Measure, Scale, Table, counted, words
-from qsession_sim.report.study_view import MOST_CROSSES, Point, StudyFiles, StudyView, view_of
+from qsession_sim.report.html import Markup, Report, element, joined, named, script_of, table
+from qsession_sim.report.rows import Cell, Column, Count, Measure, Table, counted, words
+from qsession_sim.report.sections import Part, big, card, page_of, part
+from qsession_sim.report.study_rows import change_cell, difference_cell, mean_cell
+from qsession_sim.report.study_view import MOST_CROSSES, Point, StudyView, view_of
 from qsession_sim.report.style import diverging, text_on
 from qsession_sim.report.text import Page, one_line, written
+
+if TYPE_CHECKING:
+    from qsession_sim.experiment.shown import ShownStudy
 
 MOST_ROWS: Final = 100
 """Of tables of configurations."""
@@ -36,11 +41,8 @@ _TITLES: Final = {"compare": "Comparison", "sweep": "Sweep", "replicate": "Repli
 _COUNTED: Final = {"cannot tell": "not told apart"}
 _TEXT: Final = Page()
 
-Part = tuple[str, str, Markup]
-"""The name of a section, the title that leads to it, and the section."""
 
-
-def study_report(study: StudyFiles) -> Report:
+def study_report(study: ShownStudy) -> Report:
     """The page of a study, which is the same for a study and for one that was read back from disk.
 
     Raises:
@@ -48,26 +50,12 @@ def study_report(study: StudyFiles) -> Report:
     """
     view = view_of(study)
     title = f"{_TITLES[view.document['kind']]} of {view.document['provenance']['scenario']}"
-    contents = list(_sections(view, study))
     head = element("header", element("h1", named(title)), element("p", *_size(view, study)))
-    cards = element("div", *(_card(view, metric) for metric in view.metrics[:_MOST_CARDS]), class_="cards")
-    return page_of(title, head, cards, contents)
+    cards = (_card(view, metric) for metric in view.metrics[:_MOST_CARDS])
+    return page_of(title, head, cards, _sections(view, study), script_of("report.js"))
 
 
-def page_of(title: str, head: Markup, cards: Markup, contents: Sequence[Part]) -> Report:
-    """A page of cards and sections, with links to them."""
-    links = [element("a", text, href=f"#{name}") for name, text, _ in contents]
-    main = element("main", cards, *(made for _, _, made in contents))
-    nav = element("nav", *links, aria_label="On this page")
-    return page(title, head, nav, main, script=script_of("report.js"))
-
-
-def part(name: str, title: str, *children: str) -> Part:
-    """A section with a link to it."""
-    return name, title, section(name, title, *children)
-
-
-def _sections(view: StudyView, study: StudyFiles) -> Iterator[Part]:
+def _sections(view: StudyView, study: ShownStudy) -> Iterator[Part]:
     yield part("verdicts", "Verdicts" if view.baseline else "Means", *_tables(view))
     if view.axis() is not None:
         yield part("settings", "Over the setting", element("div", *_lines(view), class_="charts"))
@@ -81,7 +69,7 @@ def _sections(view: StudyView, study: StudyFiles) -> Iterator[Part]:
     yield part("method", "How it was made", *_method(view))
 
 
-def _size(view: StudyView, study: StudyFiles) -> Iterator[str]:
+def _size(view: StudyView, study: ShownStudy) -> Iterator[str]:
     runs = counted(study.runs().height, "run")
     things = counted(len(view.names), "configuration")
     replications = counted(view.document["replications"], "replication")
@@ -95,39 +83,11 @@ def _size(view: StudyView, study: StudyFiles) -> Iterator[str]:
 
 
 def _mean(view: StudyView, name: str, metric: str) -> Measure:
-    row = view.rows[name, metric]
-    return measure(row["mean"], row["low"], row["high"], view.scale(metric), view.bounds(metric))
+    return mean_cell(view.estimate(name, metric), view.scale(metric), view.bounds(metric))
 
 
 def _difference(view: StudyView, name: str, metric: str) -> Cell:
-    """Empty where there is nothing to compare with."""
-    row = view.rows[name, metric]
-    if row["difference"] is None:
-        return ""
-    low, high = view.bounds(metric)
-    ends = row["difference_low"], row["difference_high"]
-    return measure(row["difference"], *ends, view.scale(metric), (low - high, high - low), difference=True)
-
-
-def measure(
-    value: float | None,
-    low: float | None,
-    high: float | None,
-    scale: Scale,
-    bounds: tuple[float, float],
-    *,
-    difference: bool = False,
-) -> Measure:
-    """A number with the ends of its interval, if it has one."""
-    half_width = None if low is None or high is None else (high - low) / 2
-    return Measure(value, half_width, scale, difference, bounds)
-
-
-def _change(view: StudyView, name: str, metric: str) -> Cell:
-    row = view.rows[name, metric]
-    low, high = row["relative_change_low"], row["relative_change_high"]
-    ends = None if low is None or low == high else (low, high)
-    return "" if row["difference"] is None else Change(row["relative_change"], ends)
+    return difference_cell(view.estimate(name, metric), view.scale(metric), view.bounds(metric))
 
 
 def _said(cell: Cell) -> str:
@@ -139,11 +99,7 @@ def _said(cell: Cell) -> str:
 
 def _card(view: StudyView, metric: str) -> Markup:
     lines = _compared(view, metric) if view.baseline else _alone(view, metric)
-    return element("section", element("h2", named(metric)), *lines)
-
-
-def _big(text: str) -> Markup:
-    return element("p", text, class_="big")
+    return card(named(metric), *lines)
 
 
 def _compared(view: StudyView, metric: str) -> Iterator[Markup]:
@@ -157,11 +113,11 @@ def _compared(view: StudyView, metric: str) -> Iterator[Markup]:
     best = max(told, key=sizes.__getitem__, default=None)
     baseline = element("b", named(view.label(str(view.baseline))))
     if best is None:
-        yield _big("none is better" if sign else "no difference")
+        yield big("none is better" if sign else "no difference")
         better = " as better." if sign else "."
         yield element("p", "None of the others is told apart from ", baseline, better)
     else:
-        yield _big(view.change(best, metric) or _said(_difference(view, best, metric)))
+        yield big(view.change(best, metric) or _said(_difference(view, best, metric)))
         what = "is the best" if sign else "differs most"
         before, after = (_said(_mean(view, name, metric)) for name in (str(view.baseline), best))
         rest = f": {after}; with ", baseline, f" {before}."
@@ -176,13 +132,13 @@ def _alone(view: StudyView, metric: str) -> Iterator[Markup]:
     """The only mean, or the best and the worst of several."""
     known = [point for point in view.means(metric) if point.value is not None]
     if not known:
-        yield _big("-")
+        yield big("-")
         yield element("p", "does not exist in any run.")
         return
     sign = view.direction(metric) or 1
     ranked = sorted(known, key=lambda point: sign * (point.value or 0.0))
     worst, best = ranked[0], ranked[-1]
-    yield _big(_said(Measure(best.value, None, view.scale(metric))))
+    yield big(_said(Measure(best.value, None, view.scale(metric))))
     if len(known) == 1:
         text = f"is the mean of {counted(view.rows[best.name, metric]['count'], 'observation')}."
         yield element("p", text)
@@ -227,7 +183,7 @@ def _table(view: StudyView, metric: str) -> Markup:
     heading = "interval"
     if view.baseline is not None:
         columns.append(Column("difference", tuple(_difference(view, name, metric) for name in shown)))
-        columns.append(Column("change", tuple(_change(view, name, metric) for name in shown)))
+        columns.append(Column("change", tuple(change_cell(view.estimate(name, metric)) for name in shown)))
         heading = "difference"
     unit = view.scale(metric).unit
     title = joined([f"{heading} [{unit}]" if unit else heading, axis])
@@ -419,13 +375,8 @@ def _convergence(view: StudyView) -> Iterator[Markup]:
             continue
         divisor = view.scale(metric).divisor
         shown = courses[:_MOST_COURSES]
-        later = [slice(len(course.counts) // 4, None) for course in shown]
-        bounds = [
-            *(float(course.lows[part].min()) / divisor for course, part in zip(shown, later, strict=True)),
-            *(float(course.highs[part].max()) / divisor for course, part in zip(shown, later, strict=True)),
-            *([0.0] if view.baseline else []),
-        ]
-        ends = min(bounds), max(bounds)
+        low, high = view.seen(shown)
+        ends = low / divisor, high / divisor
         charts = []
         for course in shown:
             columns = [
@@ -469,7 +420,7 @@ def _commands(view: StudyView) -> Iterator[Markup]:
         yield table(Table(labels, (Column("computes the row again", cells, words=True),)), "Commands of rows")
 
 
-def _runs(view: StudyView, study: StudyFiles) -> Markup:
+def _runs(view: StudyView, study: ShownStudy) -> Markup:
     """Each run with its metrics and the command that repeats it."""
     runs = study.runs()
     rows = runs.head(MOST_RUNS).to_dicts()

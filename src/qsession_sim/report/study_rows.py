@@ -102,7 +102,7 @@ def _metrics(study: StudyFindings) -> Table:
     estimates = [study.estimates[only[0].name, metric] for metric in study.metrics]
     scales = [_scale(study, metric, only) for metric in study.metrics]
     bounds = map(study.bounds_of, study.metrics)
-    columns = [Column("mean", tuple(map(_mean, estimates, scales, bounds)))]
+    columns = [Column("mean", tuple(map(mean_cell, estimates, scales, bounds)))]
     if any(one.count < study.replications for one in estimates) and not study.plan.batches:
         columns.append(Column("of", tuple(Count(one.count) for one in estimates)))
     return Table(words("metric", study.metrics, long=True), tuple(columns))
@@ -115,7 +115,7 @@ def _means(study: StudyFindings, most: int) -> Table:
     for metric in study.metrics:
         scale = _scale(study, metric, shown)
         bounds = study.bounds_of(metric)
-        cells = tuple(_mean(study.estimates[one.name, metric], scale, bounds) for one in shown)
+        cells = tuple(mean_cell(study.estimates[one.name, metric], scale, bounds) for one in shown)
         columns.append(Column(metric, cells, long=True))
     return Table(_labels(study, shown), (*columns, *_drawn(study, shown)))
 
@@ -127,9 +127,9 @@ def _comparison(study: StudyFindings, metric: str, most: int) -> Table:
     estimates = [study.estimates[one.name, metric] for one in shown]
     bounds = study.bounds_of(metric)
     columns = (
-        Column("mean", tuple(_mean(one, scale, bounds) for one in estimates)),
-        Column("difference", tuple(_difference(one, scale, bounds) for one in estimates)),
-        Column("change", tuple(map(_change, estimates))),
+        Column("mean", tuple(mean_cell(one, scale, bounds) for one in estimates)),
+        Column("difference", tuple(difference_cell(one, scale, bounds) for one in estimates)),
+        Column("change", tuple(map(change_cell, estimates))),
         words("verdict", (_verdict(study, one, metric) for one in shown)),
         *_drawn(study, shown),
     )
@@ -155,11 +155,12 @@ def _drawn(study: StudyFindings, shown: Sequence[Configuration]) -> tuple[Column
     return (words("drawn", ("yes" if mark else "no" for mark in marks)),) if len({*marks}) > 1 else ()
 
 
-def _mean(one: Estimate, scale: Scale, bounds: tuple[float, float]) -> Measure:
+def mean_cell(one: Estimate, scale: Scale, bounds: tuple[float, float]) -> Measure:
+    """A mean with its interval, if it has one."""
     return Measure(one.mean, _half_width(one.interval), scale, bounds=bounds)
 
 
-def _difference(one: Estimate, scale: Scale, bounds: tuple[float, float]) -> Cell:
+def difference_cell(one: Estimate, scale: Scale, bounds: tuple[float, float]) -> Cell:
     """Empty where there is nothing to compare with, as for the baseline; of a metric within bounds."""
     if one.pairs == 0:
         return ""
@@ -167,7 +168,7 @@ def _difference(one: Estimate, scale: Scale, bounds: tuple[float, float]) -> Cel
     return Measure(one.difference, half_width, scale, difference=True, bounds=(low - high, high - low))
 
 
-def _change(one: Estimate) -> Cell:
+def change_cell(one: Estimate) -> Cell:
     """Empty where there is nothing to compare with; without interval if it has no width."""
     interval = one.relative_change_interval
     ends = None if interval is None or interval.low == interval.high else (interval.low, interval.high)
@@ -212,20 +213,25 @@ def readable_table(table: pl.DataFrame, baseline: str | None, level: float) -> p
     kept = [name for name in table.columns[: table.columns.index("count") + 1] if name != "unit"]
     texts: dict[str, list[str | None]] = {name: [] for name in ("mean", "difference", "change", "verdict")}
     for row in rows:
-        metric, unit, one = row["metric"], row["unit"], _estimate_of(row, level)
+        metric, unit, one = row["metric"], row["unit"], estimate_of(row, level)
         scale = scale_of(unit, [other["mean"] for other in rows if other["metric"] == metric])
         bounds = (-math.inf, math.inf) if unit is None else metric_bounds(metric)
         verdict = "baseline" if row["configuration"] == baseline else ""
         if one.pairs:
             either = drawn[row["configuration"]] or drawn[baseline]
             verdict = _said_of(significant=row["significant"], drawn=either)
-        cells = (_mean(one, scale, bounds), _difference(one, scale, bounds), _change(one), verdict)
+        cells = (
+            mean_cell(one, scale, bounds),
+            difference_cell(one, scale, bounds),
+            change_cell(one),
+            verdict,
+        )
         for column, cell in zip(texts.values(), cells, strict=True):
             column.append(written(cell, Page()) or None)
     return table.select(kept).with_columns(pl.Series(*one, dtype=pl.String) for one in texts.items())
 
 
-def _estimate_of(row: Mapping[str, Any], level: float) -> Estimate:
+def estimate_of(row: Mapping[str, Any], level: float) -> Estimate:
     """The estimate that a row of the table was made of."""
 
     def interval(name: str, middle: str, count: int) -> Interval | None:
@@ -301,8 +307,8 @@ def _confirmation(tuning: TuningFindings) -> Table:
     columns = [
         column("as it stands", lambda row, scale: Measure(row.before.mean, None, scale)),
         column("best", lambda row, scale: Measure(row.after.mean, None, scale)),
-        column("difference", lambda row, scale: _difference(row.after, scale, metric_bounds(row.metric))),
-        Column("change", tuple(_change(row.after) for row in rows)),
+        column("difference", lambda row, scale: difference_cell(row.after, scale, metric_bounds(row.metric))),
+        Column("change", tuple(change_cell(row.after) for row in rows)),
     ]
     if tuning.constraints:
         verdicts = {None: "", True: "kept", False: "missed"}

@@ -6,20 +6,23 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from qsession_sim.errors import DurationError, FigureError, StudyError
+from qsession_sim.experiment.estimates import Estimate, in_pairs
+from qsession_sim.experiment.findings import by_settings
 from qsession_sim.experiment.metrics import Value, metric_bounds, metric_direction
 from qsession_sim.experiment.search import front
 from qsession_sim.queueing.statistics import Float64Array, cut_ends, t_quantile
 from qsession_sim.report.rows import Change, Scale, scale_of
+from qsession_sim.report.study_rows import estimate_of
 from qsession_sim.report.text import Page, written
 from qsession_sim.units import DAY, HOUR, MINUTE, SECOND, parse_duration
 
 if TYPE_CHECKING:
-    import polars as pl
+    from qsession_sim.experiment.shown import ShownStudy
 
 MOST_CROSSES: Final = 12
 """In a trade-off: the intervals of more configurations would hide each other."""
@@ -28,23 +31,10 @@ _BEFORE_SETTINGS: Final = ("configuration", "policy", "hold", "routing")
 _NEEDED: Final = {
     *("configuration", "policy", "metric", "unit", "count", "mean", "low", "high", "drawn", "difference"),
     *("difference_low", "difference_high", "relative_change", "relative_change_low", "relative_change_high"),
-    *("significant", "command"),
+    *("pairs", "significant", "command"),
 }
 _OF_DOCUMENTS: Final = {"kind", "baseline", "level", "replications", "method", "provenance"}
 _OF_PROVENANCE: Final = {"versions", "seed", "scenario", "overrides", "digests"}
-
-
-class StudyFiles(Protocol):
-    """What is asked of a study, whether it was saved or not."""
-
-    def table(self) -> pl.DataFrame:
-        """See `Study.table`."""
-
-    def runs(self) -> pl.DataFrame:
-        """See `Study.runs`."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """See `Study.to_dict`."""
 
 
 class Point(NamedTuple):
@@ -122,16 +112,7 @@ class StudyView:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The configurations as they are shown: points by their values, in the order in which these came."""
-        names = list(dict.fromkeys(name for name, _ in self.rows))
-        ranks: list[dict[str, int]] = [{} for _ in self.paths]
-        for name in names:
-            for rank, value in zip(ranks, self.settings(name), strict=True):
-                rank.setdefault(value, len(rank))
-
-        def place(name: str) -> list[int]:
-            return [rank[value] for rank, value in zip(ranks, self.settings(name), strict=True)]
-
-        return tuple(sorted(names, key=place))
+        return tuple(by_settings({name: self.settings(name) for name, _ in self.rows}))
 
     def settings(self, name: str) -> tuple[str, ...]:
         """The values of what is varied."""
@@ -163,6 +144,10 @@ class StudyView:
             names = [path.rpartition(".")[2] for path in self.paths]
             return ", ".join(["policy", *names] if self.several_policies else names)
         return "policy" if self.document["kind"] == "compare" else "configuration"
+
+    def estimate(self, name: str, metric: str) -> Estimate:
+        """What is known of a metric of a configuration."""
+        return estimate_of(self.rows[name, metric], self.document["level"])
 
     def check_metric(self, metric: str) -> None:
         """Refuse a metric that was not measured.
@@ -258,8 +243,7 @@ class StudyView:
         if self.baseline is None:
             return {number: value for number, value in enumerate(values) if value is not None}
         others = self.observed.get(metric, {}).get(self.baseline, ())
-        size = max(len(values), len(others))
-        both = enumerate(zip(_repeated(values, size), _repeated(others, size), strict=True))
+        both = enumerate(in_pairs(values, others))
         return {number: a - b for number, (a, b) in both if a is not None and b is not None}
 
     def courses(self, metric: str) -> list[Course]:
@@ -275,6 +259,14 @@ class StudyView:
                 f"{metric} has no convergence: that is shown over replications, and no configuration has two"
             )
         return courses
+
+    def seen(self, courses: Sequence[Course]) -> tuple[float, float]:
+        """What of the height is shown: the first intervals are so wide that they would hide all others."""
+        ends = [] if self.baseline is None else [0.0]
+        for course in courses:
+            later = slice(len(course.counts) // 4, None)
+            ends += [float(course.lows[later].min()), float(course.highs[later].max())]
+        return min(ends), max(ends)
 
     def _course(self, name: str, values: Sequence[float]) -> Course:
         """The same formula as `statistics.mean_interval`, for every number of replications at once."""
@@ -352,11 +344,7 @@ class StudyView:
         return second, known, {one.name for (one, _), there in marks if there}
 
 
-def _repeated(values: Sequence[Value], size: int) -> Sequence[Value]:
-    return list(values) * size if len(values) == 1 else values
-
-
-def view_of(study: StudyFiles) -> StudyView:
+def view_of(study: ShownStudy) -> StudyView:
     """What pictures of a study show.
 
     Raises:

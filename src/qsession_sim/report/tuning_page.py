@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qsession_sim.experiment.metrics import metric_bounds, metric_unit
 from qsession_sim.report.charts import Mark, scatter
-from qsession_sim.report.html import Markup, Report, element, joined, named
+from qsession_sim.report.html import Markup, Report, element, joined, named, script_of, sign
 from qsession_sim.report.html import table as html_table
-from qsession_sim.report.rows import Cell, Change, Column, Measure, Table, counted, scale_of, words
-from qsession_sim.report.study_page import Part, measure, page_of, part
+from qsession_sim.report.rows import Change, Column, Measure, Table, counted, scale_of, words
+from qsession_sim.report.sections import Part, big, card, page_of, part
 from qsession_sim.report.text import Page, one_line, written
-from qsession_sim.report.tuning_view import TuningFiles, TuningView, tuning_view_of
+from qsession_sim.report.tuning_view import TuningView, tuning_view_of
+
+if TYPE_CHECKING:
+    from qsession_sim.experiment.shown import ShownTuning
 
 _MOST_ROWS: Final = 100
 _TEXT: Final = Page()
 
 
-def tuning_report(tuning: TuningFiles) -> Report:
+def tuning_report(tuning: ShownTuning) -> Report:
     """The page of a search, which is the same for a search and for one that was read back from disk.
 
     Raises:
@@ -30,8 +33,7 @@ def tuning_report(tuning: TuningFiles) -> Report:
         f"The best {' and '.join(path.rpartition('.')[2] for path in view.paths)} of {document['scenario']}"
     )
     head = element("header", element("h1", named(title)), *_question(view))
-    cards = element("div", *_cards(view), class_="cards")
-    return page_of(title, head, cards, list(_sections(view)))
+    return page_of(title, head, _cards(view), _sections(view), script_of("report.js"))
 
 
 def _question(view: TuningView) -> Iterator[Markup]:
@@ -50,7 +52,7 @@ def _cards(view: TuningView) -> Iterator[Markup]:
     best, objective = document["best"], document["objective"]["metric"]
     if best is None:
         text = element("p", "Nothing that was tried keeps the constraints.", class_="warn")
-        yield element("section", element("h2", "Best"), element("p", "nothing", class_="big"), text)
+        yield card("Best", big("nothing"), text)
         return
     values = ", ".join(setting.partition("=")[2] for setting in best["settings"])
     edges = [
@@ -60,21 +62,19 @@ def _cards(view: TuningView) -> Iterator[Markup]:
         for setting in document["at_edges"]
     ]
     of = element("p", "is the best of ", element("b", named(" and ".join(view.paths))), ".")
-    yield element("section", element("h2", "Best"), element("p", values, class_="big"), of, *edges)
+    yield card("Best", big(values), of, *edges)
     for metric in [
         objective,
         *(one["metric"] for one in document["constraints"] if one["metric"] != objective),
     ]:
         row = document["confirmation"]["metrics"].get(metric)
         if row is not None:
-            yield element(
-                "section", element("h2", named(metric)), *_confirmed(metric, row, document["drawn"])
-            )
+            yield card(named(metric), *_confirmed(metric, row, document["drawn"]))
 
 
 def _confirmed(metric: str, row: Mapping[str, Any], drawn: bool) -> Iterator[Markup]:  # noqa: FBT001
     before, after = (_mean(metric, row, end) for end in ("baseline", "best"))
-    yield element("p", written(after, _TEXT), class_="big")
+    yield big(written(after, _TEXT))
     seen = "on workloads that the search did not see" if drawn else "exactly, for this workload"
     yield element("p", f"{seen}; {written(before, _TEXT)} as it stands.")
     kept = {None: "", True: " The bound is kept.", False: " The bound is missed."}[row["keeps_constraints"]]
@@ -86,13 +86,11 @@ def _mean(metric: str, row: Mapping[str, Any], end: str) -> Measure:
     return Measure(row[end]["mean"], None, scale)
 
 
-def _difference(metric: str, row: Mapping[str, Any]) -> Cell:
+def _difference(metric: str, row: Mapping[str, Any]) -> Measure:
     scale, found = _mean(metric, row, "best").scale, row["difference"]
+    half_width = None if found["low"] is None else (found["high"] - found["low"]) / 2  # None: both are exact
     low, high = metric_bounds(metric)
-    if found["mean"] is None:  # both are exact
-        return Measure(row["best"]["mean"] - row["baseline"]["mean"], None, scale, difference=True)
-    ends = found["low"], found["high"]
-    return measure(found["mean"], *ends, scale, (low - high, high - low), difference=True)
+    return Measure(found["mean"], half_width, scale, difference=True, bounds=(low - high, high - low))
 
 
 def _sections(view: TuningView) -> Iterator[Part]:
@@ -171,8 +169,8 @@ def _key(view: TuningView) -> Iterator[Markup]:
     }
     for kind, text in kinds.items():
         if kind != "missed" or view.document["constraints"]:
-            sign = element("g", element("circle", cx=6, cy=6, r=4), class_=kind)
-            yield element("li", element("svg", sign, viewBox="0 0 12 12", aria_hidden="true"), text)
+            drawn = element("g", element("circle", cx=6, cy=6, r=4), class_=kind)
+            yield element("li", sign(drawn), text)
 
 
 def _table(view: TuningView, rows: Sequence[Mapping[str, Any]]) -> Markup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from qsession_sim.experiment.metrics import metric_unit
 from qsession_sim.experiment.variations import LOGARITHMIC_FROM
@@ -12,24 +12,13 @@ from qsession_sim.report.rows import Scale, scale_of
 from qsession_sim.report.study_view import check_has, numbers_of
 
 if TYPE_CHECKING:
-    import polars as pl
-
+    from qsession_sim.experiment.shown import ShownTuning
 
 _OF_DOCUMENTS: Final = {
     *("scenario", "method", "objective", "constraints", "seed", "replications", "baseline", "best"),
     *("at_edges", "drawn", "confirmation", "evaluations"),
 }
 _OF_TABLES: Final = {"settings", "feasible", "on_front", "best"}
-
-
-class TuningFiles(Protocol):
-    """What is asked of a search, whether it was saved or not."""
-
-    def table(self) -> pl.DataFrame:
-        """See `Tuning.table`."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """See `Tuning.to_dict`."""
 
 
 class Tried(NamedTuple):
@@ -115,7 +104,7 @@ class TuningView:
         return TradeOff(across, unit, logarithmic, bound, objective, up.unit, tried)
 
 
-def tuning_view_of(tuning: TuningFiles) -> TuningView:
+def tuning_view_of(tuning: ShownTuning) -> TuningView:
     """What pictures of a search show.
 
     Raises:
