@@ -13,9 +13,9 @@ from qsession_sim.cli.options import (
     Seed,
     Settings,
     SkipBadLines,
+    load,
     nonempty,
     output_format,
-    settings_of,
     usable_place,
 )
 from qsession_sim.cli.terminal import (
@@ -30,7 +30,6 @@ from qsession_sim.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from qsession_sim.scenario.load import Scenario
     from qsession_sim.workload.columns import Workload
 
 
@@ -46,7 +45,7 @@ WorkloadFile = Annotated[
 
 def validate(scenario: ScenarioFile, seed: Seed = None, settings: Settings = None) -> None:
     """Check a scenario; one line for every problem."""
-    note_warnings(_loaded(scenario, seed, settings))
+    note_warnings(load(scenario, settings, seed))
     say(f"{scenario}: ok")
 
 
@@ -55,22 +54,7 @@ def resolve(scenario: ScenarioFile, seed: Seed = None, settings: Settings = None
 
     This form is a scenario, too, and can be run.
     """
-    show_json(_loaded(scenario, seed, settings).to_json())
-
-
-def _loaded(
-    scenario: str, seed: int | None, settings: list[str] | None, *, skip_bad_lines: bool = False
-) -> Scenario:
-    from qsession_sim.policies.registry import QUEUE_POLICY_NAMES
-    from qsession_sim.scenario.load import load_scenario
-
-    return load_scenario(
-        scenario,
-        settings_of(settings),
-        seed,
-        queue_policies=QUEUE_POLICY_NAMES,
-        skip_bad_lines=skip_bad_lines,
-    )
+    show_json(load(scenario, settings, seed).to_json())
 
 
 def schema() -> None:
@@ -112,7 +96,7 @@ def metrics(scenario: ScenarioFile, settings: Settings = None) -> None:
     from qsession_sim.experiment.metrics import metric_unit, names_of_metrics
     from qsession_sim.report.rows import Listing, Section
 
-    names = names_of_metrics(_loaded(scenario, None, settings))
+    names = names_of_metrics(load(scenario, settings, None))
     titles = {"short": "Short names", "paths": "Paths into the summary of a run"}
     width = max(len(name) for found in names.values() for name in found) + 2
     sections = []
@@ -191,6 +175,6 @@ def export(
 def _drawn(name: str, seed: int | None, settings: list[str] | None, skip_bad_lines: bool) -> Workload:
     from qsession_sim.workload.draw import draw
 
-    scenario = _loaded(name, seed, settings, skip_bad_lines=skip_bad_lines)
+    scenario = load(name, settings, seed, skip_bad_lines=skip_bad_lines)
     with scenario.placing_problems():
         return draw(scenario.resolved, scenario.directory)

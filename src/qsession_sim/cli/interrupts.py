@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
 
-from qsession_sim.interrupts import ENDING
+from qsession_sim.interrupts import ENDING, interrupts_afterwards
 
 _SAME_INTERRUPT_SECONDS: Final = 2.0
 
@@ -65,16 +65,37 @@ class Interrupts:
                 signal.signal(number, signal.SIG_IGN if whole_process else _DEFAULTS[number])
 
 
+class Saved:
+    """Where a command has saved what it found; None: nowhere, for which there may be a reason."""
+
+    def __init__(self) -> None:
+        self.place: str | None = None
+        self.failure: Exception | None = None
+
+    def keep(self, save: Callable[[str], object], place: str) -> None:
+        """Save it; what goes wrong with that, such as a full disk, waits until it has been shown."""
+        from qsession_sim.errors import BundleError, StudyError
+
+        with interrupts_afterwards():
+            try:
+                save(place)
+                self.place = place
+            except (BundleError, StudyError) as error:
+                self.failure = error
+
+
 @contextmanager
-def naming_what_is_saved() -> Iterator[list[str]]:
-    """Have an interrupt say what was saved before it came; the directory is added to the list when it is."""
-    saved: list[str] = []
+def saving() -> Iterator[Saved]:
+    """Have an interrupt say what was saved before it came; what could not be saved is raised at the end."""
+    saved = Saved()
     try:
         yield saved
     except BaseException as error:
-        if saved:
-            error.add_note(f"after saving in {saved[0]}")  # `main` reports the notes of an interrupt
+        if saved.place is not None:
+            error.add_note(f"after saving in {saved.place}")  # `main` reports the notes of an interrupt
         raise
+    if saved.failure is not None:
+        raise saved.failure
 
 
 def raise_lost_interrupt() -> None:

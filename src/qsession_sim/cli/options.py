@@ -17,6 +17,7 @@ from qsession_sim.files import file_limits, read_size
 
 if TYPE_CHECKING:
     from qsession_sim.experiment.executors import Executor
+    from qsession_sim.scenario.load import Scenario
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -140,6 +141,10 @@ ScenarioFile = Annotated[
         help="A scenario, in YAML, or a trace: .csv, .parquet, .swf, .json, .sacct.",
     ),
 ]
+Output = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="DIR", help="Write tables, summary and provenance to DIR."),
+]
 Seed = Annotated[int | None, option("seed")]
 Settings = Annotated[list[str] | None, option("overrides")]
 SkipBadLines = Annotated[bool, option("skip_bad_lines")]
@@ -251,6 +256,24 @@ def reads_files(command: Command) -> Command:
 def settings_of(given: list[str] | None) -> tuple[str, ...]:
     """The values of `--set`, in order."""
     return () if given is None else tuple(given)
+
+
+def load(
+    scenario: str,
+    settings: list[str] | None,
+    seed: int | None,
+    policy: str | None = None,
+    *,
+    skip_bad_lines: bool = False,
+) -> Scenario:
+    """The scenario that a command is about, where a queue policy may be chosen beside it."""
+    from qsession_sim.policies.registry import queue_policy_names
+    from qsession_sim.scenario.load import load_scenario
+
+    names = queue_policy_names(policy)
+    return load_scenario(
+        scenario, settings_of(settings), seed, queue_policies=names, skip_bad_lines=skip_bad_lines
+    )
 
 
 def chosen_executor(workers: int | None, dask_address: str | None) -> Executor:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from qsession_sim.cli.interrupts import naming_what_is_saved
+from qsession_sim.cli.interrupts import saving
 from qsession_sim.cli.options import (
     ALL_FORMATS,
     Engine,
     Hold,
+    Output,
     Policy,
     Routing,
     ScenarioFile,
@@ -21,14 +22,13 @@ from qsession_sim.cli.options import (
     SkipBadLines,
     TableName,
     check_table,
+    load,
     output_format,
-    settings_of,
     usable_place,
 )
 from qsession_sim.cli.report import how_to_see, open_page, report_place
 from qsession_sim.cli.terminal import note, note_memory, note_warnings, of_run, run_progress, show
-from qsession_sim.errors import BundleError, ProgramError
-from qsession_sim.interrupts import interrupts_afterwards
+from qsession_sim.errors import ProgramError
 
 if TYPE_CHECKING:
     from qsession_sim.experiment.options import Engine as EngineName
@@ -37,10 +37,7 @@ if TYPE_CHECKING:
 
 def run(
     scenario: ScenarioFile,
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write tables, summary and provenance to DIR."),
-    ] = None,
+    output: Output = None,
     seed: Seed = None,
     settings: Settings = None,
     skip_bad_lines: SkipBadLines = False,
@@ -73,22 +70,13 @@ def run(
     check_table(table, form)
     _check_places(output, show_page=show_page)
     from qsession_sim.experiment.simulate import simulate, with_policies
-    from qsession_sim.policies.registry import queue_policy_names
-    from qsession_sim.scenario.load import load_scenario
 
-    loaded = load_scenario(
-        scenario,
-        settings_of(settings),
-        seed,
-        queue_policies=queue_policy_names(policy),
-        skip_bad_lines=skip_bad_lines,
-    )
+    loaded = load(scenario, settings, seed, policy, skip_bad_lines=skip_bad_lines)
     if not quiet:
         note_warnings(with_policies(loaded, policy=policy, hold=hold, routing=routing))
         note_memory(loaded)
     bound = dict(map(_binding, programs or ()))
-    failure: BundleError | None = None  # what was simulated is shown all the same
-    with naming_what_is_saved() as saved:
+    with saving() as saved:
         with nullcontext() if quiet else run_progress(loaded.resolved.horizon) as progress:
             finished = simulate(
                 loaded,
@@ -102,19 +90,12 @@ def run(
             if output is not None:
                 if progress is not None:
                     progress.announce("writing the tables")
-                with interrupts_afterwards():
-                    try:
-                        finished.save(output)
-                        saved.append(output)
-                    except BundleError as error:  # such as of a full disk
-                        failure = error
+                saved.keep(finished.save, output)
         show(of_run(finished), form, table)
-        if not quiet and failure is None:
+        if not quiet and saved.failure is None:
             _note(finished, output, show_page=show_page)
-        if show_page and output is not None and failure is None:
+        if show_page and output is not None and saved.failure is None:
             _show_page(finished, output, quiet=quiet)
-    if failure is not None:
-        raise failure
 
 
 def _check_places(output: str | None, *, show_page: bool) -> None:

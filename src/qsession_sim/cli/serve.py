@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from qsession_sim.cli.interrupts import naming_what_is_saved
+from qsession_sim.cli.interrupts import saving
 from qsession_sim.cli.options import (
     Hold,
+    Output,
     Policy,
     Routing,
     ScenarioFile,
     Seed,
     Settings,
     at_least,
+    load,
     one_of,
-    settings_of,
     usable_place,
 )
 from qsession_sim.cli.terminal import note, note_memory, note_warnings, say
-from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
     from qsession_sim.server.app import App, Server
@@ -102,10 +102,7 @@ def serve(
         typer.Option("--start", metavar="now", parser=one_of(("now",)), help="Time 0 is the present."),
     ] = None,
     qrmi: Annotated[bool, typer.Option("--qrmi", help="Print or set the variables of QRMI, too.")] = False,
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write tables, summary and provenance to DIR."),
-    ] = None,
+    output: Output = None,
     journal: Annotated[
         str | None,
         typer.Option("--journal", metavar="FILE", help="Write a line of JSON for each request to FILE."),
@@ -135,17 +132,18 @@ def serve(
 
         with usable_place("--journal"):
             check_new_file(Path(journal), overwrite=True)
-    overrides = settings_of(settings)
+    overrides = settings or []
     if start is not None:
-        overrides = (*overrides, f"start={datetime.now(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}")
-    served = _serving(
-        scenario,
+        overrides = [*overrides, f"start={datetime.now(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}"]
+    from qsession_sim.server.serving import serving
+
+    served = serving(
+        load(scenario, overrides, seed, policy),
         speed=None if jump else speed or 1.0,
         clients=clients or 1,
-        compute=results,
-        qpu_time=qpu_time,
-        seed=seed,
-        overrides=overrides,
+        compute=_compute(results),
+        qpu_time=None if qpu_time is None else _function("--qpu-time", qpu_time),
+        note=note,
         policy=policy,
         hold=hold,
         routing=routing,
@@ -157,33 +155,12 @@ def serve(
     status = _served(served, command or [], port, _keys(served, account, clients or 1), qrmi, journal)
     run = served.finish()
     if output is not None:
-        with naming_what_is_saved() as saved:
-            with interrupts_afterwards():
-                run.save(output)
-                saved.append(output)
-            note(f"saved in {output}")
+        with saving() as saved:
+            saved.keep(run.save, output)
+            if saved.failure is None:
+                note(f"saved in {output}")
     if status:
         raise typer.Exit(status)
-
-
-def _serving(scenario: str, *, compute: str, qpu_time: str | None, **options: Any) -> Serving:
-    from qsession_sim.policies.registry import queue_policy_names
-    from qsession_sim.scenario.load import load_scenario
-    from qsession_sim.server.serving import serving
-
-    loaded = load_scenario(
-        scenario,
-        options.pop("overrides"),
-        options.pop("seed"),
-        queue_policies=queue_policy_names(options["policy"]),
-    )
-    return serving(
-        loaded,
-        compute=_compute(compute),
-        qpu_time=None if qpu_time is None else _function("--qpu-time", qpu_time),
-        note=note,
-        **options,
-    )
 
 
 def _compute(how: str) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from qsession_sim.cli.interrupts import saving
 from qsession_sim.cli.options import (
     Hold,
     Metrics,
@@ -210,18 +211,12 @@ def tune(
     question = {"minimise": minimise, "maximise": maximise, "subject_to": subject_to, "metrics": metrics}
     chosen = {"replications": replications, "evaluations": evaluations, "policy": policy}
     directory = given["directory"]
-    failure: StudyError | None = None
-    with _progress(given) as progress:
-        tuning = _carried_out("tune", (scenario, vary), {**given, **question, **chosen}, progress)
+    with saving() as saved:
+        with _progress(given) as progress:
+            tuning = _carried_out("tune", (scenario, vary), {**given, **question, **chosen}, progress)
         if directory is not None:
-            with interrupts_afterwards():
-                try:
-                    tuning.save(directory)
-                except StudyError as error:  # what was found is shown first
-                    failure = error
-    show(of_tuning(tuning), given["output_format"], given["table"])
-    if failure is not None:
-        raise failure
+            saved.keep(tuning.save, directory)
+        show(of_tuning(tuning), given["output_format"], given["table"])
     if directory is not None and not given["quiet"]:
         _can_draw(quiet=False)
         _note_saved(directory)

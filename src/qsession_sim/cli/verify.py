@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qsession_sim.cli.interrupts import naming_what_is_saved
+from qsession_sim.cli.interrupts import saving
 from qsession_sim.cli.options import output_format, usable_place
 from qsession_sim.cli.terminal import note, of_verification, show, status
 from qsession_sim.interrupts import interrupts_afterwards
@@ -45,9 +45,9 @@ def verify(
     with nullcontext() if quiet else status("verifying") as progress:
         found = suite.verify(suite.DEFAULT_SEED if chosen is None else chosen, suite.EXPERIMENTS, progress)
     if output is not None:
-        with naming_what_is_saved() as saved, interrupts_afterwards():
+        with saving() as saved, interrupts_afterwards():
             has_figures = report.write_verification(found, output)
-            saved.append(output)
+            saved.place = output
         if not quiet and not has_figures:
             note("no figures without matplotlib; get it with: pip install 'qsession-sim[plot]'")
         if not quiet:

@@ -8,12 +8,10 @@ from typing import Any, Final
 
 import typer
 
-from qsession_sim.cli.interrupts import naming_what_is_saved
+from qsession_sim.cli.interrupts import saving
 from qsession_sim.cli.options import check_table, settings_of
 from qsession_sim.cli.terminal import note, of_externality, run_progress, show
-from qsession_sim.errors import StudyError
 from qsession_sim.experiment.options import OPTIONS
-from qsession_sim.interrupts import interrupts_afterwards
 
 _TAKEN: Final = frozenset(
     {"seed", "overrides", "skip_bad_lines", "directory", "routing", "engine"}
@@ -42,8 +40,7 @@ def compare_without(
 
     if directory is not None:
         check_externality_place(directory)
-    failure: StudyError | None = None  # what was found is shown all the same
-    with naming_what_is_saved() as saved:
+    with saving() as saved:
         with nullcontext() if given["quiet"] else run_progress(None) as progress:
             found = externality_of(
                 asked,
@@ -58,14 +55,7 @@ def compare_without(
                 progress=progress,
             )
             if directory is not None:
-                with interrupts_afterwards():
-                    try:
-                        found.save(directory)
-                        saved.append(directory)
-                    except StudyError as error:  # such as of a full disk
-                        failure = error
+                saved.keep(found.save, directory)
         show(of_externality(found), given["output_format"], given["table"])
-        if saved and not given["quiet"]:
+        if saved.place is not None and not given["quiet"]:
             note(f"saved in {directory}")
-    if failure is not None:
-        raise failure
