@@ -47,16 +47,23 @@ def run_command(arguments: Sequence[str]) -> int:
 
 
 def _application() -> typer.Typer:
-    application = _group(_options)
+    application = _group(_options, "Simulate how sessions, batches and jobs share a quantum processor.")
     for simulation in (run, replicate, compare, sweep, tune):
         application.command()(reads_files(simulation))
-    scenarios = _group(_scenario_help)
+    groups = {
+        "scenario": _group(_need_command, "Check scenarios, or see what they leave out."),
+        "workload": _group(
+            _need_command, "Look at what a scenario or a trace submits, or write it to a file."
+        ),
+    }
+    for name, group in groups.items():
+        application.add_typer(group, name=name)
     for command in (reads_files(validate), reads_files(resolve), schema, explain):
-        scenarios.command()(command)
-    application.add_typer(scenarios, name="scenario")
+        groups["scenario"].command()(command)
+    for of_workload in (describe, export):
+        groups["workload"].command()(reads_files(of_workload))
     application.command()(reads_files(metrics))
     application.command()(policies)
-    application.add_typer(_workloads(), name="workload")
     application.command()(report)
     application.command("export")(export_run)
     application.command()(verify)
@@ -64,20 +71,13 @@ def _application() -> typer.Typer:
     return application
 
 
-def _workloads() -> typer.Typer:
-    workloads = _group(_workload_help)
-    for command in (describe, export):
-        workloads.command()(reads_files(command))
-    return workloads
-
-
-def _group(callback: typer.models.CommandFunctionType) -> typer.Typer:
+def _group(callback: typer.models.CommandFunctionType, about: str) -> typer.Typer:
     group = typer.Typer(
         add_completion=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    group.callback(invoke_without_command=True)(callback)
+    group.callback(invoke_without_command=True, help=about)(callback)
     return group
 
 
@@ -96,17 +96,6 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Simulate how sessions, batches and jobs share a quantum processor."""
-    _need_command(context)
-
-
-def _scenario_help(context: typer.Context) -> None:
-    """Check scenarios, or see what they leave out."""
-    _need_command(context)
-
-
-def _workload_help(context: typer.Context) -> None:
-    """Look at what a scenario or a trace submits, or write it to a file."""
     _need_command(context)
 
 

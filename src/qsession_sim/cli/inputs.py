@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -94,40 +95,38 @@ def explain(
 def metrics(scenario: ScenarioFile, settings: Settings = None) -> None:
     """List the names that --metric takes for a scenario, with their units."""
     from qsession_sim.experiment.metrics import metric_unit, names_of_metrics
-    from qsession_sim.report.rows import Listing, Section
 
     names = names_of_metrics(load(scenario, settings, None))
     titles = {"short": "Short names", "paths": "Paths into the summary of a run"}
-    width = max(len(name) for found in names.values() for name in found) + 2
-    sections = []
-    for group, found in names.items():
-        rows = tuple((name, metric_unit(name) or "") for name in found)
-        sections.append(Section(group, titles[group], body=Listing(rows, width)))
-    show_document(sections, wide=True)
+    listed = {titles[group]: [(name, metric_unit(name) or "") for name in names[group]] for group in names}
+    _show_listed(listed, wide=True)
 
 
 def policies() -> None:
     """List the policies, with one line each."""
     from qsession_sim.policies.registry import QUEUE_POLICIES, user_policies
-    from qsession_sim.report.rows import Listing, Section
     from qsession_sim.scenario.policies import HOLD_POLICIES, ROUTING_POLICIES
 
-    listed = {
+    known: dict[str, Iterable[Any]] = {
         "Queue policies: which job of the normal queue goes first": [
-            *((one.name, one.summary) for one in QUEUE_POLICIES.values()),
-            *((one.name, one.summary) for one in user_policies()),
+            *QUEUE_POLICIES.values(),
+            *user_policies(),
         ],
         "Hold policies: what the QPU does while a session holds it with nothing to run": [
-            (one.name, one.summary) for one in HOLD_POLICIES.values()
+            *HOLD_POLICIES.values()
         ],
-        "Routing policies: which QPU a job or session gets that names none": [
-            (one.name, one.summary) for one in ROUTING_POLICIES.values()
-        ],
+        "Routing policies: which QPU a job or session gets that names none": ROUTING_POLICIES.values(),
     }
+    _show_listed({title: [(one.name, one.summary) for one in found] for title, found in known.items()})
+
+
+def _show_listed(listed: Mapping[str, Sequence[tuple[str, str]]], *, wide: bool = False) -> None:
+    """Print names and what they are below titles."""
+    from qsession_sim.report.rows import Listing, Section
+
     width = max(len(name) for rows in listed.values() for name, _ in rows) + 2
-    show_document(
-        [Section("policies", title, body=Listing(tuple(rows), width)) for title, rows in listed.items()]
-    )
+    sections = [Section("", title, body=Listing(tuple(rows), width)) for title, rows in listed.items()]
+    show_document(sections, wide=wide)
 
 
 def describe(

@@ -11,12 +11,9 @@ import typer
 from qsession_sim.cli.interrupts import saving
 from qsession_sim.cli.options import check_table, settings_of
 from qsession_sim.cli.terminal import note, of_externality, run_progress, show
-from qsession_sim.experiment.options import OPTIONS
+from qsession_sim.experiment.options import OPTIONS, ExternalityOptions, taken_by
 
-_TAKEN: Final = frozenset(
-    {"seed", "overrides", "skip_bad_lines", "directory", "routing", "engine"}
-    | {"output_format", "table", "quiet"}
-)
+_TAKEN: Final = {*ExternalityOptions.__annotations__, "directory", "output_format", "table", "quiet"}
 _FLAGS: Final = {"workers": "--workers", "dask_address": "--dask", "baseline": "--baseline"}
 
 
@@ -42,18 +39,14 @@ def compare_without(
         check_externality_place(directory)
     with saving() as saved:
         with nullcontext() if given["quiet"] else run_progress(None) as progress:
-            found = externality_of(
-                asked,
-                scenario,
-                policy=policies[0] if policies else None,
-                hold=holds[0] if holds else None,
-                routing=given["routing"],
-                seed=given["seed"],
-                overrides=settings_of(given["overrides"]),
-                skip_bad_lines=given["skip_bad_lines"],
-                engine=given["engine"] or "auto",
-                progress=progress,
-            )
+            options = {
+                **taken_by(externality_of, given),
+                "policy": policies[0] if policies else None,
+                "hold": holds[0] if holds else None,
+                "overrides": settings_of(given["overrides"]),
+                "progress": progress,
+            }
+            found = externality_of(asked, scenario, **options)
             if directory is not None:
                 saved.keep(found.save, directory)
         show(of_externality(found), given["output_format"], given["table"])

@@ -10,19 +10,20 @@ from typing import Final, cast
 from qsession_sim.experiment.findings import StudyFindings
 from qsession_sim.experiment.options import DEFAULT_LEVEL
 from qsession_sim.experiment.references import Reference
-from qsession_sim.experiment.tasks import Configuration, TaskResult
+from qsession_sim.experiment.tasks import POLICIES, Configuration, TaskResult
 from qsession_sim.experiment.variations import Sampling, crossed, read_variations, sweep_points
 
 PROGRAM: Final = "qsession-sim"
 
 
 def command_of_run(study: StudyFindings, configuration: Configuration, result: TaskResult) -> str | None:
-    """The command that repeats a run of a study; None if the scenario is no file."""
-    options = study.plan.options
+    """The command that repeats a run of a study, by its own seed; None if the scenario is no file."""
+    options = ["--seed", str(result.seed), *study.plan.options]
     if study.plan.warm_up == "mser5":
-        options = (*options, "--set", f"warm_up={result.warm_up_us}us")
+        options += ["--set", f"warm_up={result.warm_up_us}us"]
+    options += _options(_spelled(study, configuration))
     file = study.plan.scenario_file
-    return file and run_command(file, _spelled(study, configuration), result.seed, options)
+    return file and shlex.join([PROGRAM, "run", file, *options])
 
 
 def command_of_study(study: StudyFindings) -> str | None:
@@ -39,27 +40,6 @@ def command_of_means(study: StudyFindings, configuration: Configuration) -> str 
     file, metrics, options = study.plan.scenario_file, _metrics_as_given(study), _shared_options(study)
     return file and replicate_command(
         file, _spelled(study, configuration), study.plan.seed, study.replications, metrics, options
-    )
-
-
-def run_command(
-    source: str, configuration: Configuration, seed: int, shared_options: Sequence[str] = ()
-) -> str:
-    """The command that repeats a single run of a study.
-
-    Args:
-        source: the name of the scenario.
-        configuration: of the run.
-        seed: of the run, not of the study.
-        shared_options: of all configurations, such as `--set` and its value.
-
-    Example:
-        >>> from qsession_sim.experiment.tasks import Configuration
-        >>> run_command("a day.yaml", Configuration("x", "fifo", overrides=("a.b=1s",)), 17)
-        "qsession-sim run 'a day.yaml' --seed 17 --set a.b=1s --policy fifo"
-    """
-    return shlex.join(
-        [PROGRAM, "run", source, "--seed", str(seed), *shared_options, *_options(configuration)]
     )
 
 
@@ -195,7 +175,7 @@ def sweep_options(
 
 def _options(configuration: Configuration) -> list[str]:
     options = [part for setting in configuration.overrides for part in ("--set", setting)]
-    for name in ("policy", "hold", "routing"):
+    for name in POLICIES:
         value = getattr(configuration, name)
         if value is not None:
             options += [f"--{name}", value]

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Unpack
 
 import numpy as np
 
 from qsession_sim.errors import BundleError, StudyError
 from qsession_sim.experiment.commands import without_command
 from qsession_sim.experiment.engines import check_engine
-from qsession_sim.experiment.options import Engine
+from qsession_sim.experiment.options import ExternalityOptions, with_options
 from qsession_sim.experiment.references import one_spelling
 from qsession_sim.experiment.simulate import prepared, simulate_workload
 from qsession_sim.experiment.store import parquet, study_place
 from qsession_sim.experiment.tasks import Configuration
 from qsession_sim.files import reason, write_whole
 from qsession_sim.policies.registry import queue_policy_names
-from qsession_sim.policies.user import PolicyFunction
 from qsession_sim.results.bundle import check_target, json_text
 from qsession_sim.results.columns import created_us
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import LIBRARY_ORIGIN, Scenario, load_scenario
 from qsession_sim.scenario.sources import ResolvedProgram
-from qsession_sim.service.simpy_driver import Progress
 from qsession_sim.workload.columns import Workload
 from qsession_sim.workload.without import Kind, Removed, named, without
 
@@ -202,19 +200,13 @@ def check_externality_place(directory: str | os.PathLike[str]) -> Path:
     return target
 
 
+@with_options(ExternalityOptions)
 def externality(
     source: str | Path | Mapping[str, Any] | Scenario,
     *,
     session: str | None = None,
     stream: str | None = None,
-    policy: str | Mapping[str, Any] | PolicyFunction | None = None,
-    hold: str | None = None,
-    routing: str | None = None,
-    seed: int | None = None,
-    overrides: Sequence[str] = (),
-    skip_bad_lines: bool = False,
-    engine: Engine = "auto",
-    progress: Callable[[Progress], None] | bool | None = None,
+    **options: Unpack[ExternalityOptions],
 ) -> Externality:
     """Simulate a workload with a session or a source, and once more without it.
 
@@ -256,44 +248,28 @@ def externality(
     if (session is None) == (stream is None):
         raise StudyError("give either session, the name of a session, or stream, that of a source")
     asked: tuple[Kind, str] = ("stream", str(stream)) if session is None else ("session", session)
-    return _with_and_without(
-        lambda _workload: asked,
-        source,
-        policy=policy,
-        hold=hold,
-        routing=routing,
-        seed=seed,
-        overrides=overrides,
-        skip_bad_lines=skip_bad_lines,
-        engine=engine,
-        progress=progress,
-    )
+    return _with_and_without(lambda _workload: asked, source, options)
 
 
+@with_options(ExternalityOptions)
 def externality_of(
-    asked: str, source: str | Path | Mapping[str, Any] | Scenario, **options: Any
+    asked: str, source: str | Path | Mapping[str, Any] | Scenario, **options: Unpack[ExternalityOptions]
 ) -> Externality:
     """`externality`, with its other options, of what a command names: a session, a source, or `session=NAME`
     or `stream=NAME`."""
-    return _with_and_without(partial(named, asked), source, **options)
+    return _with_and_without(partial(named, asked), source, options)
 
 
 def _with_and_without(
     choose: Callable[[Workload], tuple[Kind, str]],
     source: str | Path | Mapping[str, Any] | Scenario,
-    *,
-    engine: Engine,
-    policy: str | Mapping[str, Any] | PolicyFunction | None,
-    hold: str | None,
-    routing: str | None,
-    seed: int | None,
-    overrides: Sequence[str],
-    skip_bad_lines: bool,
-    progress: Callable[[Progress], None] | bool | None,
+    options: ExternalityOptions,
 ) -> Externality:
     """The comparison of a workload with what `choose` finds in it."""
+    policy, hold, routing = options["policy"], options["hold"], options["routing"]
+    seed, overrides, engine = options["seed"], options["overrides"], options["engine"]
     check_engine(engine)
-    if skip_bad_lines:
+    if options["skip_bad_lines"]:
         names = queue_policy_names(policy)
         source = load_scenario(source, overrides, seed, queue_policies=names, skip_bad_lines=True)
         overrides = ()
@@ -305,14 +281,16 @@ def _with_and_without(
             f"something else without what is left out; compare a scenario without programs"
         )
     rest, removed = without(workload, *choose(workload))
-    run = simulate_workload(scenario, workload, queue, engine=engine, progress=progress)
+    run = simulate_workload(scenario, workload, queue, engine=engine, progress=options["progress"])
     origin = {"without": {removed.kind: removed.name}}
-    other = simulate_workload(scenario, rest, queue, engine=engine, progress=progress, origin=origin)
+    other = simulate_workload(
+        scenario, rest, queue, engine=engine, progress=options["progress"], origin=origin
+    )
     command = None
     if scenario.origin != LIBRARY_ORIGIN and (policy is None or isinstance(policy, str)):
         spelled = policy and one_spelling(policy)
         configuration = Configuration("", spelled, hold, routing, tuple(scenario.overrides))
-        more = ("--skip-bad-lines",) if skip_bad_lines else ()
+        more = ("--skip-bad-lines",) if options["skip_bad_lines"] else ()
         what = f"{removed.kind}={removed.name}"
         command = without_command(scenario.origin, what, scenario.resolved.seed, configuration, more)
     return Externality(scenario.origin, removed, run, other, command)

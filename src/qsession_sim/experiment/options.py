@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qsession_sim.experiment.plan import Policy
     from qsession_sim.experiment.store import StudyProgress
     from qsession_sim.results.run import Run
+    from qsession_sim.service.simpy_driver import Progress
 
 Engine = Literal["auto", "simpy", "compiled"]
 
@@ -210,6 +211,19 @@ class ReplicateOptions(CompareOptions, total=False):
     policy: Policy | None
 
 
+class ExternalityOptions(TypedDict, total=False):
+    """What `externality` takes besides what is removed."""
+
+    policy: Policy | None
+    hold: str | None
+    routing: str | None
+    seed: int | None
+    overrides: Sequence[str]
+    skip_bad_lines: bool
+    engine: Engine
+    progress: Callable[[Progress], None] | bool | None
+
+
 def options_of(declared: type) -> dict[str, Option]:
     """The options of one of the classes above, by name.
 
@@ -219,6 +233,16 @@ def options_of(declared: type) -> dict[str, Option]:
     """
     assert declared.__annotations__.keys() <= OPTIONS.keys()
     return {name: option for name, option in OPTIONS.items() if name in declared.__annotations__}
+
+
+def taken_by(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a study's options that another function takes, too.
+
+    Example:
+        >>> taken_by(lambda source, seed: None, {"hold": "shared", "seed": 7})
+        {'seed': 7}
+    """
+    return {name: options[name] for name in inspect.signature(function).parameters if name in options}
 
 
 def with_options(

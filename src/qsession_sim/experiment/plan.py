@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,7 +22,14 @@ from qsession_sim.experiment.references import (
     placeless,
     reference_to,
 )
-from qsession_sim.experiment.tasks import Configuration, Task, inputs_digest, is_drawn, replication_seed
+from qsession_sim.experiment.tasks import (
+    POLICIES,
+    Configuration,
+    Task,
+    inputs_digest,
+    is_drawn,
+    replication_seed,
+)
 from qsession_sim.files import resolved
 from qsession_sim.policies.registry import (
     QUEUE_POLICIES,
@@ -50,17 +57,6 @@ AS_IT_STANDS: Final = "as it stands"
 
 _KEPT: Final = 4096
 """Configurations whose resolved forms are kept; of more than that tasks come in blocks of so many."""
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """What the tasks of a configuration share."""
-
-    scenario: str
-    policies: str
-    policy: Reference | None
-    directory: str
-    inputs: str
 
 
 @dataclass(frozen=True)
@@ -94,17 +90,13 @@ class StudyPlan:
     programs: Mapping[str, Reference] = field(default_factory=dict)
     engine: Engine = "auto"
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _prepared(self) -> Callable[[Configuration], Task]:
         # kept while the study runs: every replication needs each configuration again
-        kept = _KEPT if self.warm_up_of is None else _KEPT + 1
-        object.__setattr__(self, "_prepared", lru_cache(maxsize=kept)(self._prepare))
+        return lru_cache(maxsize=_KEPT if self.warm_up_of is None else _KEPT + 1)(self._prepare)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_prepared"}
-
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        vars(self).update(state)
-        self.__post_init__()
 
     def tasks(self, configurations: Iterable[Configuration], replications: Sequence[int]) -> Iterator[Task]:
         """The tasks of replications, each through all configurations, made as they are taken.
@@ -136,19 +128,12 @@ class StudyPlan:
             >>> task.seed == replication_seed(7, 3)
             True
         """
-        prepared: _Prepared = vars(self)["_prepared"](configuration)
         first = self.warm_up_of
-        return Task(
-            **vars(prepared),
+        return replace(
+            self._prepared(configuration),
             seed=replication_seed(self.seed, replication),
-            configuration=configuration.name,
             replication=replication,
-            metrics=self.metrics,
-            warm_up=self.warm_up,
-            batches=self.batches,
             warm_up_of=None if first is None or first == configuration else self.task(first, replication),
-            programs=tuple(sorted(self.programs.items())),
-            engine=self.engine,
         )
 
     def check_portable(self, configurations: Iterable[Configuration]) -> None:
@@ -187,7 +172,8 @@ class StudyPlan:
             **({"programs": {n: p.digest for n, p in self.programs.items()}} if self.programs else {}),
         }
 
-    def _prepare(self, configuration: Configuration) -> _Prepared:
+    def _prepare(self, configuration: Configuration) -> Task:
+        """What all tasks of a configuration are like, with the seed of the study."""
         scenario = self._set_up(configuration)
         written = scenario.dump()
         policies = written.pop("policies")
@@ -196,23 +182,27 @@ class StudyPlan:
         reference = self.functions.get(text) or _user_policy(text)
         if reference is not None:
             policies["queue"] = {"name": reference.name}
-        return _Prepared(
+        return Task(
             json.dumps(written, ensure_ascii=False),
             json.dumps(policies, ensure_ascii=False),
             reference,
             str(resolved(scenario.directory)),
             inputs_digest(scenario),
+            self.seed,
+            configuration.name,
+            0,
+            self.metrics,
+            self.warm_up,
+            self.batches,
+            programs=tuple(sorted(self.programs.items())),
+            engine=self.engine,
         )
 
     def _set_up(self, configuration: Configuration) -> Scenario:
         own = [
             f"policies.{kind}={json.dumps(name)}"
-            for kind, name in (
-                ("queue", configuration.policy),
-                ("hold", configuration.hold),
-                ("routing", configuration.routing),
-            )
-            if name is not None
+            for field, kind in POLICIES.items()
+            if (name := getattr(configuration, field)) is not None
         ]
         if configuration.hold is not None:
             hold_policy(configuration.hold)

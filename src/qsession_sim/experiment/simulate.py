@@ -196,9 +196,11 @@ def with_policies(
     named = scenario.resolved.policies
     chosen: dict[str, Any] = {"queue": queue_settings(named.queue if policy is None else policy)}
     if hold is not None:
-        chosen["hold"] = NamedPolicy(name=_existing(hold, hold_policy))
+        hold_policy(hold)  # refuses what does not exist
+        chosen["hold"] = NamedPolicy(name=hold)
     if routing is not None:
-        chosen["routing"] = NamedPolicy(name=_existing(routing, routing_policy))
+        routing_policy(routing)
+        chosen["routing"] = NamedPolicy(name=routing)
     policies = named.model_copy(update=chosen)
     return replace(scenario, resolved=scenario.resolved.model_copy(update={"policies": policies}))
 
@@ -334,11 +336,6 @@ def _refuse_single(programs: object) -> None:
         raise SchedulerUsageError(
             f"programs must be a list such as [program], or a mapping of names, not {programs!r}"
         )
-
-
-def _existing(name: str, find: Callable[[str], object]) -> str:
-    find(name)
-    return name
 
 
 def _service(

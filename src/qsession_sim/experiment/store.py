@@ -16,7 +16,8 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,10 +71,10 @@ class Store:
     """The results in a study directory; `open_store` makes one."""
 
     directory: Path
-    _digests: Digests = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_digests", Digests(self.directory))
+    @cached_property
+    def _digests(self) -> Digests:
+        return Digests(self.directory)
 
     def get(self, task_id: str) -> TaskResult | None:
         """The result of a task; None if it is not there, or was changed since it was written."""
@@ -207,7 +208,7 @@ def open_store(directory: str | os.PathLike[str], plan: Mapping[str, Any]) -> St
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as directory:
         ...     store = open_store(directory, {"seed": 7})
-        ...     list(store.ids()), read_plan(directory)
+        ...     list(store.ids()), read_plan(store.directory)
         ([], {'seed': 7})
     """
     target = study_place(directory)
@@ -217,7 +218,7 @@ def open_store(directory: str | os.PathLike[str], plan: Mapping[str, Any]) -> St
     wanted = json.loads(json.dumps(plan))
     try:
         store.begin((json.dumps(plan, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
-        there = _read_plan(target, wanted)
+        there = read_plan(target, wanted)
         if there != wanted:
             raise StudyError(
                 f"{target} holds another study: {_difference(there, wanted)}; "
@@ -229,17 +230,12 @@ def open_store(directory: str | os.PathLike[str], plan: Mapping[str, Any]) -> St
     return store
 
 
-def read_plan(directory: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a study directory studies.
+def read_plan(directory: Path, wanted: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What a study directory studies; a plan that is the wanted one is not damaged, whatever its digest says.
 
     Raises:
         StudyError: if it is no study directory, or damaged.
     """
-    return _read_plan(Path(directory))
-
-
-def _read_plan(directory: Path, wanted: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The same; a plan that is the wanted one is not damaged, whatever its digest says."""
     try:
         content = read_regular(directory / PLAN)
         plan = parse_json(content)

@@ -16,7 +16,13 @@ from qsession_sim.experiment.externality import EXTERNALITY, RUNS
 from qsession_sim.experiment.findings import StudyFindings
 from qsession_sim.experiment.following import study_followed
 from qsession_sim.experiment.metrics import Metric, metric_name, metric_unit
-from qsession_sim.experiment.options import CompareOptions, ReplicateOptions, SweepOptions, with_options
+from qsession_sim.experiment.options import (
+    CompareOptions,
+    ReplicateOptions,
+    SweepOptions,
+    taken_by,
+    with_options,
+)
 from qsession_sim.experiment.plan import (
     AS_IT_STANDS,
     MSER5,
@@ -39,7 +45,7 @@ from qsession_sim.experiment.store import (
     read_study_table,
     write_study,
 )
-from qsession_sim.experiment.tasks import Configuration
+from qsession_sim.experiment.tasks import POLICIES, Configuration
 from qsession_sim.experiment.variations import Sampling, Variation, read_variations, sweep_points, written
 from qsession_sim.results.bundle import PROVENANCE, is_bundle, versions
 from qsession_sim.results.run import SavedRun
@@ -48,7 +54,6 @@ from qsession_sim.scenario.yaml_source import read_value
 if TYPE_CHECKING:
     import polars as pl
 
-_KINDS: Final = {"policy": "queue", "hold": "hold", "routing": "routing"}
 _NUMBERS: Final = (
     *("mean", "low", "high", "difference", "difference_low", "difference_high"),
     *("relative_change", "relative_change_low", "relative_change_high", "p_value", "adjusted_p_value"),
@@ -119,25 +124,21 @@ class Study(StudyFindings, ShownStudy):
             for configuration in self.configurations
             if (configuration.name, number) in self.results
         ]
-        return pl.DataFrame(
-            {
-                "configuration": pl.Series([one.configuration for _, one in results], dtype=pl.String),
-                "replication": [one.replication for _, one in results],
-                "seed": [one.seed for _, one in results],
-                **{
-                    metric: pl.Series(
-                        [one.metrics[metric] for _, one in results], dtype=pl.Float64, strict=False
-                    )
-                    for metric in self.metrics
-                },
-                "warm_up_us": [one.warm_up_us for _, one in results],
-                "settled": [one.settled for _, one in results],
-                "command": pl.Series(
-                    [command_of_run(self, configuration, one) for configuration, one in results],
-                    dtype=pl.String,
-                ),
-            }
-        )
+        rows = [
+            {**vars(one), **one.metrics, "command": command_of_run(self, configuration, one)}
+            for configuration, one in results
+        ]
+        kinds = {
+            "configuration": pl.String,
+            "replication": pl.Int64,
+            "seed": pl.Int64,
+            **dict.fromkeys(self.metrics, pl.Float64),
+            "warm_up_us": pl.Int64,
+            "settled": pl.Boolean,
+            "command": pl.String,
+        }
+        columns = {name: [row[name] for row in rows] for name in kinds}
+        return pl.DataFrame(columns, schema=kinds, strict=False)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it but the single runs, as JSON values; equal studies, equal values."""
@@ -155,7 +156,7 @@ class Study(StudyFindings, ShownStudy):
                 "scenario": self.plan.scenario.origin,
                 "overrides": list(self.plan.scenario.overrides),
                 "policies": [
-                    {kind: placeless(self._policy(one, kind)) for kind in _KINDS}
+                    {kind: placeless(self._policy(one, kind)) for kind in POLICIES}
                     for one in self.configurations
                 ],
                 "digests": self.plan.digests(self.configurations),
@@ -177,7 +178,7 @@ class Study(StudyFindings, ShownStudy):
         interval, difference, change = one.interval, one.difference_interval, one.relative_change_interval
         return {
             "configuration": configuration.name,
-            **{kind: self._policy(configuration, kind) for kind in _KINDS},
+            **{kind: self._policy(configuration, kind) for kind in POLICIES},
             **dict(zip(self.paths, self.settings_of(configuration), strict=True)),
             "metric": metric_name(metric),
             "unit": metric_unit(metric),
@@ -203,13 +204,13 @@ class Study(StudyFindings, ShownStudy):
         own: str | None = getattr(configuration, kind)
         if own is not None:
             return own
-        path = f"policies.{_KINDS[kind]}"
+        path = f"policies.{POLICIES[kind]}"
         for setting in reversed(configuration.overrides):
             name, _, value = setting.partition("=")
             if name in {path, f"{path}.name"}:
                 read = read_value(value)
                 return str(read["name"] if isinstance(read, Mapping) else read)
-        return str(getattr(self.plan.scenario.resolved.policies, _KINDS[kind]).name)
+        return str(getattr(self.plan.scenario.resolved.policies, POLICIES[kind]).name)
 
 
 def _readable(table: pl.DataFrame, baseline: str | None, level: float) -> pl.DataFrame:
@@ -218,18 +219,22 @@ def _readable(table: pl.DataFrame, baseline: str | None, level: float) -> pl.Dat
     return readable_table(table, baseline, level)
 
 
-class SavedStudy(ShownStudy):
-    """A study read back from disk, with the same tables and document; files are read when they are asked for.
-
-    Args:
-        directory: what `Study.save` wrote, or `-o DIR` of the commands.
-    """
+class _InDirectory:
+    """What a command wrote to a directory; files are read when they are asked for."""
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = Path(directory)
 
     def __repr__(self) -> str:
-        return f"SavedStudy({os.fspath(self.directory)!r})"
+        return f"{type(self).__name__}({os.fspath(self.directory)!r})"
+
+
+class SavedStudy(_InDirectory, ShownStudy):
+    """A study read back from disk, with the same tables and document; files are read when they are asked for.
+
+    Args:
+        directory: what `Study.save` wrote, or `-o DIR` of the commands.
+    """
 
     def table(self, *, readable: bool = False) -> pl.DataFrame:
         """See `Study.table`.
@@ -252,18 +257,12 @@ class SavedStudy(ShownStudy):
         return read_study_document(self.directory)
 
 
-class SavedTuning(ShownTuning):
+class SavedTuning(_InDirectory, ShownTuning):
     """The result of `tune` read back from disk, with the same table and document.
 
     Args:
         directory: what `Tuning.save` wrote, or `-o DIR` of the command.
     """
-
-    def __init__(self, directory: str | os.PathLike[str]) -> None:
-        self.directory = Path(directory)
-
-    def __repr__(self) -> str:
-        return f"SavedTuning({os.fspath(self.directory)!r})"
 
     def table(self) -> pl.DataFrame:
         """See `Tuning.table`.
@@ -353,7 +352,7 @@ def replicate(source: Source, **options: Unpack[ReplicateOptions]) -> Study:
     """
     policy = options["policy"]
     configurations, functions = _configurations(None if policy is None else [policy], options)
-    plan = _plan(source, functions, options, options["batches"])
+    plan = make_plan(source, functions=functions, **taken_by(make_plan, options))
     asked = {"configurations": describe_configurations(configurations)}
     return _study("replicate", plan, configurations, options, asked)
 
@@ -394,7 +393,7 @@ def compare(
     names = [configuration.name for configuration in configurations]
     chosen = names[0] if baseline is None else one_spelling(str(baseline))
     _check_baseline(chosen, names)
-    plan = _plan(source, functions, options, options["batches"])
+    plan = make_plan(source, functions=functions, **taken_by(make_plan, options))
     asked = {"configurations": describe_configurations(configurations)}
     return _study("compare", plan, configurations, options, asked, chosen)
 
@@ -438,7 +437,7 @@ def sweep(
     """
     variations = read_variations(vary, sampling)
     bases, functions = _configurations(policies, options)
-    plan = _plan(source, functions, options)
+    plan = make_plan(source, functions=functions, **taken_by(make_plan, options))
     configurations = sweep_points(bases, variations, sampling, points, plan.seed)
     if baseline is not None:
         baseline = one_spelling(str(baseline))
@@ -468,23 +467,6 @@ def _configurations(
 def _check_baseline(baseline: str, names: Sequence[str]) -> None:
     if baseline not in names:
         raise StudyError(f"the baseline {baseline!r} is not compared; {hint(str(baseline), names)}")
-
-
-def _plan(
-    source: Source, functions: Mapping[str, Reference], options: SweepOptions, batches: int = 0
-) -> StudyPlan:
-    return make_plan(
-        source,
-        seed=options["seed"],
-        overrides=options["overrides"],
-        skip_bad_lines=options["skip_bad_lines"],
-        programs=options["programs"],
-        engine=options["engine"],
-        metrics=options["metrics"],
-        functions=functions,
-        warm_up=options["warm_up"],
-        batches=batches,
-    )
 
 
 def _study(

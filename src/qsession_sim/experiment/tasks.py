@@ -97,6 +97,10 @@ class Configuration:
     overrides: tuple[str, ...] = ()
 
 
+POLICIES: Final = {"policy": "queue", "hold": "hold", "routing": "routing"}
+"""By the word for a policy in a configuration, and on the command line: that of the scenario."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One run of a study.

@@ -18,7 +18,7 @@ from qsession_sim.experiment.executors import as_executor
 from qsession_sim.experiment.findings import Confirmation, Evaluation, TuningFindings
 from qsession_sim.experiment.following import study_followed
 from qsession_sim.experiment.metrics import metric_name
-from qsession_sim.experiment.options import DEFAULT_LEVEL, TuneOptions, with_options
+from qsession_sim.experiment.options import DEFAULT_LEVEL, TuneOptions, taken_by, with_options
 from qsession_sim.experiment.plan import AS_IT_STANDS, Source, StudyPlan, make_plan
 from qsession_sim.experiment.references import one_spelling
 from qsession_sim.experiment.search import (
@@ -38,7 +38,7 @@ from qsession_sim.experiment.search import (
 )
 from qsession_sim.experiment.shown import ShownTuning
 from qsession_sim.experiment.store import EVALUATIONS, TUNING, Runs, open_store, parquet, study_place
-from qsession_sim.experiment.tasks import Configuration, whole_number
+from qsession_sim.experiment.tasks import POLICIES, Configuration, whole_number
 from qsession_sim.experiment.variations import Range, read_ranges, written_range
 from qsession_sim.files import reason, write_whole
 from qsession_sim.queueing.statistics import Interval
@@ -224,15 +224,8 @@ def tune(
         Configuration(AS_IT_STANDS, policy and one_spelling(policy), options["hold"], options["routing"]),
     )
     wanted = trade_off_metrics(question.objective, question.constraints)
-    plan = make_plan(
-        source,
-        seed=options["seed"],
-        overrides=options["overrides"],
-        skip_bad_lines=options["skip_bad_lines"],
-        programs=options["programs"],
-        engine=options["engine"],
-        metrics=list(dict.fromkeys((*wanted, *metrics))),
-    )
+    measured = list(dict.fromkeys((*wanted, *metrics)))
+    plan = make_plan(source, metrics=measured, **taken_by(make_plan, options))
     for configuration in (question.baseline, *question.ends()):
         plan.task(configuration, 0)  # what cannot be used is refused before a directory is begun
     directory = options["directory"]
@@ -268,7 +261,7 @@ class _Question:
 
     def describe(self) -> dict[str, Any]:
         """What is searched for, in addition to the plan, as JSON values."""
-        policies = {name: getattr(self.baseline, name) for name in ("policy", "hold", "routing")}
+        policies = {name: getattr(self.baseline, name) for name in POLICIES}
         return {
             "tune": list(map(written_range, self.ranges)),
             self.objective.direction: self.objective.metric,
