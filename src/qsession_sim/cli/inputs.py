@@ -22,7 +22,6 @@ from qsession_sim.cli.options import (
 from qsession_sim.cli.terminal import (
     note,
     note_warnings,
-    of_workload,
     say,
     say_folded,
     show,
@@ -137,7 +136,11 @@ def describe(
     form: Annotated[str, output_format("it")] = "table",
 ) -> None:
     """Tell what a workload asks for: counts, rates, load, times, sessions and the busiest hour."""
-    show(of_workload(_drawn(workload, seed, settings, skip_bad_lines)), form)
+    from qsession_sim.report.run_rows import workload_document
+    from qsession_sim.workload.describe import describe_workload
+
+    description = describe_workload(_drawn(workload, seed, settings, skip_bad_lines))
+    show(form, lambda: workload_document(description), lambda: description, wide=True)
 
 
 def export(

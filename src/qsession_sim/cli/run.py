@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -27,7 +28,7 @@ from qsession_sim.cli.options import (
     usable_place,
 )
 from qsession_sim.cli.report import how_to_see, open_page, report_place
-from qsession_sim.cli.terminal import note, note_memory, note_warnings, of_run, run_progress, show
+from qsession_sim.cli.terminal import note, note_memory, note_warnings, run_progress, show
 from qsession_sim.errors import ProgramError
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def run(
     check_table(table, form)
     _check_places(output, show_page=show_page)
     from qsession_sim.experiment.simulate import simulate, with_policies
+    from qsession_sim.report.run_rows import run_document, run_tables
 
     loaded = load(scenario, settings, seed, policy, skip_bad_lines=skip_bad_lines)
     if not quiet:
@@ -91,7 +93,8 @@ def run(
                 if progress is not None:
                     progress.announce("writing the tables")
                 saved.keep(finished.save, output)
-        show(of_run(finished), form, table)
+        seen = finished.record, finished.summary_parts, finished.scenario.resolved
+        show(form, partial(run_document, *seen), finished.summary, partial(run_tables, *seen), table)
         if not quiet and saved.failure is None:
             _note(finished, output, show_page=show_page)
         if show_page and output is not None and saved.failure is None:

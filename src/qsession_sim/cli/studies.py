@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -23,7 +24,7 @@ from qsession_sim.cli.options import (
     chosen_executor,
     takes,
 )
-from qsession_sim.cli.terminal import StudyBar, note, of_study, of_tuning, show, study_progress
+from qsession_sim.cli.terminal import StudyBar, note, show, study_progress
 from qsession_sim.cli.without import compare_without
 from qsession_sim.errors import QSessionError, StudyError
 from qsession_sim.experiment.options import CompareOptions, ReplicateOptions, SweepOptions, TuneOptions
@@ -216,7 +217,11 @@ def tune(
             tuning = _carried_out("tune", (scenario, vary), {**given, **question, **chosen}, progress)
         if directory is not None:
             saved.keep(tuning.save, directory)
-        show(of_tuning(tuning), given["output_format"], given["table"])
+        from qsession_sim.report.study_rows import tuning_document
+
+        document = partial(tuning_document, tuning)
+        tables = partial(document, everything=True)
+        show(given["output_format"], document, tuning.to_dict, tables, given["table"])
     if directory is not None and not given["quiet"]:
         _can_draw(quiet=False)
         _note_saved(directory)
@@ -232,7 +237,10 @@ def _study(kind: str, arguments: tuple[Any, ...], given: dict[str, Any]) -> None
     """Carry out a study, and show it."""
     with _progress(given) as progress:
         study = _carried_out(kind, arguments, given, progress)
-    show(of_study(study), given["output_format"], given["table"])
+    from qsession_sim.report.study_rows import study_document, study_tables
+
+    document, tables = partial(study_document, study), partial(study_tables, study)
+    show(given["output_format"], document, study.to_dict, tables, given["table"])
     if given["directory"] is not None:  # what was found is shown first
         with interrupts_afterwards():
             _save_figures(study, given["directory"], quiet=given["quiet"])

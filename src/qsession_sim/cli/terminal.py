@@ -14,8 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from qsession_sim.cli.interrupts import raise_lost_interrupt
@@ -24,17 +22,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-    from qsession_sim.experiment.externality import Externality
     from qsession_sim.experiment.store import StudyProgress
-    from qsession_sim.experiment.study import Study
-    from qsession_sim.experiment.tune import Tuning
     from qsession_sim.report.rows import Document
     from qsession_sim.report.text import Line
-    from qsession_sim.results.run import Run
     from qsession_sim.scenario.load import Scenario
     from qsession_sim.service.simpy_driver import Progress
-    from qsession_sim.verification.suite import Verification
-    from qsession_sim.workload.columns import Workload
 
 PIPE_WIDTH: Final = 100
 """Characters in a line where there is no terminal and COLUMNS does not say."""
@@ -44,75 +36,7 @@ _STYLES: Final = {"": "", "strong": "bold", "warning": "yellow"}
 """By the emphasis of a line."""
 
 
-# results: what each is in every format
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A result, for any format.
-
-    Attributes:
-        document: what people read.
-        values: all of it, as JSON values.
-        wide: lines are as long as they are where nobody says how wide it is.
-        tables: with all their rows, for formats that have one of them; the first unless another is named.
-    """
-
-    document: Callable[[], Document]
-    values: Callable[[], Mapping[str, Any]]
-    wide: bool = False
-    tables: Callable[[], Document] = tuple
-
-
-def of_run(run: Run) -> Shown:
-    """One simulation."""
-    from qsession_sim.report.run_rows import run_document, run_tables
-
-    return Shown(
-        lambda: run_document(run.record, run.summary_parts, run.scenario.resolved),
-        run.summary,
-        tables=lambda: run_tables(run.record, run.summary_parts, run.scenario.resolved),
-    )
-
-
-def of_study(study: Study) -> Shown:
-    """What replications, a comparison or a sweep show."""
-    from qsession_sim.report.study_rows import study_document, study_tables
-
-    return Shown(lambda: study_document(study), study.to_dict, tables=lambda: study_tables(study))
-
-
-def of_externality(found: Externality) -> Shown:
-    """What a session or a source costs others."""
-    from qsession_sim.report.externality_rows import externality_document, externality_tables
-
-    document, tables = partial(externality_document, found), partial(externality_tables, found)
-    return Shown(document, found.to_dict, tables=tables)
-
-
-def of_tuning(tuning: Tuning) -> Shown:
-    """The best value of a setting."""
-    from qsession_sim.report.study_rows import tuning_document
-
-    document = partial(tuning_document, tuning)
-    return Shown(document, tuning.to_dict, tables=partial(document, everything=True))
-
-
-def of_workload(workload: Workload) -> Shown:
-    """What a workload asks for."""
-    from qsession_sim.report.run_rows import workload_document
-    from qsession_sim.workload.describe import describe_workload
-
-    description = describe_workload(workload)
-    return Shown(lambda: workload_document(description), lambda: description, wide=True)
-
-
-def of_verification(verification: Verification) -> Shown:
-    """The simulator compared with theory."""
-    from qsession_sim.verification.report import as_json, verification_document
-
-    return Shown(lambda: verification_document(verification), lambda: as_json(verification), wide=True)
-
+# results
 
 FORMATS: Final = ("table", "json")
 """What `--format` takes: all tables for people, or one document for programs."""
@@ -121,18 +45,35 @@ TABLE_FORMATS: Final = ("csv", "markdown", "latex")
 """What it takes besides where one table can be printed."""
 
 
-def show(shown: Shown, output_format: str, table: str | None = None) -> None:
-    """Print a result in a format; `table` names the one that CSV, Markdown and LaTeX print."""
+def show(
+    output_format: str,
+    document: Callable[[], Document],
+    values: Callable[[], Mapping[str, Any]],
+    tables: Callable[[], Document] = tuple,
+    table: str | None = None,
+    *,
+    wide: bool = False,
+) -> None:
+    """Print a result in a format.
+
+    Args:
+        output_format: one of `FORMATS` or `TABLE_FORMATS`.
+        document: what people read.
+        values: all of it, as JSON values.
+        tables: with all their rows, for formats that have one of them.
+        table: the name of that one; None: the first.
+        wide: lines are as long as they are where nobody says how wide it is.
+    """
     if output_format == "json":
         from qsession_sim.results.bundle import json_text
 
-        show_json(json_text(shown.values()))
+        show_json(json_text(values()))
     elif output_format == "table":
-        show_document(shown.document(), wide=shown.wide)
+        show_document(document(), wide=wide)
     else:
         from qsession_sim.report.tables import WRITERS, table_of
 
-        say(WRITERS[output_format](table_of(shown.tables(), table)).removesuffix("\n"), longest=None)
+        say(WRITERS[output_format](table_of(tables(), table)).removesuffix("\n"), longest=None)
 
 
 def show_document(document: Document, *, wide: bool = False) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qsession_sim.cli.interrupts import saving
 from qsession_sim.cli.options import output_format, usable_place
-from qsession_sim.cli.terminal import note, of_verification, show, status
+from qsession_sim.cli.terminal import note, show, status
 from qsession_sim.interrupts import interrupts_afterwards
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def verify(
             note("no figures without matplotlib; get it with: pip install 'qsession-sim[plot]'")
         if not quiet:
             note(f"saved in {output}")
-    show(of_verification(found), form)
+    show(form, partial(report.verification_document, found), partial(report.as_json, found), wide=True)
     if not found.passed:
         for line in _failures(found):
             note(line)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, Final
 
 import typer
 
 from qsession_sim.cli.interrupts import saving
 from qsession_sim.cli.options import check_table, settings_of
-from qsession_sim.cli.terminal import note, of_externality, run_progress, show
+from qsession_sim.cli.terminal import note, run_progress, show
 from qsession_sim.experiment.options import OPTIONS, ExternalityOptions, taken_by
 
 _TAKEN: Final = {*ExternalityOptions.__annotations__, "directory", "output_format", "table", "quiet"}
@@ -34,6 +35,7 @@ def compare_without(
     check_table(given["table"], given["output_format"])
     directory = given["directory"]
     from qsession_sim.experiment.externality import check_externality_place, externality_of
+    from qsession_sim.report.externality_rows import externality_document, externality_tables
 
     if directory is not None:
         check_externality_place(directory)
@@ -49,6 +51,7 @@ def compare_without(
             found = externality_of(asked, scenario, **options)
             if directory is not None:
                 saved.keep(found.save, directory)
-        show(of_externality(found), given["output_format"], given["table"])
+        document, tables = partial(externality_document, found), partial(externality_tables, found)
+        show(given["output_format"], document, found.to_dict, tables, given["table"])
         if saved.place is not None and not given["quiet"]:
             note(f"saved in {directory}")
