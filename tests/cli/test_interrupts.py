@@ -15,7 +15,7 @@ import pytest
 
 from qsession_sim.cli.interrupts import Interrupts
 from qsession_sim.cli.main import main
-from qsession_sim.experiment import store
+from qsession_sim.experiment.store import Runs, Store
 from qsession_sim.interrupts import interrupts_afterwards
 
 LONG = """
@@ -132,7 +132,7 @@ class PressedAtTheEnd:
 
 
 def test_an_interrupt_that_python_drops_takes_effect_after_the_next_run(capsys, monkeypatch, quickstart):
-    carry_out = store.carry_out
+    carry_out = Runs.carry_out
 
     def interrupted(*positional, **named):
         results = carry_out(*positional, **named)
@@ -140,7 +140,7 @@ def test_an_interrupt_that_python_drops_takes_effect_after_the_next_run(capsys, 
         PressedAtTheEnd()
         yield from results
 
-    monkeypatch.setattr(store, "carry_out", interrupted)
+    monkeypatch.setattr(Runs, "carry_out", interrupted)
     assert main(["replicate", quickstart, "--policy", "random", "--replications", "4"]) == 130
     output = capsys.readouterr()
     assert output.out == ""
@@ -282,7 +282,7 @@ def test_a_study_with_workers_ends_when_its_terminal_is_closed_and_goes_on_later
     )
 
     def runs_kept():
-        return len(list(store.Store(tmp_path / "study").ids()))
+        return len(list(Store(tmp_path / "study").ids()))
 
     while runs_kept() < 3:  # of which one may not be counted yet
         assert process.poll() is None

@@ -12,8 +12,7 @@ import pytest
 import qsession_sim as qs
 from qsession_sim.cli.main import main
 from qsession_sim.cli.terminal import StudyBar, study_progress
-from qsession_sim.experiment import store
-from qsession_sim.experiment.store import StudyProgress
+from qsession_sim.experiment.store import Runs, StudyProgress
 
 # fifo: the jobs wait 0, 4 and 6 s, on the mean 10 / 3 s; lifo: c goes before b, and they wait 0, 5 and 3 s, 8 / 3 s
 THREE_JOBS = """
@@ -399,7 +398,7 @@ def test_an_interrupt_says_what_is_kept_and_how_to_go_on(
     filled = [part.format(place=place) for part in options]
     both = ["--policy", "random", "--hold", "exclusive", "--hold", "shared"]
     arguments = ["compare", three_jobs, *both, "--replications", "2", *filled]
-    carry_out = store.carry_out
+    carry_out = Runs.carry_out
 
     def interrupted(*positional, **named):
         for number, result in enumerate(carry_out(*positional, **named)):
@@ -408,7 +407,7 @@ def test_an_interrupt_says_what_is_kept_and_how_to_go_on(
                 os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "carry_out", interrupted)
+        patch.setattr(Runs, "carry_out", interrupted)
         assert ended(capsys, *arguments) == (
             130,
             "",

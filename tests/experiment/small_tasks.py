@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qsession_sim.experiment.metrics import as_metrics
 from qsession_sim.experiment.references import named_reference
+from qsession_sim.experiment.store import Runs
 from qsession_sim.experiment.tasks import Task, replication_seed
 from qsession_sim.scenario.load import load_scenario
 
@@ -102,6 +103,10 @@ def tasks(replications, metrics=("mean_waiting", "p95_waiting"), policy=None, po
         for replication in range(replications)
         for name in policies
     ]
+
+
+def carry_out(planned, executor, store=None, total=None, progress=None):
+    return Runs(executor, store, progress).carry_out(planned, total)
 
 
 def in_order(results):

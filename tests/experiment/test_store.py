@@ -18,18 +18,18 @@ import pytest
 from qsession_sim.errors import StudyError
 from qsession_sim.experiment import store as store_module
 from qsession_sim.experiment.executors import in_process
-from qsession_sim.experiment.store import Store, StudyProgress, carry_out, merge_stores, open_store, read_plan
+from qsession_sim.experiment.store import Store, StudyProgress, merge_stores, open_store, read_plan
 from qsession_sim.experiment.tasks import run_task
 
-from .small_tasks import LIBRARY, USER_FILE, has_ended, in_order, lines, tasks
+from .small_tasks import LIBRARY, USER_FILE, carry_out, has_ended, in_order, lines, tasks
 
 PLAN = {"seed": 1, "policies": ["fifo"], "replications": 6}
 
 STUDY = """
 import sys
-from experiment.small_tasks import tasks
+from experiment.small_tasks import carry_out, tasks
 from qsession_sim.experiment.executors import in_process, processes
-from qsession_sim.experiment.store import carry_out, open_store
+from qsession_sim.experiment.store import open_store
 
 if __name__ == "__main__":
     executor, metric = {"2": processes(2), "0": in_process()}[sys.argv[1]], sys.argv[2]

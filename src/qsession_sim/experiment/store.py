@@ -281,65 +281,12 @@ def merge_stores(sources: Iterable[str | os.PathLike[str]], target: str | os.Pat
     return merged
 
 
-def carry_out(
-    tasks: Iterable[Task],
-    executor: Executor,
-    *,
-    store: Store | None = None,
-    total: int | None = None,
-    progress: Callable[[StudyProgress], None] | None = None,
-) -> Iterator[TaskResult]:
-    """The results of tasks, in any order; each is kept before it is yielded, and no kept task is run.
-
-    Whatever ends it early, such as Ctrl-C, leaves in the store what was done; called again with the same
-    tasks it gives the same results as if it had not been interrupted.
-
-    Args:
-        tasks: taken from their iterator as they are needed.
-        executor: where they are carried out.
-        store: where results are kept; None: nowhere.
-        total: the number of tasks, for `progress`.
-        progress: called after each result.
-
-    Raises:
-        StudyError: if a task fails, or the store cannot be used.
-    """
-    kept: deque[TaskResult] = deque()
-    done = reused = 0
-
-    def missing() -> Iterator[Task]:
-        for task in tasks:
-            # looked up late, so that what another process has done meanwhile is not done again
-            result = None if store is None else store.get(task.id)
-            if result is None or not result.is_of(task):
-                yield task
-            else:
-                kept.append(result)
-
-    def report() -> None:
-        if progress is not None:
-            progress(StudyProgress(done, reused, total))
-
-    def from_store() -> Iterator[TaskResult]:
-        nonlocal done, reused
-        while kept:
-            done, reused = done + 1, reused + 1
-            report()
-            yield kept.popleft()
-
-    for result in executor.run(missing()):
-        if store is not None:
-            store.put(result)
-        yield from from_store()
-        done += 1
-        report()
-        yield result
-    yield from from_store()
-
-
 @dataclass
 class Runs:
     """Carries out the tasks of a study a batch at a time; progress counts those of all batches so far.
+
+    Whatever ends it early, such as Ctrl-C, leaves in the store what was done; asked for the same tasks again
+    it gives the same results as if it had not been interrupted.
 
     Attributes:
         executor: where they are carried out.
@@ -351,26 +298,55 @@ class Runs:
     """
 
     executor: Executor
-    store: Store | None
-    progress: Callable[[StudyProgress], None] | None
+    store: Store | None = None
+    progress: Callable[[StudyProgress], None] | None = None
     done: int = 0
     kept: int = 0
     left_out: int = 0
 
-    def carry_out(self, tasks: Iterable[Task], total: int | None, repeats: int = 0) -> Iterator[TaskResult]:
-        """The results of a batch, as from the function `carry_out`; `total` is the number of all tasks, among
-        them `repeats` for each in which nothing is drawn, which are not needed."""
-        done, kept = self.done, self.kept
+    def carry_out(
+        self, tasks: Iterable[Task], total: int | None = None, repeats: int = 0
+    ) -> Iterator[TaskResult]:
+        """The results of a batch, in any order; each is kept before it is yielded, and no kept task is run.
 
-        def count(batch: StudyProgress) -> None:
-            self.done, self.kept = done + batch.done, kept + batch.kept
+        Args:
+            tasks: taken from their iterator as they are needed.
+            total: the number of all tasks, for `progress`.
+            repeats: how many of these are not needed for each one in which nothing is drawn.
 
-        for result in carry_out(tasks, self.executor, store=self.store, progress=count):
-            self.left_out += 0 if result.drawn else repeats
-            if self.progress is not None:
-                needed = None if total is None else total - self.left_out
-                self.progress(StudyProgress(self.done, self.kept, needed))
-            yield result
+        Raises:
+            StudyError: if a task fails, or the store cannot be used.
+        """
+        stored: deque[TaskResult] = deque()
+
+        def missing() -> Iterator[Task]:
+            for task in tasks:
+                # looked up late, so that what another process has done meanwhile is not done again
+                result = None if self.store is None else self.store.get(task.id)
+                if result is None or not result.is_of(task):
+                    yield task
+                else:
+                    stored.append(result)
+
+        def from_store() -> Iterator[TaskResult]:
+            while stored:
+                self.kept += 1
+                yield self._counted(stored.popleft(), total, repeats)
+
+        for result in self.executor.run(missing()):
+            if self.store is not None:
+                self.store.put(result)
+            yield from from_store()
+            yield self._counted(result, total, repeats)
+        yield from from_store()
+
+    def _counted(self, result: TaskResult, total: int | None, repeats: int) -> TaskResult:
+        self.done += 1
+        self.left_out += 0 if result.drawn else repeats
+        if self.progress is not None:
+            needed = None if total is None else total - self.left_out
+            self.progress(StudyProgress(self.done, self.kept, needed))
+        return result
 
 
 def write_study(
