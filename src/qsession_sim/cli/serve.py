@@ -135,7 +135,7 @@ def serve(
     overrides = settings or []
     if start is not None:
         overrides = [*overrides, f"start={datetime.now(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}"]
-    from qsession_sim.server.serving import serving
+    from qsession_sim.server.serving import serving, too_fast
 
     served = serving(
         load(scenario, overrides, seed, policy),
@@ -150,8 +150,8 @@ def serve(
     )
     note_warnings(served.scenario)
     note_memory(served.scenario)
-    if not jump:
-        _warn_of_speed(served, speed or 1.0)
+    if not jump and (warning := too_fast(served.scenario, speed or 1.0)) is not None:
+        note(f"warning: {warning}")
     status = _served(served, command or [], port, _keys(served, account, clients or 1), qrmi, journal)
     run = served.finish()
     if output is not None:
@@ -188,14 +188,6 @@ def _function(hint: str, spelling: str) -> Any:
         return load_function(Path(file), name)
     except PolicyError as error:
         raise typer.BadParameter(str(error), param_hint=hint) from None
-
-
-def _warn_of_speed(served: Serving, speed: float) -> None:
-    from qsession_sim.server.serving import too_fast
-
-    warning = too_fast(served.scenario, speed)
-    if warning is not None:
-        note(f"warning: {warning}")
 
 
 def _keys(served: Serving, account: str | None, clients: int) -> list[str]:

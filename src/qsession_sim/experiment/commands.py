@@ -21,7 +21,7 @@ def command_of_run(study: StudyFindings, configuration: Configuration, result: T
     options = ["--seed", str(result.seed), *study.plan.options]
     if study.plan.warm_up == "mser5":
         options += ["--set", f"warm_up={result.warm_up_us}us"]
-    options += _options(_spelled(study, configuration))
+    options += options_of(_spelled(study, configuration))
     file = study.plan.scenario_file
     return file and shlex.join([PROGRAM, "run", file, *options])
 
@@ -37,10 +37,9 @@ def command_of_study(study: StudyFindings) -> str | None:
 
 def command_of_means(study: StudyFindings, configuration: Configuration) -> str | None:
     """The command that computes the means of one configuration; None if the scenario is no file."""
-    file, metrics, options = study.plan.scenario_file, _metrics_as_given(study), _shared_options(study)
-    return file and replicate_command(
-        file, _spelled(study, configuration), study.plan.seed, study.replications, metrics, options
-    )
+    file, metrics = study.plan.scenario_file, _metrics_as_given(study)
+    options = (*_shared_options(study), *options_of(_spelled(study, configuration)))
+    return file and study_command("replicate", file, study.plan.seed, study.replications, metrics, options)
 
 
 def without_command(
@@ -64,7 +63,7 @@ def without_command(
         >>> without_command("a.yaml", "session=s 1", 7, Configuration("", "fifo"))
         "qsession-sim compare a.yaml --without 'session=s 1' --seed 7 --policy fifo"
     """
-    options = (*shared_options, *_options(configuration))
+    options = (*shared_options, *options_of(configuration))
     return shlex.join([PROGRAM, "compare", source, "--without", removed, "--seed", str(seed), *options])
 
 
@@ -76,7 +75,7 @@ def study_command(
     metrics: Sequence[str],
     options: Sequence[str] = (),
 ) -> str:
-    """The command that repeats a whole study.
+    """The command that repeats a whole study, or means of it with their intervals.
 
     Args:
         kind: its command.
@@ -95,46 +94,27 @@ def study_command(
     return shlex.join([PROGRAM, kind, source, *chosen, *options])
 
 
-def replicate_command(
-    source: str,
-    configuration: Configuration,
-    seed: int,
-    replications: int,
-    metrics: Sequence[str],
-    shared_options: Sequence[str] = (),
-) -> str:
-    """The command that repeats means of a study, with their intervals.
-
-    Args:
-        source: the name of the scenario.
-        configuration: of the runs.
-        seed: of the study.
-        replications: how many runs there were.
-        metrics: of which these are the means.
-        shared_options: of all configurations, such as `--set` and its value.
-
-    Example:
-        >>> from qsession_sim.experiment.tasks import Configuration
-        >>> print(replicate_command("a.yaml", Configuration("x", hold="shared"), 7, 30, ["mean_waiting"]))
-        qsession-sim replicate a.yaml --seed 7 --replications 30 --metric mean_waiting --hold shared
-    """
-    options = (*shared_options, *_options(configuration))
-    return study_command("replicate", source, seed, replications, metrics, options)
+def options_of(configuration: Configuration) -> list[str]:
+    """What a command is given for one configuration."""
+    options = [part for setting in configuration.overrides for part in ("--set", setting)]
+    for name in POLICIES:
+        value = getattr(configuration, name)
+        if value is not None:
+            options += [f"--{name}", value]
+    return options
 
 
-def compare_options(configurations: Sequence[Configuration], baseline: int) -> list[str] | None:
-    """What `compare` is given to compare these; None if no options can say it.
+def _own_options(study: StudyFindings) -> list[str] | None:
+    """What is compared; None if nothing is, or no options can say it."""
+    if study.baseline is None or len(study.configurations) < 2:
+        return None
+    position = [one.name for one in study.configurations].index(study.baseline)
+    return (_compared if study.kind == "compare" else _swept)(study, position)
 
-    Args:
-        configurations: with policies that the command finds.
-        baseline: the position of the one that the others are compared with.
 
-    Example:
-        >>> from qsession_sim.experiment.tasks import Configuration
-        >>> both = [Configuration("a", "fifo", "shared"), Configuration("b", "lifo", "shared")]
-        >>> " ".join(compare_options(both, 1))
-        '--policy fifo --policy lifo --hold shared --baseline lifo'
-    """
+def _compared(study: StudyFindings, baseline: int) -> list[str] | None:
+    """What `compare` is given; `baseline` is the position of what the others are compared with."""
+    configurations = [_spelled(study, one) for one in study.configurations]
     policies = list(dict.fromkeys(one.policy for one in configurations if one.policy is not None))
     holds = list(dict.fromkeys(one.hold for one in configurations if one.hold is not None))
     routing = configurations[0].routing
@@ -150,53 +130,22 @@ def compare_options(configurations: Sequence[Configuration], baseline: int) -> l
     ]
 
 
-def sweep_options(
-    bases: Sequence[Configuration], vary: Sequence[str], sample: str | None, baseline: str
-) -> list[str] | None:
-    """What `sweep` is given; None if no options can say it.
-
-    Args:
-        bases: what every point is simulated with, with policies that the command finds.
-        vary: `PATH=V1,V2,…` or `PATH=LOW..HIGH`.
-        sample: `random:N` or `latin-hypercube:N`; None for a grid.
-        baseline: as the command calls it.
-    """
+def _swept(study: StudyFindings, baseline: int) -> list[str] | None:
+    """What `sweep` is given."""
+    bases = [_spelled(study, Configuration(**one)) for one in study.asked["configurations"]]
     if any(one.overrides for one in bases):
         return None
-    first = replace(bases[0], policy=None)
+    vary, points, sampling = study.asked["vary"], study.asked["points"], cast("Sampling", study.sampling)
+    named = [replace(one, name=one.policy or "") for one in bases]
+    variations = read_variations(vary, sampling)
+    swept = sweep_points(named, variations, sampling, points, study.plan.seed)
     return [
         *(part for text in vary for part in ("--vary", text)),
-        *(() if sample is None else ("--sample", sample)),
+        *(() if points is None else ("--sample", f"{sampling.replace('_', '-')}:{points}")),
         *(part for one in bases if one.policy is not None for part in ("--policy", one.policy)),
-        *_options(first),
-        *("--baseline", baseline),
+        *options_of(replace(bases[0], policy=None)),
+        *("--baseline", swept[baseline].name),
     ]
-
-
-def _options(configuration: Configuration) -> list[str]:
-    options = [part for setting in configuration.overrides for part in ("--set", setting)]
-    for name in POLICIES:
-        value = getattr(configuration, name)
-        if value is not None:
-            options += [f"--{name}", value]
-    return options
-
-
-def _own_options(study: StudyFindings) -> list[str] | None:
-    """What is compared; None if nothing is, or no options can say it."""
-    if study.baseline is None or len(study.configurations) < 2:
-        return None
-    position = [one.name for one in study.configurations].index(study.baseline)
-    if study.kind == "compare":
-        return compare_options([_spelled(study, one) for one in study.configurations], position)
-    bases = [_spelled(study, Configuration(**one)) for one in study.asked["configurations"]]
-    vary, points = study.asked["vary"], study.asked["points"]
-    variations = read_variations(vary, study.sampling)
-    sampling = cast("Sampling", study.sampling)
-    named = [replace(one, name=one.policy or "") for one in bases]
-    name = sweep_points(named, variations, sampling, points, study.plan.seed)[position].name
-    sample = None if points is None else f"{sampling.replace('_', '-')}:{points}"
-    return sweep_options(bases, vary, sample, name)
 
 
 def _shared_options(study: StudyFindings) -> tuple[str, ...]:

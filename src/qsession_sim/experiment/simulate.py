@@ -267,11 +267,8 @@ def _names_of_programs(programs: Programs, resolved: ResolvedScenario) -> list[s
     names = [source.name for source in resolved.workload if isinstance(source, ResolvedProgram)]
     if isinstance(programs, Mapping):
         return [*dict.fromkeys((*names, *programs))]
-    return [*names, *(one.name if isinstance(one, Program) else _called(one) for one in programs)]
-
-
-def _called(function: object) -> str:
-    return str(getattr(function, "__name__", repr(function)))
+    own = [one.name if isinstance(one, Program) else getattr(one, "__name__", repr(one)) for one in programs]
+    return [*names, *map(str, own)]
 
 
 def _finish_with(

@@ -98,6 +98,8 @@ class Study(StudyFindings, ShownStudy):
         """
         import polars as pl
 
+        from qsession_sim.report.study_rows import readable_table
+
         whole = command_of_study(self)
         rows = []
         for configuration in self.configurations:
@@ -111,7 +113,7 @@ class Study(StudyFindings, ShownStudy):
             **dict.fromkeys(("drawn", "significant"), pl.Boolean),
         }
         table = pl.DataFrame(rows, schema={name: kinds.get(name, pl.String) for name in rows[0]})
-        return _readable(table, self.baseline, self.level) if readable else table
+        return readable_table(table, self.baseline, self.level) if readable else table
 
     def runs(self) -> pl.DataFrame:
         """One row for each run: `configuration`, `replication`, `seed`, the metrics, `warm_up_us`, `settled`
@@ -213,12 +215,6 @@ class Study(StudyFindings, ShownStudy):
         return str(getattr(self.plan.scenario.resolved.policies, POLICIES[kind]).name)
 
 
-def _readable(table: pl.DataFrame, baseline: str | None, level: float) -> pl.DataFrame:
-    from qsession_sim.report.study_rows import readable_table
-
-    return readable_table(table, baseline, level)
-
-
 class _InDirectory:
     """What a command wrote to a directory; files are read when they are asked for."""
 
@@ -245,8 +241,10 @@ class SavedStudy(_InDirectory, ShownStudy):
         table = read_study_table(self.directory, "table", "metric")
         if not readable:
             return table
+        from qsession_sim.report.study_rows import readable_table
+
         document = self.to_dict()
-        return _readable(table, document["baseline"], document["level"])
+        return readable_table(table, document["baseline"], document["level"])
 
     def runs(self) -> pl.DataFrame:
         """See `Study.runs`."""

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import numpy as np
-import numpy.typing as npt
 
 from qsession_sim.errors import FigureError, StudyError
-from qsession_sim.experiment.commands import replicate_command
+from qsession_sim.experiment.commands import options_of, study_command
 from qsession_sim.experiment.estimates import estimate
 from qsession_sim.experiment.executors import as_executor
 from qsession_sim.experiment.findings import Confirmation, Evaluation, TuningFindings
@@ -357,13 +356,13 @@ def _confirmed(tuning: Tuning, question: _Question, plan: StudyPlan, runs: Runs)
     ]
     file = plan.scenario_file
     commands = {
-        name: replicate_command(
+        name: study_command(
+            "replicate",
             file,
-            configuration,
             fresh.seed,
             question.replications,
             list(baseline),
-            plan.options,
+            (*plan.options, *options_of(configuration)),
         )
         for name, configuration in (("baseline", question.baseline), ("best", chosen))
         if file is not None
@@ -387,12 +386,9 @@ def _confirmation(
 
 def _means(observed: Observed) -> Means:
     return {
-        name: None if None in values else float(_array(values).mean()) for name, values in observed.items()
+        name: None if None in values else float(np.array(values, dtype=np.float64).mean())
+        for name, values in observed.items()
     }
-
-
-def _array(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
-    return np.array(values, dtype=np.float64)
 
 
 def _most_evaluations(wanted: int | None, settings: int) -> int:

@@ -46,7 +46,8 @@ def _rows(timeline: Timeline) -> Iterator[Markup]:
         for number, name in enumerate(timeline.session_names):
             yield from _row(named(short_name(name, "…", 24)), _session(timeline, number))
     else:
-        yield from _row(text_of_open(count), _open_sessions(timeline))
+        label = joined(["open", element("small", f"of {counted(count, 'session')}")])
+        yield from _row(label, _open_sessions(timeline))
     yield element("div")
     yield element("svg", *_axis(timeline), class_="axis", height=16, aria_hidden="true")
 
@@ -155,11 +156,6 @@ def _sign(word: str, place: float) -> Markup:
     if glyph == "ended":
         return element("line", class_=glyph, x1=x, x2=x, y1=0, y2=16)
     return element("text", glyph, x=x, y=12, text_anchor="middle")
-
-
-def text_of_open(count: int) -> Markup:
-    """The label of the row that stands for all sessions."""
-    return joined(["open", element("small", f"of {counted(count, 'session')}")])
 
 
 def _open_sessions(timeline: Timeline) -> Markup:

@@ -72,18 +72,14 @@ def _height(rows: int) -> float:
     return _FRAME_INCHES + _ROW_INCHES * min(max(rows, 2), _MOST_NAMES)
 
 
-def _reaches(points: Iterable[Point], divisor: float) -> list[tuple[float, float]]:
-    """How far intervals go down and up."""
-    return [
+def _reaches(points: Iterable[Point], divisor: float) -> list[tuple[float, ...]]:
+    """How far intervals go, as matplotlib wants errors: all that go down, and all that go up."""
+    reaches = [
         ((p.value - p.low) / divisor, (p.high - p.value) / divisor)
         if p.value is not None and p.low is not None and p.high is not None
         else (0.0, 0.0)
         for p in points
     ]
-
-
-def _rows_of(reaches: Sequence[tuple[float, float]]) -> list[tuple[float, ...]]:
-    """As matplotlib wants errors: all that go down, and all that go up."""
     return list(zip(*reaches, strict=True)) if reaches else [(), ()]
 
 
@@ -115,7 +111,7 @@ def _means(view: StudyView, metric: str, ax: Any, inches: float) -> Any:
     with canvas(ax, inches, _height(len(points))) as (figure, axes):
         figure.set_label(f"means of {metric}")
         values = [(p.value or 0.0) / scale.divisor for p in points]
-        errors = _rows_of(_reaches(points, scale.divisor))
+        errors = _reaches(points, scale.divisor)
         axes.errorbar(values, range(len(points)), xerr=errors, color=_TOLD, fmt="o", capsize=2)
         axes.set(xlabel=_labelled(metric, scale.unit, inches), title=title)
         _name_rows(view, [p.name for p in points], axes, inches)
@@ -133,11 +129,9 @@ def _over_setting(
         )
         across = [setting.places[p.name] for p in mine]
         values = [(p.value or 0.0) / divisor for p in mine]
-        reaches = _reaches(mine, divisor)
+        errors = _reaches(mine, divisor)
         label = plain(policy) if view.several_policies else None
-        axes.errorbar(
-            across, values, yerr=_rows_of(reaches), color=colour, marker=marker, capsize=2, label=label
-        )
+        axes.errorbar(across, values, yerr=errors, color=colour, marker=marker, capsize=2, label=label)
     if view.several_policies:
         axes.legend()
     axes.set_xlabel(_labelled(setting.path, setting.unit, inches))
@@ -187,7 +181,7 @@ def _paint_forest(view: StudyView, metric: str, points: Sequence[Point], axes: A
         axes.errorbar(
             [point.value / scale.divisor],
             [row],
-            xerr=_rows_of(_reaches([point], scale.divisor)),
+            xerr=_reaches([point], scale.divisor),
             color=_colour(point),
             fmt="o",
             markerfacecolor=_TOLD if point.told else LIGHT.page,
@@ -290,8 +284,8 @@ def _trade_off(view: StudyView, metric: str, against: str | None, ax: Any, inche
             axes.errorbar(
                 [(one.value or 0.0) / right.divisor],
                 [(other.value or 0.0) / up.divisor],
-                xerr=_rows_of(_reaches([one], right.divisor)) if crosses else None,
-                yerr=_rows_of(_reaches([other], up.divisor)) if crosses else None,
+                xerr=_reaches([one], right.divisor) if crosses else None,
+                yerr=_reaches([other], up.divisor) if crosses else None,
                 fmt="D" if is_baseline else "o",
                 color=LIGHT.ink if is_baseline else _TOLD if one.name in on_front else _UNTOLD,
                 linewidth=0.9,

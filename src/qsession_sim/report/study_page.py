@@ -51,7 +51,8 @@ def study_report(study: ShownStudy) -> Report:
     view = view_of(study)
     title = f"{_TITLES[view.document['kind']]} of {view.document['provenance']['scenario']}"
     head = element("header", element("h1", named(title)), element("p", *_size(view, study)))
-    cards = (_card(view, metric) for metric in view.metrics[:_MOST_CARDS])
+    answers = _compared if view.baseline else _alone
+    cards = (card(named(metric), *answers(view, metric)) for metric in view.metrics[:_MOST_CARDS])
     return page_of(title, head, cards, _sections(view, study), script_of("report.js"))
 
 
@@ -95,11 +96,6 @@ def _said(cell: Cell) -> str:
 
 
 # the answers on top
-
-
-def _card(view: StudyView, metric: str) -> Markup:
-    lines = _compared(view, metric) if view.baseline else _alone(view, metric)
-    return card(named(metric), *lines)
 
 
 def _compared(view: StudyView, metric: str) -> Iterator[Markup]:

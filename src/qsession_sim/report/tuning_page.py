@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from qsession_sim.experiment.metrics import metric_bounds, metric_unit
@@ -144,7 +145,9 @@ def _trade_off(view: TuningView) -> Iterator[Markup]:
             )
             text = f"{one.settings}: {one.right:.4g} {shown.across_unit}, {one.up:.4g} {shown.up_unit}"
             marks.append(Mark(one_line(text), one.right, one.up, kind=kind))
-        front = sorted((mark for mark, one in zip(marks, shown.tried, strict=True) if one.on_front), key=_x)
+        front = sorted(
+            (mark for mark, one in zip(marks, shown.tried, strict=True) if one.on_front), key=attrgetter("x")
+        )
         labels = one_line(across), one_line(up)
         chart = scatter(marks, *labels, front, zero=False, bound=shown.bound, logarithmic=shown.logarithmic)
         yield element("ul", *_key(view), class_="key")
@@ -154,10 +157,6 @@ def _trade_off(view: TuningView) -> Iterator[Markup]:
     more = len(rows) - _MOST_ROWS
     note = element("p", f"{more:,} more are in evaluations.parquet.", class_="note") if more > 0 else ""
     yield element("details", element("summary", f"All that was tried ({len(rows):,})"), made, note)
-
-
-def _x(mark: Mark) -> float:
-    return mark.x
 
 
 def _key(view: TuningView) -> Iterator[Markup]:
