@@ -151,7 +151,8 @@ def test_progress_shows_the_time_left_at_the_speed_so_far(monkeypatch):
     """Half the time to the horizon is done at 4 s, nine tenths at 12 s: 8 s for 0.4, so 2 s for 0.1."""
     seconds = iter([0.0, 4.0, 4.0, 12.0, 12.0])
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
-    monkeypatch.setattr("qsession_sim.cli.terminal.time", clock)
+    for place in ("cli.terminal", "report.progress"):
+        monkeypatch.setattr(f"qsession_sim.{place}.time", clock)
     shown = progress_output(monkeypatch, terminal=True, patience_seconds=0.0)
     assert "simulated 1m 30s, about 2 s left" in shown
     assert "simulated 50 s, about" not in shown

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
+import re
 import signal
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 import qsession_sim as qs
 from qsession_sim.cli.main import main
-from qsession_sim.cli.terminal import StudyBar, study_progress
+from qsession_sim.cli.terminal import study_progress
 from qsession_sim.experiment.store import Runs, StudyProgress
 
 # fifo: the jobs wait 0, 4 and 6 s, on the mean 10 / 3 s; lifo: c goes before b, and they wait 0, 5 and 3 s, 8 / 3 s
@@ -450,28 +454,21 @@ def test_there_is_no_bar_where_there_is_no_terminal(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_bar_appears_after_a_second_and_tells_the_time_left():
-    """40 runs in 2 s: 20 a second, so 60 more take 3 s."""
-    shown, told = iter((0.0, 0.5, 2.0)), []
-
-    class Bar:
-        def add_task(self, text, total):
-            return 0
-
-        def update(self, task, **what):
-            told.append(what)
-
-        def start(self):
-            told.append("started")
-
-    study = StudyBar(Bar(), lambda: next(shown))
-    study(StudyProgress(10, 0, 100))
-    assert told == []
-    study(StudyProgress(40, 0, 100))
-    assert told == [
-        {"completed": 40, "total": 100, "description": "40 of 100 runs, about 3 s left"},
-        "started",
-    ]
+def test_a_bar_appears_after_a_second_and_tells_the_time_left(monkeypatch):
+    """40 runs in 2 s: 20 a second, so 60 more take 3 s; of 40 cells of the bar 16 are full."""
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=90, color_system=None)
+    monkeypatch.setattr("qsession_sim.cli.terminal.errors", lambda: console)
+    seconds = iter([0.0, 0.0, 0.5, 0.5, 2.0, 2.0])
+    clock = SimpleNamespace(monotonic=lambda: next(seconds))
+    for place in ("cli.terminal", "report.progress"):
+        monkeypatch.setattr(f"qsession_sim.{place}.time", clock)
+    with study_progress(quiet=False) as shown:
+        shown(StudyProgress(10, 0, 100))
+        assert text.getvalue() == ""
+        shown(StudyProgress(40, 0, 100))
+    assert "40 of 100 runs, about 3 s left" in text.getvalue()
+    assert {len(bar) for bar in re.findall("━+", text.getvalue())} == {16}
 
 
 def test_a_table_for_other_programs_has_all_rows_where_people_see_some(capsys, three_jobs):

@@ -24,7 +24,7 @@ from qsession_sim.cli.options import (
     chosen_executor,
     takes,
 )
-from qsession_sim.cli.terminal import StudyBar, note, show, study_progress
+from qsession_sim.cli.terminal import StudyCount, note, show, study_progress
 from qsession_sim.cli.without import compare_without
 from qsession_sim.errors import QSessionError, StudyError
 from qsession_sim.experiment.options import CompareOptions, ReplicateOptions, SweepOptions, TuneOptions
@@ -286,7 +286,7 @@ def _can_draw(*, quiet: bool) -> bool:
     return True
 
 
-def _carried_out(kind: str, arguments: tuple[Any, ...], given: dict[str, Any], progress: StudyBar) -> Any:
+def _carried_out(kind: str, arguments: tuple[Any, ...], given: dict[str, Any], progress: StudyCount) -> Any:
     """What the function of the library returns that has the name of the command, and its options."""
     import qsession_sim
 
@@ -298,7 +298,7 @@ def _carried_out(kind: str, arguments: tuple[Any, ...], given: dict[str, Any], p
 
 
 @contextmanager
-def _progress(given: dict[str, Any]) -> Iterator[StudyBar]:
+def _progress(given: dict[str, Any]) -> Iterator[StudyCount]:
     """Show how far a study is; of an interrupt, `main` reports how much is kept, and how it goes on."""
     directory = given["directory"]
     with study_progress(quiet=given["quiet"]) as progress:

@@ -13,20 +13,19 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from qsession_sim.cli.interrupts import raise_lost_interrupt
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress as Bar
 
     from qsession_sim.experiment.store import StudyProgress
+    from qsession_sim.report.progress import RunBar, StudyBar
     from qsession_sim.report.rows import Document
     from qsession_sim.report.text import Line
     from qsession_sim.scenario.load import Scenario
-    from qsession_sim.service.simpy_driver import Progress
 
 PIPE_WIDTH: Final = 100
 """Characters in a line where there is no terminal and COLUMNS does not say."""
@@ -205,99 +204,78 @@ PATIENCE_SECONDS: Final = 1.0
 
 
 @contextmanager
-def _bar() -> Iterator[Bar | None]:
-    """A bar on standard error, which disappears at the end; None if that is not a terminal."""
+def _bar(patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Callable[[str, float | None], None] | None]:
+    """What shows a text and a share as a bar on standard error, which appears after that time and disappears
+    at the end; None if that is not a terminal."""
     console = errors()
     if not console.is_terminal:
         yield None
         return
 
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-    bar = Bar(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), console=console, transient=True)
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn()
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task("simulating", total=None)
+    begins_seconds = time.monotonic() + patience_seconds
+
+    def show(text: str, share: float | None) -> None:
+        if time.monotonic() >= begins_seconds:
+            total = None if share is None else 1.0
+            bar.update(task, completed=share or 0.0, total=total, description=text)
+            bar.start()
+
     try:
-        yield bar
+        yield show
     finally:
         bar.stop()
-
-
-class RunProgress:
-    """What `simulate(progress=...)` calls: shows how far a run is, and how long it still takes."""
-
-    def __init__(self, bar: Bar, horizon_us: int | None, patience_seconds: float) -> None:
-        self._bar = bar
-        self._task = bar.add_task("simulating", total=1.0)
-        from qsession_sim.report.progress import RunWords
-
-        self._words = RunWords(horizon_us)
-        self._patience_seconds = patience_seconds
-        self._created_seconds = time.monotonic()
-
-    def __call__(self, progress: Progress) -> None:
-        """Show a report of a simulation."""
-        text, share = self._words(progress, time.monotonic())
-        self._show(text, share)
-
-    def announce(self, text: str) -> None:
-        """Show what is done after the simulation."""
-        self._show(text, 1.0)
-
-    def _show(self, text: str, share: float) -> None:
-        if time.monotonic() - self._created_seconds >= self._patience_seconds:
-            self._bar.update(self._task, completed=share, description=text)
-            self._bar.start()
 
 
 @contextmanager
 def run_progress(
     horizon_us: int | None, patience_seconds: float = PATIENCE_SECONDS
-) -> Iterator[RunProgress | None]:
+) -> Iterator[RunBar | None]:
     """What to give to `simulate` as `progress`; None if standard error is not a terminal.
 
     Args:
         horizon_us: where the run stops; None: when there is nothing left to do.
         patience_seconds: the bar appears after that time.
     """
-    with _bar() as bar:
-        yield None if bar is None else RunProgress(bar, horizon_us, patience_seconds)
+    with _bar(patience_seconds) as show:
+        if show is None:
+            yield None
+            return
+        from qsession_sim.report.progress import RunBar
+
+        yield RunBar(horizon_us, show)
 
 
-class StudyBar:
+class StudyCount:
     """What a study calls after each run: remembers how far it is, and shows it if there is a bar."""
 
-    def __init__(self, bar: Bar | None, now_seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, bar: StudyBar | None = None) -> None:
         self.done = 0
         self.total: int | None = None
         self._bar = bar
-        self._now_seconds = now_seconds
-        self._created_seconds = now_seconds()
-        self._task = None if bar is None else bar.add_task("simulating", total=None)
 
     def __call__(self, progress: StudyProgress) -> None:
         """Show how far the study is; at the latest here Ctrl-C takes effect."""
         self.done, self.total = progress.done, progress.total
         raise_lost_interrupt()
-        if self._bar is None or self._task is None:
-            return
-        passed_seconds = self._now_seconds() - self._created_seconds
-        if passed_seconds < PATIENCE_SECONDS:
-            return
-        from qsession_sim.report.progress import study_progress_text
-
-        text = study_progress_text(progress, passed_seconds)
-        self._bar.update(self._task, completed=progress.done, total=progress.total, description=text)
-        self._bar.start()
+        if self._bar is not None:
+            self._bar(progress)
 
 
 @contextmanager
-def study_progress(*, quiet: bool) -> Iterator[StudyBar]:
+def study_progress(*, quiet: bool) -> Iterator[StudyCount]:
     """What to give to a study as `progress`; it shows nothing if `quiet`, or without a terminal."""
-    if quiet:
-        yield StudyBar(None)
-        return
-    with _bar() as bar:
-        yield StudyBar(bar)
+    with nullcontext() if quiet else _bar() as show:
+        if show is None:
+            yield StudyCount()
+            return
+        from qsession_sim.report.progress import StudyBar
+
+        yield StudyCount(StudyBar(show))
 
 
 @contextmanager

@@ -100,7 +100,7 @@ def study_progress_text(progress: StudyProgress, passed_seconds: float) -> str:
 
 
 class RunBar:
-    """What `progress=True` of a function that simulates draws."""
+    """Shows how far a run is, as `progress=True` of a function that simulates does."""
 
     def __init__(self, horizon_us: int | None, show: Callable[[str, float | None], None]) -> None:
         self._words, self._show = RunWords(horizon_us), show
@@ -109,9 +109,13 @@ class RunBar:
         """Show a report of a simulation."""
         self._show(*self._words(progress, time.monotonic()))
 
+    def announce(self, text: str) -> None:
+        """Show what is done after the simulation."""
+        self._show(text, 1.0)
+
 
 class StudyBar:
-    """What `progress=True` of a study draws."""
+    """Shows how far a study is, as its `progress=True` does."""
 
     def __init__(self, show: Callable[[str, float | None], None]) -> None:
         self._show, self._created_seconds = show, time.monotonic()
