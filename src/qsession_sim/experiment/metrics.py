@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,6 @@ from qsession_sim.results.run import Run
 from qsession_sim.results.waits import PARTS
 from qsession_sim.scenario.load import Scenario
 from qsession_sim.scheduler.vocabulary import Reason
-
-if TYPE_CHECKING:
-    import polars as pl
-
 
 Value = float | int | None
 """What a metric of a run is; None: it does not exist, such as the mean of nothing."""
@@ -380,9 +376,10 @@ def settled_warm_up(run: Run) -> tuple[int, bool]:
         tell: see `statistics.mser5`. A run with fewer than 50 jobs that started is not, and none of it
         is left out.
     """
-    started = _started(run)
+    started = run.jobs.select("submitted_us", "waiting_us").drop_nulls("waiting_us")
     if started.height < _FEWEST_FOR_MSER5:
         return 0, False
+    started = started.sort("submitted_us", maintain_order=True)
     beginning = mser5(started["waiting_us"].to_numpy())
     warm_up_us = int(started["submitted_us"][beginning.drop]) if beginning.drop else 0
     return warm_up_us, beginning.settled
@@ -432,13 +429,6 @@ def _series(run: Run, name: str) -> npt.NDArray[np.int64]:
     if mode:
         jobs = jobs.filter(pl.col("mode") == mode)
     return jobs[f"{alias.removeprefix('mean_')}_us"].drop_nulls().to_numpy()
-
-
-def _started(run: Run) -> pl.DataFrame:
-    import polars as pl
-
-    started = run.jobs.select("submitted_us", "waiting_us").filter(pl.col("waiting_us").is_not_null())
-    return started.sort("submitted_us", maintain_order=True)
 
 
 def _means(values: npt.NDArray[np.int64], batches: int, name: str) -> list[float]:

@@ -70,12 +70,6 @@ def digest_of_file(file: Path, name: str) -> str:
     return _digest_of_contents(_with_imports("", file), name)
 
 
-def digest_of_module(module: str, name: str) -> str:
-    """The same of a module that is imported already, with all of its own package that it imports."""
-    file = _file_of(module)
-    return _digest_of_contents(_with_imports(module, file) if file else {}, name)
-
-
 def digest_of_function(function: Callable[..., Any]) -> str:
     """The same of a function that has no name elsewhere; of its byte code if it is in no file."""
     name = getattr(function, "__qualname__", type(function).__qualname__)
@@ -268,7 +262,10 @@ def _digest(spelling: str | None, function: Callable[..., Any]) -> str:
     if where is None:
         return digest_of_function(function)
     place, _, name = where.rpartition(":")
-    return digest_of_file(Path(place), name) if place.endswith(".py") else digest_of_module(place, name)
+    if place.endswith(".py"):
+        return digest_of_file(Path(place), name)
+    file = _file_of(place)  # of a module that is imported already; all that it imports of its package counts
+    return _digest_of_contents(_with_imports(place, file) if file else {}, name)
 
 
 def _spelling(function: Callable[..., Any]) -> str | None:

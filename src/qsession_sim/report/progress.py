@@ -55,25 +55,6 @@ def seconds_left(first_seconds: float, first_share: float, now_seconds: float, s
     return (now_seconds - first_seconds) * (1.0 - share) / (share - first_share)
 
 
-class RunWords:
-    """Says how far a run is, and how long it still takes."""
-
-    def __init__(self, horizon_us: int | None) -> None:
-        self._horizon_us = horizon_us
-        self._first: tuple[float, float] | None = None  # seconds and share of the first report
-
-    def __call__(self, progress: Progress, now_seconds: float) -> tuple[str, float]:
-        """A report in words, and the share that is done."""
-        share = share_done(progress, self._horizon_us)
-        if self._first is None:
-            self._first = now_seconds, share
-        left_seconds = seconds_left(*self._first, now_seconds, share)
-        text = f"simulated {readable_duration(progress.now_us)}"
-        if left_seconds is not None:
-            text += f", about {readable_duration(1_000_000 * max(round(left_seconds), 1))} left"
-        return text, share
-
-
 def study_progress_text(progress: StudyProgress, passed_seconds: float) -> str:
     """How far a study is: runs done, and how long the rest takes at the speed so far.
 
@@ -103,11 +84,19 @@ class RunBar:
     """Shows how far a run is, as `progress=True` of a function that simulates does."""
 
     def __init__(self, horizon_us: int | None, show: Callable[[str, float | None], None]) -> None:
-        self._words, self._show = RunWords(horizon_us), show
+        self._horizon_us, self._show = horizon_us, show
+        self._first: tuple[float, float] | None = None  # seconds and share of the first report
 
     def __call__(self, progress: Progress) -> None:
-        """Show a report of a simulation."""
-        self._show(*self._words(progress, time.monotonic()))
+        """Show a report of a simulation: how far it is, and how long it still takes."""
+        now_seconds, share = time.monotonic(), share_done(progress, self._horizon_us)
+        if self._first is None:
+            self._first = now_seconds, share
+        left_seconds = seconds_left(*self._first, now_seconds, share)
+        text = f"simulated {readable_duration(progress.now_us)}"
+        if left_seconds is not None:
+            text += f", about {readable_duration(1_000_000 * max(round(left_seconds), 1))} left"
+        self._show(text, share)
 
     def announce(self, text: str) -> None:
         """Show what is done after the simulation."""

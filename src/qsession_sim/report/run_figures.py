@@ -15,7 +15,7 @@ from qsession_sim.queueing.statistics import percentiles
 from qsession_sim.report.drawing import canvas, plain
 from qsession_sim.report.rows import counted
 from qsession_sim.report.run_facts import Facts, Group
-from qsession_sim.report.style import COLUMN_INCHES, LIGHT, PAGE_INCHES, text_on
+from qsession_sim.report.style import COLUMN_INCHES, LIGHT, PAGE_INCHES, SERIES, text_on
 from qsession_sim.report.timeline import (
     GLYPHS,
     KINDS,
@@ -421,10 +421,9 @@ def _queue(facts: Facts, ax: Any, inches: float) -> Any:
         unit, unit_us = _unit_of(timeline.end * timeline.unit_us)
         scale = timeline.unit_us / unit_us
         columns = _columns_of(axes)
-        names = ("job_mode", "held", "batch", "session", "down")
         for qpu, name in enumerate(timeline.qpus):
             mine = where(timeline.queue, timeline.queue["qpu"] == qpu)
-            colour = LIGHT.fills[names[qpu % len(names)]]
+            colour = SERIES[qpu % len(SERIES)]
             given = {"color": colour, "linewidth": 0.9, "label": plain(name, _LETTERS)}
             if len(mine["time"]) <= columns:
                 times = np.append(mine["time"], timeline.end) * scale
