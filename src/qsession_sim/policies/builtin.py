@@ -195,18 +195,30 @@ _LAST: Final = 2**128
 """Larger than every share: used time is below 2**62, and an allocation at least 1."""
 
 
-class FairShare:
-    """S63: used time in the window over the allocation, in billionths, rounded down."""
+class _ByUsage:
+    """What orders of accounts by used time have in common."""
 
-    def __init__(self, inputs: QueueInputs, *, window_us: int) -> None:
-        self._usage = _usage_of(inputs)
-        self._specs = inputs.account_specs
-        self._window_us = window_us
+    def __init__(self, inputs: QueueInputs) -> None:
+        if inputs.usage is None:
+            raise SchedulerUsageError("this order of accounts needs a policy with a usage_window_us")
+        self._usage: Usage = inputs.usage
 
     @property
     def sudden_falls(self) -> int:
         """S62: what an outage took back."""
         return self._usage.taken_back
+
+    def take_turn(self, account: int) -> None:
+        """Nothing: what counts is used time."""
+
+
+class FairShare(_ByUsage):
+    """S63: used time in the window over the allocation, in billionths, rounded down."""
+
+    def __init__(self, inputs: QueueInputs, *, window_us: int) -> None:
+        super().__init__(inputs)
+        self._specs = inputs.account_specs
+        self._window_us = window_us
 
     def rank(self, now_us: int, account: int) -> int:
         """The share of an account; without an allocation, behind all that have one."""
@@ -219,11 +231,8 @@ class FairShare:
         """When used time begins to leave the window."""
         return self._usage.falls_from_us(now_us, account, self._window_us)
 
-    def take_turn(self, account: int) -> None:
-        """Nothing: what counts is used time."""
 
-
-class LeastAttained:
+class LeastAttained(_ByUsage):
     """Used time since the start of the run, or the level that it has reached.
 
     Args:
@@ -232,13 +241,8 @@ class LeastAttained:
     """
 
     def __init__(self, inputs: QueueInputs, *, thresholds_us: Sequence[int] | None = None) -> None:
-        self._usage = _usage_of(inputs)
+        super().__init__(inputs)
         self._thresholds_us = thresholds_us
-
-    @property
-    def sudden_falls(self) -> int:
-        """S62: what an outage took back."""
-        return self._usage.taken_back
 
     def rank(self, now_us: int, account: int) -> int:
         """The used time of an account, or its level."""
@@ -249,9 +253,6 @@ class LeastAttained:
 
     def falls_from_us(self, now_us: int, account: int) -> int | None:
         """Never: nothing is forgotten."""
-
-    def take_turn(self, account: int) -> None:
-        """Nothing: what counts is used time."""
 
 
 class RoundRobin:
@@ -274,12 +275,6 @@ class RoundRobin:
         """Its job was taken from the queue."""
         self._turns += 1
         self._last_turn[account] = self._turns
-
-
-def _usage_of(inputs: QueueInputs) -> Usage:
-    if inputs.usage is None:
-        raise SchedulerUsageError("this order of accounts needs a policy with a usage_window_us")
-    return inputs.usage
 
 
 # -- FairOrder: weighted fair queueing by virtual finishing times, in integers.
