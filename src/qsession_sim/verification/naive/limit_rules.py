@@ -88,17 +88,12 @@ def why_session_rejects(service: Service, job: Job, plan: AccountSpec) -> Reason
     return Reason.NONE
 
 
-def usage_in(service: Service, account: int, window: int) -> int:
-    """S60, S62: what an account used in (t - w, t]."""
-    return usage_at(service, account, window, service.now)
-
-
-def usage_at(service: Service, account: int, window: int, time: int) -> int:
-    """The same at a time to come, if what lasts goes on to last."""
-    charged = (*charged_sessions(service, account), *charged_jobs(service, account))
+def usage_in(service: Service, account: int, window: int, time: int | None = None) -> int:
+    """S60, S62: what an account used in (t - w, t]; at a time to come, if what lasts goes on to last."""
+    time = service.now if time is None else time
     return sum(
         max(0, (time if end is None else min(end, time)) - max(start, time - window))
-        for start, end in charged
+        for start, end in charged(service, account)
     )
 
 
@@ -114,13 +109,12 @@ def next_rise(service: Service, account: int) -> int | None:
     quota = service.accounts[account].quota
     if quota is None:
         return None
-    charged = (*charged_sessions(service, account), *charged_jobs(service, account))
-    bends = {edge for stretch in charged for edge in stretch if edge is not None}
+    bends = {edge for stretch in charged(service, account) for edge in stretch if edge is not None}
     bends |= {edge + quota.window_us for edge in bends}
     bends = {bend for bend in bends if bend > service.now} | {service.now}
     is_below = service.is_below[account]
     for start, end in itertools.pairwise([*sorted(bends), max(bends) + quota.window_us]):
-        low, high = (usage_at(service, account, quota.window_us, time) for time in (start, end))
+        low, high = (usage_in(service, account, quota.window_us, time) for time in (start, end))
         is_below = is_below or low < quota.amount
         if is_below and low >= quota.amount:
             return start
@@ -134,7 +128,7 @@ def note_usage(service: Service, time: int) -> None:
     """S28: remember which accounts are below their quota at a time."""
     for account, plan in service.accounts.items():
         if plan.quota is not None and plan.quota_ends:
-            used = usage_at(service, account, plan.quota.window_us, time)
+            used = usage_in(service, account, plan.quota.window_us, time)
             service.is_below[account] |= used < plan.quota.amount
 
 
@@ -150,9 +144,9 @@ def reach_quota(service: Service, account: int) -> None:
             service.end_job(number, JobStatus.CANCELLED, Reason.COST_LIMIT)
 
 
-def charged_sessions(service: Service, account: int) -> list[tuple[int, int | None]]:
-    """S62: of a session its activations, each up to the end of its job on the QPU then."""
-    charged = []
+def charged(service: Service, account: int) -> Iterator[tuple[int, int | None]]:
+    """S62: of a session its activations, each up to the end of its job on the QPU then; of a batch and a job
+    in job mode the time on the QPU, unless the QPU failed."""
     for number, session in enumerate(service.sessions):
         if session.spec.account != account or session.spec.mode != Mode.SESSION:
             continue
@@ -160,18 +154,10 @@ def charged_sessions(service: Service, account: int) -> list[tuple[int, int | No
         for index, activation in enumerate(session.activations):
             ends = [activation.end, *(stay.end for stay in stays if stay.activation == index)]
             known = [end for end in ends if end is not None]
-            charged.append((activation.start, max(known) if len(known) == len(ends) else None))
-    return charged
-
-
-def charged_jobs(service: Service, account: int) -> list[tuple[int, int | None]]:
-    """S62: of a batch and a job in job mode the time on the QPU, unless the QPU failed."""
-    charged = []
+            yield activation.start, max(known) if len(known) == len(ends) else None
     for job in service.jobs:
         if job.spec.account != account:
             continue
         if job.session != NEVER and service.sessions[job.session].spec.mode == Mode.SESSION:
             continue
-        stays = [stay for stay in job.stays if stay.costs]
-        charged += [(stay.start, stay.end) for stay in stays]
-    return charged
+        yield from ((stay.start, stay.end) for stay in job.stays if stay.costs)

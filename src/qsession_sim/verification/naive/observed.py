@@ -18,7 +18,7 @@ def facts_of(journal: Journal, end_us: int) -> Facts:
     lost_starts = {(job, started_us) for job, _, started_us, _ in lost_runs}
     return Facts(
         {number: _job_facts(journal, number, lost_starts) for number in submitted},
-        [_change(row) for row in _rows(journal.transitions, len(TRANSITION_FIELDS))],
+        [change_of(row) for row in _rows(journal.transitions, len(TRANSITION_FIELDS))],
         lost_runs,
         _rows(journal.windows, len(WINDOW_FIELDS)),
         end_us,
@@ -29,7 +29,8 @@ def _rows(flat: array[int], width: int) -> list[tuple[int, ...]]:
     return [tuple(flat[start : start + width]) for start in range(0, len(flat), width)]
 
 
-def _change(row: Sequence[int]) -> tuple[int, int, Public, Public, Reason]:
+def change_of(row: Sequence[int]) -> tuple[int, int, Public, Public, Reason]:
+    """A row of transitions, by what can be seen of the session before and after it."""
     time_us, session, before, _, after, reason = row
     public = [(STATE_OF[phase], phase in ACCEPTS) for phase in (SessionPhase(before), SessionPhase(after))]
     return time_us, session, public[0], public[1], Reason(reason)

@@ -77,16 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m qsession_sim.verification.small_scope", description="Run and check every small case."
     )
-    for name, meaning in (
-        ("jobs", "at most so many; for each one less there may be one more of the extras"),
-        ("sessions", "at most so many of mode session"),
-        ("batches", "at most so many"),
-        ("instants", "at which jobs are submitted"),
-        ("orders", "instants at which sessions are closed or cancelled, and jobs cancelled"),
-    ):
-        default = getattr(Scope, name, 4)
-        _add(parser, name, default, meaning)
     for name, default, meaning in (
+        ("jobs", 4, "at most so many; for each one less there may be one more of the extras"),
+        ("sessions", Scope.sessions, "at most so many of mode session"),
+        ("batches", Scope.batches, "at most so many"),
+        ("instants", Scope.instants, "at which jobs are submitted"),
+        ("orders", Scope.orders, "instants at which sessions are closed or cancelled, and jobs cancelled"),
         ("played", 5_000, "the naive model plays one case in so many; 1: all, 0: none"),
         ("ends", 50_000, "the same of runs of one case to its own end"),
         ("watched", 50, "one piece in so many is also run by the scheduler, and its pairs are noted"),

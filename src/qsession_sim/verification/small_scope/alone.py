@@ -10,10 +10,9 @@ import numpy as np
 from qsession_sim.kernel import engine
 from qsession_sim.scheduler.plan import JobSpec, Plan, SessionSpec
 from qsession_sim.scheduler.queues import FirstInFirstOut
-from qsession_sim.scheduler.transitions import ACCEPTS, STATE_OF, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, JobStatus, Mode, Reason
-from qsession_sim.verification.naive.histories import Facts, JobFacts, Public
-from qsession_sim.verification.naive.observed import facts_of
+from qsession_sim.verification.naive.histories import Facts, JobFacts
+from qsession_sim.verification.naive.observed import change_of, facts_of
 from qsession_sim.verification.naive.service import Service
 from qsession_sim.verification.small_scope.cases import Cases
 from qsession_sim.verification.small_scope.runs import JOB_TIMES, SESSION_TIMES, TICK_US, Observed, Setting
@@ -56,15 +55,8 @@ def facts_among_others(cases: Cases, seen: Observed, number: int, setting: Setti
         times = (_us(submitted), NEVER, ready, _us(started), _us(left), _us(ended))
         jobs[job] = JobFacts(owners[job], 0, *times, JobStatus(stage), Reason(reason))
     first, last = seen.first_change[number : number + 2].tolist()
-    changes = [
-        (_us(time), session, _public(before), _public(after), Reason(reason))
-        for time, session, before, _, after, reason in seen.changes[first:last].tolist()
-    ]
+    changes = [change_of((_us(time), *row)) for time, *row in seen.changes[first:last].tolist()]
     return Facts(jobs, changes, [], [], setting.span * TICK_US)
-
-
-def _public(phase: int) -> Public:
-    return STATE_OF[SessionPhase(phase)], phase in ACCEPTS
 
 
 def difference(cases: Cases, seen: Observed, number: int, setting: Setting) -> str | None:
