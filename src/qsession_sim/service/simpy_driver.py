@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Unpack
 
@@ -13,12 +13,8 @@ from simpy.events import NORMAL, URGENT, EventPriority
 
 from qsession_sim.errors import BEYOND_TIME, ScenarioError, SchedulerUsageError
 from qsession_sim.results.record import Record
-from qsession_sim.scenario.accounts import DEFAULT_PROFILE, ProfileName, ResolvedPlan
-from qsession_sim.scheduler.plan import AccountSpec, Rules
-from qsession_sim.scheduler.queues import QueuePolicy
-from qsession_sim.scheduler.view import QueueKey
 from qsession_sim.scheduler.vocabulary import JobStatus, Rank
-from qsession_sim.service.live import STREAM, LiveService, RunIsOverError
+from qsession_sim.service.live import STREAM, LiveService, RunIsOverError, ServiceSettings
 from qsession_sim.service.observed import ENDED, JobDetails, JobEnded, JobStarted, LiveJob, SessionDetails
 from qsession_sim.service.planning import JobOptions, SessionOptions
 from qsession_sim.service.programs import ProgramJob, ProgramSession
@@ -130,30 +126,15 @@ class Service:
         self,
         workload: Workload,
         *,
-        rules: Rules | None = None,
-        queue_key: QueueKey | None = None,
-        queue_policy: QueuePolicy | None = None,
         qpu: str | None = None,
-        accounts: Collection[str] | None = None,
-        profile: ProfileName = DEFAULT_PROFILE,
-        plans: Mapping[str, ResolvedPlan] | None = None,
-        account_specs: Mapping[str, AccountSpec] | None = None,
         horizon_us: int | None = None,
         progress: Callable[[Progress], None] | None = None,
+        **settings: Unpack[ServiceSettings],
     ) -> None:
         self.env = _Environment()
         if qpu is not None:
             workload = replace(workload, qpus=(qpu, *workload.qpus[1:]))
-        self._live = LiveService(
-            workload,
-            rules=rules,
-            queue_key=queue_key,
-            queue_policy=queue_policy,
-            accounts=accounts,
-            profile=profile,
-            plans=plans,
-            account_specs=account_specs,
-        )
+        self._live = LiveService(workload, **settings)
         self._horizon_us = horizon_us
         self._progress = progress
         self._jobs = len(workload.jobs)
