@@ -122,6 +122,8 @@ def _session(figure: Figure, comparisons: Sequence[Comparison]) -> None:
 
 def _z_scores(figure: Figure, comparisons: Sequence[Comparison]) -> None:
     """All differences in standard errors, compared with the normal distribution that they should have."""
+    from scipy.special import ndtri
+
     scatter, ordered = figure.subplots(1, 2, width_ratios=(2, 1), sharey=True)
     limit = critical_z(len(comparisons))
     systems = list(dict.fromkeys(comparison.system for comparison in comparisons))
@@ -132,19 +134,13 @@ def _z_scores(figure: Figure, comparisons: Sequence[Comparison]) -> None:
     scatter.set_xticks(range(len(systems)), systems, rotation=35, ha="right", rotation_mode="anchor")
     scatter.set(ylabel="standard errors from theory", ylim=(-limit - 0.7, limit + 0.7))
     scatter.text(len(systems) - 0.5, limit + 0.1, "fails beyond", ha="right", color=LIGHT.alert)
-    expected = _normal_quantiles(len(comparisons))
+    expected = ndtri((np.arange(len(comparisons)) + 0.5) / len(comparisons))
     ordered.plot(expected, expected, color=LIGHT.muted, linewidth=1)
     ordered.plot(expected, sorted(comparison.z for comparison in comparisons), "o", markersize=3)
     ordered.set(xlabel="quantile of a normal distribution")
     for axes in (scatter, ordered):
         for height in (-limit, limit):
             axes.axhline(height, color=LIGHT.alert, linewidth=1, linestyle="--")
-
-
-def _normal_quantiles(count: int) -> Any:
-    from scipy.special import ndtri
-
-    return ndtri((np.arange(count) + 0.5) / count)
 
 
 def _chosen(comparisons: Sequence[Comparison], system: str, quantity: str) -> list[Comparison]:

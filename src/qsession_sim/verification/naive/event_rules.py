@@ -21,8 +21,8 @@ def events_of_session(service: Service, number: int) -> Iterator[Due]:
     if session.state is None and session.spec.created_us != NEVER:
         yield session.spec.created_us, Order.CREATE, partial(service.create, number)
     for name, time in orders_to_come(session):
-        rank = Order.CANCEL if "cancel" in name else Order.CLOSE
-        yield time, rank, partial(service.serve_order, number, name)
+        rank, command = (Order.CANCEL, service.cancel) if "cancel" in name else (Order.CLOSE, service.close)
+        yield time, rank, partial(service.serve_order, session, name, command, number)
     if session.created is None or session.state == SessionState.CLOSED:
         return
     jobs = service.accepted_jobs_of(number)
@@ -63,7 +63,7 @@ def events_of_job(service: Service, number: int) -> Iterator[Due]:
         cancels["cancel_after"] = job.submitted + job.spec.cancel_after_us
     for name, time in cancels.items():
         if time != NEVER and name not in job.orders_served:
-            yield time, Order.CANCEL, partial(service.serve_job_order, number, name)
+            yield time, Order.CANCEL, partial(service.serve_order, job, name, service.cancel_job, number)
     if job.submitted is not None and job.spec.patience_us != NEVER and not job.stays:  # S27: after the user's
         time = job.submitted + job.spec.patience_us
         yield time, Order.CANCEL, partial(service.end_job, number, JobStatus.CANCELLED, Reason.RENEGED)

@@ -7,7 +7,7 @@ What QPUs choose is in `qpu_rules`, what plans allow in `limit_rules`, and so on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from qsession_sim.scheduler.plan import (
@@ -409,12 +409,7 @@ class Service:
         if self.jobs[number].queued or self.jobs[number].stage == Stage.ON_QPU:
             self.end_job(number, JobStatus.CANCELLED, Reason.JOB_CANCELLED)
 
-    def serve_order(self, number: int, name: str) -> None:
+    def serve_order(self, of: Session | Job, name: str, command: Callable[[int], None], number: int) -> None:
         """S25: an order of the user acts once."""
-        self.sessions[number].orders_served.add(name)
-        (self.cancel if "cancel" in name else self.close)(number)
-
-    def serve_job_order(self, number: int, name: str) -> None:
-        """S25: an order of the user acts once."""
-        self.jobs[number].orders_served.add(name)
-        self.cancel_job(number)
+        of.orders_served.add(name)
+        command(number)
