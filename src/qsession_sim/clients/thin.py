@@ -182,7 +182,7 @@ class _Primitive:
         """
         client = current_client()
         client.think()
-        session = self._mode if isinstance(self._mode, Session) else None
+        session = self._mode._session if isinstance(self._mode, Session) else None
         qpu = self._mode if isinstance(self._mode, str) else None
         name = client.next_job_name()
         numbers = (
@@ -190,24 +190,22 @@ class _Primitive:
             _whole("shots", self._shots if shots is None else shots),
         )
         needed_us = _duration_us("qpu_time", qpu_time)
-        options: dict[str, Any] = {"priority": self._priority, "max_execution_time_us": self._limit_us}
         if needed_us is None:
-            place = qpu if session is None else session._session.qpu
-            needed_us = client.qpu_time_us(*numbers, place)
+            needed_us = client.qpu_time_us(*numbers, qpu if session is None else session.qpu)
         job = client.service.submit(
             name,
             qpu_time_us=needed_us,
             account=client.program.account,
-            session=None if session is None else session._session,
+            session=session,
             qpu=qpu,
             stream=client.program.name,
-            **options,
+            priority=self._priority,
+            max_execution_time_us=self._limit_us,
         )
-        made = Job(client, job, parameters, self._result)
         details = client.service.job_details(job)
         if details.status is JobStatus.REJECTED:
             raise RejectedError(f"job {name!r} was rejected: {details.reason.name}", details.reason.name)
-        return made
+        return Job(client, job, parameters, self._result)
 
 
 class Estimator(_Primitive):

@@ -20,7 +20,7 @@ from typing import Any, Final
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
-from qsession_sim.clients.api import environment_of
+from qsession_sim.clients.api import Answer, environment_of
 from qsession_sim.clients.baton import current_task
 from qsession_sim.clients.programs import ProgramClient, current_client
 from qsession_sim.clients.pubs import stub_result
@@ -76,29 +76,25 @@ class Transport:
         def send(adapter: Any, request: Any, *arguments: Any, **given: Any) -> Any:
             if current_task() is None:
                 return real(adapter, request, *arguments, **given)
-            address = urlsplit(request.url)
-            if address.hostname != HOST:
-                raise ConnectionError(_no_connection(address.hostname))
-            body = request.body
-            status, answer = self._answered(
-                current_client(), request.method, address.path, address.query, body, dict(request.headers)
-            )
-            return _response(request, status, answer)
+            host = urlsplit(request.url).hostname
+            if host != HOST:
+                raise ConnectionError(_no_connection(host))
+            return _response(request, *self._answered(current_client(), request))
 
         return send
 
-    def _answered(
-        self, client: ProgramClient, method: str, path: str, query: str, body: Any, headers: dict[str, str]
-    ) -> tuple[int, Any]:
+    def _answered(self, client: ProgramClient, request: Any) -> Answer:
         """Answer a request after the think time of its program, if it is a submission."""
+        method, (_, _, path, query, _) = request.method, urlsplit(request.url)
         submits = method == "POST" and path.endswith("/jobs")
         if submits:
             client.think()
         job = path.rpartition("/")[2]
         if method == "GET" and job in self._jobs and "/jobs/" in path:
             self._wait_if_asked_twice(client, job)
-        small = {name.lower(): value for name, value in headers.items()}
-        status, answer = handle(self._world, client.program.account, method, path, query, body, small)
+        small = {name.lower(): value for name, value in request.headers.items()}
+        account = client.program.account
+        status, answer = handle(self._world, account, method, path, query, request.body, small)
         if submits and status < 300:
             name = answer["id"]
             self._jobs[name] = self._service.watch(self._world.jobs[name].live)

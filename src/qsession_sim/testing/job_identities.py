@@ -30,7 +30,6 @@ from qsession_sim.testing.facts import Facts, QpuFacts, Violation, earliest, on_
 from qsession_sim.workload.columns import BoolArray, Int64Array
 
 _REASONS: Final = {
-    JobStage.DONE: {Reason.NONE},
     JobStage.CANCELLED: {  # S16, S18, S25, S27, S28
         Reason.MAX_TIME,
         Reason.SESSION_CANCELLED,
@@ -55,7 +54,7 @@ _REASONS: Final = {
         Reason.RATE_LIMITED,
     },
 }
-_UNFINISHED: Final = {Reason.NONE}
+"""Of stages that have any."""
 
 
 def check_simulators(facts: Facts) -> Iterator[Violation]:
@@ -111,7 +110,7 @@ def check_outcomes(facts: Facts) -> Iterator[Violation]:
     fits &= (record.started_us < 0) & (record.ended_us < 0)
     in_order = _phases_in_order(record)
     for stage in set(JobStage) - {JobStage.PLANNED}:
-        reasons = _REASONS.get(stage, _UNFINISHED)
+        reasons = _REASONS.get(stage, {Reason.NONE})
         has_reason = np.isin(record.reason, [int(reason) for reason in reasons])
         fits |= (record.stage == stage) & has_reason & in_order & _instants_fit(record, stage)
     yield from earliest(

@@ -393,8 +393,7 @@ def _check_at_most(
     facts: Facts, qpu: QpuFacts, job: Int64Array, until_us: Int64Array, words: str
 ) -> Iterator[Violation]:
     preparing_us = facts.record.preparing_us
-    if preparing_us is None:
-        return
+    assert preparing_us is not None
     lanes = facts.record.workload.qpu_specs[qpu.number].lanes
     leaves = until_us[job][until_us[job] != NEVER]
     inside = count_inside(preparing_us[job], leaves)
