@@ -162,14 +162,12 @@ class World:
             self._refuse_models()
 
     def _refuse_models(self) -> None:
-        lacking = []
-        for qpu in self.scenario.qpus:
-            model = qpu.service_time
-            if needed(model) or isinstance(model, GivenModel):
-                lacking.append(
-                    f"qpus.{qpu.name}.service_time: model {model.model} needs more of a circuit than "
-                    f"requests say; use model executions, or give a function for the QPU time"
-                )
+        lacking = [
+            f"qpus.{qpu.name}.service_time: model {qpu.service_time.model} needs more of a circuit than "
+            f"requests say; use model executions, or give a function for the QPU time"
+            for qpu in self.scenario.qpus
+            if needed(qpu.service_time) or isinstance(qpu.service_time, GivenModel)
+        ]
         if lacking:
             raise ScenarioError(tuple(lacking))
 
