@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 from qsession_sim.scenario.distributions import (
     Constant,
@@ -15,10 +15,13 @@ from qsession_sim.scenario.document import Path, given
 from qsession_sim.scenario.models import HumanQPU, ResolvedScenario
 from qsession_sim.scenario.problems import Problem
 from qsession_sim.scenario.sources import (
+    ResolvedArrivals,
     ResolvedBatches,
     ResolvedExplicit,
     ResolvedIterative,
+    ResolvedJob,
     ResolvedProgram,
+    ResolvedSession,
     ResolvedSource,
     ResolvedTrace,
 )
@@ -28,6 +31,8 @@ from qsession_sim.units import format_duration
 _OF_ACCOUNTS: Final = ("fair_share", "round_robin", "least_attained_service", "multilevel")
 _ASKING: Final = (ResolvedTrace, ResolvedProgram)
 _NO_SESSIONS: Final = "nothing opens a session or a batch, so it changes nothing; remove it"
+
+_Part: TypeAlias = ResolvedSession | ResolvedJob | ResolvedArrivals | ResolvedIterative | ResolvedBatches
 
 
 @dataclass(frozen=True)
@@ -47,42 +52,32 @@ class _Asked:
             return frozenset({"job", "session", "batch"})
         return frozenset(mode for source in self.scenario.workload for mode in _modes(source))
 
+    def _parts(self) -> Iterator[_Part]:
+        """Sources that draw jobs; of those that list them every session and job."""
+        for source in self.scenario.workload:
+            if isinstance(source, ResolvedExplicit):
+                yield from source.sessions
+                yield from source.jobs
+            elif not isinstance(source, _ASKING):
+                yield source
+
     @cached_property
     def is_prepared(self) -> bool:
+        times = (getattr(part, "preparation", None) for part in self._parts())
         return self.has_trace or any(
-            any(job.preparation for job in source.jobs)
-            if isinstance(source, ResolvedExplicit)
-            else source.preparation is not None and mean(source.preparation) > 0
-            for source in self.scenario.workload
-            if not isinstance(source, ResolvedProgram)
+            time > 0 if isinstance(time, int) else mean(time) > 0 for time in times if time is not None
         )
 
     @cached_property
     def priorities(self) -> frozenset[int]:
-        return frozenset(
-            priority
-            for source in self.scenario.workload
-            for priority in (
-                [job.priority for job in source.jobs]
-                if isinstance(source, ResolvedExplicit)
-                else [0, 1]
-                if isinstance(source, _ASKING)
-                else [source.priority]
-            )
-        )
+        if self.has_trace:
+            return frozenset({0, 1})
+        return frozenset(part.priority for part in self._parts() if not isinstance(part, ResolvedSession))
 
     @cached_property
     def accounts(self) -> frozenset[str]:
-        """Who submits; of users only the account that they share."""
-        return frozenset(
-            account
-            for source in self.scenario.workload
-            for account in (
-                [item.account for item in source.sessions] + [job.account for job in source.jobs]
-                if isinstance(source, ResolvedExplicit)
-                else [source.account or ""]
-            )
-        )
+        """Who submits, apart from traces and programs; of users only the account that they share."""
+        return frozenset(part.account for part in self._parts())
 
     @property
     def has_users(self) -> bool:
