@@ -47,7 +47,7 @@ class Times:
     local: BoolArray  # whether it is a date without an offset, which is read as UTC
 
 
-Part: TypeAlias = tuple[int, int, int, int | None]
+_Part: TypeAlias = tuple[int, int, int, int | None]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class _Shape:
         local: as in `Times`.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[_Part, ...]
     fraction: tuple[int, int, int] | None = None
     date: bool = False
     local: bool = False
@@ -109,7 +109,7 @@ def _length_shape(text: str) -> _Shape | None:
     return _Shape(_parts(found, signed), _fraction(found, 6, sign * SECOND))
 
 
-def _parts(found: re.Match[str], groups: Iterable[tuple[int, int, int | None]]) -> tuple[Part, ...]:
+def _parts(found: re.Match[str], groups: Iterable[tuple[int, int, int | None]]) -> tuple[_Part, ...]:
     """The groups of an expression that are there, each with its unit and the most it may be."""
     return tuple((*found.span(group), unit, most) for group, unit, most in groups if found[group])
 
