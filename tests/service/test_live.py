@@ -111,6 +111,7 @@ def test_the_life_of_a_session_from_instant_to_instant() -> None:
         usage_us=31,
     )
     assert live.session_details(41, session) == live.session_details(500, session) == over
+    assert [job.name for job in live.session_jobs(500, session)] == ["j1", "j2"]
     assert live.session_changes(500, session) == (
         SessionChanged(0, session, SessionEvent.CREATE, OPEN, True, Reason.NONE),
         SessionChanged(0, session, SessionEvent.START, ACTIVE, True, Reason.NONE),

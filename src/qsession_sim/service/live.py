@@ -415,6 +415,11 @@ class LiveService:
         self.look(now_us)
         return self._observed.session_changes(session)
 
+    def session_jobs(self, now_us: int, session: LiveSession) -> Sequence[LiveJob]:
+        """The jobs that were submitted to a session, rejected ones included, in order."""
+        self.look(now_us)
+        return self._observed.session_jobs(session)
+
     def job_details(self, now_us: int, job: LiveJob) -> JobDetails:
         """The status of a job, its instants, and its usage so far."""
         self.look(now_us)

@@ -238,6 +238,10 @@ class Observed:
         self._read_transitions()
         return tuple(self._lives[session.number].changes)
 
+    def session_jobs(self, session: LiveSession) -> Sequence[LiveJob]:
+        """The jobs that were submitted to a session, rejected ones included, in order."""
+        return tuple(self._lives[session.number].jobs)
+
     def session_details(self, now_us: int, session: LiveSession) -> SessionDetails:
         """The state of a session, its instants, and its usage so far."""
         changes = self.session_changes(session)
