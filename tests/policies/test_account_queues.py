@@ -199,3 +199,17 @@ def test_s51_a_job_that_fills_a_gap_is_a_turn():
     scheduler = Scheduler(plan, Rules(hold=GAP_FILL), queue_policy=queue_policy("round_robin"))
     assert scheduler.advance_while_needed()
     assert list(scheduler.journal.started_us) == [0, 10, 20, 15]
+
+
+def test_s25_s51_a_cancelled_job_fills_no_gap():
+    """The session of A is idle from 10 to 110. Of B, job 1 does not fit, job 2 is cancelled at 5, and job 3 goes."""
+    jobs = [
+        JobSpec(at_us=0, qpu_time_us=10, session=0),
+        JobSpec(at_us=1, qpu_time_us=200, account=1),
+        JobSpec(at_us=2, qpu_time_us=5, account=1, cancel_us=5),
+        JobSpec(at_us=3, qpu_time_us=5, account=1),
+    ]
+    plan = Plan.of(jobs, [SessionSpec(interactive_timeout_us=100)], accounts="AB")
+    scheduler = Scheduler(plan, Rules(hold=GAP_FILL), queue_policy=queue_policy("round_robin"))
+    assert scheduler.advance_while_needed()
+    assert list(scheduler.journal.started_us) == [0, 110, NEVER, 10]

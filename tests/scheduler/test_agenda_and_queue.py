@@ -268,6 +268,13 @@ def test_s52_queue_gives_only_jobs_of_the_account_during_a_reservation():
     assert all_of(queue) == [5, 0, 2]
 
 
+def test_s52_in_a_reservation_jobs_of_sessions_and_of_job_mode_keep_their_order():
+    """Of account 0 are 5 and 0, of sessions, and 2, in job mode and last."""
+    queue = filled(stages(6))
+    queue.reserve(0)
+    assert all_of(queue) == [5, 0, 2]
+
+
 def test_s52_in_a_reservation_each_job_of_others_is_looked_at_once_however_often_the_qpu_asks():
     class Accounts(list):
         looked_at = 0
