@@ -7,6 +7,7 @@ a free QPU and the others have to wait for it.
 from __future__ import annotations
 
 import engines
+import pytest
 
 from qsession_sim.policies.builtin import random_number
 from qsession_sim.policies.registry import queue_policy
@@ -82,16 +83,18 @@ def test_earliest_deadline():
 SHARES = {A: AccountSpec(allocation_us=100), B: AccountSpec(allocation_us=50)}
 
 
-def test_s63_fair_share():
-    """C has no allocation. Shares in billionths.
+@pytest.mark.parametrize("of_c", [{}, {C: AccountSpec()}], ids=["none", "zero"])
+def test_s63_fair_share(of_c):
+    """C has no allocation, or one of 0. Shares in billionths.
 
     At 20: A 20/100 = 0.2, B 0: job 1. At 30: A 0.2, B 10/50 = 0.2, equal, so the earlier submission: job 2.
     At 40: A 30/100 = 0.3, B 0.2: job 3. At 50: A 0.3, B 20/50 = 0.4: job 5. Then C, though it came first.
     """
     jobs = [job(0, 20), job(1, account=B), job(2), job(3, account=B), job(0, account=C), job(5)]
     expected = [(0, 0), (20, 1), (30, 2), (40, 3), (50, 5), (60, 4)]
-    assert schedule({"name": "fair_share", "window": "100us"}, jobs, account_specs=SHARES) == expected
-    assert schedule("fair_share", jobs, account_specs=SHARES) == expected
+    specs = SHARES | of_c
+    assert schedule({"name": "fair_share", "window": "100us"}, jobs, account_specs=specs) == expected
+    assert schedule("fair_share", jobs, account_specs=specs) == expected
 
 
 def test_s63_fair_share_forgets_what_left_the_window():
