@@ -1,33 +1,34 @@
 """Make each scripted mistake in a copy of the project and see whether the fast tests notice.
 
-Run it by hand; it takes some minutes: python -m mutation.check, in `tests/`. Give parts of file names or rules,
-such as `windows.py` or `S52`, to try only those. The exit status is 1 if a mutant survives that is not
-explained, or one dies that is said to be equivalent.
+The tests that are most likely to notice it are tried first, and all fast ones only if those pass: `python -m
+mutation.check`, in `tests/`, takes some minutes. Give parts of file names or rules, such as `windows.py` or `S52`,
+to try only those. The exit status is 1 if a mutant survives that is not explained, or one dies that is said to be
+equivalent.
 """
 
 from __future__ import annotations
 
-import os
+import compileall
+import py_compile
 import queue
+import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from .mutation import Mutation
 from .mutations import MUTATIONS
+from .trial import SAID, failure
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "qsession_sim"
-FAST_TESTS = ("tests/scheduler", "tests/policies", "tests/model", "tests/kernel")
+FAST_TESTS = ("tests/scheduler", "tests/policies", "tests/kernel", "tests/model")  # the slow ones last
 WORKERS = 2
-LIMITS = 'ulimit -t 60; ulimit -v 3000000; exec "$@"'
-"""A mutant that never ends is stopped after a minute of processor time or with 3 GB, and counts as noticed."""
 
 
 def stale(mutation: Mutation) -> str:
@@ -56,32 +57,33 @@ def _misfit(source: str, mutation: Mutation) -> str:
     return "" if count == 1 else f"{mutation.file}: {mutation.line!r} stands there {count} times, not once"
 
 
-def survives(mutation: Mutation, copy: Path) -> bool:
-    """Whether the fast tests pass although the mistake is made."""
+def tried_first(mutation: Mutation) -> tuple[str, ...]:
+    """The tests that the mutation names, and of those of the scheduler the file that says its rule most often."""
+    return (*mutation.noticed_by, _tests_of(mutation.rule))
+
+
+@cache
+def _tests_of(rule: str) -> str:
+    said = re.compile(rf"\b{rule}\b|_{rule.lower()}_")
+    files = sorted((ROOT / "tests" / "scheduler").glob("test_*.py"))
+    return str(max(files, key=lambda file: len(said.findall(file.read_text("utf-8")))).relative_to(ROOT))
+
+
+def fast_tests(mutation: Mutation) -> tuple[str, ...]:
+    """All that may notice a mistake: where the kernel is not compiled, only tests of its own run it."""
+    return ("tests/kernel",) if mutation.file.startswith("kernel/") else FAST_TESTS
+
+
+def noticed_by(mutation: Mutation, copy: Path) -> str | None:
+    """The first test that fails with the mistake made, and None if all of them pass."""
     file = copy / "src" / "qsession_sim" / mutation.file
     source = file.read_text(encoding="utf-8")
     file.write_text(apply(source, mutation), encoding="utf-8")
     try:
-        return _tests_pass(copy)
+        test = None if mutation.equivalent else failure(copy, tried_first(mutation), seconds=20)
+        return test or failure(copy, fast_tests(mutation), seconds=300)
     finally:
         file.write_text(source, encoding="utf-8")
-
-
-def _tests_pass(copy: Path) -> bool:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:xdist", "-p", "no:benchmark"]
-    tests = [name for name in FAST_TESTS if (copy / name).is_dir()]
-    # no compiled files: two mutants of one size in one second would look the same to Python
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy / "src")}
-    done = subprocess.run(
-        ["sh", "-c", LIMITS, "sh", *command, *tests],
-        cwd=copy,
-        env=environment,
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
-        raise RuntimeError(done.stdout.decode() + done.stderr.decode())
-    return done.returncode == 0
 
 
 def chosen(words: list[str]) -> list[Mutation]:
@@ -102,49 +104,63 @@ def main() -> int:
         return 1
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
-        copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
-        for number in range(WORKERS):
-            copies.put(_copy_to(Path(directory) / str(number)))
-        if not _tests_pass(Path(directory) / "0"):
-            print("the tests fail without any mutation")
+        copies = [_copy_to(Path(directory) / str(number)) for number in range(WORKERS)]
+        named = sorted({test for mutation in mutations for test in tried_first(mutation)})
+        if test := failure(copies[0], named, seconds=300):
+            print(f"without any mutation, this fails: {test}\n{(copies[0] / SAID).read_text('utf-8')}")
             return 1
-
-        def attempt(mutation: Mutation) -> bool:
-            copy = copies.get()
-            try:
-                return survives(mutation, copy)
-            finally:
-                copies.put(copy)
-
-        with ThreadPoolExecutor(WORKERS) as workers:
-            outcomes = []
-            for mutation, survived in zip(mutations, workers.map(attempt, mutations), strict=True):
-                outcomes.append(survived)
-                _tell(mutation, survived=survived)
-    unexpected = [
-        m for m, survived in zip(mutations, outcomes, strict=True) if survived != bool(m.equivalent)
-    ]
+        survivors = unexpected = 0
+        for mutation, test in zip(mutations, _outcomes(mutations, copies), strict=True):
+            _tell(mutation, test)
+            survivors += test is None
+            unexpected += (test is None) != bool(mutation.equivalent)
     print(
-        f"{len(mutations)} mutations: {outcomes.count(False)} killed, {outcomes.count(True)} survived, "
-        f"{len(unexpected)} of all not as explained; {time.monotonic() - begin:.0f} s"
+        f"{len(mutations)} mutations: {len(mutations) - survivors} killed, {survivors} survived, "
+        f"{unexpected} of all not as explained; {time.monotonic() - begin:.0f} s"
     )
     return 1 if unexpected else 0
 
 
+def _outcomes(mutations: list[Mutation], copies: list[Path]) -> Iterator[str | None]:
+    """Which test notices each, in their order."""
+    free: queue.SimpleQueue[Path] = queue.SimpleQueue()
+    for copy in copies:
+        free.put(copy)
+
+    def attempt(mutation: Mutation) -> str | None:
+        copy = free.get()
+        try:
+            return noticed_by(mutation, copy)
+        finally:
+            free.put(copy)
+
+    with ThreadPoolExecutor(len(copies)) as workers:
+        yield from workers.map(attempt, mutations)
+
+
 def _copy_to(copy: Path) -> Path:
+    ignored = shutil.ignore_patterns(
+        "__pycache__", "*.so", "*.pyd"
+    )  # mutants of what is compiled would not run
     for name in ("src", "tests"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", copy)
+    (copy / "docs").symlink_to(ROOT / "docs")  # which tests read
+    # by what is in a file: two mutants of one size in one second would look the same
+    compileall.compile_dir(copy, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
     return copy
 
 
-def _tell(mutation: Mutation, *, survived: bool) -> None:
+def _tell(mutation: Mutation, test: str | None) -> None:
     print(
-        f"{'survived' if survived else 'killed':8} {mutation.rule:4} {mutation.file}: {mutation.replacement}"
+        f"{'killed' if test else 'survived':8} {mutation.rule:4} {mutation.file}: {mutation.replacement}",
+        flush=True,
     )
-    if survived:
+    if test is None:
         print(f"         instead of: {mutation.line}")
         print(f"         {mutation.equivalent or 'NOT EXPLAINED'}", flush=True)
+    elif not test.startswith((*tried_first(mutation), "a test that was stopped")):
+        print(f"         by {test}, which is not tried first", flush=True)
 
 
 if __name__ == "__main__":

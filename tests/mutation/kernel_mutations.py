@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .mutation import Mutation, in_file
 
+_BY = ("tests/kernel/test_same_as_the_scheduler.py", "tests/kernel/test_engine.py")
+
 _CORE = in_file(
     "kernel/core.py",
     # the order of events
@@ -163,6 +165,7 @@ _CORE = in_file(
         "sessions of clients have no instant of creation",
     ),
     ("self.jobs.session[following] = clients.session[client]  # S66: it may have moved", "pass", "S66"),
+    noticed_by=_BY,
 )
 
 _ENGINE = in_file(
@@ -181,6 +184,7 @@ _ENGINE = in_file(
         "S50",
         "a ring sorts, too, only more slowly",
     ),
+    noticed_by=_BY,
 )
 
 _REFUSALS = in_file(
@@ -190,6 +194,7 @@ _REFUSALS = in_file(
         "if False:",
         "S1",
     ),
+    noticed_by=_BY[1:],
 )
 
 _CODES = in_file(
@@ -200,6 +205,7 @@ _CODES = in_file(
         "reason = REASON_OF.get(event, Reason.NONE)",
         "S13",
     ),
+    noticed_by=_BY,
 )
 
 KERNEL_MUTATIONS: list[Mutation] = [*_CORE, *_ENGINE, *_REFUSALS, *_CODES]

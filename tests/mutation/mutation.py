@@ -13,8 +13,10 @@ class Mutation(NamedTuple):
     replacement: str
     rule: str
     equivalent: str = ""
+    noticed_by: tuple[str, ...] = ()
+    """Tests to try first, as pytest calls them, before the file that says the rule most often."""
 
 
-def in_file(file: str, *rows: tuple[str, ...]) -> list[Mutation]:
+def in_file(file: str, *rows: tuple[str, ...], noticed_by: tuple[str, ...] = ()) -> list[Mutation]:
     """The mistakes in one file: line, replacement, rule and, where it is so, why it is equivalent."""
-    return [Mutation(file, *row) for row in rows]
+    return [Mutation(file, *row)._replace(noticed_by=noticed_by) for row in rows]

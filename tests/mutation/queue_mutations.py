@@ -22,6 +22,7 @@ _NORMAL_QUEUE = in_file(
     ),
     ("return lambda job: first(job) and second(job)", "return second", "S52"),
     ("return self.reserved_for in (NEVER, account)", "return True", "S52"),
+    noticed_by=("tests/scheduler/test_windows.py", "tests/scheduler/test_agenda_and_queue.py"),
 )
 
 _STATIC_ORDER = in_file(
@@ -46,6 +47,7 @@ _STATIC_ORDER = in_file(
         "return heappop(heads[0])[-1] if heads else None",
         "S52",
     ),
+    noticed_by=("tests/scheduler/test_agenda_and_queue.py",),
 )
 
 _QUEUE_POLICY = in_file(
@@ -81,6 +83,7 @@ _ACCOUNT_QUEUE = in_file(
         "return self._take(*places[0]) if places else None",
         "S52",
     ),
+    noticed_by=("tests/policies/test_account_queues.py",),
 )
 
 _SCANNED_ORDER = in_file(
@@ -91,6 +94,7 @@ _SCANNED_ORDER = in_file(
         "views = [view for kind in kinds for view in kind.values()]",
         "S52",
     ),
+    noticed_by=("tests/policies/test_scanned_queue.py", "tests/policies/test_conformity.py"),
 )
 
 _VIEW = in_file(
@@ -133,6 +137,7 @@ _VIEW = in_file(
     ),
     ("if session == NEVER:", "if False:", "S50"),
     ("return numbers.get(account, NEVER)", "return numbers.get(account, 0)", "S62"),
+    noticed_by=("tests/policies/test_scanned_queue.py", "tests/policies/test_hand_worked_schedules.py"),
 )
 
 _STATIC_ORDERS = in_file(
@@ -164,6 +169,7 @@ _STATIC_ORDERS = in_file(
         "return splitmix64(seed + index)",
         "S50",
     ),
+    noticed_by=("tests/policies/test_hand_worked_schedules.py",),
 )
 
 _ACCOUNT_ORDERS = in_file(
@@ -180,6 +186,7 @@ _ACCOUNT_ORDERS = in_file(
         "S50",
     ),
     ("self._turns += 1", "self._turns += 0", "S50"),
+    noticed_by=("tests/policies/test_hand_worked_schedules.py",),
 )
 
 _FAIR_QUEUEING = in_file(
@@ -195,6 +202,7 @@ _FAIR_QUEUEING = in_file(
         "self._virtual_us = self._tags_us.pop(job)",
         "S50",
     ),
+    noticed_by=("tests/policies/test_hand_worked_schedules.py",),
 )
 
 _SCORED_ORDERS = in_file(
@@ -224,6 +232,7 @@ _SCORED_ORDERS = in_file(
         "return (-(waited_us * _SCALE // digits),)",
         "S50",
     ),
+    noticed_by=("tests/policies/test_hand_worked_schedules.py",),
 )
 
 _BUILT_IN = in_file(
@@ -264,6 +273,7 @@ _BUILT_IN = in_file(
         "return KeyColumn(submissions, values.data)",
         "S50",
     ),
+    noticed_by=("tests/policies/test_hand_worked_schedules.py", "tests/policies/test_conformity.py"),
 )
 
 _KINDS = in_file(
@@ -288,12 +298,14 @@ _KINDS = in_file(
         "return ScannedOrder(inputs, key, name, 0, bytes([1]) * len(waits))",
         "S25",
     ),
+    noticed_by=("tests/policies/test_hand_worked_schedules.py", "tests/policies/test_conformity.py"),
 )
 
 _NAMES = in_file(
     "errors.py",
     ("close = get_close_matches(name, names, n=1)", "close = names[:1]", "S50"),
     ("if close:", "if False:", "S50"),
+    noticed_by=("tests/policies/test_user_policies.py",),
 )
 
 _REGISTRY = in_file(
@@ -312,6 +324,11 @@ _REGISTRY = in_file(
     ),
     ("return name in BUILT_IN or name in user_policy_names()", "return name in BUILT_IN", "S50"),
     ("return len(BUILT_IN) + len(user_policy_names())", "return len(BUILT_IN)", "S50"),
+    noticed_by=(
+        "tests/policies/test_hold_and_routing_names.py",
+        "tests/policies/test_hand_worked_schedules.py",
+        "tests/policies/test_user_policies.py",
+    ),
 )
 
 _USER_POLICIES = in_file(
@@ -328,6 +345,7 @@ _USER_POLICIES = in_file(
         "if not isinstance(answer, tuple):",
         "S50",
     ),
+    noticed_by=("tests/policies/test_user_policies.py",),
 )
 
 QUEUE_MUTATIONS: list[Mutation] = [

@@ -10,6 +10,7 @@ _AGENDA = in_file(
     ("self._disarmed.add(deadline)", "pass", "S13"),
     ("return heapreplace(heap, following)", "return heappop(heap)", "S3"),
     ("if head is self._planned:", "if head is not self._planned:", "S3"),
+    noticed_by=("tests/scheduler/test_agenda_and_queue.py",),
 )
 
 _JOB_COLUMNS = in_file(
@@ -44,6 +45,7 @@ _JOB_COLUMNS = in_file(
         "return self.qpu_time_us[job]",
         "S51",
     ),
+    noticed_by=("tests/scheduler/test_several_qpus.py",),
 )
 
 _JOURNAL = in_file(
@@ -53,6 +55,7 @@ _JOURNAL = in_file(
     ("if started_us != NEVER and (job, started_us) not in lost_starts:", "if started_us != NEVER:", "S52"),
     ("self.left_us[job] = self.ended_us[job]", "self.left_us[job] = started_us", "S40"),
     ("getattr(self, name).append(NEVER)", "pass", "S40"),
+    noticed_by=("tests/scheduler/test_live_programs.py", "tests/scheduler/test_several_qpus.py"),
 )
 
 _LANES = in_file(
@@ -84,6 +87,7 @@ _LANES = in_file(
     ("self._of_sessions += session.prepared", "pass", "S42"),
     ("session.prepared += change", "session.prepared += 1", "S42"),
     ("self._agenda.disarm(self._preparations[job])", "pass", "S41"),
+    noticed_by=("tests/scheduler/test_preparation.py",),
 )
 
 _LIMITS = in_file(
@@ -153,6 +157,7 @@ _PLAN = in_file(
         "S40",
     ),
     ('return array("q", column[:1]) * len(column)', 'return array("q", [NEVER]) * len(column)', "S40"),
+    noticed_by=("tests/scheduler/test_plan_columns.py",),
 )
 
 _QPU = in_file(
@@ -173,6 +178,7 @@ _QPU = in_file(
         "if self.job == NEVER and not self.is_called:",
         "S42",
     ),
+    noticed_by=("tests/scheduler/test_selection.py",),
 )
 
 _ROUTING = in_file(
@@ -225,6 +231,7 @@ _RULES = in_file(
         "max_time_ends_as: JobStatus = JobStatus.CANCELLED",
         "S16",
     ),
+    noticed_by=("tests/scheduler/test_selection.py",),
 )
 
 _SCHEDULER = in_file(
@@ -279,11 +286,12 @@ _USAGE = in_file(
     ("starts += [start for _, start in found.earliest[place : place + 1]]", "pass", "S63"),
     ("self._lingering[job_on_qpu] = _key(session)", "self._end(now_us, _key(session))", "S62"),
     ("return NEVER - 1 - session", "return session", "S62"),
+    noticed_by=("tests/scheduler/test_limits.py",),
 )
 
 _VOCABULARY = in_file(
     "scheduler/vocabulary.py",
-    ("NO_LIMIT: Final = 0", "NO_LIMIT: Final = -2", "S44"),
+    ("NO_LIMIT: Final = 0", "NO_LIMIT: Final = NEVER", "S44"),
     ("JobStatus.RUNNING,  # S41: from the start of preparation", "JobStatus.QUEUED,", "S41"),
 )
 
@@ -333,6 +341,7 @@ _WINDOWS = in_file(
         "if spec.kind is not WindowKind.RESERVATION:",
         "S52",
     ),
+    noticed_by=("tests/scheduler/test_preparation.py",),
 )
 
 SERVICE_MUTATIONS: list[Mutation] = [

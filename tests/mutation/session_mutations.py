@@ -123,6 +123,11 @@ _JOBS = in_file(
         "self._moves = moves({a: act for a, act in acts.items() if a not in OF_SESSIONS or a.name == 'COUNT'})",
         "S43",
     ),
+    noticed_by=(
+        "tests/scheduler/test_preparation.py",
+        "tests/scheduler/test_limits.py",
+        "tests/scheduler/test_clients.py",
+    ),
 )
 
 _SESSION = in_file(
@@ -164,6 +169,7 @@ _SESSION = in_file(
         "self.ittl_us = spec.interactive_timeout_us if hold.ittl_counts else 0",
         "S51",
     ),
+    noticed_by=("tests/scheduler/test_batches.py",),
 )
 
 _SESSIONS = in_file(
@@ -218,6 +224,7 @@ _SESSIONS = in_file(
         "qpu.queue.push(submission_us, job, of_session=True)",
         "S52",
     ),
+    noticed_by=("tests/scheduler/test_preparation.py", "tests/scheduler/test_live_programs.py"),
 )
 
 _TRANSITIONS = in_file(
@@ -308,6 +315,7 @@ _TRANSITIONS = in_file(
         "_COUNT_WHEN_READY = frozenset({_G.QUEUED, _G.READY, _G.RUNNING})",
         "S52",
     ),
+    noticed_by=("tests/scheduler/test_transitions.py", "tests/scheduler/test_job_transitions.py"),
 )
 
 SESSION_MUTATIONS: list[Mutation] = [

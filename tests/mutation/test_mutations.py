@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .check import PACKAGE, ROOT, apply, stale
+from .check import PACKAGE, ROOT, apply, stale, tried_first
 from .mutation import Mutation
 from .mutations import MUTATIONS
 
@@ -34,6 +34,18 @@ def test_every_file_of_scheduler_kernel_and_policies_has_one():
 
 def test_contributors_are_told_how_many_there_are():
     assert f"a list of {len(MUTATIONS)} single-line mistakes" in (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+
+
+def test_tests_that_are_tried_first_are_there():
+    files = {test.partition("::")[0] for mutation in MUTATIONS for test in mutation.noticed_by}
+    assert [file for file in sorted(files) if not (ROOT / file).is_file()] == []
+
+
+def test_what_says_the_rule_is_tried_after_what_is_named():
+    mutation = Mutation(
+        "scheduler/x.py", "b = 1", "b = 2", "S52", noticed_by=("tests/kernel/test_engine.py",)
+    )
+    assert tried_first(mutation) == ("tests/kernel/test_engine.py", "tests/scheduler/test_windows.py")
 
 
 def test_only_the_line_is_replaced_and_keeps_its_indentation():

@@ -22,11 +22,11 @@ def job(at_us, qpu_time_us=10, account=A, **more):
     return JobSpec(at_us=at_us, qpu_time_us=qpu_time_us, account=account, **more)
 
 
-def schedule(policy, jobs, sessions=(), **plan):
+def schedule(policy, jobs, sessions=(), seed=0, **plan):
     of_run = Plan.of(jobs, sessions, accounts="ABC", **plan)
-    scheduler = Scheduler(of_run, queue_policy=queue_policy(policy))
+    scheduler = Scheduler(of_run, queue_policy=queue_policy(policy, seed=seed))
     assert scheduler.advance_while_needed()
-    engines.compare(scheduler, of_run, queue_policy(policy))
+    engines.compare(scheduler, of_run, queue_policy(policy, seed=seed))
     return sorted((start, number) for number, start in enumerate(scheduler.journal.started_us))
 
 
@@ -327,6 +327,20 @@ def test_random():
     assert [random_number(0, index) for index in range(5)] == numbers
     jobs = [job(0), job(1), job(1), job(1), job(1)]
     assert schedule("random", jobs) == [(0, 0), (10, 2), (20, 4), (30, 1), (40, 3)]
+
+
+def test_random_with_a_seed():
+    """The same of seed 1234567, as published."""
+    numbers = [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
+    assert [random_number(1234567, index) for index in range(5)] == numbers
+    jobs = [job(0), job(1), job(1), job(1), job(1)]
+    assert schedule("random", jobs, seed=1234567) == [(0, 0), (10, 1), (20, 3), (30, 2), (40, 4)]
 
 
 def test_session_first_is_the_opposite_of_s15():

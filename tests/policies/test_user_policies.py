@@ -135,6 +135,7 @@ def test_a_registered_name_is_known_to_scenarios_and_simulate():
     assert queue_policy(newest_first) == found
     assert order("newest") == order(None, {**SCENARIO, "policies": {"queue": "newest"}}) == ["j0", "j2", "j1"]
     assert list(QUEUE_POLICY_NAMES) == [*QUEUE_POLICIES, "newest"]
+    assert len(QUEUE_POLICY_NAMES) == len(QUEUE_POLICIES) + 1
 
 
 def test_a_registered_policy_is_found_again_by_name_in_a_copy():
