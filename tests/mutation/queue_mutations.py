@@ -94,7 +94,7 @@ _SCANNED_ORDER = in_file(
         "views = [view for kind in kinds for view in kind.values()]",
         "S52",
     ),
-    noticed_by=("tests/policies/test_scanned_queue.py", "tests/policies/test_conformity.py"),
+    noticed_by=("tests/policies/test_scanned_queue.py", "tests/policies/test_user_policies.py"),
 )
 
 _VIEW = in_file(

@@ -127,6 +127,7 @@ _JOBS = in_file(
         "tests/scheduler/test_preparation.py",
         "tests/scheduler/test_limits.py",
         "tests/scheduler/test_clients.py",
+        "tests/scheduler/test_job_transitions.py",
     ),
 )
 
