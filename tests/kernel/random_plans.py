@@ -56,6 +56,7 @@ class _Maker:
         self.qpus = self.one(1, 1, 1, 2, 3)
         self.posts, self.reneges, self.cancels, self.limits = (self.happens(0.3) for _ in range(4))
         self.limited = self.happens(0.3)
+        self.prepares = self.happens(0.3)
         self.unit = self.one(1, 1_000_000)  # the hold policy `adaptive` thinks in seconds (S51)
         self.pins = self.qpus > 1 and self.happens(0.5)
 
@@ -87,7 +88,7 @@ class _Maker:
             [self.scaled(job) for job in jobs],
             [self.scaled(session) for session in sessions],
             [self.scaled(client) for client in clients],
-            qpus=(QpuSpec(),) * self.qpus,
+            qpus=tuple(QpuSpec(lanes=self.one(1, 1, 2, 5)) for _ in range(self.qpus)),
             qpu_times_us=self.times_of(jobs),
             more_after=joins,
             accounts=("a", "b"),
@@ -128,6 +129,7 @@ class _Maker:
             max_time_ends_as=self.one(JobStatus.ERROR, JobStatus.CANCELLED),
             unused_timeout_us=self.one(0, 2, 10, 1000),
             max_execution_time_us=self.one(NEVER, NEVER, 1, 3),
+            ittl_asks_for_ready=self.happens(0.3),
             routing=self.one(*ROUTINGS),
         )
 
@@ -166,6 +168,7 @@ class _Maker:
             max_execution_time_us=self.one(NEVER, NO_LIMIT, 1, 4) if self.limits else NEVER,
             priority=self.upto(4) - 2,
             estimate_us=self.rarely(0.3, 1 + self.upto(6)),
+            preparation_us=self.upto(4) if self.prepares else 0,
             post_processing_us=self.upto(3) if self.posts else 0,
             patience_us=self.rarely(0.5, 1 + self.upto(8)) if self.reneges else NEVER,
             cancel_after_us=self.rarely(0.2, 1 + self.upto(10)) if self.cancels else NEVER,

@@ -26,7 +26,7 @@ from qsession_sim.scheduler.plan import (
     WindowSpec,
 )
 from qsession_sim.scheduler.queues import FirstInFirstOut, ordered_by
-from qsession_sim.scheduler.vocabulary import NEVER, OnError, WindowKind
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, WindowKind
 
 from .comparison import FORMS, by_scheduler, everything
 from .random_plans import random_case
@@ -43,7 +43,6 @@ JOB = JobSpec(qpu_time_us=2, at_us=1)
     [
         ({"qpus": (QpuSpec(),) * 63}, {}, FIFO, "the kernel does not know more than 62 QPUs"),
         ({"qpus": (QpuSpec(simulator=True),)}, {}, FIFO, "the kernel does not know simulator backends"),
-        ({"jobs": [replace(JOB, preparation_us=1)]}, {}, FIFO, "the kernel does not know preparation"),
         (
             {"windows": (WindowSpec(WindowKind.OUTAGE, 1, 2),)},
             {},
@@ -104,7 +103,6 @@ def test_what_it_does_not_do_is_refused_by_name(plan, rules, policy, reason) -> 
     [
         *(
             "simulator backends",
-            "preparation",
             "windows of availability",
             "more than 62 QPUs",
             "quotas of usage",
@@ -285,3 +283,34 @@ def test_the_adaptive_hold_goes_by_the_mean_of_all_think_times(compiled) -> None
     jobs = [JobSpec(qpu_time_us=1_000_000, at_us=at * 1_000_000, session=0) for at in (0, 3, 8)]
     outcome = engine.run(Plan.of(jobs, [SessionSpec()]), Rules(hold=ADAPTIVE), FIFO, compiled=compiled)
     assert outcome.end_us == 15_000_000
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+@pytest.mark.parametrize(("mode", "starts"), [(Mode.SESSION, [0, 10, 12]), (Mode.BATCH, [0, 12, 10])])
+def test_in_a_batch_the_job_that_is_ready_first_goes_first(compiled, mode, starts) -> None:
+    """S12, S33: job 0 is on the QPU until 10; job 1 is ready at 6 and job 2, which was submitted later, at 3."""
+    jobs = [
+        JobSpec(qpu_time_us=10, at_us=0, session=0),
+        JobSpec(qpu_time_us=2, at_us=1, session=0, preparation_us=5),
+        JobSpec(qpu_time_us=2, at_us=2, session=0, preparation_us=1),
+    ]
+    outcome = engine.run(Plan.of(jobs, [SessionSpec(mode=mode)]), Rules(), FIFO, compiled=compiled)
+    assert list(outcome.journal.ready_us) == [0, 6, 3]
+    assert list(outcome.journal.started_us) == starts
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_a_session_that_lost_the_qpu_has_no_lane_while_another_one_holds_it(compiled) -> None:
+    """S42, S43: job 1 has the only lane from 1 to 11. Session 0 is idle at 2 and inactive at 3, session 1 active from
+    4 until 1 us after its job, at 25. Then job 1 starts, so session 0 holds the QPU, and job 2 gets the lane."""
+    jobs = [
+        JobSpec(qpu_time_us=2, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=10),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=3),
+        JobSpec(qpu_time_us=20, at_us=4, session=1),
+    ]
+    sessions = [SessionSpec(interactive_timeout_us=1)] * 2
+    plan = Plan.of(jobs, sessions, qpus=(QpuSpec(lanes=1),))
+    outcome = engine.run(plan, Rules(ittl_asks_for_ready=True), FIFO, compiled=compiled)
+    assert list(outcome.journal.preparing_us) == [NEVER, 1, 25, NEVER]
+    assert list(outcome.journal.started_us) == [0, 25, 28, 4]

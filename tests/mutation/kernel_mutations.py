@@ -59,9 +59,8 @@ _CORE = in_file(
     ),
     (
         "elif not self.tables.active[self.sessions.phase[session]]:",
-        "else:",
+        "elif True:",
         "S12",
-        "while its session is active nobody takes it from there, and none is queued when that ends",
     ),
     ("while before > job and jobs.submitted[before] == self.now:", "while False:", "S12"),
     ("self.qpus.queued[qpu] -= 1", "pass", "S54"),
@@ -92,6 +91,27 @@ _CORE = in_file(
     ("if limit != NO_LIMIT:", "if True:", "S44"),
     ("if NEVER < limit < needed:", "if NEVER < limit:", "S44"),
     ("key += self.submissions_in_key * submitted", "pass", "S50"),
+    # preparation
+    ("return self.jobs.stage[number] != STAGE_PREPARING", "return False", "S40"),
+    ("if self.jobs.preparation_us[self.root(job)] > 0:", "if True:", "S40"),
+    ("job = self.pick_ready(qpu) if self.qpus.job[qpu] < 0 else NEVER", "job = self.pick_ready(qpu)", "S50"),
+    (
+        "if lanes.of_job_mode + lanes.of_sessions < lanes.number:",
+        "if lanes.of_job_mode < lanes.number:",
+        "S42",
+    ),
+    ("if job < 0 and lanes.of_job_mode < lanes.number:", "if job < 0:", "S42"),
+    ("if self.jobs.ready[job] < 0:", "if True:", "S42"),
+    (
+        "place = self.jobs.ready[job] if self.sessions.batch[session] else self.jobs.submitted[job]",
+        "place = self.jobs.submitted[job]",
+        "S33",
+    ),
+    ("lanes.of_sessions -= self.sessions.prepared[session]", "pass", "S42"),
+    ("lanes.of_sessions += self.sessions.prepared[session]", "pass", "S42"),
+    ("lanes.holder_queue.size = 0", "pass", "S42"),
+    ("if self.tables.counts[self.jobs.stage[job]]:", "if True:", "S43"),
+    ("counted = self.tables.counts[before] != 0", "counted = before != STAGE_POST_PROCESSING", "S43"),
     # limits of plans
     (
         "if NEVER < accounts.most_pending[account] <= accounts.pending[account]:",
@@ -172,6 +192,7 @@ _ENGINE = in_file(
     "kernel/engine.py",
     ("waits_for[job] = len(more)", "waits_for[job] = 0", "S5"),
     ("is_given &= since != NEVER", "pass", "S9"),
+    ("requeues = {SessionAction.REQUEUE_JOBS} if kept >= _OF_LANES else set()", "requeues = set()", "S43"),
     ("times = times + since", "pass", "S9"),
     (
         "ittl_us = np.where(is_batch | rules.hold.ittl_counts, ints(plan.interactive_timeout_us), 0)",
@@ -179,7 +200,7 @@ _ENGINE = in_file(
         "S51",
     ),
     (
-        "is_ring = key.submissions == 1 and not has_other(key.of_job, 0)",
+        "is_ring = key is None or (key.submissions == 1 and not has_other(key.of_job, 0))",
         "is_ring = True",
         "S50",
         "a ring sorts, too, only more slowly",

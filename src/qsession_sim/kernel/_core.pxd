@@ -3,22 +3,24 @@
 cimport cython
 from libc.stdint cimport int8_t, int16_t, int64_t
 
-cdef int64_t ACTION_BITS, ACTION_MASK, AFTER_READY, AGENDA, CLIENT_TOO_OLD, COUNT_END, COUNT_SUBMISSION, \
-    END, END_QUEUED_JOBS, ENTER_QUEUE, ERROR_IS_RETRIED, ERROR_STOPS, EXECUTION_TIME_EXCEEDS_SESSION, \
-    FINISH_BY_CLOSE, FINISH_BY_LEAVING, FINISHES, FOREVER, HOLD_QPU, IN_CLOSED_SESSION, JOB_BIT, JOB_CANCEL, \
-    JOB_CUT, JOB_EVENTS, JOB_FINISH, JOB_POST_DONE, JOB_POST_PROCESS, JOB_REJECT, JOB_RENEGE, \
-    JOB_SESSION_CANCEL, JOB_START, JOB_SUBMIT, JOIN_SESSION, KEY_CANCEL, KEY_CLOSE, KEY_FINISH, KEY_ITTL, \
-    KEY_JOB_CANCEL, KEY_MAX_TIME, KEY_PATIENCE, KEY_POST_DONE, KEY_SUBMIT, LEAVE_QPU, LEAVE_QUEUE, \
-    LEAVE_SESSION, LONGEST_US, NEVER, NO_ENTRY, NO_LIMIT, NO_REASON, NUMBER_MASK, NUMBER_SHIFT, OVER, \
-    PATIENCE_BIT, PAUSED, PHASE_ABSENT, PHASE_CLOSED, PHASE_CLOSING, PHASE_OPEN, PLANNED, RANK_CANCEL, \
-    RANK_CLOSE, RANK_CREATE, RANK_ITTL, RANK_MAX_TIME, RANK_POST_DONE, RANK_SHIFT, RANK_SUBMIT, \
-    RATE_LIMITED, REJECTED_TO_JOB_MODE, REJECTED_TO_NEW_SESSION, RELEASE_QPU, SESSION_CANCEL, SESSION_CLOSE, \
-    SESSION_CLOSE_EMPTY, SESSION_CREATE, SESSION_END, SESSION_END_LAST, SESSION_EVENTS, SESSION_ITTL, \
-    SESSION_LEAVE_LAST, SESSION_MAX_TIME, SESSION_NOT_CREATED, SESSION_RELEASE, SESSION_START, \
-    SESSION_SUBMIT, SESSION_UNUSED, SESSIONS_NOT_IN_PLAN, SHORTEST_ITTL_US, STAGE_DONE, \
-    STAGE_POST_PROCESSING, STAGE_REJECTED, START_ITTL, START_MAX_TIME, START_PATIENCE, \
+cdef int64_t ACTION_BITS, ACTION_MASK, AFTER_READY, AGENDA, CLIENT_TOO_OLD, COUNT, COUNT_END, \
+    COUNT_SUBMISSION, END, END_QUEUED_JOBS, ENTER_QUEUE, ERROR_IS_RETRIED, ERROR_STOPS, \
+    EXECUTION_TIME_EXCEEDS_SESSION, FINISH_BY_CLOSE, FINISH_BY_LEAVING, FINISHES, FOREVER, GIVE_LANE_BACK, \
+    HOLD_QPU, IN_CLOSED_SESSION, JOB_BIT, JOB_CANCEL, JOB_CUT, JOB_EVENTS, JOB_FINISH, JOB_POST_DONE, \
+    JOB_POST_PROCESS, JOB_PREPARE, JOB_READY, JOB_REJECT, JOB_RENEGE, JOB_SESSION_CANCEL, JOB_START, \
+    JOB_SUBMIT, JOB_SUBMIT_UNPREPARED, JOIN_SESSION, KEY_CANCEL, KEY_CLOSE, KEY_FINISH, KEY_ITTL, \
+    KEY_JOB_CANCEL, KEY_MAX_TIME, KEY_PATIENCE, KEY_POST_DONE, KEY_READY, KEY_SUBMIT, LEAVE_PREPARED, \
+    LEAVE_QPU, LEAVE_QUEUE, LEAVE_SESSION, LONGEST_US, NEVER, NO_ENTRY, NO_LIMIT, NO_REASON, NUMBER_MASK, \
+    NUMBER_SHIFT, OVER, PATIENCE_BIT, PAUSED, PHASE_ABSENT, PHASE_CLOSED, PHASE_CLOSING, PHASE_OPEN, \
+    PLANNED, RANK_CANCEL, RANK_CLOSE, RANK_CREATE, RANK_ITTL, RANK_MAX_TIME, RANK_POST_DONE, RANK_READY, \
+    RANK_SHIFT, RANK_SUBMIT, RATE_LIMITED, REJECTED_TO_JOB_MODE, REJECTED_TO_NEW_SESSION, RELEASE_QPU, \
+    REQUEUE_JOBS, SESSION_CANCEL, SESSION_CLOSE, SESSION_CLOSE_EMPTY, SESSION_CREATE, SESSION_END, \
+    SESSION_END_LAST, SESSION_EVENTS, SESSION_ITTL, SESSION_LEAVE_LAST, SESSION_MAX_TIME, \
+    SESSION_NOT_CREATED, SESSION_PREPARE, SESSION_READY, SESSION_RELEASE, SESSION_START, SESSION_SUBMIT, \
+    SESSION_UNUSED, SESSIONS_NOT_IN_PLAN, SHORTEST_ITTL_US, STAGE_DONE, STAGE_POST_PROCESSING, \
+    STAGE_PREPARING, STAGE_REJECTED, STAGE_UNPREPARED, START_ITTL, START_MAX_TIME, START_PATIENCE, \
     START_POST_PROCESSING, START_UNUSED, STOP_CLOCKS, STOP_COUNTING, STOP_ITTL, STOP_PATIENCE, STOP_UNUSED, \
-    TAKE_QPU, TELL_START, TOO_LONG, TOO_MANY_PENDING, WAIT_FOR_QPU, WRITE_REASON
+    TAKE_LANE, TAKE_QPU, TELL_START, TOO_LONG, TOO_MANY_PENDING, WAIT_FOR_LANE, WAIT_FOR_QPU, WRITE_REASON
 
 
 @cython.final
@@ -44,6 +46,7 @@ cdef class Queue:
     cdef public int64_t[::1] key
     cdef public int64_t[::1] submitted
     cdef public int64_t[::1] job
+    cdef public const int64_t[::1] waits
     cdef public bint is_ring
     cdef public int64_t first
     cdef public int64_t size
@@ -70,12 +73,15 @@ cdef class Jobs:
     cdef public const int64_t[:] cancel_after
     cdef public const int64_t[:] think_us
     cdef public const int64_t[:] key
+    cdef public const int64_t[:] preparation_us
     cdef public const int64_t[:] post_us
     cdef public const int64_t[:] patience_us
     cdef public const int64_t[:] pinned
     cdef public const int64_t[:] account
     cdef public int64_t[::1] session
     cdef public int64_t[::1] submitted
+    cdef public int64_t[::1] preparing
+    cdef public int64_t[::1] ready
     cdef public int64_t[::1] started
     cdef public int64_t[::1] ended
     cdef public int64_t[::1] left
@@ -107,6 +113,7 @@ cdef class Sessions:
     cdef public int64_t[::1] jobs
     cdef public int64_t[::1] counting
     cdef public int64_t[::1] finishing
+    cdef public int64_t[::1] prepared
     cdef public int64_t[::1] commands
     cdef public int64_t[::1] head
     cdef public int64_t[::1] tail
@@ -157,7 +164,7 @@ cdef class Tables:
     cdef public const int64_t[::1] own_actions
     cdef public const int64_t[::1] accepting
     cdef public const int64_t[::1] active
-    cdef public const int64_t[::1] can_start
+    cdef public const int64_t[::1] counts
 
 
 @cython.final
@@ -169,11 +176,24 @@ cdef class Qpus:
 
 
 @cython.final
+cdef class Lanes:
+    cdef public int64_t number
+    cdef public int64_t free
+    cdef public int64_t of_job_mode
+    cdef public int64_t of_sessions
+    cdef public Queue job_queue
+    cdef public Queue session_queue
+    cdef public Queue holder_queue
+    cdef public Queue ready_queue
+
+
+@cython.final
 cdef class Core:
     cdef public Agenda agenda
     cdef public Qpus qpus
     cdef public list job_queues
     cdef public list session_queues
+    cdef public list lanes
     cdef public Jobs jobs
     cdef public Sessions sessions
     cdef public Clients clients
@@ -197,6 +217,7 @@ cdef class Core:
     cdef public bint joins
     cdef public bint ends_matter
     cdef public bint routes_by_turn
+    cdef public bint prepares
     cdef public bint writes_departures
     cdef public bint only_needed
     cdef public Queue first_job_queue
@@ -252,7 +273,7 @@ cdef class Core:
     cdef inline int64_t root(self, int64_t job) noexcept
     @cython.locals(session=int64_t, reason=int64_t)
     cdef inline int submit(self, int64_t job) except -1
-    @cython.locals(cancel_after=int64_t)
+    @cython.locals(event=int64_t, cancel_after=int64_t)
     cdef inline int accept(self, int64_t job, int64_t session) except -1
     cdef inline int reject(self, int64_t job, int64_t session, int64_t reason) except -1
     @cython.locals(phase=int64_t, root=int64_t, account=int64_t)
@@ -283,8 +304,33 @@ cdef class Core:
     cdef inline int leave_qpu(self, int64_t job, int64_t qpu) except -1
     @cython.locals(patience=int64_t)
     cdef inline int start_patience(self, int64_t job) except -1
+    cdef int64_t submission_of(self, int64_t job) except? -2
+    cdef int become_ready(self, int64_t job) except -1
+    @cython.locals(job=int64_t)
+    cdef int dispatch_with_lanes(self, int64_t qpu) except -1
+    @cython.locals(holder=int64_t, lanes=Lanes, job=int64_t)
+    cdef int64_t pick_ready(self, int64_t qpu) except? -2
+    @cython.locals(lanes=Lanes, job=int64_t)
+    cdef int give_lanes(self, int64_t qpu) except -1
+    @cython.locals(job=int64_t)
+    cdef int64_t pick_unprepared(self, Lanes lanes, int64_t holder) except? -2
+    @cython.locals(lanes=Lanes)
+    cdef int act_for_preparation(self, int64_t action, int64_t job, int64_t session, int64_t qpu) except -1
+    @cython.locals(lanes=Lanes, submitted=int64_t, key=int64_t)
+    cdef int wait_for_lane(self, int64_t job, int64_t session, int64_t qpu) except -1
+    @cython.locals(lanes=Lanes, place=int64_t)
+    cdef int wait_behind_holder(self, int64_t job, int64_t session, int64_t qpu) except -1
+    @cython.locals(due=int64_t)
+    cdef int take_lane(self, int64_t job, int64_t session, Lanes lanes) except -1
+    cdef int count_prepared(self, int64_t session, int64_t change, Lanes lanes) except -1
+    @cython.locals(qpu=int64_t, job=int64_t)
+    cdef int change_lines(self, int64_t session) except -1
+    @cython.locals(lanes=Lanes)
+    cdef int let_in(self, int64_t session, int64_t qpu) except -1
+    @cython.locals(lanes=Lanes)
+    cdef int let_out(self, int64_t session, int64_t qpu) except -1
     @cython.locals(sessions=Sessions)
-    cdef inline int join_session(self, int64_t session) except -1
+    cdef inline int join_session(self, int64_t job, int64_t session) except -1
     cdef inline int stop_counting(self, int64_t session) except -1
     @cython.locals(sessions=Sessions, counted=bint)
     cdef inline int leave_session(self, int64_t before, int64_t session) except -1

@@ -20,6 +20,7 @@ from qsession_sim.kernel.codes import (
     AFTER_READY,
     AGENDA,
     CLIENT_TOO_OLD,
+    COUNT,
     COUNT_END,
     COUNT_SUBMISSION,
     END,
@@ -32,6 +33,7 @@ from qsession_sim.kernel.codes import (
     FINISH_BY_LEAVING,
     FINISHES,
     FOREVER,
+    GIVE_LANE_BACK,
     HOLD_QPU,
     IN_CLOSED_SESSION,
     JOB_BIT,
@@ -41,11 +43,14 @@ from qsession_sim.kernel.codes import (
     JOB_FINISH,
     JOB_POST_DONE,
     JOB_POST_PROCESS,
+    JOB_PREPARE,
+    JOB_READY,
     JOB_REJECT,
     JOB_RENEGE,
     JOB_SESSION_CANCEL,
     JOB_START,
     JOB_SUBMIT,
+    JOB_SUBMIT_UNPREPARED,
     JOIN_SESSION,
     KEY_CANCEL,
     KEY_CLOSE,
@@ -55,7 +60,9 @@ from qsession_sim.kernel.codes import (
     KEY_MAX_TIME,
     KEY_PATIENCE,
     KEY_POST_DONE,
+    KEY_READY,
     KEY_SUBMIT,
+    LEAVE_PREPARED,
     LEAVE_QPU,
     LEAVE_QUEUE,
     LEAVE_SESSION,
@@ -80,12 +87,14 @@ from qsession_sim.kernel.codes import (
     RANK_ITTL,
     RANK_MAX_TIME,
     RANK_POST_DONE,
+    RANK_READY,
     RANK_SHIFT,
     RANK_SUBMIT,
     RATE_LIMITED,
     REJECTED_TO_JOB_MODE,
     REJECTED_TO_NEW_SESSION,
     RELEASE_QPU,
+    REQUEUE_JOBS,
     SESSION_CANCEL,
     SESSION_CLOSE,
     SESSION_CLOSE_EMPTY,
@@ -97,6 +106,8 @@ from qsession_sim.kernel.codes import (
     SESSION_LEAVE_LAST,
     SESSION_MAX_TIME,
     SESSION_NOT_CREATED,
+    SESSION_PREPARE,
+    SESSION_READY,
     SESSION_RELEASE,
     SESSION_START,
     SESSION_SUBMIT,
@@ -105,7 +116,9 @@ from qsession_sim.kernel.codes import (
     SHORTEST_ITTL_US,
     STAGE_DONE,
     STAGE_POST_PROCESSING,
+    STAGE_PREPARING,
     STAGE_REJECTED,
+    STAGE_UNPREPARED,
     START_ITTL,
     START_MAX_TIME,
     START_PATIENCE,
@@ -116,10 +129,12 @@ from qsession_sim.kernel.codes import (
     STOP_ITTL,
     STOP_PATIENCE,
     STOP_UNUSED,
+    TAKE_LANE,
     TAKE_QPU,
     TELL_START,
     TOO_LONG,
     TOO_MANY_PENDING,
+    WAIT_FOR_LANE,
     WAIT_FOR_QPU,
     WRITE_REASON,
     no_entry_for_job,
@@ -213,21 +228,30 @@ class Queue:
     A job may be in it several times; who takes the first one throws those away that do not wait any more.
     """
 
-    __slots__ = ("first", "is_ring", "job", "key", "room", "size", "submitted")
+    __slots__ = ("first", "is_ring", "job", "key", "room", "size", "submitted", "waits")
 
     key: Column
     submitted: Column
     job: Column
+    waits: Column
     is_ring: bool
     first: int
     size: int
     room: int
 
-    def __init__(self, key: Column, submitted: Column, job: Column, is_ring: bool) -> None:  # noqa: FBT001
-        """The room must be a power of 2."""
+    def __init__(
+        self,
+        key: Column,
+        submitted: Column,
+        job: Column,
+        waits: Column,
+        is_ring: bool,  # noqa: FBT001
+    ) -> None:
+        """The room must be a power of 2; `waits` says of each state of a job whether it waits here."""
         self.key = key
         self.submitted = submitted
         self.job = job
+        self.waits = waits
         self.is_ring = is_ring
         self.first = 0
         self.size = 0
@@ -333,9 +357,12 @@ class Jobs:
         "patience_us",
         "pinned",
         "post_us",
+        "preparation_us",
+        "preparing",
         "previous",
         "qpu",
         "qpu_us",
+        "ready",
         "reason",
         "repeats",
         "roots",
@@ -353,12 +380,15 @@ class Jobs:
     cancel_after: Column
     think_us: Column
     key: Column
+    preparation_us: Column
     post_us: Column
     patience_us: Column
     pinned: Column
     account: Column
     session: Column
     submitted: Column
+    preparing: Column
+    ready: Column
     started: Column
     ended: Column
     left: Column
@@ -380,6 +410,8 @@ class Jobs:
         """Make room for more."""
         self.session = wider(self.session)
         self.submitted = wider(self.submitted)
+        self.preparing = wider(self.preparing)
+        self.ready = wider(self.ready)
         self.started = wider(self.started)
         self.ended = wider(self.ended)
         self.left = wider(self.left)
@@ -418,6 +450,7 @@ class Sessions:
         "max_us",
         "phase",
         "pinned",
+        "prepared",
         "qpu",
         "repeats",
         "tail",
@@ -438,6 +471,7 @@ class Sessions:
     jobs: Column
     counting: Column
     finishing: Column
+    prepared: Column
     commands: Column
     head: Column
     tail: Column
@@ -468,6 +502,7 @@ class Sessions:
         self.jobs = wider(self.jobs)
         self.counting = wider(self.counting)
         self.finishing = wider(self.finishing)
+        self.prepared = wider(self.prepared)
         self.commands = wider(self.commands)
         self.head = wider(self.head)
         self.tail = wider(self.tail)
@@ -537,7 +572,7 @@ class Tables:
     __slots__ = (
         "accepting",
         "active",
-        "can_start",
+        "counts",
         "job_actions",
         "job_after",
         "job_reason",
@@ -556,7 +591,7 @@ class Tables:
     own_actions: Column
     accepting: Column
     active: Column
-    can_start: Column
+    counts: Column  # by stage: whether it keeps the ITTL clock from running (S43)
 
     def __init__(self, columns: Mapping[str, Column]) -> None:
         for name, column in columns.items():
@@ -576,6 +611,37 @@ class Qpus:
     def __init__(self, columns: Mapping[str, Column]) -> None:
         for name, column in columns.items():
             setattr(self, name, column)
+
+
+class Lanes:
+    """The execution lanes of a QPU, and who waits where jobs are prepared (S42)."""
+
+    __slots__ = (
+        "free",
+        "holder_queue",
+        "job_queue",
+        "number",
+        "of_job_mode",
+        "of_sessions",
+        "ready_queue",
+        "session_queue",
+    )
+
+    number: int
+    free: int
+    of_job_mode: int  # jobs in job mode that are preparing or ready
+    of_sessions: int  # the same of sessions that are not active
+    job_queue: Queue  # for a lane, as for the QPU
+    session_queue: Queue
+    holder_queue: Queue  # for a lane, of the session that holds the QPU
+    ready_queue: Queue  # for the QPU, of the same
+
+    def __init__(self, **given: Any) -> None:
+        for name, value in given.items():
+            setattr(self, name, value)
+        self.free = self.number
+        self.of_job_mode = 0
+        self.of_sessions = 0
 
 
 # -- The service.
@@ -605,6 +671,7 @@ class Core:
         "job_queues",
         "jobs",
         "joins",
+        "lanes",
         "limit_us",
         "n_jobs",
         "n_planned",
@@ -616,6 +683,7 @@ class Core:
         "now",
         "only_needed",
         "planned",
+        "prepares",
         "qpus",
         "qpus_differ",
         "room_of_created",
@@ -642,6 +710,7 @@ class Core:
     qpus: Qpus
     job_queues: list[Queue]
     session_queues: list[Queue]
+    lanes: list[Lanes]
     jobs: Jobs
     sessions: Sessions
     clients: Clients
@@ -665,6 +734,7 @@ class Core:
     joins: bool
     ends_matter: bool
     routes_by_turn: bool
+    prepares: bool
     writes_departures: bool
     only_needed: bool
     # where it stands
@@ -740,7 +810,7 @@ class Core:
                     continue
                 if self.only_needed and self.unfinished == 0 and not self.is_needed():
                     break
-            if source == AGENDA and key >= KEY_CANCEL and self.was_called_off(at, key):
+            if source == AGENDA and (key >= KEY_CANCEL or key < AFTER_READY) and self.was_called_off(at, key):
                 agenda.pop()
                 continue
             if at > until:
@@ -793,13 +863,15 @@ class Core:
                     self.happen(key)
 
     def was_called_off(self, at: int, key: int) -> bool:
-        """Whether an event that comes up, a clock or the end of a job's patience, is no longer to happen."""
+        """Whether an event that comes up, a clock or the end of a phase of a job, is no longer to happen."""
         rank = key >> RANK_SHIFT
         number = (key & NUMBER_MASK) >> NUMBER_SHIFT
         if rank == RANK_ITTL:
             return self.has_other_ittl(number, at)
         if rank == RANK_MAX_TIME:
             return self.sessions.life_at[number] != at
+        if rank == RANK_READY:
+            return self.jobs.stage[number] != STAGE_PREPARING
         return key & PATIENCE_BIT != 0 and self.jobs.patience_at[number] != at
 
     def happen(self, key: int) -> None:
@@ -817,6 +889,8 @@ class Core:
             self.cancel(key, number)
         elif rank == RANK_MAX_TIME:
             self.end_life(number)
+        elif rank == RANK_READY:
+            self.become_ready(number)
         else:
             self.create(number)
 
@@ -828,9 +902,12 @@ class Core:
         while (self.called >> qpu) & 1 == 0:
             qpu += 1
         self.called ^= 1 << qpu
-        job = self.pick(qpu)
-        if job >= 0:
-            self.move_job(job, JOB_START, self.jobs.session[job], qpu)
+        if self.prepares:
+            self.dispatch_with_lanes(qpu)
+        else:
+            job = self.pick(qpu)
+            if job >= 0:
+                self.move_job(job, JOB_START, self.jobs.session[job], qpu)
 
     def pick(self, qpu: int) -> int:
         """S50: the job that goes on a QPU next, or NEVER."""
@@ -859,7 +936,7 @@ class Core:
 
     def has_first(self, queue: Queue) -> bool:
         """Make the first of a queue a job that still waits; False if there is none."""
-        while queue.size > 0 and not self.tables.can_start[self.jobs.stage[queue.job[queue.first]] + 1]:
+        while queue.size > 0 and not queue.waits[self.jobs.stage[queue.job[queue.first]] + 1]:
             queue.pop()
         return queue.size > 0
 
@@ -868,7 +945,7 @@ class Core:
         while queue.size > 0:
             job = queue.job[queue.first]
             queue.pop()
-            if self.tables.can_start[self.jobs.stage[job] + 1]:
+            if queue.waits[self.jobs.stage[job] + 1]:
                 return job
         return NEVER
 
@@ -941,7 +1018,8 @@ class Core:
 
     def accept(self, job: int, session: int) -> None:
         """It waits for the QPU, until its user cancels it (S25)."""
-        self.move_job(job, JOB_SUBMIT, session, 0 if self.n_qpus == 1 else self.route(job, session))
+        event = self.submission_of(job) if self.prepares else JOB_SUBMIT
+        self.move_job(job, event, session, 0 if self.n_qpus == 1 else self.route(job, session))
         cancel_after = self.jobs.cancel_after[job if job < self.n_planned else self.root(job)]
         if cancel_after >= 0:
             self.agenda.push(self.now + cancel_after, KEY_JOB_CANCEL | job << NUMBER_SHIFT)
@@ -1057,7 +1135,7 @@ class Core:
             elif action == LEAVE_QUEUE:
                 self.leave_queue(job, session, qpu)
             elif action == JOIN_SESSION:
-                self.join_session(session)
+                self.join_session(job, session)
             elif action == TELL_START:
                 self.change(session, SESSION_START)
             elif action == LEAVE_SESSION:
@@ -1083,6 +1161,8 @@ class Core:
         elif action == START_POST_PROCESSING:
             due = self.now + self.jobs.post_us[self.root(job)]
             self.agenda.push(due, KEY_POST_DONE | job << NUMBER_SHIFT)
+        else:
+            self.act_for_preparation(action, job, session, self.qpu_of(job))
 
     # -- Jobs: actions.
 
@@ -1113,6 +1193,8 @@ class Core:
                 self.first_session_queue.push(key, submitted, job)
             else:
                 self.push(self.session_queues[qpu], key, submitted, job)
+        elif self.prepares:
+            self.wait_behind_holder(job, session, qpu)
         if self.qpus.job[qpu] < 0:
             self.called |= 1 << qpu
 
@@ -1162,9 +1244,143 @@ class Core:
         else:
             self.jobs.patience_at[job] = NEVER
 
+    # -- Jobs: preparation (S40 to S43).
+
+    def submission_of(self, job: int) -> int:
+        """The event of a submission that is accepted: without preparation a job is ready at once."""
+        if self.jobs.preparation_us[self.root(job)] > 0:
+            return JOB_SUBMIT_UNPREPARED
+        self.jobs.ready[job] = self.now
+        return JOB_SUBMIT
+
+    def become_ready(self, job: int) -> None:
+        """The preparation of a job has ended."""
+        self.jobs.ready[job] = self.now
+        self.move_job(job, JOB_READY, self.jobs.session[job], self.qpu_of(job))
+
+    def dispatch_with_lanes(self, qpu: int) -> None:
+        """S50: start the next job; once there is none to start, give the free lanes (S42)."""
+        job = self.pick_ready(qpu) if self.qpus.job[qpu] < 0 else NEVER
+        if job >= 0:
+            self.move_job(job, JOB_START, self.jobs.session[job], qpu)
+            self.called |= 1 << qpu
+        else:
+            self.give_lanes(qpu)
+
+    def pick_ready(self, qpu: int) -> int:
+        """As `pick`, but of the jobs of the session that holds the QPU only some are ready (S12, S33)."""
+        holder = self.qpus.holder[qpu]
+        if holder < 0:
+            return self.pick_of_two(self.job_queues[qpu], self.session_queues[qpu])
+        lanes = self.lanes[qpu]
+        job = self.pick_of_one(lanes.ready_queue)
+        if job < 0 and self.sessions.lets_in[holder]:
+            job = self.pick_of_one(self.job_queues[qpu])  # S32
+        return job
+
+    def give_lanes(self, qpu: int) -> None:
+        """S42: as long as there are free ones, and jobs that may have them."""
+        lanes = self.lanes[qpu]
+        job = 0
+        while lanes.free > 0 and job >= 0:
+            job = self.pick_unprepared(lanes, self.qpus.holder[qpu])
+            if job >= 0:
+                self.move_job(job, JOB_PREPARE, self.jobs.session[job], qpu)
+
+    def pick_unprepared(self, lanes: Lanes, holder: int) -> int:
+        """S42: in the order in which jobs would be dispatched, who gets a lane next, or NEVER."""
+        if holder < 0:
+            if lanes.of_job_mode + lanes.of_sessions < lanes.number:
+                return self.pick_of_two(lanes.job_queue, lanes.session_queue)
+            return NEVER
+        job = self.pick_of_one(lanes.holder_queue)
+        if job < 0 and lanes.of_job_mode < lanes.number:
+            job = self.pick_of_one(lanes.job_queue)
+        return job
+
+    def act_for_preparation(self, action: int, job: int, session: int, qpu: int) -> None:
+        """Take an action of the table of jobs that only prepared jobs need."""
+        lanes = self.lanes[qpu]
+        if action == WAIT_FOR_LANE:
+            self.wait_for_lane(job, session, qpu)
+        elif action == TAKE_LANE:
+            self.take_lane(job, session, lanes)
+        elif action == GIVE_LANE_BACK:
+            lanes.free += 1
+            self.called |= 1 << qpu
+        elif action == LEAVE_PREPARED:
+            if self.jobs.ready[job] < 0:
+                lanes.free += 1
+            self.count_prepared(session, -1, lanes)
+            self.called |= 1 << qpu
+        elif action == COUNT:
+            self.sessions.counting[session] += 1
+            self.change(session, SESSION_READY)
+
+    def wait_for_lane(self, job: int, session: int, qpu: int) -> None:
+        """It stands in the normal queue of those who do, unless its session holds the QPU (S42)."""
+        lanes = self.lanes[qpu]
+        submitted = self.jobs.submitted[job]
+        key = self.jobs.key[self.root(job)] + self.submissions_in_key * submitted
+        if session < 0:
+            lanes.job_queue.push(key, submitted, job)
+        elif self.tables.active[self.sessions.phase[session]]:
+            lanes.holder_queue.push(submitted, submitted, job)
+        else:
+            lanes.session_queue.push(key, submitted, job)
+        self.called |= 1 << qpu
+
+    def wait_behind_holder(self, job: int, session: int, qpu: int) -> None:
+        """It is ready, and its session holds the QPU: by submission (S12) or, in a batch, by that (S33)."""
+        lanes = self.lanes[qpu]
+        place = self.jobs.ready[job] if self.sessions.batch[session] else self.jobs.submitted[job]
+        lanes.ready_queue.push(place, place, job)
+
+    def take_lane(self, job: int, session: int, lanes: Lanes) -> None:
+        """Its preparation begins."""
+        self.jobs.preparing[job] = self.now
+        due = self.now + self.jobs.preparation_us[self.root(job)]
+        self.agenda.push(due, KEY_READY | job << NUMBER_SHIFT)
+        lanes.free -= 1
+        self.count_prepared(session, 1, lanes)
+
+    def count_prepared(self, session: int, change: int, lanes: Lanes) -> None:
+        """How many are preparing or ready, those of a session that holds the QPU apart (S42)."""
+        if session < 0:
+            lanes.of_job_mode += change
+        else:
+            self.sessions.prepared[session] += change
+            if not self.tables.active[self.sessions.phase[session]]:
+                lanes.of_sessions += change
+
+    def change_lines(self, session: int) -> None:
+        """Its queued jobs stand behind it while it holds the QPU, else in the normal queues (S12, S43)."""
+        qpu = self.sessions.qpu[session]
+        job = self.sessions.head[session]
+        while job >= 0:
+            if self.jobs.stage[job] == STAGE_UNPREPARED:
+                self.wait_for_lane(job, session, qpu)
+            elif self.jobs.stage[job] != STAGE_PREPARING:
+                self.wait_for_qpu(job, session, qpu)
+            job = self.jobs.next[job]
+
+    def let_in(self, session: int, qpu: int) -> None:
+        """A session begins to hold the QPU: its jobs are not ahead of their turn."""
+        lanes = self.lanes[qpu]
+        lanes.of_sessions -= self.sessions.prepared[session]
+        self.change_lines(session)
+
+    def let_out(self, session: int, qpu: int) -> None:
+        """It holds the QPU no more."""
+        lanes = self.lanes[qpu]
+        lanes.of_sessions += self.sessions.prepared[session]
+        lanes.holder_queue.size = 0
+        lanes.ready_queue.size = 0
+        self.called |= 1 << qpu
+
     # -- Jobs: what their sessions hear.
 
-    def join_session(self, session: int) -> None:
+    def join_session(self, job: int, session: int) -> None:
         """A submission was accepted: a think time is over (S51), and the ITTL clock stops (S13)."""
         sessions = self.sessions
         if sessions.emptied[session] >= 0:
@@ -1172,8 +1388,11 @@ class Core:
             sessions.thinks[session] += 1
             sessions.emptied[session] = NEVER
         sessions.jobs[session] += 1
-        sessions.counting[session] += 1
-        self.change(session, SESSION_SUBMIT)
+        if self.tables.counts[self.jobs.stage[job]]:
+            sessions.counting[session] += 1
+            self.change(session, SESSION_SUBMIT)
+        else:
+            self.change(session, SESSION_PREPARE)
 
     def stop_counting(self, session: int) -> None:
         """A job left the QPU and is post-processed (S41)."""
@@ -1188,10 +1407,10 @@ class Core:
         """A job has ended, in whatever stage it was."""
         sessions = self.sessions
         sessions.jobs[session] -= 1
-        counted = before != STAGE_POST_PROCESSING
+        counted = self.tables.counts[before] != 0
         if counted:
             sessions.counting[session] -= 1
-        else:
+        elif before == STAGE_POST_PROCESSING:
             sessions.finishing[session] -= 1
         if sessions.jobs[session] == 0:
             self.change(session, SESSION_END_LAST)
@@ -1322,8 +1541,12 @@ class Core:
         elif action == HOLD_QPU:
             self.qpus.holder[self.sessions.qpu[session]] = session
             self.active += 1
+            if self.prepares:
+                self.let_in(session, self.sessions.qpu[session])
         elif action == RELEASE_QPU:
             self.release_qpu(self.sessions.qpu[session])
+            if self.prepares:
+                self.let_out(session, self.sessions.qpu[session])
         elif action == STOP_CLOCKS:
             self.sessions.ittl_at[session] = NEVER
             self.sessions.life_at[session] = NEVER
@@ -1335,6 +1558,8 @@ class Core:
             self.sessions.life_at[session] = NEVER
         elif action == END_QUEUED_JOBS:
             self.end_queued_jobs(session, self.timeout if event == SESSION_MAX_TIME else JOB_SESSION_CANCEL)
+        elif action == REQUEUE_JOBS:
+            self.change_lines(session)
 
     # -- Sessions: actions.
 
@@ -1484,6 +1709,9 @@ class Core:
         self.n_jobs += 1
         jobs.session[new] = self.clients.session[client]
         jobs.submitted[new] = NEVER
+        if self.prepares:
+            jobs.preparing[new] = NEVER
+            jobs.ready[new] = NEVER
         jobs.started[new] = NEVER
         jobs.ended[new] = NEVER
         jobs.stage[new] = NEVER
@@ -1517,6 +1745,7 @@ class Core:
         sessions.jobs[new] = 0
         sessions.counting[new] = 0
         sessions.finishing[new] = 0
+        sessions.prepared[new] = 0
         sessions.commands[new] = 0
         sessions.head[new] = NEVER
         sessions.tail[new] = NEVER

@@ -35,13 +35,21 @@ from qsession_sim.scheduler.plan import (
     AccountSpec,
     Column,
     Plan,
+    QpuSpec,
     Routing,
     Rules,
     SlidingLimit,
     growing,
 )
 from qsession_sim.scheduler.queues import KeyColumn, QueuePolicy
-from qsession_sim.scheduler.transitions import CAN_START, JobAction, JobEvent, SessionAction
+from qsession_sim.scheduler.transitions import (
+    CAN_PREPARE,
+    CAN_START,
+    JobAction,
+    JobEvent,
+    SessionAction,
+    counting_stages,
+)
 from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, JobStatus, Mode, Rank
 from qsession_sim.units import LONGEST_US
 
@@ -209,6 +217,7 @@ class Kernel:
         self._memory = _Memory(compiled)
         self._module = _modules()[compiled]
         self._keeps_qpus = len(plan.qpus) > 1
+        self._prepares = has_other(plan.jobs.preparation_us, 0)
         self._keeps_departures = has_other(plan.jobs.post_processing_us, 0)
         self._has_limits = any(spec.limits for spec in plan.account_specs.values())
         self._commands = _commands(plan)
@@ -254,6 +263,8 @@ class Kernel:
         journal = Journal(growing(self._plan.jobs.session))
         if self._keeps_qpus:
             journal.keep_qpus()
+        if self._prepares:
+            journal.keep_preparations()
         if self._keeps_departures:
             journal.keep_departures()
         return journal
@@ -268,6 +279,7 @@ class Kernel:
             qpus=self._new_qpus(),
             job_queues=[self._new_queue(key) for _ in plan.qpus],
             session_queues=[self._new_queue(key) for _ in plan.qpus],
+            lanes=[self._new_lanes(spec, key) for spec in plan.qpus] if self._prepares else [],
             jobs=self._new_jobs(key),
             sessions=self._new_sessions(rules),
             clients=self._new_clients(),
@@ -295,6 +307,7 @@ class Kernel:
             joins=bool(plan.more_after),
             ends_matter=bool(len(plan.follow_ups) or len(plan.clients.first_job)),
             routes_by_turn=rules.routing is Routing.ROUND_ROBIN,
+            prepares=self._prepares,
             writes_departures=self._keeps_departures,
             only_needed=False,
         )
@@ -305,10 +318,21 @@ class Kernel:
         zero = {"queued": memory.fresh(rows, 0)}
         return self._module.Qpus(never | zero | {"finish_at": memory.fresh(rows, codes.FOREVER)})
 
-    def _new_queue(self, key: KeyColumn) -> Any:
+    def _new_queue(self, key: KeyColumn | None = None, waits: bytes = CAN_START) -> Any:
+        """By a key; None: by submission, or by another instant that comes later for later jobs."""
         # by submission, jobs come in their order
-        is_ring = key.submissions == 1 and not has_other(key.of_job, 0)
-        return self._module.Queue(*(self._memory.fresh(_ROOM) for _ in range(3)), is_ring)
+        is_ring = key is None or (key.submissions == 1 and not has_other(key.of_job, 0))
+        by_state = self._memory.given((waits[NEVER], *waits[:NEVER]))
+        return self._module.Queue(*(self._memory.fresh(_ROOM) for _ in range(3)), by_state, is_ring)
+
+    def _new_lanes(self, spec: QpuSpec, key: KeyColumn) -> Any:
+        return self._module.Lanes(
+            number=spec.lanes,
+            job_queue=self._new_queue(key, CAN_PREPARE),
+            session_queue=self._new_queue(key, CAN_PREPARE),
+            holder_queue=self._new_queue(None, CAN_PREPARE),
+            ready_queue=self._new_queue(),
+        )
 
     def _new_agenda(self) -> Any:
         """What is certain before the run: creations, and commands."""
@@ -348,6 +372,7 @@ class Kernel:
                 "cancel_after": memory.given(jobs.cancel_after_us),
                 "think_us": memory.given(jobs.think_us),
                 "key": memory.given(key.of_job),
+                "preparation_us": memory.given(jobs.preparation_us),
                 "post_us": memory.given(jobs.post_processing_us),
                 "patience_us": memory.given(jobs.patience_us),
                 "pinned": memory.given(jobs.qpu),
@@ -371,7 +396,7 @@ class Kernel:
             if len(keys):
                 np.add.at(commands, (keys & codes.NUMBER_MASK) >> codes.NUMBER_SHIFT, 1)
         ittl_us = np.where(is_batch | rules.hold.ittl_counts, ints(plan.interactive_timeout_us), 0)
-        zero = ("jobs", "counting", "finishing", "thinks", "thought_us")
+        zero = ("jobs", "counting", "finishing", "prepared", "thinks", "thought_us")
         never = ("head", "tail", "ittl_at", "ittl_armed", "life_at", "emptied", "repeats")
         given = {
             "batch": is_batch,
@@ -439,10 +464,11 @@ class Kernel:
         kept = {
             *_ALWAYS,
             *(_OF_QUEUES if counts_queued else ()),
+            *(_OF_LANES if self._prepares else ()),
             *(_OF_PATIENCE if has_patience else ()),
             *(_OF_LIMITS if self._has_limits else ()),
         }
-        return _tables(self._memory, frozenset(kept))
+        return _tables(self._memory, frozenset(kept), rules.ittl_asks_for_ready)
 
     # -- From columns to what is left behind.
 
@@ -498,6 +524,8 @@ _ROOM: Final = 16
 _WRITTEN: Final = {
     "session": "session",
     "submitted": "submitted_us",
+    "preparing": "preparing_us",
+    "ready": "ready_us",
     "started": "started_us",
     "ended": "ended_us",
     "left": "left_us",
@@ -517,6 +545,9 @@ _ALWAYS: Final = frozenset(
     }
 )
 _OF_QUEUES: Final = frozenset({JobAction.ENTER_QUEUE, JobAction.LEAVE_QUEUE})
+_OF_LANES: Final = frozenset(
+    {JobAction.WAIT_FOR_LANE, JobAction.TAKE_LANE, JobAction.GIVE_LANE_BACK, JobAction.LEAVE_PREPARED}
+)
 _OF_LIMITS: Final = frozenset({JobAction.COUNT_SUBMISSION, JobAction.COUNT_END})
 _OF_PATIENCE: Final = frozenset({JobAction.START_PATIENCE, JobAction.STOP_PATIENCE})
 _IN_SESSIONS: Final = _OF_QUEUES | {
@@ -530,10 +561,12 @@ _OF_SESSIONS: Final = frozenset(SessionAction) - {SessionAction.REQUEUE_JOBS}
 
 
 @cache
-def _tables(memory: _Memory, kept: frozenset[JobAction]) -> Any:
-    """The tables with those actions of jobs; no run writes to them."""
-    after, reasons, actions = codes.flat_sessions(_OF_SESSIONS)
+def _tables(memory: _Memory, kept: frozenset[JobAction], asks_for_ready: bool) -> Any:  # noqa: FBT001
+    """The tables with those actions of jobs, and what the ITTL clock asks for; no run writes to them."""
+    requeues = {SessionAction.REQUEUE_JOBS} if kept >= _OF_LANES else set()
+    after, reasons, actions = codes.flat_sessions(_OF_SESSIONS | requeues)
     job_after, job_actions = codes.flat_jobs(kept)
+    in_sessions = _IN_SESSIONS | ({JobAction.COUNT} if asks_for_ready else set())
     columns = {
         "session_after": after,
         "session_reason": reasons,
@@ -541,10 +574,10 @@ def _tables(memory: _Memory, kept: frozenset[JobAction]) -> Any:
         "job_after": job_after,
         "job_reason": codes.JOB_REASONS,
         "job_actions": job_actions,
-        "own_actions": codes.flat_jobs(kept | _IN_SESSIONS)[1],
+        "own_actions": codes.flat_jobs(kept | in_sessions)[1],
         "accepting": codes.ACCEPTING,
         "active": codes.ACTIVE,
-        "can_start": (CAN_START[NEVER], *CAN_START[:NEVER]),
+        "counts": tuple(counting_stages(asks_for_ready=asks_for_ready)),
     }
     module = _modules()[memory.is_compiled]
     return module.Tables({name: memory.given(column) for name, column in columns.items()})

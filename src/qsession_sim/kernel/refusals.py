@@ -44,7 +44,6 @@ def unknown_part(plan: Plan, rules: Rules) -> str | None:
     unknown = {
         f"more than {_MOST_QPUS} QPUs": len(plan.qpus) > _MOST_QPUS,
         "simulator backends": any(qpu.simulator for qpu in plan.qpus),
-        "preparation": has_other(plan.jobs.preparation_us, 0),
         "windows of availability": bool(plan.windows),
         "quotas of usage": any(spec.quota is not None for spec in plan.account_specs.values()),
         f"rates of more than {_LARGEST_RATE:,} submissions": any(
