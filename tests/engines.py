@@ -42,7 +42,7 @@ def compare(
 ) -> None:
     """A run of the scheduler that is over, and the same by the kernel."""
     policy = ordered_by(None) if policy is None else policy
-    if why_not(plan, scheduler.rules, policy) is not None:
+    if why_not(plan, scheduler.rules, policy, horizon_us) is not None:
         return
     expected = everything(
         Outcome(

@@ -43,7 +43,7 @@ def _comparing(simulated: Callable[..., Run]) -> Callable[..., Run]:
         plan = plan_of(workload, workload.accounts, account_specs(resolved))
         rules = simulate._rules_of(resolved)
         named = simulate._names_of_programs(programs, resolved)
-        if engine != "auto" or named or why_not(plan, rules, queue) is not None:
+        if engine != "auto" or named or why_not(plan, rules, queue, resolved.horizon) is not None:
             return run
         if run._given["engine"] == "compiled":
             again = simulated(scenario, workload, queue, programs, None, "simpy", carry)

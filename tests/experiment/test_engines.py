@@ -56,7 +56,7 @@ def not_compiled(monkeypatch):
 def refused(monkeypatch):
     """A scenario that the kernel does not run."""
     monkeypatch.setattr(
-        "qsession_sim.experiment.engines.why_not", lambda plan, rules, policy: "it has a tail"
+        "qsession_sim.experiment.engines.why_not", lambda plan, rules, policy, horizon_us: "it has a tail"
     )
 
 

@@ -20,10 +20,20 @@ from qsession_sim.scheduler.plan import (
     Rules,
     SessionSpec,
     SlidingLimit,
+    WindowSpec,
     may_repeat_jobs,
 )
 from qsession_sim.scheduler.queues import QueuePolicy
-from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, JobStatus, Mode, OnError, OnFinish, OnRejection
+from qsession_sim.scheduler.vocabulary import (
+    NEVER,
+    NO_LIMIT,
+    JobStatus,
+    Mode,
+    OnError,
+    OnFinish,
+    OnRejection,
+    WindowKind,
+)
 
 QUEUES = (
     *("fifo", "fifo", "fifo", "lifo", "priority", "shortest_job_first", "longest_job_first", "random"),
@@ -56,7 +66,7 @@ class _Maker:
         self.qpus = self.one(1, 1, 1, 2, 3)
         self.posts, self.reneges, self.cancels, self.limits = (self.happens(0.3) for _ in range(4))
         self.limited = self.happens(0.3)
-        self.prepares = self.happens(0.3)
+        self.prepares, self.closes = self.happens(0.3), self.happens(0.3)
         self.unit = self.one(1, 1_000_000)  # the hold policy `adaptive` thinks in seconds (S51)
         self.pins = self.qpus > 1 and self.happens(0.5)
 
@@ -90,15 +100,17 @@ class _Maker:
             [self.scaled(client) for client in clients],
             qpus=tuple(QpuSpec(lanes=self.one(1, 1, 2, 5)) for _ in range(self.qpus)),
             qpu_times_us=self.times_of(jobs),
+            windows=tuple(self.scaled(self.window()) for _ in range(self.upto(4) if self.closes else 0)),
             more_after=joins,
             accounts=("a", "b"),
             account_specs=self.account_specs(),
         )
         repeats = may_repeat_jobs(plan.clients)
-        horizon_us = self.unit * (self.upto(40) + 1) if repeats or self.happens(0.3) else None
+        recurs = any(window.every_us != NEVER for window in plan.windows)  # and may let no job through
+        horizon_us = self.unit * (self.upto(40) + 1) if repeats or recurs or self.happens(0.3) else None
         rules, policy = self.scaled(self.rules()), queue_policy(self.one(*QUEUES), seed=self.upto(99))
         if (
-            why_not(plan, rules, policy) is not None
+            why_not(plan, rules, policy, horizon_us) is not None
         ):  # estimates that differ by QPU, or further attempts at random
             policy = queue_policy("priority")
         return Case(plan, rules, policy, horizon_us)
@@ -130,7 +142,19 @@ class _Maker:
             unused_timeout_us=self.one(0, 2, 10, 1000),
             max_execution_time_us=self.one(NEVER, NEVER, 1, 3),
             ittl_asks_for_ready=self.happens(0.3),
+            calibrates_before_sessions=self.happens(0.5),
+            requeues_after_outage=self.happens(0.7),
             routing=self.one(*ROUTINGS),
+        )
+
+    def window(self) -> WindowSpec:
+        duration_us = 1 + self.upto(4)
+        return WindowSpec(
+            self.one(WindowKind.MAINTENANCE, WindowKind.CALIBRATION, WindowKind.OUTAGE, WindowKind.OUTAGE),
+            start_us=self.upto(20),
+            duration_us=duration_us,
+            every_us=self.rarely(0.5, duration_us + self.upto(20)),
+            qpu=self.upto(self.qpus - 1),
         )
 
     def session(self) -> SessionSpec:

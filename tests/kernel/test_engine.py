@@ -44,10 +44,16 @@ JOB = JobSpec(qpu_time_us=2, at_us=1)
         ({"qpus": (QpuSpec(),) * 63}, {}, FIFO, "the kernel does not know more than 62 QPUs"),
         ({"qpus": (QpuSpec(simulator=True),)}, {}, FIFO, "the kernel does not know simulator backends"),
         (
-            {"windows": (WindowSpec(WindowKind.OUTAGE, 1, 2),)},
+            {"windows": (WindowSpec(WindowKind.RESERVATION, 1, 2),)},
             {},
             FIFO,
-            "the kernel does not know windows of availability",
+            "the kernel does not know reservations",
+        ),
+        (
+            {"windows": (WindowSpec(WindowKind.OUTAGE, 1, 2, every_us=3),)},
+            {},
+            FIFO,
+            "the kernel does not know windows that come again in a run without a horizon",
         ),
         (
             {"account_specs": {0: AccountSpec(quota=SlidingLimit(3, 5))}},
@@ -103,7 +109,7 @@ def test_what_it_does_not_do_is_refused_by_name(plan, rules, policy, reason) -> 
     [
         *(
             "simulator backends",
-            "windows of availability",
+            "reservations",
             "more than 62 QPUs",
             "quotas of usage",
         ),
@@ -314,3 +320,25 @@ def test_a_session_that_lost_the_qpu_has_no_lane_while_another_one_holds_it(comp
     outcome = engine.run(plan, Rules(ittl_asks_for_ready=True), FIFO, compiled=compiled)
     assert list(outcome.journal.preparing_us) == [NEVER, 1, 25, NEVER]
     assert list(outcome.journal.started_us) == [0, 25, 28, 4]
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_a_calibration_that_is_missed_several_times_is_made_up_for_once(compiled) -> None:
+    """S52: due at 10, 30, 50, 70 and 90, while a job is on the QPU until 100, and then in its turn."""
+    windows = (WindowSpec(WindowKind.CALIBRATION, 10, 5, every_us=20),)
+    plan = Plan.of([JobSpec(qpu_time_us=100, at_us=0)], windows=windows)
+    outcome = engine.run(plan, Rules(), FIFO, 140, compiled=compiled)
+    assert list(outcome.journal.windows[3::5]) == [100, 110, 130]
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+@pytest.mark.parametrize(("mode", "begins"), [(Mode.SESSION, 60), (Mode.BATCH, 12)])
+def test_a_calibration_waits_for_a_session_but_not_for_a_batch(compiled, mode, begins) -> None:
+    """S52: due at 12; the job ends at 10, and 50 us later its session is inactive."""
+    plan = Plan.of(
+        [JobSpec(qpu_time_us=10, at_us=0, session=0), JobSpec(qpu_time_us=1, at_us=99)],
+        [SessionSpec(mode=mode, interactive_timeout_us=50)],
+        windows=(WindowSpec(WindowKind.CALIBRATION, 12, 5),),
+    )
+    outcome = engine.run(plan, Rules(), FIFO, compiled=compiled)
+    assert list(outcome.journal.windows[3::5]) == [begins]

@@ -33,7 +33,7 @@ def test_a_million_random_plans_leave_the_same_behind(piece: int) -> None:
 def compare(seeds: range, forms: Sequence[bool]) -> None:
     for seed in seeds:
         case = random_case(seed)
-        assert why_not(case.plan, case.rules, case.policy) is None
+        assert why_not(case.plan, case.rules, case.policy, case.horizon_us) is None
         expected = everything(by_scheduler(case.plan, case.rules, case.policy, case.horizon_us))
         for compiled in forms:
             outcome = engine.run(case.plan, case.rules, case.policy, case.horizon_us, compiled=compiled)

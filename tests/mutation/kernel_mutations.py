@@ -62,7 +62,7 @@ _CORE = in_file(
         "elif True:",
         "S12",
     ),
-    ("while before > job and jobs.submitted[before] == self.now:", "while False:", "S12"),
+    ("while before >= 0 and (", "while False and (", "S12"),
     ("self.qpus.queued[qpu] -= 1", "pass", "S54"),
     (
         "if self.qpus.queued[number] < self.qpus.queued[best]:",
@@ -91,10 +91,27 @@ _CORE = in_file(
     ("if limit != NO_LIMIT:", "if True:", "S44"),
     ("if NEVER < limit < needed:", "if NEVER < limit:", "S44"),
     ("key += self.submissions_in_key * submitted", "pass", "S50"),
+    # windows of availability
+    ("if self.qpus.job[qpu] < 0 and self.qpus.closed_by[qpu] == 0:", "if self.qpus.job[qpu] < 0:", "S52"),
+    ("if self.windows.is_due[window] == 0:", "if True:", "S52"),
+    (
+        "waits = holder >= 0 and not self.sessions.batch[holder] and not self.calibrates_first",
+        "waits = holder >= 0 and not self.calibrates_first",
+        "S52",
+    ),
+    (
+        "ends = not self.requeues or (session >= 0 and self.sessions.phase[session] == PHASE_CLOSED)",
+        "ends = not self.requeues",
+        "S52",
+    ),
+    (
+        "self.push(self.job_queues[qpu], BEFORE_ALL, self.jobs.submitted[job], job)",
+        "self.wait_for_qpu(job, session, qpu)",
+        "S52",
+    ),
     # preparation
     ("return self.jobs.stage[number] != STAGE_PREPARING", "return False", "S40"),
     ("if self.jobs.preparation_us[self.root(job)] > 0:", "if True:", "S40"),
-    ("job = self.pick_ready(qpu) if self.qpus.job[qpu] < 0 else NEVER", "job = self.pick_ready(qpu)", "S50"),
     (
         "if lanes.of_job_mode + lanes.of_sessions < lanes.number:",
         "if lanes.of_job_mode < lanes.number:",
@@ -103,7 +120,7 @@ _CORE = in_file(
     ("if job < 0 and lanes.of_job_mode < lanes.number:", "if job < 0:", "S42"),
     ("if self.jobs.ready[job] < 0:", "if True:", "S42"),
     (
-        "place = self.jobs.ready[job] if self.sessions.batch[session] else self.jobs.submitted[job]",
+        "place = self.jobs.ready[job] if by_ready else self.jobs.submitted[job]",
         "place = self.jobs.submitted[job]",
         "S33",
     ),

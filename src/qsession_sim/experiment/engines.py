@@ -39,7 +39,12 @@ def check_engine(name: str) -> None:
 
 
 def is_for_kernel(
-    name: str, make_plan: Callable[[], Plan], rules: Rules, queue: QueuePolicy, programs: Iterable[str]
+    name: str,
+    make_plan: Callable[[], Plan],
+    rules: Rules,
+    queue: QueuePolicy,
+    horizon_us: int | None,
+    programs: Iterable[str],
 ) -> Plan | None:
     """The plan that the kernel shall run; None if SimPy does.
 
@@ -48,6 +53,7 @@ def is_for_kernel(
         make_plan: called where the kernel may be the one.
         rules: settings of the service.
         queue: the queue policy.
+        horizon_us: where the run stops.
         programs: the names of the live programs.
 
     Raises:
@@ -58,7 +64,7 @@ def is_for_kernel(
         return None
     plan = make_plan()
     named = ", ".join(programs)
-    reason = f"live programs take part ({named})" if named else why_not(plan, rules, queue)
+    reason = f"live programs take part ({named})" if named else why_not(plan, rules, queue, horizon_us)
     if reason is None:
         return plan
     if name == "compiled":

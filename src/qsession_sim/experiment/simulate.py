@@ -252,6 +252,7 @@ def _simulated(
         lambda: plan_of(workload, workload.accounts, account_specs(resolved)),
         rules,
         queue,
+        resolved.horizon,
         _names_of_programs(programs, resolved),
     )
     with run_followed(progress, resolved.horizon) as followed:

@@ -3,24 +3,26 @@
 cimport cython
 from libc.stdint cimport int8_t, int16_t, int64_t
 
-cdef int64_t ACTION_BITS, ACTION_MASK, AFTER_READY, AGENDA, CLIENT_TOO_OLD, COUNT, COUNT_END, \
-    COUNT_SUBMISSION, END, END_QUEUED_JOBS, ENTER_QUEUE, ERROR_IS_RETRIED, ERROR_STOPS, \
+cdef int64_t ACTION_BITS, ACTION_MASK, AFTER_READY, AGENDA, BEFORE_ALL, CALIBRATION, CLIENT_TOO_OLD, COUNT, \
+    COUNT_END, COUNT_SUBMISSION, END, END_QUEUED_JOBS, ENTER_QUEUE, ERROR_IS_RETRIED, ERROR_STOPS, \
     EXECUTION_TIME_EXCEEDS_SESSION, FINISH_BY_CLOSE, FINISH_BY_LEAVING, FINISHES, FOREVER, GIVE_LANE_BACK, \
-    HOLD_QPU, IN_CLOSED_SESSION, JOB_BIT, JOB_CANCEL, JOB_CUT, JOB_EVENTS, JOB_FINISH, JOB_POST_DONE, \
-    JOB_POST_PROCESS, JOB_PREPARE, JOB_READY, JOB_REJECT, JOB_RENEGE, JOB_SESSION_CANCEL, JOB_START, \
-    JOB_SUBMIT, JOB_SUBMIT_UNPREPARED, JOIN_SESSION, KEY_CANCEL, KEY_CLOSE, KEY_FINISH, KEY_ITTL, \
-    KEY_JOB_CANCEL, KEY_MAX_TIME, KEY_PATIENCE, KEY_POST_DONE, KEY_READY, KEY_SUBMIT, LEAVE_PREPARED, \
-    LEAVE_QPU, LEAVE_QUEUE, LEAVE_SESSION, LONGEST_US, NEVER, NO_ENTRY, NO_LIMIT, NO_REASON, NUMBER_MASK, \
-    NUMBER_SHIFT, OVER, PATIENCE_BIT, PAUSED, PHASE_ABSENT, PHASE_CLOSED, PHASE_CLOSING, PHASE_OPEN, \
-    PLANNED, RANK_CANCEL, RANK_CLOSE, RANK_CREATE, RANK_ITTL, RANK_MAX_TIME, RANK_POST_DONE, RANK_READY, \
-    RANK_SHIFT, RANK_SUBMIT, RATE_LIMITED, REJECTED_TO_JOB_MODE, REJECTED_TO_NEW_SESSION, RELEASE_QPU, \
-    REQUEUE_JOBS, SESSION_CANCEL, SESSION_CLOSE, SESSION_CLOSE_EMPTY, SESSION_CREATE, SESSION_END, \
-    SESSION_END_LAST, SESSION_EVENTS, SESSION_ITTL, SESSION_LEAVE_LAST, SESSION_MAX_TIME, \
-    SESSION_NOT_CREATED, SESSION_PREPARE, SESSION_READY, SESSION_RELEASE, SESSION_START, SESSION_SUBMIT, \
-    SESSION_UNUSED, SESSIONS_NOT_IN_PLAN, SHORTEST_ITTL_US, STAGE_DONE, STAGE_POST_PROCESSING, \
-    STAGE_PREPARING, STAGE_REJECTED, STAGE_UNPREPARED, START_ITTL, START_MAX_TIME, START_PATIENCE, \
-    START_POST_PROCESSING, START_UNUSED, STOP_CLOCKS, STOP_COUNTING, STOP_ITTL, STOP_PATIENCE, STOP_UNUSED, \
-    TAKE_LANE, TAKE_QPU, TELL_START, TOO_LONG, TOO_MANY_PENDING, WAIT_FOR_LANE, WAIT_FOR_QPU, WRITE_REASON
+    HOLD_QPU, IN_CLOSED_SESSION, JOB_BIT, JOB_CANCEL, JOB_CUT, JOB_EVENTS, JOB_FAIL, JOB_FINISH, \
+    JOB_POST_DONE, JOB_POST_PROCESS, JOB_PREPARE, JOB_READY, JOB_REJECT, JOB_RENEGE, JOB_REQUEUE, \
+    JOB_SESSION_CANCEL, JOB_START, JOB_SUBMIT, JOB_SUBMIT_UNPREPARED, JOIN_SESSION, KEY_CANCEL, KEY_CLOSE, \
+    KEY_FINISH, KEY_ITTL, KEY_JOB_CANCEL, KEY_MAX_TIME, KEY_PATIENCE, KEY_POST_DONE, KEY_READY, KEY_SUBMIT, \
+    KEY_WINDOW, LEAVE_PREPARED, LEAVE_QPU, LEAVE_QUEUE, LEAVE_SESSION, LONGEST_US, LOSE_RUN, NEVER, \
+    NO_ENTRY, NO_LIMIT, NO_REASON, NUMBER_MASK, NUMBER_SHIFT, OUTAGE, OVER, PATIENCE_BIT, PAUSED, \
+    PHASE_ABSENT, PHASE_CLOSED, PHASE_CLOSING, PHASE_OPEN, PLANNED, QPU_OF_WINDOW_SHIFT, RANK_AVAILABILITY, \
+    RANK_CANCEL, RANK_CLOSE, RANK_CREATE, RANK_ITTL, RANK_MAX_TIME, RANK_POST_DONE, RANK_READY, RANK_SHIFT, \
+    RANK_SUBMIT, RATE_LIMITED, REJECTED_TO_JOB_MODE, REJECTED_TO_NEW_SESSION, RELEASE_QPU, REQUEUE_JOBS, \
+    SESSION_CANCEL, SESSION_CLOSE, SESSION_CLOSE_EMPTY, SESSION_CREATE, SESSION_END, SESSION_END_LAST, \
+    SESSION_EVENTS, SESSION_ITTL, SESSION_LEAVE_LAST, SESSION_MAX_TIME, SESSION_NOT_CREATED, \
+    SESSION_PREPARE, SESSION_READY, SESSION_RELEASE, SESSION_START, SESSION_SUBMIT, SESSION_UNUSED, \
+    SESSIONS_NOT_IN_PLAN, SHORTEST_ITTL_US, STAGE_DONE, STAGE_POST_PROCESSING, STAGE_PREPARING, \
+    STAGE_REJECTED, STAGE_UNPREPARED, START_ITTL, START_MAX_TIME, START_PATIENCE, START_POST_PROCESSING, \
+    START_UNUSED, STOP_CLOCKS, STOP_COUNTING, STOP_ITTL, STOP_PATIENCE, STOP_UNUSED, TAKE_LANE, TAKE_QPU, \
+    TELL_START, TOO_LONG, TOO_MANY_PENDING, WAIT_BEFORE_ALL, WAIT_FOR_LANE, WAIT_FOR_QPU, WINDOW_BEGINS, \
+    WINDOW_MASK, WRITE_REASON
 
 
 @cython.final
@@ -173,6 +175,7 @@ cdef class Qpus:
     cdef public int64_t[::1] finish_at
     cdef public int64_t[::1] holder
     cdef public int64_t[::1] queued
+    cdef public int64_t[::1] closed_by
 
 
 @cython.final
@@ -188,12 +191,31 @@ cdef class Lanes:
 
 
 @cython.final
+cdef class Windows:
+    cdef public const int64_t[::1] kind
+    cdef public const int64_t[::1] qpu
+    cdef public const int64_t[::1] duration_us
+    cdef public const int64_t[::1] every_us
+    cdef public int64_t[::1] is_due
+    cdef public int64_t[::1] begun
+    cdef public int64_t n_begun
+    cdef public int64_t[::1] lost
+    cdef public int64_t n_lost
+    @cython.locals(row=int64_t)
+    cdef int note_begin(self, int64_t window, int64_t start, int64_t end) except -1
+    @cython.locals(row=int64_t)
+    cdef int note_lost(self, int64_t job, int64_t qpu, int64_t start, int64_t end) except -1
+
+
+@cython.final
 cdef class Core:
     cdef public Agenda agenda
     cdef public Qpus qpus
     cdef public list job_queues
     cdef public list session_queues
     cdef public list lanes
+    cdef public list due_queues
+    cdef public Windows windows
     cdef public Jobs jobs
     cdef public Sessions sessions
     cdef public Clients clients
@@ -218,6 +240,9 @@ cdef class Core:
     cdef public bint ends_matter
     cdef public bint routes_by_turn
     cdef public bint prepares
+    cdef public bint is_plain
+    cdef public bint requeues
+    cdef public bint calibrates_first
     cdef public bint writes_departures
     cdef public bint only_needed
     cdef public Queue first_job_queue
@@ -304,12 +329,27 @@ cdef class Core:
     cdef inline int leave_qpu(self, int64_t job, int64_t qpu) except -1
     @cython.locals(patience=int64_t)
     cdef inline int start_patience(self, int64_t job) except -1
-    cdef int64_t submission_of(self, int64_t job) except? -2
-    cdef int become_ready(self, int64_t job) except -1
     @cython.locals(job=int64_t)
-    cdef int dispatch_with_lanes(self, int64_t qpu) except -1
+    cdef int dispatch_with_care(self, int64_t qpu) except -1
     @cython.locals(holder=int64_t, lanes=Lanes, job=int64_t)
     cdef int64_t pick_ready(self, int64_t qpu) except? -2
+    @cython.locals(windows=Windows, qpu=int64_t)
+    cdef int change_window(self, int64_t window, int64_t begins) except -1
+    @cython.locals(number=int64_t)
+    cdef int expect_window(self, int64_t at, int64_t window, int64_t begins) except -1
+    @cython.locals(end=int64_t)
+    cdef int begin_window(self, int64_t window, int64_t qpu) except -1
+    @cython.locals(due=Queue)
+    cdef int make_due(self, int64_t window, int64_t qpu) except -1
+    @cython.locals(due=Queue, holder=int64_t, waits=bint, window=int64_t)
+    cdef int calibrate(self, int64_t qpu) except -1
+    @cython.locals(job=int64_t, session=int64_t, ends=bint)
+    cdef int fail(self, int64_t qpu) except -1
+    cdef int lose_run(self, int64_t job, int64_t qpu) except -1
+    @cython.locals(lanes=Lanes)
+    cdef int wait_before_all(self, int64_t job, int64_t session, int64_t qpu) except -1
+    cdef int64_t submission_of(self, int64_t job) except? -2
+    cdef int become_ready(self, int64_t job) except -1
     @cython.locals(lanes=Lanes, job=int64_t)
     cdef int give_lanes(self, int64_t qpu) except -1
     @cython.locals(job=int64_t)
@@ -318,7 +358,7 @@ cdef class Core:
     cdef int act_for_preparation(self, int64_t action, int64_t job, int64_t session, int64_t qpu) except -1
     @cython.locals(lanes=Lanes, submitted=int64_t, key=int64_t)
     cdef int wait_for_lane(self, int64_t job, int64_t session, int64_t qpu) except -1
-    @cython.locals(lanes=Lanes, place=int64_t)
+    @cython.locals(lanes=Lanes, by_ready=bint, place=int64_t)
     cdef int wait_behind_holder(self, int64_t job, int64_t session, int64_t qpu) except -1
     @cython.locals(due=int64_t)
     cdef int take_lane(self, int64_t job, int64_t session, Lanes lanes) except -1
@@ -335,7 +375,7 @@ cdef class Core:
     @cython.locals(sessions=Sessions, counted=bint)
     cdef inline int leave_session(self, int64_t before, int64_t session) except -1
     cdef inline int let_go(self, int64_t session) except -1
-    @cython.locals(jobs=Jobs, before=int64_t, after=int64_t)
+    @cython.locals(jobs=Jobs, submitted=int64_t, before=int64_t, after=int64_t)
     cdef inline int link(self, int64_t session, int64_t job) except -1
     cdef inline int join(self, int64_t session, int64_t before, int64_t after) except -1
     @cython.locals(sessions=Sessions)

@@ -35,6 +35,7 @@ from qsession_sim.scheduler.vocabulary import (
     OnRejection,
     Rank,
     Reason,
+    WindowKind,
 )
 
 Ints = Sequence[int]
@@ -46,6 +47,9 @@ NO_LIMIT: Final = vocabulary.NO_LIMIT
 LONGEST_US: Final = units.LONGEST_US
 FOREVER: Final = 2**63 - 1
 """A time that no event has."""
+
+BEFORE_ALL: Final = -(2**63)
+"""A key that no policy gives: of a job that an outage threw off the QPU (S52)."""
 
 # -- Answers of the kernel, and where its next event comes from.
 
@@ -78,6 +82,8 @@ JOB_FINISH: Final = int(JobEvent.FINISH)
 JOB_POST_PROCESS: Final = int(JobEvent.POST_PROCESS)
 JOB_CUT: Final = int(JobEvent.CUT)
 JOB_POST_DONE: Final = int(JobEvent.POST_DONE)
+JOB_FAIL: Final = int(JobEvent.FAIL)
+JOB_REQUEUE: Final = int(JobEvent.REQUEUE)
 JOB_CANCEL: Final = int(JobEvent.CANCEL)
 JOB_SESSION_CANCEL: Final = int(JobEvent.SESSION_CANCEL)
 JOB_SESSION_TIMEOUT: Final = int(JobEvent.SESSION_TIMEOUT)
@@ -114,6 +120,9 @@ TOO_MANY_PENDING: Final = int(Reason.TOO_MANY_PENDING)
 RATE_LIMITED: Final = int(Reason.RATE_LIMITED)
 EXECUTION_TIME_EXCEEDS_SESSION: Final = int(Reason.EXECUTION_TIME_EXCEEDS_SESSION)
 
+OUTAGE: Final = int(WindowKind.OUTAGE)
+CALIBRATION: Final = int(WindowKind.CALIBRATION)
+
 FINISH_BY_CLOSE: Final = int(OnFinish.CLOSE)
 FINISH_BY_LEAVING: Final = int(OnFinish.LEAVE)
 ERROR_STOPS: Final = int(OnError.STOP)
@@ -139,6 +148,7 @@ RANK_CLOSE: Final = int(Rank.CLOSE)
 RANK_CANCEL: Final = int(Rank.CANCEL)
 RANK_MAX_TIME: Final = int(Rank.MAX_TIME)
 RANK_ITTL: Final = int(Rank.ITTL)
+RANK_AVAILABILITY: Final = int(Rank.AVAILABILITY)
 
 
 def key_of(rank: Rank, entity: Entity) -> int:
@@ -165,6 +175,14 @@ KEY_JOB_CANCEL: Final = key_of(Rank.CANCEL, Entity.JOB)
 KEY_PATIENCE: Final = key_of(Rank.CANCEL, Entity.JOB) | PATIENCE_BIT
 KEY_MAX_TIME: Final = key_of(Rank.MAX_TIME, Entity.SESSION)
 KEY_ITTL: Final = key_of(Rank.ITTL, Entity.SESSION)
+KEY_WINDOW: Final = key_of(Rank.AVAILABILITY, Entity.QPU)
+
+# The number of a change of windows: QPU, whether it begins or is due, window. Ends come first (S52).
+
+WINDOW_BITS: Final = 34
+WINDOW_MASK: Final = (1 << WINDOW_BITS) - 1
+WINDOW_BEGINS: Final = 1 << WINDOW_BITS
+QPU_OF_WINDOW_SHIFT: Final = WINDOW_BITS + 1
 
 # -- Actions, by numbers above 0: those of a transition are one number, the first in its lowest bits.
 
@@ -191,6 +209,8 @@ TAKE_LANE: Final = JobAction.TAKE_LANE + 1
 GIVE_LANE_BACK: Final = JobAction.GIVE_LANE_BACK + 1
 LEAVE_PREPARED: Final = JobAction.LEAVE_PREPARED + 1
 WAIT_FOR_QPU: Final = JobAction.WAIT_FOR_QPU + 1
+WAIT_BEFORE_ALL: Final = JobAction.WAIT_BEFORE_ALL + 1
+LOSE_RUN: Final = JobAction.LOSE_RUN + 1
 TAKE_QPU: Final = JobAction.TAKE_QPU + 1
 LEAVE_QPU: Final = JobAction.LEAVE_QPU + 1
 START_POST_PROCESSING: Final = JobAction.START_POST_PROCESSING + 1

@@ -19,6 +19,8 @@ from qsession_sim.kernel.codes import (
     ACTION_MASK,
     AFTER_READY,
     AGENDA,
+    BEFORE_ALL,
+    CALIBRATION,
     CLIENT_TOO_OLD,
     COUNT,
     COUNT_END,
@@ -40,6 +42,7 @@ from qsession_sim.kernel.codes import (
     JOB_CANCEL,
     JOB_CUT,
     JOB_EVENTS,
+    JOB_FAIL,
     JOB_FINISH,
     JOB_POST_DONE,
     JOB_POST_PROCESS,
@@ -47,6 +50,7 @@ from qsession_sim.kernel.codes import (
     JOB_READY,
     JOB_REJECT,
     JOB_RENEGE,
+    JOB_REQUEUE,
     JOB_SESSION_CANCEL,
     JOB_START,
     JOB_SUBMIT,
@@ -62,17 +66,20 @@ from qsession_sim.kernel.codes import (
     KEY_POST_DONE,
     KEY_READY,
     KEY_SUBMIT,
+    KEY_WINDOW,
     LEAVE_PREPARED,
     LEAVE_QPU,
     LEAVE_QUEUE,
     LEAVE_SESSION,
     LONGEST_US,
+    LOSE_RUN,
     NEVER,
     NO_ENTRY,
     NO_LIMIT,
     NO_REASON,
     NUMBER_MASK,
     NUMBER_SHIFT,
+    OUTAGE,
     OVER,
     PATIENCE_BIT,
     PAUSED,
@@ -81,6 +88,8 @@ from qsession_sim.kernel.codes import (
     PHASE_CLOSING,
     PHASE_OPEN,
     PLANNED,
+    QPU_OF_WINDOW_SHIFT,
+    RANK_AVAILABILITY,
     RANK_CANCEL,
     RANK_CLOSE,
     RANK_CREATE,
@@ -134,8 +143,11 @@ from qsession_sim.kernel.codes import (
     TELL_START,
     TOO_LONG,
     TOO_MANY_PENDING,
+    WAIT_BEFORE_ALL,
     WAIT_FOR_LANE,
     WAIT_FOR_QPU,
+    WINDOW_BEGINS,
+    WINDOW_MASK,
     WRITE_REASON,
     no_entry_for_job,
     no_entry_for_session,
@@ -601,12 +613,13 @@ class Tables:
 class Qpus:
     """Columns of QPUs, and the queues of each: one for job mode, and one for sessions that hold no QPU."""
 
-    __slots__ = ("finish_at", "holder", "job", "queued")
+    __slots__ = ("closed_by", "finish_at", "holder", "job", "queued")
 
     job: Column  # on it, or NEVER
     finish_at: Column  # when that leaves it
     holder: Column  # the session that holds it, or NEVER
     queued: Column  # how many jobs are not yet on it, if the router goes by that (S54)
+    closed_by: Column  # how many windows last that let nobody in (S52)
 
     def __init__(self, columns: Mapping[str, Column]) -> None:
         for name, column in columns.items():
@@ -644,6 +657,51 @@ class Lanes:
         self.of_sessions = 0
 
 
+class Windows:
+    """Columns of windows of availability, and what is written down of them (S52)."""
+
+    __slots__ = ("begun", "duration_us", "every_us", "is_due", "kind", "lost", "n_begun", "n_lost", "qpu")
+
+    kind: Column
+    qpu: Column
+    duration_us: Column
+    every_us: Column
+    is_due: Column  # a calibration that waits for its QPU
+    begun: Column  # five numbers of each that began
+    n_begun: int
+    lost: Column  # four numbers of each stay on a QPU after which a job is queued again
+    n_lost: int
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        for name, column in columns.items():
+            setattr(self, name, column)
+        self.n_begun = 0
+        self.n_lost = 0
+
+    def note_begin(self, window: int, start: int, end: int) -> None:
+        """One begins."""
+        row = 5 * self.n_begun
+        if row + 5 > len(self.begun):
+            self.begun = wider(self.begun)
+        self.begun[row] = self.qpu[window]
+        self.begun[row + 1] = self.kind[window]
+        self.begun[row + 2] = window
+        self.begun[row + 3] = start
+        self.begun[row + 4] = end
+        self.n_begun += 1
+
+    def note_lost(self, job: int, qpu: int, start: int, end: int) -> None:
+        """A stay on a QPU came to nothing."""
+        row = 4 * self.n_lost
+        if row + 4 > len(self.lost):
+            self.lost = wider(self.lost)
+        self.lost[row] = job
+        self.lost[row + 1] = qpu
+        self.lost[row + 2] = start
+        self.lost[row + 3] = end
+        self.n_lost += 1
+
+
 # -- The service.
 
 
@@ -655,10 +713,12 @@ class Core:
         "active",
         "adapts",
         "agenda",
+        "calibrates_first",
         "called",
         "clients",
         "commands",
         "decisions",
+        "due_queues",
         "ends_matter",
         "events",
         "finish_key",
@@ -668,6 +728,7 @@ class Core:
         "follow_ups",
         "follow_ups_of",
         "has_limits",
+        "is_plain",
         "job_queues",
         "jobs",
         "joins",
@@ -686,6 +747,7 @@ class Core:
         "prepares",
         "qpus",
         "qpus_differ",
+        "requeues",
         "room_of_created",
         "room_of_jobs",
         "room_of_sessions",
@@ -702,6 +764,7 @@ class Core:
         "transitions",
         "unfinished",
         "unused_us",
+        "windows",
         "writes_departures",
     )
 
@@ -711,6 +774,8 @@ class Core:
     job_queues: list[Queue]
     session_queues: list[Queue]
     lanes: list[Lanes]
+    due_queues: list[Queue]
+    windows: Windows
     jobs: Jobs
     sessions: Sessions
     clients: Clients
@@ -735,6 +800,9 @@ class Core:
     ends_matter: bool
     routes_by_turn: bool
     prepares: bool
+    is_plain: bool
+    requeues: bool
+    calibrates_first: bool
     writes_departures: bool
     only_needed: bool
     # where it stands
@@ -891,6 +959,8 @@ class Core:
             self.end_life(number)
         elif rank == RANK_READY:
             self.become_ready(number)
+        elif rank == RANK_AVAILABILITY:
+            self.change_window(number & WINDOW_MASK, number & WINDOW_BEGINS)
         else:
             self.create(number)
 
@@ -902,12 +972,12 @@ class Core:
         while (self.called >> qpu) & 1 == 0:
             qpu += 1
         self.called ^= 1 << qpu
-        if self.prepares:
-            self.dispatch_with_lanes(qpu)
-        else:
+        if self.is_plain:
             job = self.pick(qpu)
             if job >= 0:
                 self.move_job(job, JOB_START, self.jobs.session[job], qpu)
+        else:
+            self.dispatch_with_care(qpu)
 
     def pick(self, qpu: int) -> int:
         """S50: the job that goes on a QPU next, or NEVER."""
@@ -1161,6 +1231,10 @@ class Core:
         elif action == START_POST_PROCESSING:
             due = self.now + self.jobs.post_us[self.root(job)]
             self.agenda.push(due, KEY_POST_DONE | job << NUMBER_SHIFT)
+        elif action == LOSE_RUN:
+            self.lose_run(job, self.qpu_of(job))
+        elif action == WAIT_BEFORE_ALL:
+            self.wait_before_all(job, session, self.qpu_of(job))
         else:
             self.act_for_preparation(action, job, session, self.qpu_of(job))
 
@@ -1193,7 +1267,7 @@ class Core:
                 self.first_session_queue.push(key, submitted, job)
             else:
                 self.push(self.session_queues[qpu], key, submitted, job)
-        elif self.prepares:
+        elif not self.is_plain:
             self.wait_behind_holder(job, session, qpu)
         if self.qpus.job[qpu] < 0:
             self.called |= 1 << qpu
@@ -1244,6 +1318,104 @@ class Core:
         else:
             self.jobs.patience_at[job] = NEVER
 
+    # -- What only plans with windows of availability or with preparation need.
+
+    def dispatch_with_care(self, qpu: int) -> None:
+        """S50: start a job if the QPU is free and up; once there is none to start, give lanes (S42)."""
+        if len(self.due_queues) > 0:
+            self.calibrate(qpu)
+        job = NEVER
+        if self.qpus.job[qpu] < 0 and self.qpus.closed_by[qpu] == 0:
+            job = self.pick_ready(qpu)
+        if job >= 0:
+            self.move_job(job, JOB_START, self.jobs.session[job], qpu)
+            self.called |= 1 << qpu
+        elif self.prepares:
+            self.give_lanes(qpu)
+
+    def pick_ready(self, qpu: int) -> int:
+        """As `pick`, but the session that holds the QPU has a queue, in which not only submissions count."""
+        holder = self.qpus.holder[qpu]
+        if holder < 0:
+            return self.pick_of_two(self.job_queues[qpu], self.session_queues[qpu])
+        lanes = self.lanes[qpu]
+        job = self.pick_of_one(lanes.ready_queue)  # S12, S33, S52
+        if job < 0 and self.sessions.lets_in[holder]:
+            job = self.pick_of_one(self.job_queues[qpu])  # S32
+        return job
+
+    # -- Windows of availability (S52).
+
+    def change_window(self, window: int, begins: int) -> None:
+        """One begins, or is due, or ends."""
+        windows = self.windows
+        qpu = windows.qpu[window]
+        self.called |= 1 << qpu
+        if begins == 0:
+            self.qpus.closed_by[qpu] -= 1
+        else:
+            if windows.every_us[window] >= 0:
+                self.expect_window(self.now + windows.every_us[window], window, WINDOW_BEGINS)
+            if windows.kind[window] == CALIBRATION:
+                self.make_due(window, qpu)
+            else:
+                self.begin_window(window, qpu)
+                if windows.kind[window] == OUTAGE:
+                    self.fail(qpu)
+
+    def expect_window(self, at: int, window: int, begins: int) -> None:
+        """A change is to come."""
+        number = self.windows.qpu[window] << QPU_OF_WINDOW_SHIFT | begins | window
+        self.agenda.push(at, KEY_WINDOW | number << NUMBER_SHIFT)
+
+    def begin_window(self, window: int, qpu: int) -> None:
+        """From now on it lets nobody in."""
+        end = self.now + self.windows.duration_us[window]
+        self.windows.note_begin(window, self.now, end)
+        self.expect_window(end, window, 0)
+        self.qpus.closed_by[qpu] += 1
+
+    def make_due(self, window: int, qpu: int) -> None:
+        """A calibration waits for its QPU; missed occurrences merge into one."""
+        if self.windows.is_due[window] == 0:
+            due = self.due_queues[qpu]
+            self.windows.is_due[window] = 1
+            due.push(self.now, self.now, window)
+
+    def calibrate(self, qpu: int) -> None:
+        """Begin the calibration that is due longest, if it goes first now."""
+        due = self.due_queues[qpu]
+        holder = self.qpus.holder[qpu]
+        waits = holder >= 0 and not self.sessions.batch[holder] and not self.calibrates_first
+        if due.size > 0 and self.qpus.job[qpu] < 0 and self.qpus.closed_by[qpu] == 0 and not waits:
+            window = due.job[due.first]
+            due.pop()
+            self.windows.is_due[window] = 0
+            self.begin_window(window, qpu)
+
+    def fail(self, qpu: int) -> None:
+        """An outage hits the job on a QPU: it ends, or is queued again if its session is not closed."""
+        job = self.qpus.job[qpu]
+        if job >= 0:
+            session = self.jobs.session[job]
+            ends = not self.requeues or (session >= 0 and self.sessions.phase[session] == PHASE_CLOSED)
+            self.move_job(job, JOB_FAIL if ends else JOB_REQUEUE, session, qpu)
+
+    def lose_run(self, job: int, qpu: int) -> None:
+        """It leaves the QPU, and will have another start."""
+        self.windows.note_lost(job, qpu, self.jobs.started[job], self.now)
+        self.leave_qpu(job, qpu)
+        if self.writes_departures:
+            self.jobs.left[job] = NEVER
+
+    def wait_before_all(self, job: int, session: int, qpu: int) -> None:
+        """It goes back to the head of its queue."""
+        lanes = self.lanes[qpu]
+        if session < 0:
+            self.push(self.job_queues[qpu], BEFORE_ALL, self.jobs.submitted[job], job)
+        else:
+            lanes.ready_queue.push(BEFORE_ALL, BEFORE_ALL, job)
+
     # -- Jobs: preparation (S40 to S43).
 
     def submission_of(self, job: int) -> int:
@@ -1257,26 +1429,6 @@ class Core:
         """The preparation of a job has ended."""
         self.jobs.ready[job] = self.now
         self.move_job(job, JOB_READY, self.jobs.session[job], self.qpu_of(job))
-
-    def dispatch_with_lanes(self, qpu: int) -> None:
-        """S50: start the next job; once there is none to start, give the free lanes (S42)."""
-        job = self.pick_ready(qpu) if self.qpus.job[qpu] < 0 else NEVER
-        if job >= 0:
-            self.move_job(job, JOB_START, self.jobs.session[job], qpu)
-            self.called |= 1 << qpu
-        else:
-            self.give_lanes(qpu)
-
-    def pick_ready(self, qpu: int) -> int:
-        """As `pick`, but of the jobs of the session that holds the QPU only some are ready (S12, S33)."""
-        holder = self.qpus.holder[qpu]
-        if holder < 0:
-            return self.pick_of_two(self.job_queues[qpu], self.session_queues[qpu])
-        lanes = self.lanes[qpu]
-        job = self.pick_of_one(lanes.ready_queue)
-        if job < 0 and self.sessions.lets_in[holder]:
-            job = self.pick_of_one(self.job_queues[qpu])  # S32
-        return job
 
     def give_lanes(self, qpu: int) -> None:
         """S42: as long as there are free ones, and jobs that may have them."""
@@ -1333,7 +1485,8 @@ class Core:
     def wait_behind_holder(self, job: int, session: int, qpu: int) -> None:
         """It is ready, and its session holds the QPU: by submission (S12) or, in a batch, by that (S33)."""
         lanes = self.lanes[qpu]
-        place = self.jobs.ready[job] if self.sessions.batch[session] else self.jobs.submitted[job]
+        by_ready = self.prepares and self.sessions.batch[session]
+        place = self.jobs.ready[job] if by_ready else self.jobs.submitted[job]
         lanes.ready_queue.push(place, place, job)
 
     def take_lane(self, job: int, session: int, lanes: Lanes) -> None:
@@ -1427,11 +1580,14 @@ class Core:
             self.change(session, SESSION_RELEASE)
 
     def link(self, session: int, job: int) -> None:
-        """S12: by (submission, number); behind it can only be jobs of this instant."""
+        """S12: by (submission, number), from the end, where most of them belong."""
         jobs = self.jobs
+        submitted = jobs.submitted[job]
         before = self.sessions.tail[session]
         after = NEVER
-        while before > job and jobs.submitted[before] == self.now:
+        while before >= 0 and (
+            jobs.submitted[before] > submitted or (jobs.submitted[before] == submitted and before > job)
+        ):
             after = before
             before = jobs.previous[before]
         self.join(session, before, job)
@@ -1541,11 +1697,11 @@ class Core:
         elif action == HOLD_QPU:
             self.qpus.holder[self.sessions.qpu[session]] = session
             self.active += 1
-            if self.prepares:
+            if not self.is_plain:
                 self.let_in(session, self.sessions.qpu[session])
         elif action == RELEASE_QPU:
             self.release_qpu(self.sessions.qpu[session])
-            if self.prepares:
+            if not self.is_plain:
                 self.let_out(session, self.sessions.qpu[session])
         elif action == STOP_CLOCKS:
             self.sessions.ittl_at[session] = NEVER

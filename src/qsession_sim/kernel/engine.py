@@ -21,6 +21,7 @@ from qsession_sim.errors import BEYOND_TIME, ScenarioError, SchedulerUsageError
 from qsession_sim.kernel import codes
 from qsession_sim.kernel.refusals import (
     Ints,
+    endless_part,
     has_other,
     ints,
     is_one_value,
@@ -30,7 +31,7 @@ from qsession_sim.kernel.refusals import (
     why_not,
 )
 from qsession_sim.scheduler import scheduler
-from qsession_sim.scheduler.columns import TRANSITION_FIELDS, Journal
+from qsession_sim.scheduler.columns import LOST_RUN_FIELDS, TRANSITION_FIELDS, WINDOW_FIELDS, Journal
 from qsession_sim.scheduler.plan import (
     AccountSpec,
     Column,
@@ -159,6 +160,9 @@ def run(
         >>> list(outcome.journal.started_us), outcome.end_us
         ([3, 8], 9)
     """
+    reason = endless_part(plan) if horizon_us is None else None
+    if reason is not None:
+        raise _cannot_run(reason)
     kernel = Kernel(plan, rules, policy, compiled=compiled)
     report = progress or (lambda _now_us, _events: None)
 
@@ -174,6 +178,10 @@ def run(
         kernel.finish_at(horizon_us)
     report(kernel.now_us, kernel.events_applied)
     return kernel.outcome()
+
+
+def _cannot_run(reason: str | None) -> SchedulerUsageError:
+    return SchedulerUsageError(f"this plan cannot be run: {reason}")
 
 
 class Kernel:
@@ -206,7 +214,7 @@ class Kernel:
         key = None if reason else key_column(plan, policy)
         if key is None:
             reason = reason or why_not(plan, rules, policy)
-            raise SchedulerUsageError(f"this plan cannot be run: {reason}")
+            raise _cannot_run(reason)
         if compiled is None:
             compiled = is_compiled()
         if compiled and not is_compiled():
@@ -274,12 +282,15 @@ class Kernel:
         offsets, followers = _follow_ups(plan)
         limit_us = rules.max_execution_time_us
         times = plan.qpu_times_us if self._keeps_qpus else ()
+        is_plain = not (self._prepares or plan.windows)
         return self._module.Core(
             agenda=self._new_agenda(),
             qpus=self._new_qpus(),
             job_queues=[self._new_queue(key) for _ in plan.qpus],
             session_queues=[self._new_queue(key) for _ in plan.qpus],
-            lanes=[self._new_lanes(spec, key) for spec in plan.qpus] if self._prepares else [],
+            lanes=[] if is_plain else [self._new_lanes(spec, key) for spec in plan.qpus],
+            due_queues=[self._new_queue() for _ in plan.qpus] if plan.windows else [],
+            windows=self._new_windows(),
             jobs=self._new_jobs(key),
             sessions=self._new_sessions(rules),
             clients=self._new_clients(),
@@ -308,6 +319,9 @@ class Kernel:
             ends_matter=bool(len(plan.follow_ups) or len(plan.clients.first_job)),
             routes_by_turn=rules.routing is Routing.ROUND_ROBIN,
             prepares=self._prepares,
+            is_plain=is_plain,
+            requeues=rules.requeues_after_outage,
+            calibrates_first=rules.calibrates_before_sessions,
             writes_departures=self._keeps_departures,
             only_needed=False,
         )
@@ -315,7 +329,7 @@ class Kernel:
     def _new_qpus(self) -> Any:
         rows, memory = len(self._plan.qpus), self._memory
         never = {name: memory.fresh(rows) for name in ("job", "holder")}
-        zero = {"queued": memory.fresh(rows, 0)}
+        zero = {name: memory.fresh(rows, 0) for name in ("queued", "closed_by")}
         return self._module.Qpus(never | zero | {"finish_at": memory.fresh(rows, codes.FOREVER)})
 
     def _new_queue(self, key: KeyColumn | None = None, waits: bytes = CAN_START) -> Any:
@@ -334,8 +348,20 @@ class Kernel:
             ready_queue=self._new_queue(),
         )
 
+    def _new_windows(self) -> Any:
+        windows, memory = self._plan.windows, self._memory
+        given = {
+            name: memory.given([getattr(window, name) for window in windows])
+            for name in ("kind", "qpu", "duration_us", "every_us")
+        }
+        return self._module.Windows(
+            given
+            | {"is_due": memory.fresh(len(windows), 0)}
+            | {"begun": memory.fresh(_ROOM), "lost": memory.fresh(_ROOM)}
+        )
+
     def _new_agenda(self) -> Any:
-        """What is certain before the run: creations, and commands."""
+        """What is certain before the run: creations, commands, and windows."""
         plan = self._plan
         created_us = ints(plan.sessions.created_us)
         is_created = np.flatnonzero(created_us != NEVER)
@@ -344,6 +370,10 @@ class Kernel:
         cancelled = ints(plan.job_cancels)
         keys = codes.KEY_JOB_CANCEL | cancelled << codes.NUMBER_SHIFT
         events.append((ints(plan.jobs.cancel_us)[cancelled], keys))
+        qpus = ints([window.qpu for window in plan.windows])
+        numbers = qpus << codes.QPU_OF_WINDOW_SHIFT | codes.WINDOW_BEGINS | np.arange(len(qpus))
+        starts_us = ints([window.start_us for window in plan.windows])
+        events.append((starts_us, codes.KEY_WINDOW | numbers << codes.NUMBER_SHIFT))
         times, keys = (np.concatenate(column) for column in zip(*events, strict=True))
         order = np.lexsort((keys, times))
         room = np.full(_ROOM, NEVER)
@@ -465,6 +495,7 @@ class Kernel:
             *_ALWAYS,
             *(_OF_QUEUES if counts_queued else ()),
             *(_OF_LANES if self._prepares else ()),
+            *(_OF_WINDOWS if self._plan.windows else ()),
             *(_OF_PATIENCE if has_patience else ()),
             *(_OF_LIMITS if self._has_limits else ()),
         }
@@ -480,6 +511,9 @@ class Kernel:
             column = getattr(journal, of_journal)
             if column:
                 setattr(journal, of_journal, _taken(getattr(core.jobs, name), rows, column.typecode))
+        windows = core.windows
+        journal.windows = _taken(windows.begun, windows.n_begun * len(WINDOW_FIELDS))
+        journal.lost_runs = _taken(windows.lost, windows.n_lost * len(LOST_RUN_FIELDS))
         journal.transitions = _taken(core.transitions, core.n_transitions * len(TRANSITION_FIELDS))
         journal.repeated_jobs = _taken(core.jobs.repeats, created).tolist()
         new_sessions = core.n_sessions - len(self._plan.sessions.mode)
@@ -548,6 +582,7 @@ _OF_QUEUES: Final = frozenset({JobAction.ENTER_QUEUE, JobAction.LEAVE_QUEUE})
 _OF_LANES: Final = frozenset(
     {JobAction.WAIT_FOR_LANE, JobAction.TAKE_LANE, JobAction.GIVE_LANE_BACK, JobAction.LEAVE_PREPARED}
 )
+_OF_WINDOWS: Final = frozenset({JobAction.LOSE_RUN, JobAction.WAIT_BEFORE_ALL})
 _OF_LIMITS: Final = frozenset({JobAction.COUNT_SUBMISSION, JobAction.COUNT_END})
 _OF_PATIENCE: Final = frozenset({JobAction.START_PATIENCE, JobAction.STOP_PATIENCE})
 _IN_SESSIONS: Final = _OF_QUEUES | {

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from qsession_sim.scheduler import scheduler
 from qsession_sim.scheduler.plan import ClientPlan, Column, JobPlan, Plan, Routing, Rules, SessionPlan
 from qsession_sim.scheduler.queues import FirstInFirstOut, KeyColumn, QueuePolicy
+from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 from qsession_sim.units import LONGEST_US
 
 Ints = npt.NDArray[np.int64]
@@ -23,8 +24,8 @@ _LARGEST_RATE: Final = 2**20
 """The instants of so many submissions are kept, for each account that has the limit."""
 
 
-def why_not(plan: Plan, rules: Rules, policy: QueuePolicy) -> str | None:
-    """Why the kernel does not run a plan under rules and a queue policy; None: it does.
+def why_not(plan: Plan, rules: Rules, policy: QueuePolicy, horizon_us: int | None = None) -> str | None:
+    """Why the kernel does not run a plan under rules and a queue policy, to a horizon; None: it does.
 
     Example:
         >>> from qsession_sim.scheduler.plan import GAP_FILL, Rules
@@ -33,6 +34,7 @@ def why_not(plan: Plan, rules: Rules, policy: QueuePolicy) -> str | None:
         "the kernel does not know the hold policy 'gap_fill'"
     """
     reason = unknown_part(plan, rules) or scheduler.why_not(plan, rules, policy)
+    reason = reason or (endless_part(plan) if horizon_us is None else None)
     if reason is None and key_column(plan, policy) is None:
         return f"the kernel does not know the queue policy {policy.name!r}, not as one number for each job"
     return reason
@@ -44,7 +46,7 @@ def unknown_part(plan: Plan, rules: Rules) -> str | None:
     unknown = {
         f"more than {_MOST_QPUS} QPUs": len(plan.qpus) > _MOST_QPUS,
         "simulator backends": any(qpu.simulator for qpu in plan.qpus),
-        "windows of availability": bool(plan.windows),
+        "reservations": any(window.kind is WindowKind.RESERVATION for window in plan.windows),
         "quotas of usage": any(spec.quota is not None for spec in plan.account_specs.values()),
         f"rates of more than {_LARGEST_RATE:,} submissions": any(
             spec.submissions is not None and spec.submissions.amount > _LARGEST_RATE
@@ -59,6 +61,16 @@ def unknown_part(plan: Plan, rules: Rules) -> str | None:
     return None if named is None else f"the kernel does not know {named}"
 
 
+def endless_part(plan: Plan) -> str | None:
+    """What of a plan the kernel does not know where there is no horizon.
+
+    Windows that come again and let nothing through are noticed by what drives the scheduler (S52).
+    """
+    if any(window.every_us != NEVER for window in plan.windows):
+        return "the kernel does not know windows that come again in a run without a horizon"
+    return None
+
+
 def _times(plan: Plan, rules: Rules) -> Iterable[Column]:
     """All that is added to a time; the sum of two must be an int64."""
     yield (rules.unused_timeout_us, rules.max_execution_time_us)
@@ -66,6 +78,7 @@ def _times(plan: Plan, rules: Rules) -> Iterable[Column]:
         for name in names:
             yield getattr(columns, name)
     yield from plan.qpu_times_us
+    yield [time for window in plan.windows for time in (window.start_us, window.duration_us, window.every_us)]
 
 
 _NAMES_OF_TIMES: Final = [
