@@ -26,7 +26,7 @@ from qsession_sim.scheduler.plan import (
     WindowSpec,
 )
 from qsession_sim.scheduler.queues import FirstInFirstOut, ordered_by
-from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, WindowKind
+from qsession_sim.scheduler.vocabulary import NEVER, Mode, OnError, Reason, WindowKind
 
 from .comparison import FORMS, by_scheduler, everything
 from .random_plans import random_case
@@ -320,6 +320,51 @@ def test_a_session_that_lost_the_qpu_has_no_lane_while_another_one_holds_it(comp
     outcome = engine.run(plan, Rules(ittl_asks_for_ready=True), FIFO, compiled=compiled)
     assert list(outcome.journal.preparing_us) == [NEVER, 1, 25, NEVER]
     assert list(outcome.journal.started_us) == [0, 25, 28, 4]
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_a_session_with_an_instant_of_creation_is_not_created_before(compiled) -> None:
+    """S9: at 3 it does not exist, though a job is submitted to it; at 12 it does, since 10."""
+    jobs = [JobSpec(qpu_time_us=2, at_us=at, session=0) for at in (3, 12)]
+    plan = Plan.of(jobs, [SessionSpec(created_us=10)])
+    outcome = engine.run(plan, Rules(), FIFO, compiled=compiled)
+    assert list(outcome.journal.reason) == [Reason.SESSION_NOT_CREATED, Reason.NONE]
+    assert list(outcome.journal.started_us) == [NEVER, 12]
+    assert everything(outcome) == everything(by_scheduler(plan, Rules(), FIFO, None))
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_the_end_of_post_processing_starts_no_clock(compiled) -> None:
+    """S41: the jobs leave the QPU at 2 and at 4, when the clock of 15 us starts; at 12 the post-processing of the
+    first one ends, and at 24 that of the second. The session holds the QPU until 19."""
+    jobs = [
+        JobSpec(qpu_time_us=2, at_us=0, session=0, post_processing_us=10),
+        JobSpec(qpu_time_us=2, at_us=1, session=0, post_processing_us=20),
+        JobSpec(qpu_time_us=1, at_us=5),
+    ]
+    plan = Plan.of(jobs, [SessionSpec(interactive_timeout_us=15)])
+    outcome = engine.run(plan, Rules(), FIFO, compiled=compiled)
+    assert list(outcome.journal.ended_us) == [12, 24, 20]
+    assert list(outcome.journal.started_us) == [0, 2, 19]
+    assert everything(outcome) == everything(by_scheduler(plan, Rules(), FIFO, None))
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_a_job_that_is_cancelled_while_it_is_prepared_never_kept_the_clock_from_running(compiled) -> None:
+    """S43, where only ready jobs count: job 1 is cancelled at 5; job 2 leaves the QPU at 10, while job 3 is prepared
+    until 39. So the session is idle at 10 and inactive at 30, when job 4 has the QPU until 40."""
+    jobs = [
+        JobSpec(qpu_time_us=2, at_us=0, session=0),
+        JobSpec(qpu_time_us=1, at_us=1, session=0, preparation_us=10, cancel_us=5),
+        JobSpec(qpu_time_us=2, at_us=8, session=0),
+        JobSpec(qpu_time_us=1, at_us=9, session=0, preparation_us=30),
+        JobSpec(qpu_time_us=10, at_us=25),
+    ]
+    plan = Plan.of(jobs, [SessionSpec(interactive_timeout_us=20)])
+    rules = Rules(ittl_asks_for_ready=True)
+    outcome = engine.run(plan, rules, FIFO, compiled=compiled)
+    assert list(outcome.journal.started_us) == [0, NEVER, 8, 40, 30]
+    assert everything(outcome) == everything(by_scheduler(plan, rules, FIFO, None))
 
 
 @pytest.mark.parametrize("compiled", FORMS)
