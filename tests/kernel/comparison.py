@@ -8,7 +8,6 @@ import pytest
 
 from qsession_sim.kernel import engine
 from qsession_sim.kernel.engine import Outcome
-from qsession_sim.scheduler.columns import Journal
 from qsession_sim.scheduler.plan import Plan, Rules
 from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.scheduler.scheduler import Scheduler
@@ -29,7 +28,7 @@ IS_COMPILED = (False, True) if engine.is_compiled() else (False,)
 
 def everything(outcome: Outcome) -> dict[str, Any]:
     """All that there is to compare, with the types of columns."""
-    names = (name for name in Journal.__slots__ if not name.startswith("_"))
+    names = (name for name in vars(outcome.journal) if not name.startswith("_"))
     return {name: getattr(outcome.journal, name) for name in names} | {
         "end_us": outcome.end_us,
         "events": outcome.events,

@@ -94,19 +94,6 @@ def _place(candidate: tuple[Place, _Lines]) -> Place:
 class _Lines:
     """The waiting jobs of one kind, a line for each account."""
 
-    __slots__ = (
-        "_bounds",
-        "_falls",
-        "_falls_heap",
-        "_heap",
-        "_jobs",
-        "_new",
-        "_ranking",
-        "_stage",
-        "_sudden_falls",
-        "_waits",
-    )
-
     def __init__(self, stage: Sequence[int], ranking: Ranking, waits: bytes) -> None:
         self._ranking = ranking
         self._stage = stage

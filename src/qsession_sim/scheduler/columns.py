@@ -120,25 +120,6 @@ class Journal:
     written when it begins.
     """
 
-    __slots__ = (
-        "_kept",
-        "ended_us",
-        "left_us",
-        "lost_runs",
-        "preparing_us",
-        "qpu",
-        "ready_us",
-        "reason",
-        "repeated_jobs",
-        "repeated_sessions",
-        "session",
-        "stage",
-        "started_us",
-        "submitted_us",
-        "transitions",
-        "windows",
-    )
-
     def __init__(self, session: array[int]) -> None:
         """`session` says to which session each planned job is submitted, or `NEVER`."""
         jobs = len(session)

@@ -35,18 +35,6 @@ class CostLimit:
         10
     """
 
-    __slots__ = (
-        "_agenda",
-        "_armed",
-        "_at_us",
-        "_changes",
-        "_leaving",
-        "_number",
-        "_quota",
-        "_running",
-        "_used_us",
-    )
-
     def __init__(self, number: int, quota: SlidingLimit, agenda: Agenda) -> None:
         self._number = number
         self._quota = quota

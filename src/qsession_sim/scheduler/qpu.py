@@ -31,18 +31,6 @@ class Lanes:
         agenda: where the ends of preparations are armed.
     """
 
-    __slots__ = (
-        "_agenda",
-        "_free",
-        "_lanes",
-        "_of_job_mode",
-        "_of_sessions",
-        "_preparations",
-        "_stage",
-        "are_used",
-        "unprepared",
-    )
-
     def __init__(self, lanes: int, unprepared: NormalQueue, stage: Sequence[int], agenda: Agenda) -> None:
         self.unprepared = unprepared
         self.are_used = False  # whether the run has any job to prepare
@@ -121,26 +109,6 @@ class Qpu:
         stage: the growing column of all jobs' stages, by number.
         estimated_us: the estimated QPU time of a job.
     """
-
-    __slots__ = (
-        "_calls",
-        "_estimated_us",
-        "_stage",
-        "asks_while_busy",
-        "closed_by",
-        "due_calibrations",
-        "finish",
-        "holder",
-        "is_called",
-        "is_simulator",
-        "job",
-        "lanes",
-        "number",
-        "queue",
-        "queued",
-        "queued_us",
-        "simulated",
-    )
 
     def __init__(
         self,

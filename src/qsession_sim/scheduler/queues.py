@@ -54,18 +54,6 @@ class NormalQueue:
         account: the same of accounts.
     """
 
-    __slots__ = (
-        "_account",
-        "_is_served",
-        "_order",
-        "_requeued",
-        "_stage",
-        "pop",
-        "pop_job_mode",
-        "push",
-        "reserved_for",
-    )
-
     def __init__(self, order: Order, stage: Sequence[int], account: array[int]) -> None:
         self.reserved_for = NEVER
         self._order = order
