@@ -43,7 +43,7 @@ _STATIC_ORDER = in_file(
         "S52",
     ),
     (
-        "return heappop(min(heads, key=_head))[-1] if heads else None",
+        "return heappop(min(heads, key=itemgetter(0)))[-1] if heads else None",
         "return heappop(heads[0])[-1] if heads else None",
         "S52",
     ),
@@ -79,7 +79,7 @@ _ACCOUNT_QUEUE = in_file(
     ("changed = list(self._jobs)", "pass", "S62"),
     ("if bound is not None and (submitted_us, job) < bound[1:3]:", "if False:", "S52"),
     (
-        "return self._take(*min(places, key=_place)) if places else None",
+        "return self._take(*min(places, key=itemgetter(0))) if places else None",
         "return self._take(*places[0]) if places else None",
         "S52",
     ),

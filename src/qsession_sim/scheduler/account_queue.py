@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush, heapreplace
+from operator import itemgetter
 from typing import Protocol
 
 from qsession_sim.scheduler.queues import MayRun
@@ -79,16 +80,12 @@ class AccountOrder:
             for lines in ((self._job_mode,) if job_mode else (self._job_mode, self._of_sessions))
             if (place := lines.first_that(now_us, may_run)) is not None
         ]
-        return self._take(*min(places, key=_place)) if places else None
+        return self._take(*min(places, key=itemgetter(0))) if places else None
 
     def _take(self, place: Place, lines: _Lines) -> int:
         lines.take(place)
         self._ranking.take_turn(place[3])
         return place[2]
-
-
-def _place(candidate: tuple[Place, _Lines]) -> Place:
-    return candidate[0]
 
 
 class _Lines:

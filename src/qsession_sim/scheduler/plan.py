@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from enum import IntEnum
 from itertools import repeat, starmap
@@ -187,29 +187,23 @@ class JobPlan(JobFields[Column]):
 class SessionPlan(SessionFields[Column]):
     """Columns, one row a session."""
 
-    def rows(self) -> Iterator[SessionSpec]:
-        """Each of them by itself."""
-        return starmap(SessionSpec, _rows(self))
-
 
 @dataclass(frozen=True)
 class ClientPlan(ClientFields[Column]):
     """Columns, one row a client."""
 
-    def rows(self) -> Iterator[ClientSpec]:
-        """Each of them by itself."""
-        return starmap(ClientSpec, _rows(self))
-
 
 P = TypeVar("P", JobPlan, SessionPlan, ClientPlan)
+S = TypeVar("S", SessionSpec, ClientSpec)
 
 
 def _columns(plan: type[P], rows: Sequence[Any]) -> P:
     return plan(**{item.name: [getattr(row, item.name) for row in rows] for item in fields(plan)})
 
 
-def _rows(plan: SessionPlan | ClientPlan) -> Iterator[tuple[int, ...]]:
-    return zip(*(getattr(plan, item.name) for item in fields(plan)), strict=True)
+def specs(kind: Callable[..., S], plan: SessionPlan | ClientPlan) -> Iterator[S]:
+    """Each session or client of a plan by itself."""
+    return starmap(kind, zip(*(getattr(plan, item.name) for item in fields(plan)), strict=True))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import Protocol
 
 from qsession_sim.errors import PolicyError
@@ -223,7 +224,7 @@ class StaticOrder:
             self._question = may_run
         heaps = (self._job_mode,) if job_mode else (self._job_mode, self._of_sessions)
         heads = [heap for heap in heaps if self._refuse(heap, may_run)]
-        return heappop(min(heads, key=_head))[-1] if heads else None
+        return heappop(min(heads, key=itemgetter(0)))[-1] if heads else None
 
     def _refuse(self, heap: list[Entry], may_run: MayRun) -> bool:
         """Make the head of `heap` a job that waits and may run; False if there is none."""
@@ -245,10 +246,6 @@ class StaticOrder:
         while heap and not waits[stage[heap[0][-1]]]:
             heappop(heap)
         return bool(heap)
-
-
-def _head(heap: list[Entry]) -> Entry:
-    return heap[0]
 
 
 class ScannedOrder:

@@ -14,12 +14,14 @@ from qsession_sim.scheduler.columns import GrowingJobs, Journal
 from qsession_sim.scheduler.jobs import Jobs
 from qsession_sim.scheduler.limits import AccountLimits, CostLimit, Usage
 from qsession_sim.scheduler.plan import (
+    ClientSpec,
     JobSpec,
     Plan,
     QpuSpec,
     Rules,
     SessionSpec,
     growing,
+    specs,
     submission_deadlines,
 )
 from qsession_sim.scheduler.qpu import Lanes, Qpu, Router
@@ -162,7 +164,7 @@ class Scheduler:
             plan.windows, self._qpus, agenda, journal, self._sessions, self.rules, self._jobs.fail
         )
         self._keep_stages(columns)
-        self._clients = [Client(spec) for spec in plan.clients.rows()]
+        self._clients = [Client(spec) for spec in specs(ClientSpec, plan.clients)]
         self._think_us = plan.jobs.think_us
         self._follow_ups: dict[int, list[int]] = {}
         for number in plan.follow_ups:
@@ -378,17 +380,11 @@ class Scheduler:
 
     def close(self, now_us: int, session: int) -> bool:
         """close() a session at `now_us` (S17); False if it was closed before, so that nothing happened."""
-        acts = self._catch_up_with(now_us, self._sessions.all[session])
-        if acts:
-            self._sessions.close(now_us, self._sessions.all[session])
-        return acts
+        return self._end_session(now_us, self._sessions.all[session], self._sessions.close)
 
     def cancel(self, now_us: int, session: int) -> bool:
         """cancel() a session at `now_us` (S18); False if it was closed before, so that nothing happened."""
-        acts = self._catch_up_with(now_us, self._sessions.all[session])
-        if acts:
-            self._sessions.cancel(now_us, self._sessions.all[session])
-        return acts
+        return self._end_session(now_us, self._sessions.all[session], self._sessions.cancel)
 
     def cancel_job(self, now_us: int, job: int) -> bool:
         """Cancel a job at `now_us` (S25); False if it had ended before, so that nothing happened."""
@@ -404,7 +400,7 @@ class Scheduler:
         self._advance_for_command(now_us, only_needed=False)
         self.now_us = now_us
 
-    def _catch_up_with(self, now_us: int, session: Session) -> bool:
+    def _end_session(self, now_us: int, session: Session, end: Callable[[int, Session], None]) -> bool:
         """S6: a close or cancel prolongs the run only as long as its session is not closed."""
         self._sessions.expect_command(session)
         self._advance_for_command(now_us, only_needed=True)
@@ -412,6 +408,7 @@ class Scheduler:
             return False
         self._sessions.command_served(session)
         self.now_us = now_us
+        end(now_us, session)
         return True
 
     def _advance_for_command(self, now_us: int, *, only_needed: bool) -> None:

@@ -8,7 +8,7 @@ from qsession_sim.errors import IllegalTransitionError
 from qsession_sim.scheduler.agenda import Agenda
 from qsession_sim.scheduler.columns import Journal
 from qsession_sim.scheduler.limits import Usage
-from qsession_sim.scheduler.plan import Rules, SessionPlan, SessionSpec
+from qsession_sim.scheduler.plan import Rules, SessionPlan, SessionSpec, specs
 from qsession_sim.scheduler.qpu import Qpu, Router
 from qsession_sim.scheduler.session import Session
 from qsession_sim.scheduler.transitions import (
@@ -104,7 +104,7 @@ class Sessions:
             SessionAction.REQUEUE_JOBS: self._requeue_jobs,
         }
         self._moves = moves(acts)
-        for spec in plan.rows():
+        for spec in specs(SessionSpec, plan):
             self.add(spec)
 
     def add(self, spec: SessionSpec) -> int:
