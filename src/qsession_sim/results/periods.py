@@ -75,6 +75,13 @@ def clip(periods: Periods, since_us: int) -> Periods:
     )
 
 
+def total_us(periods: Periods, owners: int) -> Int64Array:
+    """How long the periods of each owner are together, shape (owners,)."""
+    total_us = np.zeros(owners, dtype=np.int64)
+    np.add.at(total_us, periods.owner, periods.end_us - periods.start_us)
+    return total_us
+
+
 def cut_at(periods: Periods, at_us: Int64Array) -> Periods:
     """The periods in pieces: each is cut at the instants that lie inside it.
 

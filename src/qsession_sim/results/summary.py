@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, cached_property, partial, reduce
 from typing import Any, Final
 
@@ -40,12 +41,14 @@ from qsession_sim.results.periods import (
     public_status,
     rows_where,
     session_stays,
+    total_us,
     used_qpu_time_us,
 )
 from qsession_sim.results.record import Record
+from qsession_sim.results.tables import STATES, STATUSES
 from qsession_sim.results.usage import Terms, account_usage
 from qsession_sim.results.waits import PARTS, Queue, others_waited_us, queues_of, recorded_waits
-from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason, SessionState
+from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason
 from qsession_sim.units import HOUR, SECOND
 from qsession_sim.workload.columns import BoolArray, Int64Array, constant
 
@@ -281,7 +284,7 @@ class _Jobs:
         return Parts(
             {
                 "submitted": lambda: len(self.status[members]),
-                "status": lambda: _counts(self.status[members], JobStatus),
+                "status": lambda: _counts(self.status[members], STATUSES),
                 "reason": lambda: _reason_counts(self.reason[members]),
                 "waiting_us": lambda: distribution(self.waiting_us[members][started()]),
                 "turnaround_us": lambda: distribution(self.turnaround_us[members][ended()]),
@@ -395,11 +398,8 @@ def distribution(values: Values) -> dict[str, Any]:
     }
 
 
-def _counts(values: npt.NDArray[Any], words: type[JobStatus | SessionState]) -> dict[str, int]:
-    lower = words is SessionState
-    return {
-        word.name.lower() if lower else word.name: int(np.count_nonzero(values == word)) for word in words
-    }
+def _counts(values: npt.NDArray[Any], words: Sequence[str]) -> dict[str, int]:
+    return {word: int(np.count_nonzero(values == number)) for number, word in enumerate(words)}
 
 
 def _reason_counts(reasons: npt.NDArray[Any]) -> dict[str, int]:
@@ -447,7 +447,7 @@ def _session_group(columns: Mapping[str, Any], warm_up_us: int, modes: Sequence[
     return Parts(
         {
             "created": lambda: int(members.sum()),
-            "state": lambda: _counts(chosen("state"), SessionState),
+            "state": lambda: _counts(chosen("state"), STATES),
             "reason": lambda: _reason_counts(chosen("reason")),
             "makespan_us": makespans,
             "usage_us": lambda: distribution(chosen("usage_us")),
@@ -466,12 +466,11 @@ def _session_group(columns: Mapping[str, Any], warm_up_us: int, modes: Sequence[
 
 def _on_qpu_us(record: Record) -> Int64Array:
     """How long jobs of each session were on the QPU, lost stays included (S52); shape (sessions,)."""
-    total_us = np.zeros(len(record.workload.sessions), dtype=np.int64)
-    if len(total_us):
-        stays = session_stays(record)
-        end_us = np.where(stays.end_us < 0, record.end_us, stays.end_us)
-        np.add.at(total_us, stays.owner, end_us - stays.start_us)
-    return total_us
+    if not len(record.workload.sessions):
+        return _NOTHING
+    stays = session_stays(record)
+    end_us = np.where(stays.end_us < 0, record.end_us, stays.end_us)
+    return total_us(replace(stays, end_us=end_us), len(record.workload.sessions))
 
 
 def _qpu(record: Record, warm_up_us: int, qpu: int, lengths: Callable[[], StepFunction]) -> Parts:

@@ -18,6 +18,7 @@ from qsession_sim.results.periods import (
     has_stay,
     job_modes,
     left_qpu_us,
+    total_us,
 )
 from qsession_sim.results.record import SESSION, TIME, Record
 from qsession_sim.scheduler.vocabulary import NEVER, Mode, Reason
@@ -59,7 +60,7 @@ def account_usage(record: Record, terms: Mapping[str, Terms], since_us: int = 0)
       quota; None without a quota.
     """
     periods = _charged_to_accounts(record)
-    used_us = _by_owner(clip(periods, since_us), len(record.workload.accounts))
+    used_us = total_us(clip(periods, since_us), len(record.workload.accounts))
     shares = _quota_shares(record, periods, since_us)
     usage: dict[str, dict[str, Any]] = {}
     for number, name in enumerate(record.workload.accounts):
@@ -84,24 +85,16 @@ def account_frame(record: Record, terms: Mapping[str, Terms]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict(zip(COLUMNS, kinds, strict=True)), orient="row")
 
 
-@dataclass(frozen=True)
-class Charged:
+def charged(record: Record) -> tuple[Periods, Periods]:
     """The stretches of time that are charged (S62): of sessions, and of jobs in batches or job mode.
 
     A session is charged for each activation, and for the time from its close to the end of its job that is on
-    the QPU then; a job for its stay on a QPU, unless an outage ended it.
+    the QPU then; a job for its stay on a QPU, unless an outage ended it. All up to the end of the run.
     """
-
-    sessions: Periods
-    jobs: Periods
-
-
-def charged(record: Record) -> Charged:
-    """What is charged in a run, up to its end."""
     mode = job_modes(record, slice(None))
     active = active_periods(record)
     active = chosen(active, record.workload.sessions.mode[active.owner] == Mode.SESSION)
-    return Charged(sessions=_joined(active, _overruns(record, mode)), jobs=_stays(record, mode))
+    return _joined(active, _overruns(record, mode)), _stays(record, mode)
 
 
 def session_usage_us(record: Record) -> Int64Array:
@@ -109,18 +102,18 @@ def session_usage_us(record: Record) -> Int64Array:
     sessions = len(record.workload.sessions)
     if not sessions:
         return np.zeros(0, dtype=np.int64)
-    parts = charged(record)
-    session = record.job_session[parts.jobs.owner]
-    of_batch = chosen(Periods(session, parts.jobs.start_us, parts.jobs.end_us), session >= 0)
-    return _by_owner(_joined(parts.sessions, of_batch), sessions)
+    of_sessions, of_jobs = charged(record)
+    session = record.job_session[of_jobs.owner]
+    of_batches = chosen(replace(of_jobs, owner=session), session >= 0)
+    return total_us(_joined(of_sessions, of_batches), sessions)
 
 
 def _charged_to_accounts(record: Record) -> Periods:
     """All that is charged, owned by accounts; the stretches of one may overlap, as on several QPUs."""
-    parts, workload = charged(record), record.workload
+    (of_sessions, of_jobs), workload = charged(record), record.workload
     return _joined(
-        replace(parts.sessions, owner=taken(workload.sessions.account, parts.sessions.owner)),
-        replace(parts.jobs, owner=taken(workload.jobs.account, parts.jobs.owner)),
+        replace(of_sessions, owner=taken(workload.sessions.account, of_sessions.owner)),
+        replace(of_jobs, owner=taken(workload.jobs.account, of_jobs.owner)),
     )
 
 
@@ -151,12 +144,6 @@ def _joined(*parts: Periods) -> Periods:
         np.concatenate([part.start_us for part in parts]),
         np.concatenate([part.end_us for part in parts]),
     )
-
-
-def _by_owner(periods: Periods, owners: int) -> Int64Array:
-    used_us = np.zeros(owners, dtype=np.int64)
-    np.add.at(used_us, periods.owner, periods.end_us - periods.start_us)
-    return used_us
 
 
 def _quota_shares(record: Record, periods: Periods, since_us: int) -> dict[int, float]:
