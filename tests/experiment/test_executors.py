@@ -19,6 +19,7 @@ from qsession_sim.errors import PolicyError, QSessionError, StudyError, TaskErro
 from qsession_sim.experiment import executors
 from qsession_sim.experiment.executors import dask, in_process, processes, run_packed
 from qsession_sim.experiment.tasks import run_task
+from qsession_sim.files import limits
 
 from .small_tasks import LIBRARY, USER_FILE, has_ended, in_order, lines, tasks
 
@@ -80,14 +81,14 @@ def test_tasks_are_taken_as_they_are_needed_and_given_up_with_the_iterator(user_
 
 def test_an_interrupt_waits_until_a_task_is_handed_over(monkeypatch):
     """Inside a future it could leave a lock taken for ever."""
-    submit, handed_over = executors._submit, []
+    submit, handed_over = executors.Pool.submit, []
 
-    def interrupted(pool, task):
+    def interrupted(pool, function, *arguments):
         signal.raise_signal(signal.SIGINT)
-        handed_over.append(task.replication)
-        return submit(pool, task)
+        handed_over.append(pickle.loads(arguments[0]).replication)
+        return submit(pool, function, *arguments)
 
-    monkeypatch.setattr(executors, "_submit", interrupted)
+    monkeypatch.setattr(executors.Pool, "submit", interrupted)
     with processes(1) as workers:
         with pytest.raises(KeyboardInterrupt):
             list(workers.run(tasks(3)))
@@ -223,7 +224,7 @@ def test_an_unexpected_error_names_the_task_and_the_line(user_file):
 def in_a_worker(task, task_id=None):
     """What the pool does there, with the error as it comes back."""
     try:
-        return run_packed(pickle.dumps(task), task_id or task.id)
+        return run_packed(pickle.dumps(task), task_id or task.id, limits())
     except QSessionError as error:
         raise pickle.loads(pickle.dumps(error)) from None
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain, islice
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -51,14 +50,14 @@ def carry_out_task(task: Task) -> TaskResult:
         ) from error
 
 
-def run_packed(content: bytes, task_id: str, allowed: FileLimits | None = None) -> TaskResult:
+def run_packed(content: bytes, task_id: str, allowed: FileLimits) -> TaskResult:
     """As `carry_out_task`, in a worker. What a task refers to is looked for here, not by the pool, for which
     a policy that cannot be found is a dead worker."""
     _thread.works = True
     try:
         task: Task = pickle.loads(content)  # noqa: S301 - from the process that this one works for
         _refuse_other_versions(task, task_id)
-        with given_limits(allowed or limits()):
+        with given_limits(allowed):
             return carry_out_task(task)
     finally:
         _thread.works = False
@@ -83,11 +82,6 @@ def _refuse_other_versions(task: Task, task_id: str) -> None:
             f"the worker {platform.node()} has other versions of qsession-sim, NumPy, polars or SimPy than "
             f"the process that plans the study, so its results could differ; install the same ones"
         )
-
-
-def packed(task: Task) -> tuple[bytes, str, FileLimits]:
-    """What `run_packed` takes."""
-    return pickle.dumps(task), task.id, limits()
 
 
 def describe_task(task: Task) -> str:
@@ -267,7 +261,7 @@ class Processes:
             pending: dict[Future[TaskResult], Task] = {}
             pool = self._pool = self._pool or spawned_pool(self.workers)
             try:
-                yield from _results(partial(_submit, pool), waiting, self._ahead, pending)
+                yield from _results(pool.submit, waiting, self._ahead, pending)
             except BrokenExecutor:
                 self._give_up(pool)
                 yield from (future.result() for future in pending if not _is_lost(future))
@@ -310,13 +304,8 @@ class Dask:
         with _client(self.cluster) as client:
             pool = client.get_executor(pure=False)
             pending: dict[Future[TaskResult], Task] = {}
-
-            def submit(task: Task) -> Future[TaskResult]:
-                future: Future[TaskResult] = pool.submit(run_packed, *packed(task))
-                return future
-
             try:
-                yield from _results(submit, iter(tasks), _cluster_ahead(client), pending)
+                yield from _results(pool.submit, iter(tasks), _cluster_ahead(client), pending)
             except KilledWorker as error:
                 raise TaskError(f"{error}") from error
             except CancelledError as error:
@@ -404,7 +393,7 @@ def dask(cluster: str | Client) -> Dask:
 
 
 def _results(
-    submit: Callable[[Task], Future[TaskResult]],
+    submit: Callable[..., Future[TaskResult]],
     tasks: Iterator[Task],
     ahead: Callable[[], int],
     pending: dict[Future[TaskResult], Task],
@@ -418,7 +407,7 @@ def _results(
     while True:
         for task in islice(tasks, max(ahead() - len(pending), 0)):
             with interrupts_afterwards():
-                future = submit(task)
+                future = submit(run_packed, pickle.dumps(task), task.id, limits())
                 pending[future] = task
                 future.add_done_callback(done.put)
         if not pending:
@@ -428,10 +417,6 @@ def _results(
             result = future.result()
             del pending[future]
         yield result
-
-
-def _submit(pool: Pool, task: Task) -> Future[TaskResult]:
-    return pool.submit(run_packed, *packed(task))
 
 
 def _is_lost(future: Future[TaskResult]) -> bool:

@@ -22,7 +22,7 @@ from qsession_sim.experiment.tasks import Configuration
 from qsession_sim.files import reason, write_whole
 from qsession_sim.policies.registry import queue_policy_names
 from qsession_sim.results.bundle import check_target, json_text
-from qsession_sim.results.columns import created_us
+from qsession_sim.results.columns import existing_sessions
 from qsession_sim.results.run import Run
 from qsession_sim.scenario.load import LIBRARY_ORIGIN, Scenario, load_scenario
 from qsession_sim.scenario.sources import ResolvedProgram
@@ -142,8 +142,7 @@ class Externality:
         """How much of the waiting of others fell into the time in which sessions that are removed held the
         idle QPU, in the run with them; see `Run.others_waited`."""
         record = self.run.record
-        existing = np.flatnonzero(created_us(record) >= 0)
-        removed = self.removed.sessions_of(record.workload.sessions)[existing]
+        removed = self.removed.sessions_of(record.workload.sessions)[existing_sessions(record)]
         return int(self.run.others_waited.filter(removed)["others_waited_held_us"].sum())
 
     def to_dict(self) -> dict[str, Any]:
@@ -175,8 +174,7 @@ class Externality:
             write_whole(target / DIFFERENCES, parquet(self.table()))
             write_whole(target / EXTERNALITY, json_text(self.to_dict()).encode())
         except (OSError, BundleError) as error:
-            why = reason(error) if isinstance(error, OSError) else str(error)
-            raise StudyError(f"cannot write {directory}: {why}") from error
+            raise StudyError(f"cannot write {directory}: {reason(error)}") from error
         return target
 
 
@@ -193,8 +191,7 @@ def check_externality_place(directory: str | os.PathLike[str]) -> Path:
         for name in RUNS:
             check_target(target / name)
     except (OSError, BundleError) as error:
-        why = reason(error) if isinstance(error, OSError) else str(error)
-        raise StudyError(f"{directory} cannot be used: {why}") from error
+        raise StudyError(f"{directory} cannot be used: {reason(error)}") from error
     if foreign:
         raise StudyError(f"{directory} holds {foreign[0]!r}; choose a directory that does not exist")
     return target

@@ -15,7 +15,10 @@ from qsession_sim.errors import StudyError, hint, repeated
 from qsession_sim.experiment.references import Reference, named_reference, reference_to
 from qsession_sim.experiment.simulate import simulate
 from qsession_sim.queueing.statistics import batch_means, mser5
+from qsession_sim.results.record import NOTHING
 from qsession_sim.results.run import Run
+from qsession_sim.results.summary import summary_parts
+from qsession_sim.results.tables import MODES
 from qsession_sim.results.waits import PARTS
 from qsession_sim.scenario.load import Scenario
 from qsession_sim.scheduler.vocabulary import Reason
@@ -60,15 +63,13 @@ _SESSION_ALIASES: Final = MappingProxyType(
     | {"held_share": "held_share"}
 )
 
-_MODES: Final = ("job", "session", "batch")
-
 ALIASES: Final[Mapping[str, str]] = MappingProxyType(
     {alias: f"all.{path}" for alias, path in _JOB_ALIASES.items()}
     | {alias: f"sessions.all.{path}" for alias, path in _SESSION_ALIASES.items()}
-    | {f"{mode}.{alias}": f"by_mode.{mode}.{path}" for mode in _MODES for alias, path in _JOB_ALIASES.items()}
+    | {f"{mode}.{alias}": f"by_mode.{mode}.{path}" for mode in MODES for alias, path in _JOB_ALIASES.items()}
     | {
         f"{mode}.{alias}": f"sessions.by_mode.{mode}.{path}"
-        for mode in _MODES[1:]
+        for mode in MODES[1:]
         for alias, path in _SESSION_ALIASES.items()
     }
     | {alias: alias for alias in _OF_QPU}
@@ -77,21 +78,7 @@ ALIASES: Final[Mapping[str, str]] = MappingProxyType(
 `session.p95_makespan` of a mode, and of the QPU `utilization` and others; with several QPUs the sum of
 throughputs, the mean of the rest."""
 
-_TOP: Final = (
-    "end_us",
-    "warm_up_us",
-    "never_submitted",
-    "never_created",
-    "all",
-    "by_mode",
-    "by_account",
-    "by_stream",
-    "sessions",
-    "qpus",
-    "jain_index",
-    "starvation",
-    "accounts",
-)
+_TOP: Final = tuple(summary_parts(NOTHING, 0))
 
 
 def as_metrics(metrics: Iterable[str | Callable[[Run], Value]] | None) -> tuple[Metric, ...]:

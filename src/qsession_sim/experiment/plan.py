@@ -29,6 +29,7 @@ from qsession_sim.experiment.tasks import (
     inputs_digest,
     is_drawn,
     replication_seed,
+    whole_number,
 )
 from qsession_sim.files import resolved
 from qsession_sim.policies.registry import (
@@ -257,8 +258,8 @@ def make_plan(
     scenario = load_scenario(
         source, overrides, seed, skip_bad_lines=skip_bad_lines, queue_policies=QUEUE_POLICY_NAMES
     )
-    if isinstance(batches, bool) or not isinstance(batches, int) or batches < 0 or batches == 1:
-        raise StudyError(f"batches must be a whole number of at least 2, not {batches!r}")
+    if batches or type(batches) is not int:
+        whole_number(batches, "batches", 2)
     bound = _programs(programs, scenario)
     chosen = as_metrics(("mean_waiting", "mean_turnaround") if batches and metrics is None else metrics)
     if batches:

@@ -294,9 +294,7 @@ def _is_importable(module: str, file: str | None) -> bool:
         return False
     if file is None:
         return True
-    parent = module.rpartition(".")[0]
-    path = getattr(sys.modules.get(parent), "__path__", None)
-    spec = find_module(module, path)
+    spec = _spec(module)
     return spec is not None and spec.origin == file
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from qsession_sim.errors import BundleError, StudyError, hint
 from qsession_sim.experiment.commands import command_of_means, command_of_run, command_of_study
@@ -53,11 +53,6 @@ from qsession_sim.scenario.yaml_source import read_value
 
 if TYPE_CHECKING:
     import polars as pl
-
-_NUMBERS: Final = (
-    *("mean", "low", "high", "difference", "difference_low", "difference_high"),
-    *("relative_change", "relative_change_low", "relative_change_high", "p_value", "adjusted_p_value"),
-)
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,11 +103,13 @@ class Study(StudyFindings, ShownStudy):
             command = whole or (command_of_means(self, configuration) if alone else None)
             rows += [{**self._row(configuration, one), "command": command} for one in self.plan.metrics]
         kinds = {
+            **dict.fromkeys(
+                ("configuration", *POLICIES, *self.paths, "metric", "unit", "command"), pl.String
+            ),
             **dict.fromkeys(("count", "pairs"), pl.Int64),
-            **dict.fromkeys(_NUMBERS, pl.Float64),
             **dict.fromkeys(("drawn", "significant"), pl.Boolean),
         }
-        table = pl.DataFrame(rows, schema={name: kinds.get(name, pl.String) for name in rows[0]})
+        table = pl.DataFrame(rows, schema={name: kinds.get(name, pl.Float64) for name in rows[0]})
         return readable_table(table, self.baseline, self.level) if readable else table
 
     def runs(self) -> pl.DataFrame:

@@ -273,10 +273,8 @@ def is_drawn(task: Task) -> bool:
     Raises:
         ScenarioError: if what is drawn cannot be used.
     """
-    used, policies = (
-        _drawn_for(task.scenario, task.directory, task.inputs, task.seed),
-        _policies(task.policies),
-    )
+    used = _drawn_for(task.scenario, task.directory, task.inputs, task.seed)
+    policies = _policies(task.policies)
     if routing_policy(policies.routing.name) is not Routing.RANDOM:
         used -= _ROUTES
     of_queue = task.policy is None and QUEUE_POLICIES[policies.queue.name].draws

@@ -269,11 +269,6 @@ def read_variation(text: str) -> Variation:
     return _checked(path, parts)
 
 
-def grid(variations: Sequence[Variation]) -> Iterator[tuple[str, ...]]:
-    """All combinations, the last setting changing first; one value for each setting."""
-    return itertools.product(*(variation.values for variation in variations))
-
-
 def sampled(
     variations: Sequence[Variation], sampling: Sampling, points: int, seed: int
 ) -> Iterator[tuple[str, ...]]:
@@ -331,10 +326,11 @@ def sweep_points(
     if sampling == "grid":
         if points is not None:
             raise StudyError("a grid has all combinations; leave the number of points out, or sample them")
-        count = math.prod(len(variation.values) for variation in variations)
+        values_of = [variation.values for variation in variations]
+        count = math.prod(map(len, values_of))
         if count > _MOST_POINTS:
             raise StudyError(f"the grid has {count:,} points; sample at most {_MOST_POINTS:,} of them")
-        chosen = dict.fromkeys((*_diagonal(variations), *grid(variations)))
+        chosen = dict.fromkeys((*_diagonal(values_of), *itertools.product(*values_of)))
     else:
         whole = isinstance(points, int) and not isinstance(points, bool)
         if points is None or not whole or not 1 <= points <= _MOST_POINTS:
@@ -384,9 +380,9 @@ def written(variation: Variation) -> str:
     return written_range(variation.range)
 
 
-def _diagonal(variations: Sequence[Variation]) -> Iterator[tuple[str, ...]]:
-    for number in range(max(len(variation.values) for variation in variations)):
-        yield tuple(variation.values[number % len(variation.values)] for variation in variations)
+def _diagonal(values_of: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    for number in range(max(map(len, values_of))):
+        yield tuple(values[number % len(values)] for values in values_of)
 
 
 def _of_values(path: str, values: Any) -> Variation:
