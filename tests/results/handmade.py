@@ -12,7 +12,7 @@ from qsession_sim.results.run import Run
 from qsession_sim.scheduler.plan import EXCLUSIVE, GAP_FILL, NONE, SHARED
 from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Mode, Reason
-from qsession_sim.workload.columns import ClientColumns, JobColumns, ListedNames, SessionColumns, Workload
+from qsession_sim.workload.columns import ClientColumns, JobColumns, SessionColumns, Workload
 
 ACCOUNTS = ("lab-a", "lab-b")
 STREAMS = ("explicit",)
@@ -155,6 +155,6 @@ def _workload(names, account, session, requested, sessions) -> Workload:
         clients=ClientColumns(*[[]] * 6),
         accounts=ACCOUNTS,
         streams=STREAMS,
-        job_names=(ListedNames(tuple(names)),),
-        session_names=(ListedNames(tuple(row[0] for row in sessions)),),
+        job_names=(tuple(names),),
+        session_names=(tuple(row[0] for row in sessions),),
     )

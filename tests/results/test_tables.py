@@ -10,7 +10,7 @@ from qsession_sim.results.periods import active_periods
 from qsession_sim.results.tables import TABLES, name_series
 from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStatus, Reason
-from qsession_sim.workload.columns import ListedNames, NestedNames, NumberedNames, name_of
+from qsession_sim.workload.columns import NestedNames, NumberedNames, name_of
 from results.handmade import BATCH, HORIZON, JOBS, SESSION, TRANSITIONS, make_record, make_run, with_job
 
 
@@ -331,7 +331,7 @@ def test_intervals_are_the_same_in_pieces(run, monkeypatch, rows):
 
 def test_names_come_from_blocks_in_row_order():
     """S67: listed, numbered and nested names, and more of them than are made at once."""
-    blocks = (ListedNames(("a",)), NestedNames("vqe", (2, 1)), NumberedNames("everyday", 20_000))
+    blocks = (("a",), NestedNames("vqe", (2, 1)), NumberedNames("everyday", 20_000))
     names = name_series(blocks)
     assert names[:5].to_list() == ["a", "vqe/1/1", "vqe/1/2", "vqe/2/1", "everyday/1"]
     assert (len(names), names[-1]) == (20_004, "everyday/20000")

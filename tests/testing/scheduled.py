@@ -12,7 +12,7 @@ from qsession_sim.results.record import Record
 from qsession_sim.results.run import Run
 from qsession_sim.scheduler.plan import JobSpec, Plan, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
-from qsession_sim.workload.columns import ClientColumns, JobColumns, ListedNames, SessionColumns, Workload
+from qsession_sim.workload.columns import ClientColumns, JobColumns, SessionColumns, Workload
 
 ACCOUNTS = ("lab-a", "lab-b", "lab-c")
 
@@ -59,8 +59,8 @@ def _workload(jobs, sessions, plan) -> Workload:
         clients=ClientColumns(*[[]] * 6),
         accounts=ACCOUNTS,
         streams=("explicit",),
-        job_names=(ListedNames(tuple(f"j{number}" for number in range(len(jobs)))),),
-        session_names=(ListedNames(tuple(f"s{number}" for number in range(len(sessions)))),),
+        job_names=(tuple(f"j{number}" for number in range(len(jobs))),),
+        session_names=(tuple(f"s{number}" for number in range(len(sessions))),),
         qpus=tuple(f"q{number}" for number in range(len(plan.qpus))),
         qpu_specs=plan.qpus,
         windows=plan.windows,

@@ -18,7 +18,6 @@ from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.workload.columns import (
     EMPTY_WORKLOAD,
     JobColumns,
-    ListedNames,
     NumberedNames,
     SessionColumns,
     Workload,
@@ -103,7 +102,7 @@ def workloads(draw, *, swf=False):
         accounts=tuple((SWF_USERS if swf else WORDS)[number] for number in known),
         streams=("trace",),
         job_names=(NumberedNames("trace", count),),
-        session_names=(ListedNames(tuple(f"s{number}" for number in range(sessions))),),
+        session_names=(tuple(f"s{number}" for number in range(sessions)),),
         more_after=several,
     )
 
@@ -191,8 +190,8 @@ def independent_jobs(draw):
         clients=EMPTY_WORKLOAD.clients,
         accounts=("user-unknown",),
         streams=("trace",),
-        job_names=(ListedNames(tuple(name.strip() for name in ids)),),
-        session_names=(ListedNames(()),),
+        job_names=(tuple(name.strip() for name in ids),),
+        session_names=((),),
     )
 
 

@@ -20,7 +20,6 @@ from qsession_sim.workload import columns, distributions
 from qsession_sim.workload.columns import (
     EMPTY_WORKLOAD,
     KeyedNames,
-    ListedNames,
     NestedNames,
     NumberedNames,
     constant,
@@ -155,9 +154,9 @@ def test_ids_of_a_file_are_the_names_of_its_jobs_in_the_tables_and_the_digest(tm
     workload = replayed(tmp_path, given)
     assert list(workload.job_names[0]) == ["a", "b/1", "c"]
     assert name_series(workload.job_names).to_list() == ["a", "b/1", "c"]
-    listed = replace(workload, job_names=(ListedNames(("a", "b/1", "c")),))
+    listed = replace(workload, job_names=(("a", "b/1", "c"),))
     assert workload.digest() == listed.digest()
-    other = replace(workload, job_names=(ListedNames(("a", "b/2", "c")),))
+    other = replace(workload, job_names=(("a", "b/2", "c"),))
     assert workload.digest() != other.digest()
 
 
@@ -190,20 +189,20 @@ def with_names(block):
 def test_a_digest_counts_numbered_names_as_if_each_were_listed(count):
     """The last four digits are made once: what matters is where another digit begins, and where they end."""
     numbered = NumberedNames("everyday", count)
-    assert with_names(numbered).digest() == with_names(ListedNames(tuple(numbered))).digest()
+    assert with_names(numbered).digest() == with_names(tuple(numbered)).digest()
 
 
 @pytest.mark.parametrize("counts", [(), (0,), (3, 0, 2), (40, 0, 20), (1, 10_001)])
 def test_a_digest_counts_nested_names_as_if_each_were_listed(counts):
     """With few members in a group, and with many."""
     nested = NestedNames("vqe", counts)
-    assert with_names(nested).digest() == with_names(ListedNames(tuple(nested))).digest()
+    assert with_names(nested).digest() == with_names(tuple(nested)).digest()
 
 
 def test_a_digest_counts_keys_of_a_file_as_if_each_were_listed(monkeypatch):
     monkeypatch.setattr(columns, "_ROWS_AT_ONCE", 2)
     keyed = KeyedNames("y", np.array([7, 30, 5, 12_345, 1]))
-    assert with_names(keyed).digest() == with_names(ListedNames(tuple(keyed))).digest()
+    assert with_names(keyed).digest() == with_names(tuple(keyed)).digest()
 
 
 def test_a_column_of_one_value_can_grow_in_the_scheduler():

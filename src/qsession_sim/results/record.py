@@ -18,7 +18,6 @@ from qsession_sim.workload.columns import (
     EMPTY_WORKLOAD,
     Int64Array,
     JobColumns,
-    ListedNames,
     NameBlock,
     SessionColumns,
     Workload,
@@ -246,7 +245,7 @@ def _extended(
         else:
             added[is_live] = [getattr(row.spec, item.name, NEVER) for row in live]
         grown[item.name] = _append(column, added)
-    new_names = ListedNames(tuple(_new_names(names, roots.tolist(), live)))
+    new_names = tuple(_new_names(names, roots.tolist(), live))
     return type(columns)(**grown), (*names, new_names)
 
 

@@ -32,24 +32,11 @@ _FEW_MEMBERS: Final = 16
 
 
 class NameBlock(Protocol):
-    """The names of consecutive rows, made only when somebody reads them."""
+    """The names of consecutive rows: a tuple of given ones, or made only when somebody reads them."""
 
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[str]: ...
-
-
-@dataclass(frozen=True)
-class ListedNames:
-    """Names that a person gave."""
-
-    names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
 
 
 @dataclass(frozen=True)
@@ -132,7 +119,7 @@ def name_of(blocks: Sequence[NameBlock], row: int) -> str:
     """The name of one row.
 
     Example:
-        >>> name_of((ListedNames(("a", "b")), NumberedNames("s", 2)), 3)
+        >>> name_of((("a", "b"), NumberedNames("s", 2)), 3)
         's/2'
     """
     for block in blocks:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property, lru_cache
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from qsession_sim.workload.columns import (
     Int64Array,
     JobColumns,
     LeftOut,
-    ListedNames,
     NameBlock,
     SessionColumns,
 )
@@ -183,9 +182,6 @@ class SourceContext:
         return self.streams.generator(self.name, purpose)
 
 
-_NO_NAMES: Final = ListedNames(())
-
-
 @dataclass(frozen=True)
 class SourceRows:
     """The rows of one source. Jobs, sessions and clients count from 0 inside it."""
@@ -193,7 +189,7 @@ class SourceRows:
     jobs: JobColumns
     job_names: NameBlock
     sessions: SessionColumns = EMPTY_WORKLOAD.sessions
-    session_names: NameBlock = _NO_NAMES
+    session_names: NameBlock = ()
     clients: ClientColumns = EMPTY_WORKLOAD.clients
     left_out: LeftOut | None = None
     more_after: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # S5: beside `after`

@@ -29,7 +29,6 @@ from qsession_sim.workload.columns import (
     ClientColumns,
     Int64Array,
     JobColumns,
-    ListedNames,
     SessionColumns,
     Workload,
     constant,
@@ -183,7 +182,7 @@ def _drawn(source: ResolvedSource, context: SourceContext, trace: Trace | None) 
             assert trace is not None
             return draw_trace(source, context, trace)
         case ResolvedProgram():  # submits while the run lasts
-            return SourceRows(EMPTY_WORKLOAD.jobs, ListedNames(()))
+            return SourceRows(EMPTY_WORKLOAD.jobs, job_names=())
         case _:
             assert_never(source)
 
@@ -214,11 +213,10 @@ def _with_own_names(parts: Sequence[SourceRows], streams: Sequence[str]) -> list
     known: tuple[set[str], set[str]] = (set(), set())
     kept = []
     for part, stream in zip(parts, streams, strict=True):
-        names = [list(part.job_names), list(part.session_names)]
+        names = [tuple(part.job_names), tuple(part.session_names)]
         if any(before.intersection(own) for before, own in zip(known, names, strict=True)):
-            names = [[f"{stream}/{name}" for name in own] for own in names]
-            blocks = [ListedNames(tuple(own)) for own in names]
-            part = replace(part, job_names=blocks[0], session_names=blocks[1])  # noqa: PLW2901
+            names = [tuple(f"{stream}/{name}" for name in own) for own in names]
+            part = replace(part, job_names=names[0], session_names=names[1])  # noqa: PLW2901
         for before, own in zip(known, names, strict=True):
             for name in before.intersection(own):
                 what = (

@@ -38,7 +38,6 @@ from qsession_sim.workload.columns import (
     ClientColumns,
     Int64Array,
     JobColumns,
-    ListedNames,
     NestedNames,
     NumberedNames,
     SessionColumns,
@@ -153,7 +152,7 @@ def draw_explicit(source: ResolvedExplicit, context: SourceContext) -> SourceRow
         jobs=job_columns(
             context, len(jobs), **_owned(jobs, context), qpu_time_us=_qpu_times_us(jobs, context), **said
         ),
-        job_names=ListedNames(tuple(job.id for job in jobs)),
+        job_names=tuple(job.id for job in jobs),
         sessions=session_columns(
             context,
             len(sessions),
@@ -161,7 +160,7 @@ def draw_explicit(source: ResolvedExplicit, context: SourceContext) -> SourceRow
             **_owned(sessions, context),
             **said_of_sessions,
         ),
-        session_names=ListedNames(tuple(session.id for session in sessions)),
+        session_names=tuple(session.id for session in sessions),
     )
 
 

@@ -21,7 +21,6 @@ from qsession_sim.workload.columns import (
     BoolArray,
     Int64Array,
     LeftOut,
-    ListedNames,
     NumberedNames,
     SessionColumns,
     constant,
@@ -176,7 +175,7 @@ def draw_trace(source: ResolvedTrace, context: SourceContext, trace: Trace) -> S
         ),
         job_names=NumberedNames(source.name, len(used)) if names is None else names,
         sessions=_session_columns(source, context, rows, kept, account, users, qpu),
-        session_names=ListedNames(tuple(np.array([*rows.session_names], dtype=object)[kept].tolist())),
+        session_names=tuple(np.array([*rows.session_names], dtype=object)[kept].tolist()),
         more_after=more_after,
         left_out=LeftOut(
             context.stream,

@@ -20,7 +20,6 @@ from qsession_sim.workload.columns import (
     BoolArray,
     Int64Array,
     JobColumns,
-    ListedNames,
     NameBlock,
     SessionColumns,
     WrittenNames,
@@ -526,7 +525,7 @@ def _sessions(
             lambda _, time=time: f"session_{time}: before the creation of the session",  # type: ignore[misc]
         )
     unset = filled(len(names), NEVER)
-    return session, SessionColumns(**columns, stream=unset, client=unset), ListedNames(names)
+    return session, SessionColumns(**columns, stream=unset, client=unset), names
 
 
 def _modes(table: _Columns, session: Int64Array) -> Int64Array:
