@@ -62,15 +62,9 @@ def execution_times_us(
         [350500]
     """
     all_executions = executions(circuits, shots)
-    rough = all_executions.astype(np.float64)
-    if executions_per_subjob is None:
-        subjobs, rough_subjobs = np.ones_like(circuits), np.ones(len(circuits))
-    else:
-        subjobs = -(-all_executions // executions_per_subjob)
-        rough_subjobs = rough / executions_per_subjob + 1
-    _check_longest(overhead_us * rough_subjobs + float(per_execution_us) * rough)
-    exact = _Sums.of(((overhead_us, subjobs), (per_execution_us, all_executions)), len(circuits))
-    return exact.rounded_us(noise)
+    one = np.ones_like(circuits)
+    subjobs = one if executions_per_subjob is None else -(-all_executions // executions_per_subjob)
+    return _times_us(((overhead_us, subjobs), (per_execution_us, all_executions)), noise)
 
 
 def executions(circuits: Int64Array, shots: Int64Array) -> Int64Array:
@@ -122,10 +116,7 @@ def layer_times_us(
     """
     layer_us = Fraction(1_000_000) / (clops if isinstance(clops, Fraction) else Fraction(repr(clops)))
     all_layers = _product(circuits, shots, layers)
-    with np.errstate(over="ignore"):
-        _check_longest(overhead_us + all_layers.astype(np.float64) * float(layer_us))
-    exact = _Sums.of(((overhead_us, np.ones_like(circuits)), (layer_us, all_layers)), len(circuits))
-    return exact.rounded_us(noise)
+    return _times_us(((overhead_us, np.ones_like(circuits)), (layer_us, all_layers)), noise)
 
 
 def linear_times_us(
@@ -154,49 +145,33 @@ def linear_times_us(
         >>> linear_times_us(-50.0, [(0.5, np.array([10, 200])), (2.5, np.array([4, 4]))], 2, 7).tolist()
         [7, 60]
     """
-    rough_us = np.full(jobs, float(intercept_us))
-    for coefficient_us, values in terms:
-        rough_us += float(coefficient_us) * values.astype(np.float64)
+    return _times_us(((intercept_us, np.ones(jobs, dtype=np.int64)), *terms), noise, least_us)
+
+
+def _times_us(
+    terms: Sequence[tuple[float | Fraction, Int64Array]], noise: Float64Array | None, least_us: int = 0
+) -> Int64Array:
+    """The sum of coefficient x property of each job, or the least, x noise; rounded once, at least 1.
+
+    Before noise it is exact: an integer over one denominator, of Python's where int64 is too small.
+    """
+    with np.errstate(over="ignore"):
+        rough_us = sum(float(coefficient) * values.astype(np.float64) for coefficient, values in terms)
     _check_longest(rough_us)
-    exact = _Sums.of(((intercept_us, np.ones(jobs, dtype=np.int64)), *terms), jobs)
-    return exact.at_least(least_us).rounded_us(noise)
-
-
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    """Exact microseconds of jobs, as integers over one denominator; Python's where int64 is too small."""
-
-    numerators: Int64Array
-    denominator: int
-
-    @staticmethod
-    def of(terms: Sequence[tuple[float | Fraction, Int64Array]], jobs: int) -> _Sums:
-        """Sums of coefficient x property of each job."""
-        coefficients = [Fraction(coefficient) for coefficient, _ in terms]
-        denominator = lcm(*(coefficient.denominator for coefficient in coefficients))
-        factors = [int(coefficient * denominator) for coefficient in coefficients]
-        most = sum(
-            abs(factor) * int(np.abs(values).max(initial=0))
-            for factor, (_, values) in zip(factors, terms, strict=True)
-        )
-        kind = np.int64 if max(most, denominator) <= _LONGEST_US / 4 else object
-        numerators = np.zeros(jobs, dtype=kind)
-        for factor, (_, values) in zip(factors, terms, strict=True):
-            numerators += factor * values.astype(kind)
-        return _Sums(numerators, denominator)
-
-    def at_least(self, least_us: int) -> _Sums:
-        """The same, nothing shorter than some time."""
-        return _Sums(np.maximum(self.numerators, least_us * self.denominator), self.denominator)
-
-    def rounded_us(self, noise: Float64Array | None) -> Int64Array:
-        """Times the noise, rounded half to even once, at least 1."""
-        if noise is not None:
-            times_us = self.numerators.astype(np.float64) / float(self.denominator) * noise
-            _check_longest(times_us)
-            return np.maximum(np.rint(times_us).astype(np.int64), 1)
-        whole_us = half_even(self.numerators, self.denominator)
-        return np.maximum(whole_us, 1).astype(np.int64)
+    coefficients = [Fraction(coefficient) for coefficient, _ in terms]
+    denominator = lcm(*(coefficient.denominator for coefficient in coefficients))
+    factors = [int(coefficient * denominator) for coefficient in coefficients]
+    columns = [values for _, values in terms]
+    largest = [int(np.abs(values).max(initial=0)) for values in columns]
+    most = sum(abs(factor) * number for factor, number in zip(factors, largest, strict=True))
+    kind = np.int64 if max(most, denominator) <= _LONGEST_US / 4 else object
+    sums = sum(factor * values.astype(kind) for factor, values in zip(factors, columns, strict=True))
+    numerators = np.maximum(sums, least_us * denominator)
+    if noise is None:
+        return np.maximum(half_even(numerators, denominator), 1).astype(np.int64)
+    times_us = numerators.astype(np.float64) / float(denominator) * noise
+    _check_longest(times_us)
+    return np.maximum(np.rint(times_us).astype(np.int64), 1)
 
 
 def resampled_noise(generator: np.random.Generator, factors: Float64Array, jobs: int) -> Float64Array:
@@ -238,7 +213,7 @@ def lognormal_noise(generator: np.random.Generator, sigma: float, jobs: int) -> 
     return np.exp(np.clip(exponents, -_LARGEST_EXPONENT, _LARGEST_EXPONENT))
 
 
-def _check_longest(times_us: Float64Array) -> None:
+def _check_longest(times_us: Float64Array | float) -> None:
     if not np.all(times_us <= _LONGEST_US):
         raise OverflowError("a QPU time is longer than 2**62 us, about 146,000 years")
 

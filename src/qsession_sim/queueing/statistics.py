@@ -473,7 +473,8 @@ def mean_interval(values: Observations, level: float = 0.95) -> Interval:
     """
     _check_interval(values, level)
     mean, spread = mean_and_spread(values)
-    return _interval(mean, spread / math.sqrt(len(values)), level, len(values) - 1)
+    quantile = t_quantile((1 + level) / 2, len(values) - 1)
+    return Interval(mean, quantile * (spread / math.sqrt(len(values))), level, len(values) - 1)
 
 
 def mean_and_spread(values: Observations) -> tuple[float, float]:
@@ -628,11 +629,6 @@ def fieller_interval(
     rest = max(squares - 2 * ratio * mixed + ratio**2 * of_under - (of_under * squares - mixed**2), 0.0)
     middle, half = (part / (1 - of_under) for part in (ratio - mixed, math.sqrt(rest)))
     return RatioInterval(ratio, middle - half, middle + half, level, count - 1)
-
-
-def _interval(estimate: float, standard_error: float, level: float, degrees_of_freedom: int) -> Interval:
-    half_width = t_quantile((1 + level) / 2, degrees_of_freedom) * standard_error
-    return Interval(estimate, half_width, level, degrees_of_freedom)
 
 
 def _check_interval(values: Observations, level: float) -> None:
