@@ -37,7 +37,6 @@ from qsession_sim.scheduler.vocabulary import NEVER
 from qsession_sim.units import SECOND
 from qsession_sim.workload.columns import (
     EMPTY_WORKLOAD,
-    BoolArray,
     Int64Array,
     JobColumns,
     KeyedNames,
@@ -52,9 +51,9 @@ from qsession_sim.workload.trace_rows import (
     NEVER_RAN,
     UNKNOWN_USER,
     BadRows,
-    Numbers,
     TraceRows,
     not_usable,
+    numbered,
     numbers_of,
 )
 from qsession_sim.workload.trace_table import (
@@ -105,7 +104,7 @@ def _write_batsim(workload: Workload, file: Path) -> list[str]:
     known = jobs.at_us != NEVER
     names = chain.from_iterable(workload.job_names)
     columns = (jobs.at_us, jobs.qpu_time_us, jobs.max_execution_time_us)
-    rows = zip(names, *(_listed(column) for column in columns), strict=True)
+    rows = zip(names, *(column.tolist() for column in columns), strict=True)
     lines = []
     for name, at_us, qpu_time_us, limit_us in rows:
         if at_us != NEVER:
@@ -113,7 +112,7 @@ def _write_batsim(workload: Workload, file: Path) -> list[str]:
             delay = _seconds(qpu_time_us)
             job = f'"id": {json.dumps(name)}, "subtime": {_seconds(at_us)}'
             lines.append(f'{{{job}, {limit}"res": 1, "profile": "{delay}"}}')
-    delays = dict.fromkeys(_seconds(time_us) for time_us in _listed(jobs.qpu_time_us[known]))
+    delays = dict.fromkeys(_seconds(time_us) for time_us in jobs.qpu_time_us[known].tolist())
     profiles = [f'"{delay}": {{"type": "delay", "delay": {delay}}}' for delay in delays]
     listed, named = ",\n".join(lines), ",\n".join(profiles)
     text = f'{{"nb_res": 1,\n"jobs": [\n{listed}\n],\n"profiles": {{\n{named}\n}}}}\n'
@@ -164,15 +163,15 @@ _COMMENT: Final = b";"
 
 def _read_swf(source: ResolvedTrace, file: Path) -> Iterator[TraceRows]:
     lines: list[Int64Array] = []
-    seconds: dict[int, list[Numbers]] = {field: [] for field in _WORDS}
+    values: dict[int, list[Int64Array]] = {field: [filled(0, 0)] for field in _WORDS}
     reasons: dict[int, str] = {}
     read = 0
     with open_trace(file) as content:
         for numbers, frame in _frames(content):
-            _collect(frame, seconds, reasons, read)
+            _collect(frame, values, reasons, read)
             lines.append(numbers)
             read += len(numbers)
-    columns = {field: Numbers.joined(parts) for field, parts in seconds.items()}
+    columns = {field: np.concatenate(parts) for field, parts in values.items()}
     yield _rows(np.concatenate([filled(0, 0), *lines]), columns, reasons, source.name)
 
 
@@ -197,7 +196,7 @@ def _frames(source: BinaryIO) -> Iterator[tuple[Int64Array, pl.DataFrame]]:
 
 
 def _collect(
-    frame: pl.DataFrame, seconds: dict[int, list[Numbers]], reasons: dict[int, str], read: int
+    frame: pl.DataFrame, values: dict[int, list[Int64Array]], reasons: dict[int, str], read: int
 ) -> None:
     """Convert a piece; remember what is wrong with its rows, by their position in the whole file."""
     import polars as pl
@@ -205,10 +204,10 @@ def _collect(
     for field in range(FIELDS, 0, -1):
         column = frame[str(field)]
         unit = SECOND if field in (_SUBMITTED, _RUN_TIME, _REQUESTED, _THINK) else 1
-        values = numbers_of(column, unit, whole=field in _WHOLE)
-        if field in seconds:
-            seconds[field].append(values)
-        wrong = values.wrong
+        numbers = numbers_of(column, unit, whole=field in _WHOLE)
+        if field in values:
+            values[field].append(numbers.values)
+        wrong = numbers.wrong
         if field not in _WORDS:  # one that is not used need only be a number, however large
             wrong = wrong & column.cast(pl.Float64, strict=False).is_null().to_numpy()
         for row in np.flatnonzero(wrong).tolist():
@@ -222,13 +221,12 @@ def _called(field: int) -> str:
     return f"field {field}, {_WORDS[field]}" if field in _WORDS else f"field {field}"
 
 
-def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str], stream: str) -> TraceRows:
+def _rows(lines: Int64Array, field: dict[int, Int64Array], reasons: dict[int, str], stream: str) -> TraceRows:
     count = len(lines)
     bad = BadRows(count)
     wrong = np.zeros(count, dtype=np.bool_)
     wrong[list(reasons)] = True
     bad.add(wrong, reasons.__getitem__)
-    field = {number: column.values for number, column in columns.items()}
     follows = field[_PRECEDING] > 0
     at_us = np.where(field[_SUBMITTED] < 0, NEVER, field[_SUBMITTED])
     unknown = field[_SUBMITTED] == -SECOND
@@ -238,11 +236,16 @@ def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str
     bad.add((at_us == NEVER) & ~unknown & ~unrun, lambda _: f"{_called(_SUBMITTED)}: is negative")
     bad.add((at_us == NEVER) & ~follows & ~unrun, lambda _: f"{_called(_SUBMITTED)}: is unknown (-1)")
     keys = field[_JOB]
-    bad.add(
-        _repeated(keys, ~partial & ~wrong),
-        lambda row: f"{_called(_JOB)}: {keys[row]} is also an earlier line",
-    )
-    after = _preceding(keys, field[_PRECEDING], follows, partial | wrong)
+    counted = np.flatnonzero(~partial & ~wrong)
+    known, first = np.unique(keys[counted], return_index=True)
+    repeated = ~partial & ~wrong
+    repeated[counted[first]] = False
+    bad.add(repeated, lambda row: f"{_called(_JOB)}: {keys[row]} is also an earlier line")
+    after, asked = filled(count, NEVER), np.flatnonzero(follows)
+    if len(known):
+        place = np.searchsorted(known, field[_PRECEDING][asked], side="right") - 1
+        is_known = known[place] == field[_PRECEDING][asked]
+        after[asked[is_known]] = counted[first][place[is_known]]
     bad.add(
         follows & (after == NEVER) & ~unrun,
         lambda row: f"{_called(_PRECEDING)}: {field[_PRECEDING][row]} is not in the file",
@@ -274,38 +277,10 @@ def _rows(lines: Int64Array, columns: dict[int, Numbers], reasons: dict[int, str
     )
 
 
-def _repeated(keys: Int64Array, counts: BoolArray) -> BoolArray:
-    """Rows whose key an earlier row has; only rows that count."""
-    rows = np.flatnonzero(counts)
-    _, first = np.unique(keys[rows], return_index=True)
-    repeated = counts.copy()
-    repeated[rows[first]] = False
-    return repeated
-
-
-def _preceding(
-    keys: Int64Array, preceding: Int64Array, follows: BoolArray, left_out: BoolArray
-) -> Int64Array:
-    """The row of each row's preceding job, NEVER where there is none."""
-    after = filled(len(keys), NEVER)
-    rows = np.flatnonzero(~left_out)
-    known, first = np.unique(keys[rows], return_index=True)
-    asked = np.flatnonzero(follows)
-    if len(known) and len(asked):
-        place = np.minimum(np.searchsorted(known, preceding[asked]), len(known) - 1)
-        is_known = known[place] == preceding[asked]
-        after[asked[is_known]] = rows[first][place[is_known]]
-    return after
-
-
 def _users(numbers: Int64Array) -> tuple[tuple[str, ...], Int64Array]:
     """Accounts in the order in which they come, and that of each row."""
-    known, first, user = np.unique(numbers, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty(len(known), dtype=np.int64)
-    place[order] = np.arange(len(known))
-    names = tuple(UNKNOWN_USER if number < 0 else f"user-{number}" for number in known[order].tolist())
-    return names, place[user]
+    known, user = numbered(numbers)
+    return tuple(UNKNOWN_USER if number < 0 else f"user-{number}" for number in known.tolist()), user
 
 
 _USER: Final = "user-"
@@ -333,7 +308,7 @@ def _write_swf(workload: Workload, file: Path) -> list[str]:
 def _lines(workload: Workload) -> Iterator[str]:
     jobs = workload.jobs
     columns = (jobs.at_us, jobs.qpu_time_us, jobs.account, jobs.after, jobs.think_us)
-    rows = zip(*(_listed(column) for column in columns), strict=True)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     return swf_text(
         workload.accounts,
         len(jobs),
@@ -366,11 +341,6 @@ def swf_text(
             f"{number} {submitted} {waited} {ran} 1 -1 -1 1 -1 -1 {status} "
             f"{users[account]} -1 -1 -1 -1 {preceding}\n"
         )
-
-
-def _listed(column: Int64Array) -> list[int]:
-    numbers: list[int] = column.tolist()
-    return numbers
 
 
 def _seconds(time_us: int) -> str:

@@ -37,6 +37,7 @@ from qsession_sim.workload.trace_rows import (
     Chains,
     TraceRows,
     check_chains,
+    numbered,
     refuse,
     unreadable,
 )
@@ -56,8 +57,7 @@ class Trace:
         """The account that the source names, else those of its jobs, in order of first use."""
         if accounts_of(source):
             return accounts_of(source)
-        users, first = np.unique(self.rows.user[self.used], return_index=True)
-        return tuple(self.rows.users[user] for user in users[np.argsort(first)].tolist())
+        return tuple(self.rows.users[user] for user in numbered(self.rows.user[self.used])[0].tolist())
 
 
 def read_trace(source: ResolvedTrace, directory: Path) -> Trace:
@@ -156,6 +156,7 @@ def draw_trace(source: ResolvedTrace, context: SourceContext, trace: Trace) -> S
     users = [source.account or user for user in rows.users]
     account = np.array([context.accounts.get(user, NEVER) for user in users], dtype=np.int64)
     kept, session = _renumbered(taken(rows.session))
+    of_session = {name: getattr(rows.sessions, name)[kept] for name in SessionColumns.items()}
     alone = after == NEVER
     names = rows.names_of(used)
     qpu = _qpus(source, context, rows, taken(rows.qpu))
@@ -174,7 +175,15 @@ def draw_trace(source: ResolvedTrace, context: SourceContext, trace: Trace) -> S
             },
         ),
         job_names=NumberedNames(source.name, len(used)) if names is None else names,
-        sessions=_session_columns(source, context, rows, kept, account, users, qpu),
+        sessions=session_columns(
+            context,
+            len(kept),
+            **{name: column for name, column in of_session.items() if name.endswith("_us")}
+            | _clocks(source, context, users, of_session),
+            mode=of_session["mode"],
+            account=account[of_session["account"]],
+            qpu=qpu[of_session["qpu"]],
+        ),
         session_names=tuple(np.array([*rows.session_names], dtype=object)[kept].tolist()),
         more_after=more_after,
         left_out=LeftOut(
@@ -258,30 +267,9 @@ def _renumbered(session: Int64Array) -> tuple[Int64Array, Int64Array]:
     if is_constant(session) and np.all(session[:1] == NEVER):
         return np.zeros(0, dtype=np.int64), session
     rows = np.flatnonzero(session != NEVER)
-    known, first, inverse = np.unique(session[rows], return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty(len(known), dtype=np.int64)
-    place[order] = np.arange(len(known))
     renumbered = filled(len(session), NEVER)
-    renumbered[rows] = place[inverse]
-    return known[order], renumbered
-
-
-def _session_columns(
-    source: ResolvedTrace,
-    context: SourceContext,
-    rows: TraceRows,
-    kept: Int64Array,
-    account: Int64Array,
-    users: Sequence[str],
-    qpu: Int64Array,
-) -> SessionColumns:
-    given = {name: getattr(rows.sessions, name)[kept] for name in SessionColumns.items()}
-    said = {name: column for name, column in given.items() if name.endswith("_us")}
-    clocks = _clocks(source, context, users, given)
-    columns = {**said, **clocks, "mode": given["mode"], "account": account[given["account"]]}
-    columns["qpu"] = qpu[given["qpu"]]
-    return session_columns(context, len(kept), **columns)
+    known, renumbered[rows] = numbered(session[rows])
+    return known, renumbered
 
 
 def _clocks(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -44,16 +44,6 @@ class Numbers:
     values: Int64Array
     missing: BoolArray
     wrong: BoolArray
-
-    @staticmethod
-    def joined(parts: Sequence[Numbers]) -> Numbers:
-        """Columns after one another."""
-        no_flags = np.zeros(0, dtype=np.bool_)
-        return Numbers(
-            np.concatenate([np.zeros(0, dtype=np.int64), *(part.values for part in parts)]),
-            np.concatenate([no_flags, *(part.missing for part in parts)]),
-            np.concatenate([no_flags, *(part.wrong for part in parts)]),
-        )
 
 
 def numbers_of(column: pl.Series, factor: int = 1, *, per: int = 1, whole: bool = False) -> Numbers:
@@ -136,6 +126,13 @@ def _parts_of(column: pl.Series, per: int) -> Numbers:
         except (ArithmeticError, ValueError):  # no number, or one that is not finite or too large
             wrong[row] = True
     return Numbers(values, missing, wrong)
+
+
+def numbered(keys: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """The different keys in the order in which they come, and the number of each row's among them."""
+    known, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return known[order], np.argsort(order)[inverse]
 
 
 def not_usable(value: Any, *, whole: bool, kind: str | None = None) -> str:
