@@ -17,7 +17,6 @@ from qsession_sim.scheduler.plan import JobFields
 from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, Mode
 from qsession_sim.units import LONGEST_US, UNITS_US
 from qsession_sim.workload.columns import (
-    BoolArray,
     Int64Array,
     JobColumns,
     NameBlock,
@@ -188,8 +187,6 @@ AND: Final = ";"
 
 _LETTERS: Final = re.compile("[a-z:]")
 """What a length of time has, and a number has not."""
-
-_MODES: Final = {mode.name.lower(): mode for mode in Mode}
 
 
 def names_in_file(columns: TraceColumns | None) -> dict[str, str]:
@@ -508,20 +505,19 @@ def _sessions(
     ids = pl.Series([None] * table.frame.height, dtype=pl.String) if ids is None else ids
     names, session = _numbered(ids)
     mode = _modes(table, session)
-    owner = _of_the_first(table, session, len(names), user, table.names["account"])
     columns = {
-        "account": owner,
-        "mode": _of_the_first(table, session, len(names), mode, table.names["mode"]),
-        "qpu": _of_the_first(table, session, len(names), qpu, table.names["qpu"]),
+        "account": _of_the_first(table, session, user, table.names["account"]),
+        "mode": _of_the_first(table, session, mode, table.names["mode"]),
+        "qpu": _of_the_first(table, session, qpu, table.names["qpu"]),
     }
     for column in COLUMNS:
         if column.of_session:
             times_us = table.numbers(column)
-            columns[column.of_session] = _of_the_first(table, session, len(names), times_us, column.name)
+            columns[column.of_session] = _of_the_first(table, session, times_us, column.name)
     for time in ("close_us", "cancel_us"):
         early = (columns[time] != NEVER) & (columns[time] < columns["created_us"])
         table.bad.add(
-            (session != NEVER) & early[session] if len(names) else np.zeros(len(session), dtype=np.bool_),
+            np.append(early, False)[session],  # the last entry is that of NEVER
             lambda _, time=time: f"session_{time}: before the creation of the session",  # type: ignore[misc]
         )
     unset = filled(len(names), NEVER)
@@ -534,25 +530,21 @@ def _modes(table: _Columns, session: Int64Array) -> Int64Array:
     words = table.texts("mode")
     if words is None or words.null_count() == len(words):
         return default
-    numbers = {word: int(mode) for word, mode in _MODES.items()}
     mode = np.where(words.is_null().to_numpy(), default, NEVER)
-    for word, number in numbers.items():
-        mode[(words == word).fill_null(value=False).to_numpy()] = number
-    wrong: BoolArray = mode == NEVER
+    for number in Mode:
+        mode[(words == number.name.lower()).fill_null(value=False).to_numpy()] = number
     name = table.names["mode"]
-    table.bad.add(wrong, lambda row: f"{name}: must be job, session or batch (got {words[row]!r})")
+    table.bad.add(mode == NEVER, lambda row: f"{name}: must be job, session or batch (got {words[row]!r})")
     unmatched = (mode == Mode.JOB) != (session == NEVER)
     table.bad.add(unmatched, lambda _: f"{name}: job is the mode of jobs without a session, and of no other")
     return mode
 
 
-def _of_the_first(
-    table: _Columns, session: Int64Array, sessions: int, values: Int64Array, name: str
-) -> Int64Array:
+def _of_the_first(table: _Columns, session: Int64Array, values: Int64Array, name: str) -> Int64Array:
     """What the first row of each session says, shape (sessions,); others must agree."""
     rows = np.flatnonzero(session != NEVER)
     _, first = np.unique(session[rows], return_index=True)
-    chosen = values[rows[first]] if sessions else filled(0, 0)
+    chosen = values[rows[first]]
     differs = np.zeros(len(session), dtype=np.bool_)
     differs[rows] = values[rows] != chosen[session[rows]]
     table.bad.add(differs, lambda _: f"{name}: not that of the session's first job")
