@@ -25,7 +25,7 @@ from study_overhead import in_engines
 import qsession_sim as qs
 import scenarios
 from qsession_sim.experiment.tasks import TaskResult, run_task
-from qsession_sim.kernel import engine
+from qsession_sim.kernel.columns import is_compiled
 from qsession_sim.queueing.recursions import lindley
 from qsession_sim.results.tables import TABLES
 
@@ -132,7 +132,7 @@ def milliseconds(kind: str, count: int) -> tuple[float, float, list[TaskResult]]
 def main() -> None:
     """Measure and print everything."""
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else scale.MANY
-    print(f"engine: {'the compiled kernel' if engine.is_compiled() else 'SimPy'}")
+    print(f"engine: {'the compiled kernel' if is_compiled() else 'SimPy'}")
     with tempfile.TemporaryDirectory() as name:
         for _ in steps(1_000, Path(name) / "few"):  # imports
             pass

@@ -19,6 +19,7 @@ from ratios import ROUNDS, seconds
 import qsession_sim as qs
 import scenarios
 from qsession_sim.kernel import engine
+from qsession_sim.kernel.columns import is_compiled
 from qsession_sim.queueing.recursions import lindley
 from qsession_sim.scheduler.plan import Rules
 from qsession_sim.scheduler.queues import FirstInFirstOut
@@ -42,7 +43,7 @@ def engines_of(workload: Workload) -> Works:
         "kernel, its text interpreted": partial(by_kernel, compiled=False),
         "the scheduler": lambda: Service(workload).run(),
     }
-    if engine.is_compiled():
+    if is_compiled():
         works = {"kernel": partial(by_kernel, compiled=True), **works}
     return works
 

@@ -11,6 +11,7 @@ from kernel.comparison import everything
 
 from qsession_sim.errors import SchedulerUsageError
 from qsession_sim.kernel import engine as kernel
+from qsession_sim.kernel.columns import is_compiled
 from qsession_sim.kernel.engine import Outcome
 from qsession_sim.kernel.refusals import why_not
 from qsession_sim.scheduler.plan import Plan
@@ -28,9 +29,9 @@ counts = {False: 0, True: 0}
 
 def choose(name: str) -> None:
     """Read the option, and let `simulate` compare."""
-    if name == "all" and not kernel.is_compiled():
+    if name == "all" and not is_compiled():
         raise SchedulerUsageError("the kernel is not compiled; install with QSESSION_SIM_COMPILE=1")
-    FORMS[:] = {"reference": [], "all": [False, True], "built": [True] * kernel.is_compiled()}[name]
+    FORMS[:] = {"reference": [], "all": [False, True], "built": [True] * is_compiled()}[name]
     if FORMS:
         import engines_of_runs  # which loads much more than tests of the rules need
 

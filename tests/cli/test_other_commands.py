@@ -19,7 +19,7 @@ from qsession_sim.scenario.translation import json_schema
     [(True, "with the compiled kernel"), (False, "without a compiled kernel: SimPy simulates")],
 )
 def test_version_says_what_simulates(capsys, monkeypatch, compiled, line):
-    monkeypatch.setattr("qsession_sim.kernel.engine.is_compiled", lambda: compiled)
+    monkeypatch.setattr("qsession_sim.kernel.columns.is_compiled", lambda: compiled)
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"qsession-sim {__version__}\n{line}\n"
 

@@ -11,6 +11,7 @@ from qsession_sim.errors import EngineError
 from qsession_sim.experiment.plan import make_plan
 from qsession_sim.experiment.simulate import simulate
 from qsession_sim.experiment.tasks import Configuration
+from qsession_sim.kernel import columns
 from qsession_sim.kernel import engine as kernel
 
 JOBS = [{"id": f"j{n}", "at": f"{n}s", "account": "lab", "qpu_time": "3s"} for n in range(3)]
@@ -37,7 +38,7 @@ def compiled(monkeypatch):
         assert compiled
         return run(*arguments, compiled=False, **options)
 
-    monkeypatch.setattr(kernel, "is_compiled", lambda: True)
+    monkeypatch.setattr(columns, "is_compiled", lambda: True)
     monkeypatch.setattr(kernel, "run", interpreted)
 
 
@@ -49,7 +50,7 @@ def alone(monkeypatch):
 
 @pytest.fixture
 def not_compiled(monkeypatch):
-    monkeypatch.setattr(kernel, "is_compiled", lambda: False)
+    monkeypatch.setattr(columns, "is_compiled", lambda: False)
 
 
 @pytest.fixture

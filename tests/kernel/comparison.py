@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from qsession_sim.kernel import engine
+from qsession_sim.kernel.columns import is_compiled
 from qsession_sim.kernel.engine import Outcome
 from qsession_sim.scheduler.plan import Plan, Rules
 from qsession_sim.scheduler.queues import QueuePolicy
@@ -17,12 +17,12 @@ FORMS = [
     pytest.param(
         True,
         id="compiled",
-        marks=pytest.mark.skipif(not engine.is_compiled(), reason="the kernel is not compiled"),
+        marks=pytest.mark.skipif(not is_compiled(), reason="the kernel is not compiled"),
     ),
 ]
 """The forms of the kernel that are there, as the argument `compiled`."""
 
-IS_COMPILED = (False, True) if engine.is_compiled() else (False,)
+IS_COMPILED = (False, True) if is_compiled() else (False,)
 """The same without pytest."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qsession_sim.errors import IllegalTransitionError, ScenarioError, SchedulerUsageError
-from qsession_sim.kernel import engine
+from qsession_sim.kernel import columns, engine
 from qsession_sim.kernel.refusals import why_not
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.scheduler.plan import (
@@ -134,8 +134,8 @@ def test_what_is_just_possible_is_not_refused(plan) -> None:
 
 
 def test_the_compiled_form_is_refused_where_there_is_none(monkeypatch) -> None:
-    monkeypatch.setattr(engine, "_modules", lambda: {False: None})
-    assert not engine.is_compiled()
+    monkeypatch.setattr(columns, "_modules", lambda: {False: None})
+    assert not columns.is_compiled()
     with pytest.raises(SchedulerUsageError, match="the kernel is not compiled; build the package where"):
         engine.run(Plan.of(), Rules(), FIFO, compiled=True)
 

@@ -225,6 +225,12 @@ _ENGINE = in_file(
     noticed_by=_BY,
 )
 
+_COLUMNS = in_file(
+    "kernel/columns.py",
+    ("return bool(np.any(values != default))", "return bool(np.all(values != default))", "S27"),
+    noticed_by=_BY,
+)
+
 _REFUSALS = in_file(
     "kernel/refusals.py",
     (
@@ -246,5 +252,5 @@ _CODES = in_file(
     noticed_by=_BY,
 )
 
-KERNEL_MUTATIONS: list[Mutation] = [*_CORE, *_ENGINE, *_REFUSALS, *_CODES]
+KERNEL_MUTATIONS: list[Mutation] = [*_CORE, *_ENGINE, *_COLUMNS, *_REFUSALS, *_CODES]
 """All of them."""

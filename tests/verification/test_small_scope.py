@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from qsession_sim.kernel import engine
+from qsession_sim.kernel.columns import is_compiled
 from qsession_sim.scheduler.plan import EXCLUSIVE
 from qsession_sim.scheduler.transitions import SessionEvent, SessionPhase
 from qsession_sim.scheduler.vocabulary import NEVER, JobStage, Mode, Rank, Reason
@@ -34,7 +34,7 @@ def all_of(shape: Shape, scope: Scope = SIZE) -> Cases:
 
 
 def test_all_cases_of_two_jobs_and_extras_obey_the_rules_and_are_those_of_the_naive_model():
-    tally = explore(Scope(2), Played(cases=1 if engine.is_compiled() else 10))
+    tally = explore(Scope(2), Played(cases=1 if is_compiled() else 10))
     assert (tally.cases, tally.violations, tally.differences, tally.examples) == (10_748, {}, 0, [])
     assert tally.watched == 10_748
 

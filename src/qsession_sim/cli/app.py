@@ -83,7 +83,7 @@ def _group(callback: typer.models.CommandFunctionType, about: str) -> typer.Type
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from qsession_sim.kernel.engine import is_compiled
+        from qsession_sim.kernel.columns import is_compiled
 
         say(f"{PROGRAM} {__version__}")
         say("with the compiled kernel" if is_compiled() else "without a compiled kernel: SimPy simulates")

@@ -7,6 +7,7 @@ from typing import Final
 
 from qsession_sim.errors import EngineError, hint
 from qsession_sim.experiment.options import ENGINES
+from qsession_sim.kernel import columns
 from qsession_sim.kernel import engine as kernel
 from qsession_sim.kernel.refusals import why_not
 from qsession_sim.results.record import Record
@@ -34,7 +35,7 @@ def check_engine(name: str) -> None:
     """
     if name not in ENGINES:
         raise EngineError(f"no engine is called {name!r}; {hint(str(name), ENGINES)}")
-    if name == "compiled" and not kernel.is_compiled():
+    if name == "compiled" and not columns.is_compiled():
         raise EngineError(_NOT_COMPILED)
 
 
@@ -60,7 +61,7 @@ def is_for_kernel(
         EngineError: as `check_engine`, or with the reason why `compiled` does not run this.
     """
     check_engine(name)
-    if name == "simpy" or not kernel.is_compiled():
+    if name == "simpy" or not columns.is_compiled():
         return None
     plan = make_plan()
     named = ", ".join(programs)

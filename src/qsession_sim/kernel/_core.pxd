@@ -330,7 +330,7 @@ cdef class Core:
     @cython.locals(patience=int64_t)
     cdef inline int start_patience(self, int64_t job) except -1
     @cython.locals(job=int64_t)
-    cdef int dispatch_with_care(self, int64_t qpu) except -1
+    cdef int dispatch_or_prepare(self, int64_t qpu) except -1
     @cython.locals(holder=int64_t, lanes=Lanes, job=int64_t)
     cdef int64_t pick_ready(self, int64_t qpu) except? -2
     @cython.locals(windows=Windows, qpu=int64_t)

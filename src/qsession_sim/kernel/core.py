@@ -977,7 +977,7 @@ class Core:
             if job >= 0:
                 self.move_job(job, JOB_START, self.jobs.session[job], qpu)
         else:
-            self.dispatch_with_care(qpu)
+            self.dispatch_or_prepare(qpu)
 
     def pick(self, qpu: int) -> int:
         """S50: the job that goes on a QPU next, or NEVER."""
@@ -1320,7 +1320,7 @@ class Core:
 
     # -- What only plans with windows of availability or with preparation need.
 
-    def dispatch_with_care(self, qpu: int) -> None:
+    def dispatch_or_prepare(self, qpu: int) -> None:
         """S50: start a job if the QPU is free and up; once there is none to start, give lanes (S42)."""
         if len(self.due_queues) > 0:
             self.calibrate(qpu)

@@ -6,12 +6,9 @@ text is interpreted or compiled.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
 from itertools import accumulate
 from typing import Any, Final
 
@@ -19,22 +16,12 @@ import numpy as np
 
 from qsession_sim.errors import BEYOND_TIME, ScenarioError, SchedulerUsageError
 from qsession_sim.kernel import codes
-from qsession_sim.kernel.refusals import (
-    Ints,
-    endless_part,
-    has_other,
-    ints,
-    is_one_value,
-    key_column,
-    largest,
-    unknown_part,
-    why_not,
-)
+from qsession_sim.kernel.columns import Ints, Memory, has_other, ints, is_compiled, largest, taken
+from qsession_sim.kernel.refusals import endless_part, key_column, unknown_part, why_not
 from qsession_sim.scheduler import scheduler
 from qsession_sim.scheduler.columns import LOST_RUN_FIELDS, TRANSITION_FIELDS, WINDOW_FIELDS, Journal
 from qsession_sim.scheduler.plan import (
     AccountSpec,
-    Column,
     Plan,
     QpuSpec,
     Routing,
@@ -56,56 +43,6 @@ from qsession_sim.units import LONGEST_US
 
 EVENTS_AT_ONCE: Final = 20_000
 """After so many events, at the latest, Python sees whether somebody wants to interrupt it."""
-
-# -- The two forms of the text.
-
-
-@cache
-def _modules() -> Mapping[bool, Any]:
-    """The core, by whether it is compiled."""
-    names = {False: "core", True: "_core"}
-    there = {key: f"{__package__}.{name}" for key, name in names.items()}
-    return {key: import_module(name) for key, name in there.items() if find_spec(name) is not None}
-
-
-def is_compiled() -> bool:
-    """Whether the kernel was compiled when the package was built."""
-    return True in _modules()
-
-
-@dataclass(frozen=True)
-class _Memory:
-    """Columns as one form of the core takes them."""
-
-    is_compiled: bool
-
-    def given(self, column: Column | Ints) -> Any:
-        """A column that is only read."""
-        values = ints(column)
-        if self.is_compiled:
-            return values
-        return [int(values[0])] * len(values) if is_one_value(values) else values.tolist()
-
-    def written(self, column: array[int]) -> Any:
-        """A column of the journal, in which every row has the same value so far."""
-        return column if self.is_compiled else column[:1].tolist() * len(column)
-
-    def copy(self, column: Column | Ints) -> Any:
-        """A column that is written to."""
-        return array("q", ints(column).tobytes()) if self.is_compiled else ints(column).tolist()
-
-    def fresh(self, rows: int, value: int = NEVER, code: str = "q") -> Any:
-        """A column with one value in every row."""
-        return array(code, [value]) * rows if self.is_compiled else [value] * rows
-
-
-def _taken(column: Any, rows: int, code: str = "q") -> array[int]:
-    """The first rows of a column of the core."""
-    whole = getattr(column, "base", column)
-    if isinstance(whole, array) and len(whole) == rows:
-        return whole
-    return array(code, whole[:rows])
-
 
 # -- A run.
 
@@ -222,8 +159,8 @@ class Kernel:
                 "the kernel is not compiled; build the package where there is a C compiler"
             )
         self._plan = plan
-        self._memory = _Memory(compiled)
-        self._module = _modules()[compiled]
+        self._memory = Memory(compiled)
+        self._module = self._memory.module
         self._keeps_qpus = len(plan.qpus) > 1
         self._prepares = has_other(plan.jobs.preparation_us, 0)
         self._keeps_departures = has_other(plan.jobs.post_processing_us, 0)
@@ -510,21 +447,21 @@ class Kernel:
         for name, of_journal in _WRITTEN.items():
             column = getattr(journal, of_journal)
             if column:
-                setattr(journal, of_journal, _taken(getattr(core.jobs, name), rows, column.typecode))
+                setattr(journal, of_journal, taken(getattr(core.jobs, name), rows, column.typecode))
         windows = core.windows
-        journal.windows = _taken(windows.begun, windows.n_begun * len(WINDOW_FIELDS))
-        journal.lost_runs = _taken(windows.lost, windows.n_lost * len(LOST_RUN_FIELDS))
-        journal.transitions = _taken(core.transitions, core.n_transitions * len(TRANSITION_FIELDS))
-        journal.repeated_jobs = _taken(core.jobs.repeats, created).tolist()
+        journal.windows = taken(windows.begun, windows.n_begun * len(WINDOW_FIELDS))
+        journal.lost_runs = taken(windows.lost, windows.n_lost * len(LOST_RUN_FIELDS))
+        journal.transitions = taken(core.transitions, core.n_transitions * len(TRANSITION_FIELDS))
+        journal.repeated_jobs = taken(core.jobs.repeats, created).tolist()
         new_sessions = core.n_sessions - len(self._plan.sessions.mode)
         if new_sessions:
-            repeats = _taken(core.sessions.repeats, core.n_sessions)
+            repeats = taken(core.sessions.repeats, core.n_sessions)
             journal.repeated_sessions = repeats[-new_sessions:].tolist()
         return Outcome(
             journal,
             self.now_us,
             self.events_applied,
-            _taken(core.sessions.qpu, core.n_sessions),
+            taken(core.sessions.qpu, core.n_sessions),
             self._requested_us(),
         )
 
@@ -550,7 +487,7 @@ class Kernel:
 
     def _roots(self) -> list[int]:
         """Of each job that was created in the run, the planned one."""
-        return _taken(self._core.jobs.roots, self._core.n_jobs - self._core.n_planned).tolist()
+        return taken(self._core.jobs.roots, self._core.n_jobs - self._core.n_planned).tolist()
 
 
 _ROOM: Final = 16
@@ -596,7 +533,7 @@ _OF_SESSIONS: Final = frozenset(SessionAction) - {SessionAction.REQUEUE_JOBS}
 
 
 @cache
-def _tables(memory: _Memory, kept: frozenset[JobAction], asks_for_ready: bool) -> Any:  # noqa: FBT001
+def _tables(memory: Memory, kept: frozenset[JobAction], asks_for_ready: bool) -> Any:  # noqa: FBT001
     """The tables with those actions of jobs, and what the ITTL clock asks for; no run writes to them."""
     requeues = {SessionAction.REQUEUE_JOBS} if kept >= _OF_LANES else set()
     after, reasons, actions = codes.flat_sessions(_OF_SESSIONS | requeues)
@@ -614,8 +551,7 @@ def _tables(memory: _Memory, kept: frozenset[JobAction], asks_for_ready: bool) -
         "active": codes.ACTIVE,
         "counts": tuple(counting_stages(asks_for_ready=asks_for_ready)),
     }
-    module = _modules()[memory.is_compiled]
-    return module.Tables({name: memory.given(column) for name, column in columns.items()})
+    return memory.module.Tables({name: memory.given(column) for name, column in columns.items()})
 
 
 def _commands(plan: Plan) -> list[tuple[Ints, Ints]]:

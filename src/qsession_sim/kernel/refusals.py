@@ -7,15 +7,13 @@ from dataclasses import fields
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from qsession_sim.kernel.columns import largest
 from qsession_sim.scheduler import scheduler
 from qsession_sim.scheduler.plan import ClientPlan, Column, JobPlan, Plan, Routing, Rules, SessionPlan
 from qsession_sim.scheduler.queues import FirstInFirstOut, KeyColumn, QueuePolicy
 from qsession_sim.scheduler.vocabulary import NEVER, WindowKind
 from qsession_sim.units import LONGEST_US
-
-Ints = npt.NDArray[np.int64]
 
 _MOST_QPUS: Final = 62
 """A set of them is the bits of an int64."""
@@ -96,34 +94,3 @@ def key_column(plan: Plan, policy: QueuePolicy) -> KeyColumn | None:
     if column is not None and column.submissions and largest(column.of_job) >= LONGEST_US:
         return None
     return column
-
-
-def ints(column: Column | Ints) -> Ints:
-    """A column as an array: the one whose memory it is, which is quicker than to read its format."""
-    if isinstance(column, memoryview) and isinstance(column.obj, np.ndarray):
-        whole: Ints = column.obj
-        is_whole = whole.shape == column.shape and whole.strides == column.strides
-        if is_whole and whole.dtype == np.int64:
-            return whole
-    return np.asarray(column, dtype=np.int64)
-
-
-def is_one_value(values: Ints) -> bool:
-    """Whether a column is one value for all rows, without looking at them."""
-    return len(values) > 0 and values.strides == (0,)
-
-
-def has_other(column: Column, default: int) -> bool:
-    """Whether a column has any other value than that."""
-    values = ints(column)
-    if not len(values) or is_one_value(values):
-        return len(values) > 0 and bool(values[0] != default)
-    return bool(np.any(values != default))
-
-
-def largest(column: Column) -> int:
-    """The largest size of a number in a column."""
-    values = ints(column)
-    if not len(values) or is_one_value(values):
-        return abs(int(values[0])) if len(values) else 0
-    return max(int(values.max()), -int(values.min()))
