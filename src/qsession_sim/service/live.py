@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import Final, TypedDict, TypeVar, Unpack
+from typing import Final, TypeVar, Unpack
 
 from qsession_sim.errors import PolicyError, SchedulerUsageError
 from qsession_sim.results.record import LiveEntities, Record, completed
@@ -56,18 +56,6 @@ STREAM: Final = "explicit"
 
 class RunIsOverError(SchedulerUsageError):
     """A command came after the end of the run."""
-
-
-class ServiceSettings(TypedDict, total=False):
-    """What a service may be given beside its workload; see `LiveService`."""
-
-    rules: Rules | None
-    queue_key: QueueKey | None
-    queue_policy: QueuePolicy | None
-    accounts: Collection[str] | None
-    profile: ProfileName
-    plans: Mapping[str, ResolvedPlan] | None
-    account_specs: Mapping[str, AccountSpec] | None
 
 
 class LiveService:

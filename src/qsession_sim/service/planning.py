@@ -242,16 +242,6 @@ def _truth(what: str, value: Any) -> bool:
     return value
 
 
-class SessionOptions(TypedDict, total=False):
-    """What may be said of a session that is opened; see `LiveService.open_session`."""
-
-    mode: Mode
-    max_time_us: int | None
-    interactive_timeout_us: int | None
-    qpu: str | None
-    stream: str
-
-
 class JobOptions(TypedDict, total=False):
     """What may be said of a job in a submission; each is a field of `JobSpec`, with its check.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Unpack
 
@@ -13,10 +13,14 @@ from simpy.events import NORMAL, URGENT, EventPriority
 
 from qsession_sim.errors import BEYOND_TIME, ScenarioError, SchedulerUsageError
 from qsession_sim.results.record import Record
-from qsession_sim.scheduler.vocabulary import JobStatus, Rank
-from qsession_sim.service.live import STREAM, LiveService, RunIsOverError, ServiceSettings
+from qsession_sim.scenario.accounts import DEFAULT_PROFILE, ProfileName, ResolvedPlan
+from qsession_sim.scheduler.plan import AccountSpec, Rules
+from qsession_sim.scheduler.queues import QueuePolicy
+from qsession_sim.scheduler.view import QueueKey
+from qsession_sim.scheduler.vocabulary import JobStatus, Mode, Rank
+from qsession_sim.service.live import STREAM, LiveService, RunIsOverError
 from qsession_sim.service.observed import ENDED, JobDetails, JobEnded, JobStarted, LiveJob, SessionDetails
-from qsession_sim.service.planning import JobOptions, SessionOptions
+from qsession_sim.service.planning import JobOptions
 from qsession_sim.service.programs import ProgramJob, ProgramSession
 from qsession_sim.units import LONGEST_US
 from qsession_sim.workload.columns import Workload
@@ -126,15 +130,30 @@ class Service:
         self,
         workload: Workload,
         *,
+        rules: Rules | None = None,
+        queue_key: QueueKey | None = None,
+        queue_policy: QueuePolicy | None = None,
         qpu: str | None = None,
+        accounts: Collection[str] | None = None,
+        profile: ProfileName = DEFAULT_PROFILE,
+        plans: Mapping[str, ResolvedPlan] | None = None,
+        account_specs: Mapping[str, AccountSpec] | None = None,
         horizon_us: int | None = None,
         progress: Callable[[Progress], None] | None = None,
-        **settings: Unpack[ServiceSettings],
     ) -> None:
         self.env = _Environment()
         if qpu is not None:
             workload = replace(workload, qpus=(qpu, *workload.qpus[1:]))
-        self._live = LiveService(workload, **settings)
+        self._live = LiveService(
+            workload,
+            rules=rules,
+            queue_key=queue_key,
+            queue_policy=queue_policy,
+            accounts=accounts,
+            profile=profile,
+            plans=plans,
+            account_specs=account_specs,
+        )
         self._horizon_us = horizon_us
         self._progress = progress
         self._jobs = len(workload.jobs)
@@ -185,19 +204,37 @@ class Service:
             )
         return self.env.process(process)
 
-    def open_session(self, name: str, *, account: str, **options: Unpack[SessionOptions]) -> ProgramSession:
+    def open_session(
+        self,
+        name: str,
+        *,
+        account: str,
+        mode: Mode = Mode.SESSION,
+        max_time_us: int | None = None,
+        interactive_timeout_us: int | None = None,
+        qpu: str | None = None,
+        stream: str = STREAM,
+    ) -> ProgramSession:
         """Open a session or batch now. Leaving it as a context closes it (S19).
 
-        `options` are `mode`, `max_time_us`, `interactive_timeout_us`, `qpu` and `stream`. The two clocks are
-        those of the account's plan, or else of the profile, unless given. Without `qpu` the session is routed
-        (S54).
+        The two clocks are those of the account's plan, or else of the profile, unless given. Without `qpu`
+        the session is routed (S54).
 
         Raises:
             SchedulerUsageError: for a name that is taken or no name, an account that does not exist, a QPU
                 that does not exist or is a simulator backend (S22), mode job, a time that is no whole number,
                 negative or longer than the plan allows (S61), or after the end of the run.
         """
-        session = self._live.open_session(self.now_us, name, account=account, **options)
+        session = self._live.open_session(
+            self.now_us,
+            name,
+            account=account,
+            mode=mode,
+            max_time_us=max_time_us,
+            interactive_timeout_us=interactive_timeout_us,
+            qpu=qpu,
+            stream=stream,
+        )
         self.commanded()
         return ProgramSession(self, session)
 
@@ -282,7 +319,10 @@ class Service:
         return watched
 
     def commanded(self, *, acts: bool = True) -> None:
-        """Something was commanded to `live` now; its effects come after all programs have acted (S4)."""
+        """Something was commanded to `live` now; its effects come after all programs have acted (S4).
+
+        `acts`: whether it changes anything; a command that came too late does not.
+        """
         if not self._live.is_over:
             self._wake_programs()
             if acts:
