@@ -23,7 +23,7 @@ from pathlib import Path
 
 from .mutation import Mutation
 from .mutations import MUTATIONS
-from .trial import SAID, failure
+from .trial import SAID, STOPPED, failure
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "qsession_sim"
@@ -139,9 +139,8 @@ def _outcomes(mutations: list[Mutation], copies: list[Path]) -> Iterator[str | N
 
 
 def _copy_to(copy: Path) -> Path:
-    ignored = shutil.ignore_patterns(
-        "__pycache__", "*.so", "*.pyd"
-    )  # mutants of what is compiled would not run
+    # mutants of what is compiled would not run
+    ignored = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
     for name in ("src", "tests"):
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", copy)
@@ -152,15 +151,12 @@ def _copy_to(copy: Path) -> Path:
 
 
 def _tell(mutation: Mutation, test: str | None) -> None:
-    print(
-        f"{'killed' if test else 'survived':8} {mutation.rule:4} {mutation.file}: {mutation.replacement}",
-        flush=True,
-    )
+    by_others = test is not None and not test.startswith((*tried_first(mutation), STOPPED))
+    what = f"killed by {test}, which is not tried first:" if by_others else "killed  " if test else "survived"
+    print(f"{what} {mutation.rule:4} {mutation.file}: {mutation.replacement}", flush=True)
     if test is None:
         print(f"         instead of: {mutation.line}")
         print(f"         {mutation.equivalent or 'NOT EXPLAINED'}", flush=True)
-    elif not test.startswith((*tried_first(mutation), "a test that was stopped")):
-        print(f"         by {test}, which is not tried first", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ class Mutation(NamedTuple):
     rule: str
     equivalent: str = ""
     noticed_by: tuple[str, ...] = ()
-    """Tests to try first, as pytest calls them, before the file that says the rule most often."""
+    """Files of tests to try first, before the one that says the rule most often."""
 
 
 def in_file(file: str, *rows: tuple[str, ...], noticed_by: tuple[str, ...] = ()) -> list[Mutation]:

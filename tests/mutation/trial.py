@@ -32,11 +32,19 @@ BYTES = 3_000_000_000
 SAID = "said.txt"
 """The file in the copy with what pytest printed last."""
 
+STOPPED = "a test that was stopped"
+"""In place of the name of a test that never ended, or took too much memory."""
+
+NOTHING_RUN = (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
+
 
 def failure(copy: Path, tests: Sequence[str], seconds: int) -> str | None:
     """Which of the tests fails first, or why there is no telling; None if all of them pass.
 
     What never ends is stopped after some seconds of processor time, or with 3 GB, and has failed.
+
+    Raises:
+        RuntimeError: if no test was run, so that nothing can be said; with what pytest printed.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(LIBRARIES)
@@ -45,12 +53,13 @@ def failure(copy: Path, tests: Sequence[str], seconds: int) -> str | None:
     process.start()
     sender.close()
     try:
-        return receiver.recv()
+        code, first = receiver.recv()
     except EOFError:
-        process.join()
-        return f"a test that was stopped by signal {-process.exitcode}"
-    finally:
-        process.join()
+        code, first = None, STOPPED
+    process.join()
+    if (code is None and process.exitcode >= 0) or (code in NOTHING_RUN and not first):
+        raise RuntimeError((copy / SAID).read_text("utf-8"))
+    return None if code == pytest.ExitCode.OK else first or f"pytest, which ends with {code!r}"
 
 
 class _FirstFailure:
@@ -88,4 +97,4 @@ def _run(copy: Path, tests: Sequence[str], seconds: int, sender: Connection) -> 
     gc.freeze()  # pytest collects garbage several times, and there is none of before
     first = _FirstFailure()
     code = pytest.main([*OPTIONS, *tests], plugins=[first])
-    sender.send(None if code == pytest.ExitCode.OK else first.name or f"pytest, which ends with {code!r}")
+    sender.send((code, first.name))
