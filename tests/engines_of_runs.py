@@ -13,8 +13,6 @@ from qsession_sim.kernel.refusals import why_not
 from qsession_sim.results.bundle import record_digest
 from qsession_sim.results.record import Record
 from qsession_sim.results.run import Run
-from qsession_sim.scheduler.plan import Plan, Rules
-from qsession_sim.scheduler.queues import QueuePolicy
 from qsession_sim.service.planning import account_specs, plan_of
 
 
@@ -51,7 +49,9 @@ def _comparing(simulated: Callable[..., Run]) -> Callable[..., Run]:
             engines.counts[True] += 1
         for compiled in engines.FORMS:
             if not (compiled and run._given["engine"] == "compiled"):
-                record = _record(plan, workload, rules, queue, resolved.horizon, compiled=compiled)
+                record = kernel_record(
+                    plan, workload, rules, queue, resolved.horizon, None, compiled=compiled
+                )
                 assert _content(record) == _content(run.record), f"the kernel, compiled={compiled}"
                 engines.counts[compiled] += 1
         return run
@@ -59,16 +59,8 @@ def _comparing(simulated: Callable[..., Run]) -> Callable[..., Run]:
     return compared
 
 
-def _record(
-    plan: Plan, workload: Any, rules: Rules, queue: QueuePolicy, horizon_us: int | None, *, compiled: bool
-) -> Record:
-    return kernel_record(plan, workload, rules, queue, horizon_us, None, compiled=compiled)
-
-
 def _content(record: Record) -> tuple[Any, ...]:
     requested = None if record.requested_us is None else record.requested_us.tolist()
-    names = (
-        list(record.workload.job_names[-1:]),
-        list(record.workload.session_names[-1:]),
-    )  # of what repeats
+    # of what repeats
+    names = list(record.workload.job_names[-1:]), list(record.workload.session_names[-1:])
     return record_digest(record), names, len(record.workload.jobs), requested

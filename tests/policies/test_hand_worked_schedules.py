@@ -315,32 +315,39 @@ def test_an_estimate_of_0_counts_as_1():
     assert schedule("wfp3", jobs) == [(0, 0), (10, 1), (20, 2)]
 
 
-def test_random():
-    """The first numbers of SplitMix64 with seed 0 as published; jobs 1 to 4 wait, by these numbers."""
-    numbers = [
-        0xE220A8397B1DCDAF,
-        0x6E789E6AA1B965F4,
-        0x06C45D188009454F,
-        0xF88BB8A8724C81EC,
-        0x1B39896A51A8749B,
-    ]
-    assert [random_number(0, index) for index in range(5)] == numbers
+@pytest.mark.parametrize(
+    ("seed", "numbers", "order"),
+    [
+        (
+            0,
+            [
+                0xE220A8397B1DCDAF,
+                0x6E789E6AA1B965F4,
+                0x06C45D188009454F,
+                0xF88BB8A8724C81EC,
+                0x1B39896A51A8749B,
+            ],
+            [2, 4, 1, 3],
+        ),
+        (
+            1234567,
+            [
+                6457827717110365317,
+                3203168211198807973,
+                9817491932198370423,
+                4593380528125082431,
+                16408922859458223821,
+            ],
+            [1, 3, 2, 4],
+        ),
+    ],
+)
+def test_random(seed, numbers, order):
+    """The first numbers of SplitMix64 with two seeds, as published; jobs 1 to 4 wait, by these numbers."""
+    assert [random_number(seed, index) for index in range(5)] == numbers
     jobs = [job(0), job(1), job(1), job(1), job(1)]
-    assert schedule("random", jobs) == [(0, 0), (10, 2), (20, 4), (30, 1), (40, 3)]
-
-
-def test_random_with_a_seed():
-    """The same of seed 1234567, as published."""
-    numbers = [
-        6457827717110365317,
-        3203168211198807973,
-        9817491932198370423,
-        4593380528125082431,
-        16408922859458223821,
-    ]
-    assert [random_number(1234567, index) for index in range(5)] == numbers
-    jobs = [job(0), job(1), job(1), job(1), job(1)]
-    assert schedule("random", jobs, seed=1234567) == [(0, 0), (10, 1), (20, 3), (30, 2), (40, 4)]
+    starts = [(0, 0), *zip((10, 20, 30, 40), order, strict=True)]
+    assert schedule("random", jobs, seed=seed) == starts
 
 
 def test_session_first_is_the_opposite_of_s15():

@@ -172,8 +172,8 @@ def test_s42_job_of_a_session_that_has_let_go_of_the_qpu_counts_again(run):
     ]
 
 
-def test_s42_job_of_a_session_that_has_become_active_counts_no_more(run):
-    """At 1 both jobs of s0 are ready, and with the start of j0 neither is ahead any more: both lanes are free at 5."""
+def test_s42_jobs_of_a_session_leave_no_count_behind(run):
+    """At 5 nobody holds the QPU, and no job is ahead of its turn: both lanes are free."""
     jobs = [
         JobSpec(qpu_time_us=1, at_us=0, session=0, preparation_us=1),
         JobSpec(qpu_time_us=1, at_us=0, session=0, preparation_us=1),

@@ -205,8 +205,10 @@ PATIENCE_SECONDS: Final = 1.0
 
 @contextmanager
 def _bar(patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Callable[[str, float | None], None] | None]:
-    """What shows a text and a share as a bar on standard error, which appears after that time and disappears
-    at the end; None if that is not a terminal."""
+    """What draws a text and a share as a bar on standard error; None if that is not a terminal.
+
+    The bar appears after that time, and disappears at the end.
+    """
     console = errors()
     if not console.is_terminal:
         yield None
@@ -219,14 +221,14 @@ def _bar(patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Callable[[str, 
     task = bar.add_task("simulating", total=None)
     begins_seconds = time.monotonic() + patience_seconds
 
-    def show(text: str, share: float | None) -> None:
+    def draw(text: str, share: float | None) -> None:
         if time.monotonic() >= begins_seconds:
             total = None if share is None else 1.0
             bar.update(task, completed=share or 0.0, total=total, description=text)
             bar.start()
 
     try:
-        yield show
+        yield draw
     finally:
         bar.stop()
 
@@ -241,13 +243,13 @@ def run_progress(
         horizon_us: where the run stops; None: when there is nothing left to do.
         patience_seconds: the bar appears after that time.
     """
-    with _bar(patience_seconds) as show:
-        if show is None:
+    with _bar(patience_seconds) as draw:
+        if draw is None:
             yield None
             return
         from qsession_sim.report.progress import RunBar
 
-        yield RunBar(horizon_us, show)
+        yield RunBar(horizon_us, draw)
 
 
 class StudyCount:
@@ -269,13 +271,13 @@ class StudyCount:
 @contextmanager
 def study_progress(*, quiet: bool) -> Iterator[StudyCount]:
     """What to give to a study as `progress`; it shows nothing if `quiet`, or without a terminal."""
-    with nullcontext() if quiet else _bar() as show:
-        if show is None:
+    with nullcontext() if quiet else _bar() as draw:
+        if draw is None:
             yield StudyCount()
             return
         from qsession_sim.report.progress import StudyBar
 
-        yield StudyCount(StudyBar(show))
+        yield StudyCount(StudyBar(draw))
 
 
 @contextmanager

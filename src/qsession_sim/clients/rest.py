@@ -11,10 +11,9 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import wraps
-from typing import Any, Final, ParamSpec
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 from qsession_sim.clients.api import Answer, ApiError, Code, Request, error_body
@@ -29,25 +28,7 @@ PREFIXES: Final = ("/experimental", "/api/v1")
 
 TOKEN_SECONDS: Final = 86_400 * 365
 
-P = ParamSpec("P")
 
-
-def _answering_errors(function: Callable[P, Answer]) -> Callable[P, Answer]:
-    @wraps(function)
-    def answering(*arguments: P.args, **given: P.kwargs) -> Answer:
-        try:
-            return function(*arguments, **given)
-        except ApiError as error:
-            return error.status, error_body(error.code, str(error))
-        except RunIsOverError as error:
-            return 410, error_body(Code.RUN_IS_OVER, str(error))
-        except (FormError, SchedulerUsageError, OverflowError) as error:
-            return 400, error_body(Code.BAD_FORM, str(error))
-
-    return answering
-
-
-@_answering_errors
 def handle(
     world: World,
     account: str | None,
@@ -86,7 +67,25 @@ def handle(
         >>> handle(world, None, "GET", "/jobs")[0], handle(world, "lab", "GET", "/jobs/x")[0]
         (401, 404)
     """
-    path = _without_prefix(path)
+    try:
+        return _answer(world, account, method, _without_prefix(path), query, body, headers or {})
+    except ApiError as error:
+        return error.status, error_body(error.code, str(error))
+    except RunIsOverError as error:
+        return 410, error_body(Code.RUN_IS_OVER, str(error))
+    except (FormError, SchedulerUsageError, OverflowError) as error:
+        return 400, error_body(Code.BAD_FORM, str(error))
+
+
+def _answer(
+    world: World,
+    account: str | None,
+    method: str,
+    path: str,
+    query: Mapping[str, Sequence[str]] | str,
+    body: Any,
+    headers: Mapping[str, str],
+) -> Answer:
     lists = parse_qs(query, keep_blank_values=True) if isinstance(query, str) else query
     if path == "/identity/token" and method == "POST":
         return 200, _token(world, body, account)
@@ -95,7 +94,7 @@ def handle(
     if not world.exists(account):
         raise ApiError(401, Code.NOT_AUTHORISED, f"the scenario has no account {account!r:.80}")
     handler, parts = route_of(method, path)
-    request = Request(world, account, lists, _document(body), headers or {})
+    request = Request(world, account, lists, _document(body), headers)
     if method != "POST":
         return handler(request, *parts)
     key = request_key(account, path, body)

@@ -36,7 +36,7 @@ HOST: Final = "qsession-sim.invalid"
 """A name that no name server knows (RFC 6761), in case a request should escape."""
 
 ENVIRONMENT: Final = environment_of(f"http://{HOST}", "simulated")
-"""As long as programs run."""
+"""What the client library reads as long as programs run."""
 
 
 class Transport:

@@ -184,26 +184,26 @@ class StudyPlan:
         if reference is not None:
             policies["queue"] = {"name": reference.name}
         return Task(
-            json.dumps(written, ensure_ascii=False),
-            json.dumps(policies, ensure_ascii=False),
-            reference,
-            str(resolved(scenario.directory)),
-            inputs_digest(scenario),
-            self.seed,
-            configuration.name,
-            0,
-            self.metrics,
-            self.warm_up,
-            self.batches,
+            scenario=json.dumps(written, ensure_ascii=False),
+            policies=json.dumps(policies, ensure_ascii=False),
+            policy=reference,
+            directory=str(resolved(scenario.directory)),
+            inputs=inputs_digest(scenario),
+            seed=self.seed,
+            configuration=configuration.name,
+            replication=0,
+            metrics=self.metrics,
+            warm_up=self.warm_up,
+            batches=self.batches,
             programs=tuple(sorted(self.programs.items())),
             engine=self.engine,
         )
 
     def _set_up(self, configuration: Configuration) -> Scenario:
         own = [
-            f"policies.{kind}={json.dumps(name)}"
-            for field, kind in POLICIES.items()
-            if (name := getattr(configuration, field)) is not None
+            f"policies.{kind}={json.dumps(chosen)}"
+            for name, kind in POLICIES.items()
+            if (chosen := getattr(configuration, name)) is not None
         ]
         if configuration.hold is not None:
             hold_policy(configuration.hold)

@@ -87,7 +87,7 @@ class NamedPolicy(Model):
 
 @dataclass(frozen=True)
 class PolicyChoice(Generic[T]):
-    """A hold or routing policy that a scenario can name; what it does, in a line."""
+    """A hold or routing policy that a scenario can name; `summary` says in a line what it does."""
 
     name: str
     summary: str
@@ -114,7 +114,7 @@ HOLD_POLICIES: Final = _by_name(
     ),
 )
 
-ROUTING_POLICIES: Final = _by_name(  # ties go to the first QPU (S54)
+ROUTING_POLICIES: Final = _by_name(
     PolicyChoice("least_busy", "To the QPU with the fewest queued jobs.", Routing.LEAST_BUSY),
     PolicyChoice(
         "shortest_expected_wait",
@@ -124,6 +124,7 @@ ROUTING_POLICIES: Final = _by_name(  # ties go to the first QPU (S54)
     PolicyChoice("round_robin", "To one QPU after the other.", Routing.ROUND_ROBIN),
     PolicyChoice("random", "To any QPU, all equally likely.", Routing.RANDOM),
 )
+"""How a QPU is found for a job or session that names none; ties go to the first QPU (S54)."""
 
 
 # -- The key `policies` of a scenario.

@@ -243,6 +243,7 @@ def _rows(lines: Int64Array, field: dict[int, Int64Array], reasons: dict[int, st
     bad.add(repeated, lambda row: f"{_called(_JOB)}: {keys[row]} is also an earlier line")
     after, asked = filled(count, NEVER), np.flatnonzero(follows)
     if len(known):
+        # the last number that is not larger; where all are, place is -1, and the last of all is not equal
         place = np.searchsorted(known, field[_PRECEDING][asked], side="right") - 1
         is_known = known[place] == field[_PRECEDING][asked]
         after[asked[is_known]] = counted[first][place[is_known]]
