@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from functools import cache
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -36,14 +37,21 @@ def run_command(arguments: Sequence[str]) -> int:
 
     The application is not called as typer would call it: that catches interrupts and prints on its own.
     """
-    command = typer.main.get_command(_application())
-    with_fitting_help(command)
+    command = _command()
     try:
         with command.make_context(PROGRAM, list(arguments)) as context:
             command.invoke(context)
     except typer.Exit as ending:
         return ending.exit_code
     return 0
+
+
+@cache
+def _command() -> Any:
+    """All commands, made once in a process: reading their signatures takes longer than a small run."""
+    command = typer.main.get_command(_application())
+    with_fitting_help(command)
+    return command
 
 
 def _application() -> typer.Typer:
