@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_examples import examples
 
 from qsession_sim.clients.api import CRN
 from qsession_sim.clients.endpoints import ROUTES
@@ -889,7 +890,7 @@ FORMS = JSON | st.text(max_size=20) | st.binary(max_size=20) | st.dictionaries(s
 QUERIES = st.dictionaries(st.sampled_from(["limit", "offset", "created_after", "created_before", "tags", "pending", "next", "updated_before", "sort"]), st.lists(st.text(max_size=9), max_size=2))  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     route=st.sampled_from(ROUTES),
     name=st.sampled_from(["lab.1", "lab.s1", "qpu", "%00", "~"]),

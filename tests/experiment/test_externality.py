@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_examples import examples
 
 import qsession_sim as qs
 from qsession_sim.errors import EngineError, StudyError
@@ -172,7 +173,11 @@ def test_programs_are_refused():
 
 
 @settings(
-    derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck), max_examples=60
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    max_examples=examples(60),
 )
 @given(scenarios(unit="us"), st.data())
 def test_without_a_source_is_the_scenario_without_it(scenario, data):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import engines
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from random_examples import examples
 
 from qsession_sim.scheduler.plan import (
     ADAPTIVE,
@@ -135,7 +136,7 @@ def check(workload: Workload, at_most: int) -> None:
     engines.compare(scheduler, plan_for(workload), policy_of(workload), workload.horizon_us)
 
 
-@settings(repeatable, max_examples=1000)
+@settings(repeatable, max_examples=examples(1000))
 @example(closing_while_inactive(), ALL_AT_ONCE)
 @example(closing_while_inactive(cancels_us=(5, NEVER)), ALL_AT_ONCE)
 @example(closing_while_inactive(cancels_us=(5, 6)), ALL_AT_ONCE)
@@ -147,13 +148,13 @@ def test_explicit_workloads_give_the_facts_of_the_naive_model(workload: Workload
     check(workload, at_most)
 
 
-@settings(repeatable, max_examples=600)
+@settings(repeatable, max_examples=examples(600))
 @given(workloads(most_clients=3), st.sampled_from([ALL_AT_ONCE, 1, 3]))
 def test_iterative_clients_give_the_facts_of_the_naive_model(workload: Workload, at_most: int) -> None:
     check(workload, at_most)
 
 
-@settings(repeatable, max_examples=900)
+@settings(repeatable, max_examples=examples(900))
 @example(quota_after_an_outage(), ALL_AT_ONCE)
 @example(quota_in_a_window(), ALL_AT_ONCE)
 @example(usage_after_the_close(), ALL_AT_ONCE)

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from random_examples import examples
 
 from qsession_sim.scheduler.plan import ADAPTIVE, JobSpec, SessionSpec
 from qsession_sim.scheduler.scheduler import Scheduler
@@ -289,7 +290,7 @@ LiveService.TestCase.settings = settings(
     print_blob=True,
     deadline=None,
     database=None,
-    max_examples=200,
+    max_examples=examples(200),
     stateful_step_count=40,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -27,7 +27,17 @@ LIBRARIES = [
     "simpy",
     "typer",
 ]
-OPTIONS = ["-x", "-q", "--tb=no", "--assert=plain", "-p", "no:xdist", "-p", "no:benchmark"]
+OPTIONS = [
+    "-x",
+    "-q",
+    "--hypothesis-profile=thorough",
+    "--tb=no",
+    "--assert=plain",
+    "-p",
+    "no:xdist",
+    "-p",
+    "no:benchmark",
+]
 BYTES = 3_000_000_000
 SAID = "said.txt"
 """The file in the copy with what pytest printed last."""

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_examples import examples
 
 from qsession_sim.policies.registry import queue_policy
 from qsession_sim.scheduler.limits import Usage
@@ -125,7 +126,7 @@ def test_s63_the_account_queue_agrees_with_looking_at_every_job(hold):
             assert history(plan, rules, found) == expected, (seed, policy)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     stays=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12),
     window_us=st.integers(1, 20),

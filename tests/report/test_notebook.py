@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from random_examples import examples
 
 import qsession_sim as qs
 from qsession_sim.cli.terminal import PIPE_WIDTH
@@ -110,7 +111,11 @@ def test_saved_runs_of_shipped_scenarios_are_shown_as_the_runs(name, tmp_path):
 
 
 @settings(
-    derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck), max_examples=40
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    max_examples=examples(40),
 )
 @given(scenario=scenarios())
 def test_random_saved_runs_are_shown_as_the_runs(scenario):

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from random_examples import examples
 from report.pages import CLOSING, HOSTILE, ODD, SCENARIOS, brought, explicit, job, odd, shipped
 from report.test_html import Parsed
 
@@ -135,7 +136,7 @@ def test_shipped_scenarios_bring_along_what_their_tables_say(name):
     derandomize=True,
     deadline=None,
     database=None,
-    max_examples=60,
+    max_examples=examples(60),
     suppress_health_check=list(HealthCheck),
 )
 @given(scenarios())

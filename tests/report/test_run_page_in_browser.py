@@ -13,6 +13,7 @@ from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from random_examples import examples
 from report.browser import CHROMIUM, made_once
 from report.pages import ODD, brought, odd, shipped, study
 
@@ -298,7 +299,7 @@ def test_the_mouse_drags_and_zooms_at_its_place(chromium, pages):
     derandomize=True,
     deadline=None,
     database=None,
-    max_examples=25,
+    max_examples=examples(25),
     suppress_health_check=list(HealthCheck),
 )
 @given(scenario=scenarios())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from random_examples import examples
 from results.handmade import make_record, make_run
 
 import qsession_sim as qs
@@ -248,7 +249,7 @@ def check_sessions(run, shown):
     derandomize=True,
     deadline=None,
     database=None,
-    max_examples=80,
+    max_examples=examples(80),
     suppress_health_check=list(HealthCheck),
 )
 @given(scenarios())

@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_examples import examples
 
 import qsession_sim as qs
 from qsession_sim.experiment.metrics import as_metrics, measure
@@ -134,7 +135,11 @@ def test_a_wait_for_a_free_qpu_is_told_by_the_intervals(stays, expected):
 
 
 @settings(
-    derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck), max_examples=60
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    max_examples=examples(60),
 )
 @given(scenarios(unit="us"), st.booleans())
 def test_sums_of_random_runs_are_those_of_their_tables(scenario, warmed_up):

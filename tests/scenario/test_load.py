@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from datetime import UTC, date, datetime
+from functools import partial
 
 import numpy as np
 import pytest
@@ -105,8 +106,11 @@ def test_control_character(tmp_path, monkeypatch):
     assert problems_of("a.yaml") == ["a.yaml:2:9: not YAML: a control character (code 0)"]
 
 
-def test_absurdly_deep_nesting(tmp_path, monkeypatch):
-    """Beyond 50 levels; and so deep that the reader of YAML itself gives up."""
+@pytest.mark.parametrize("limit", [1, 10])
+def test_absurdly_deep_nesting(limit, tmp_path, monkeypatch, request):
+    """Beyond 50 levels; and so deep that reading ends there, also where Python's recursion limit is a higher one."""
+    request.addfinalizer(partial(sys.setrecursionlimit, sys.getrecursionlimit()))
+    sys.setrecursionlimit(limit * sys.getrecursionlimit())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yaml").write_text("workload: " + "[" * 100 + "]" * 100, encoding="utf-8")
     (tmp_path / "b.yaml").write_text("[" * 2000, encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_examples import examples
 
 from qsession_sim.scenario.accounts import PROFILES
 from qsession_sim.scenario.load import load_scenario
@@ -225,7 +226,7 @@ def scenarios(draw):
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(scenarios() | worlds())
 def test_resolution_is_idempotent(scenario):
     once = load_scenario(scenario)
@@ -236,7 +237,7 @@ def test_resolution_is_idempotent(scenario):
     assert twice.dump() == once.dump()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(scenarios() | worlds())
 def test_resolved_form_keeps_its_own_contract(scenario):
     """Resolution builds the form without validation; with absent values put back, validation accepts it."""

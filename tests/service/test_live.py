@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_examples import examples
 
 import qsession_sim as qs
 from qsession_sim.errors import PolicyError, SchedulerUsageError
@@ -519,7 +520,7 @@ class Asking:
         self.seen.append(record)  # kept while the run goes on
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(scenarios(most_jobs=4), commands(most=10), st.sampled_from([1, 3, 700]))
 def test_questions_at_any_instant_change_nothing(
     scenario: dict[str, Any], program: LiveProgram, seconds: int
@@ -531,7 +532,7 @@ def test_questions_at_any_instant_change_nothing(
     assert asked.summary() == quiet.summary()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(scenarios(most_jobs=4), commands(most=12))
 def test_at_the_end_what_is_known_is_what_the_tables_have(
     scenario: dict[str, Any], program: LiveProgram

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import Phase, find, settings
+from random_examples import varied
 
 from qsession_sim.errors import PolicyError
 from qsession_sim.experiment.simulate import simulate
@@ -152,8 +152,7 @@ def test_wide_scenarios_have_far_values(unit):
         ]
         return any(job["qpu_time"].endswith(unit) and abs(job.get("priority", 0)) > 1000 for job in jobs)
 
-    quick = settings(max_examples=2000, database=None, derandomize=True, phases=[Phase.generate])
-    check_invariants(simulate(find(scenarios(wide=True), is_far, settings=quick)))
+    check_invariants(simulate(next(filter(is_far, varied(scenarios(wide=True), 2000)))))
 
 
 def test_a_script_that_checks_its_own_policy_at_its_top_comes_to_an_end(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_examples import examples
 from trace_files import zst
 
 import qsession_sim as qs
@@ -144,7 +145,7 @@ def drawn_from(file, *more):
 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", zst("csv.zst"), "parquet"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(workload=workloads())
 def test_tables_hold_every_column(ending, workload):
     with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +153,7 @@ def test_tables_hold_every_column(ending, workload):
 
 
 @pytest.mark.parametrize("ending", ["swf", "swf.gz", zst("swf.zst")])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(workload=workloads(swf=True))
 def test_swf_holds_times_users_and_chains(ending, workload):
     with tempfile.TemporaryDirectory() as folder:
@@ -196,7 +197,7 @@ def independent_jobs(draw):
 
 
 @pytest.mark.parametrize("ending", ["json", "json.gz", zst("json.zst")])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(workload=independent_jobs())
 def test_batsim_holds_independent_jobs_and_their_limits(ending, workload):
     with tempfile.TemporaryDirectory() as folder:

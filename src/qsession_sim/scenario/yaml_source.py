@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
@@ -23,6 +24,8 @@ _TAG: Final = "tag:yaml.org,2002:"
 _TEXT_TAGS: Final = frozenset({"str", "timestamp", "merge", "value"})
 _MOST_REPEATED: Final = 1_000_000
 """Values that aliases may repeat; a few nested ones could ask for more than the memory holds."""
+_DEEPEST_COMPOSED: Final = 4 * DEEPEST
+"""Of nested nodes, where composing ends; few enough for Python's recursion limit as it usually is."""
 _BASES: Final = {"0b": 2, "0o": 8, "0x": 16}
 _PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _HINTS: Final = {
@@ -134,8 +137,23 @@ def _expanded(node: Node, sizes: dict[Node, int]) -> int:
     return sizes[node]
 
 
+class _Composer(Composer):
+    """Gives up at a depth of its own, whatever Python's recursion limit is."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self._depth == _DEEPEST_COMPOSED:
+            raise RecursionError
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
 def _nodes(text: str) -> tuple[Node | None, Problem | None]:
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _Composer
     yaml.composer.warn_double_anchors = False  # YAML allows it: the later anchor counts
     try:
         return yaml.compose(text), None
