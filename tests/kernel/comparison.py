@@ -28,13 +28,19 @@ IS_COMPILED = (False, True) if is_compiled() else (False,)
 
 def everything(outcome: Outcome) -> dict[str, Any]:
     """All that there is to compare, with the types of columns."""
-    names = (name for name in vars(outcome.journal) if not name.startswith("_"))
-    return {name: getattr(outcome.journal, name) for name in names} | {
+    columns = {name: column for name, column in vars(outcome.journal).items() if not name.startswith("_")}
+    return {name: _typed(column) for name, column in columns.items()} | {
         "end_us": outcome.end_us,
         "events": outcome.events,
         "session_qpu": list(outcome.session_qpu),
         "requested_us": list(outcome.requested_us),
     }
+
+
+def _typed(column: Any) -> tuple[str, list[int]]:
+    """Its type code, of an array of NumPy, too; a list has none."""
+    dtype = getattr(column, "dtype", None)
+    return getattr(column, "typecode", "") if dtype is None else dtype.char, list(column)
 
 
 def by_scheduler(plan: Plan, rules: Rules, policy: QueuePolicy, horizon_us: int | None) -> Outcome:

@@ -88,7 +88,7 @@ _CORE = in_file(
         "if self.now - self.jobs.started[job] <= needed:",
         "S44",
     ),
-    ("if limit != NO_LIMIT:", "if True:", "S44"),
+    ("if limit == NO_LIMIT:", "if False:", "S44"),
     ("if NEVER < limit < needed:", "if NEVER < limit:", "S44"),
     ("key += self.submissions_in_key * submitted", "pass", "S50"),
     # windows of availability
@@ -205,6 +205,36 @@ _CORE = in_file(
     noticed_by=_BY,
 )
 
+_SHORTCUTS = in_file(
+    "kernel/core.py",
+    ("and at + jobs.qpu_us[job] < stop", "and True", "S12"),
+    ("stop = min(stop, self.agenda.time[0])", "pass", "S13"),
+    ("stop = min(self.next_us, until + 1)", "stop = until + 1", "S32"),
+    ("stop = min(self.next_us, until + 1)", "stop = self.next_us", "S6"),
+    ("jobs.cancel_after[job] < 0", "True", "S25"),
+    ("and limit <= self.sessions.max_us[session]", "and True", "S24"),
+    ("and self.allowed_us(limit, jobs.qpu_us[job]) == jobs.qpu_us[job]", "and True", "S44"),
+    (
+        "and (len(self.follow_ups_of) == 0 or self.follow_ups_of[job] == self.follow_ups_of[job + 1])",
+        "and True",
+        "S5",
+    ),
+    ("and self.clients.poll_us[self.jobs.client[job]] < 0", "and True", "S64"),
+    (
+        "and (not self.sessions.lets_in[session] or self.first_job_queue.size == 0)",
+        "and True",
+        "S32",
+    ),
+    ("and self.finish_us == FOREVER", "and True", "S32"),
+    ("self.sessions.phase[session] == PHASE_IDLE", "True", "S14"),
+    (
+        "if at > self.now and queue.size > 0 and self.finish_us == FOREVER:  # S50",
+        "if queue.size > 0 and self.finish_us == FOREVER:",
+        "S50",
+    ),
+    noticed_by=("tests/kernel/test_shortcuts.py",),
+)
+
 _ENGINE = in_file(
     "kernel/engine.py",
     ("waits_for[job] = len(more)", "waits_for[job] = 0", "S5"),
@@ -252,5 +282,5 @@ _CODES = in_file(
     noticed_by=_BY,
 )
 
-KERNEL_MUTATIONS: list[Mutation] = [*_CORE, *_ENGINE, *_COLUMNS, *_REFUSALS, *_CODES]
+KERNEL_MUTATIONS: list[Mutation] = [*_CORE, *_SHORTCUTS, *_ENGINE, *_COLUMNS, *_REFUSALS, *_CODES]
 """All of them."""

@@ -12,14 +12,14 @@ cdef int64_t ACTION_BITS, ACTION_MASK, AFTER_READY, AGENDA, BEFORE_ALL, CALIBRAT
     KEY_FINISH, KEY_ITTL, KEY_JOB_CANCEL, KEY_MAX_TIME, KEY_PATIENCE, KEY_POST_DONE, KEY_READY, KEY_SUBMIT, \
     KEY_WINDOW, LEAVE_PREPARED, LEAVE_QPU, LEAVE_QUEUE, LEAVE_SESSION, LONGEST_US, LOSE_RUN, NEVER, \
     NO_ENTRY, NO_LIMIT, NO_REASON, NUMBER_MASK, NUMBER_SHIFT, OUTAGE, OVER, PATIENCE_BIT, PAUSED, \
-    PHASE_ABSENT, PHASE_CLOSED, PHASE_CLOSING, PHASE_OPEN, PLANNED, QPU_OF_WINDOW_SHIFT, RANK_AVAILABILITY, \
+    PHASE_ABSENT, PHASE_CLOSED, PHASE_CLOSING, PHASE_IDLE, PHASE_OPEN, PLANNED, QPU_OF_WINDOW_SHIFT, RANK_AVAILABILITY, \
     RANK_CANCEL, RANK_CLOSE, RANK_CREATE, RANK_ITTL, RANK_MAX_TIME, RANK_POST_DONE, RANK_READY, RANK_SHIFT, \
     RANK_SUBMIT, RATE_LIMITED, REJECTED_TO_JOB_MODE, REJECTED_TO_NEW_SESSION, RELEASE_QPU, REQUEUE_JOBS, \
     SESSION_CANCEL, SESSION_CLOSE, SESSION_CLOSE_EMPTY, SESSION_CREATE, SESSION_END, SESSION_END_LAST, \
     SESSION_EVENTS, SESSION_ITTL, SESSION_LEAVE_LAST, SESSION_MAX_TIME, SESSION_NOT_CREATED, \
     SESSION_PREPARE, SESSION_READY, SESSION_RELEASE, SESSION_START, SESSION_SUBMIT, SESSION_UNUSED, \
-    SESSIONS_NOT_IN_PLAN, SHORTEST_ITTL_US, STAGE_DONE, STAGE_POST_PROCESSING, STAGE_PREPARING, \
-    STAGE_REJECTED, STAGE_UNPREPARED, START_ITTL, START_MAX_TIME, START_PATIENCE, START_POST_PROCESSING, \
+    SESSIONS_NOT_IN_PLAN, SHORTEST_ITTL_US, SOON, STAGE_DONE, STAGE_POST_PROCESSING, STAGE_PREPARING, \
+    STAGE_QUEUED, STAGE_REJECTED, STAGE_RUNNING, STAGE_UNPREPARED, START_ITTL, START_MAX_TIME, START_PATIENCE, START_POST_PROCESSING, \
     START_UNUSED, STOP_CLOCKS, STOP_COUNTING, STOP_ITTL, STOP_PATIENCE, STOP_UNUSED, TAKE_LANE, TAKE_QPU, \
     TELL_START, TOO_LONG, TOO_MANY_PENDING, WAIT_BEFORE_ALL, WAIT_FOR_LANE, WAIT_FOR_QPU, WINDOW_BEGINS, \
     WINDOW_MASK, WRITE_REASON
@@ -244,6 +244,8 @@ cdef class Core:
     cdef public bint requeues
     cdef public bint calibrates_first
     cdef public bint writes_departures
+    cdef public bint only_job_mode
+    cdef public bint serves_alone
     cdef public bint only_needed
     cdef public Queue first_job_queue
     cdef public Queue first_session_queue
@@ -254,6 +256,8 @@ cdef class Core:
     cdef public int64_t next_key
     cdef public int64_t finish_us
     cdef public int64_t finish_key
+    cdef public int64_t soon_us
+    cdef public int64_t soon_key
     cdef public int64_t called
     cdef public int64_t active
     cdef public int64_t decisions
@@ -268,6 +272,17 @@ cdef class Core:
     cdef public int64_t room_of_transitions
     @cython.locals(agenda=Agenda, happened=int64_t, at=int64_t, key=int64_t, source=int64_t, first=int64_t)
     cpdef int64_t advance(self, int64_t until, int64_t at_most) except? -2
+    @cython.locals(jobs=Jobs, queue=Queue, happened=int64_t, at=int64_t, job=int64_t)
+    cdef int64_t advance_in_job_mode(self, int64_t until, int64_t at_most) except? -2
+    cdef inline int finish_in_job_mode(self, int64_t job) except -1
+    @cython.locals(more=int64_t)
+    cdef int64_t come_soon(self, int64_t job, int64_t until, int64_t at_most) except? -2
+    @cython.locals(session=int64_t)
+    cdef inline bint is_alone(self, int64_t job) except -1
+    @cython.locals(jobs=Jobs, client=int64_t, last=int64_t, stop=int64_t, at=int64_t, happened=int64_t)
+    cdef inline int64_t serve_alone(self, int64_t job, int64_t session, int64_t until, int64_t at_most) except? -2
+    @cython.locals(jobs=Jobs, limit=int64_t)
+    cdef inline bint is_done_alone(self, int64_t job, int64_t session) except -1
     cdef inline int plan_next(self) except -1
     cdef inline bint is_needed(self) noexcept
     @cython.locals(agenda=Agenda, at=int64_t, key=int64_t)
@@ -323,8 +338,9 @@ cdef class Core:
     @cython.locals(submitted=int64_t, key=int64_t)
     cdef inline int wait_for_qpu(self, int64_t job, int64_t session, int64_t qpu) except -1
     cdef inline int push(self, Queue queue, int64_t key, int64_t submitted, int64_t job) except -1
-    @cython.locals(root=int64_t, needed=int64_t, limit=int64_t)
+    @cython.locals(root=int64_t, needed=int64_t)
     cdef inline int take_qpu(self, int64_t job, int64_t qpu) except -1
+    cdef inline int64_t allowed_us(self, int64_t limit, int64_t needed) noexcept
     cdef inline int64_t needed_us(self, int64_t root, int64_t qpu) noexcept
     cdef inline int leave_qpu(self, int64_t job, int64_t qpu) except -1
     @cython.locals(patience=int64_t)
@@ -406,7 +422,7 @@ cdef class Core:
     @cython.locals(root=int64_t, place=int64_t)
     cdef inline int follow(self, int64_t job) except -1
     cdef inline int come_after_one(self, int64_t job) except -1
-    @cython.locals(due=int64_t)
+    @cython.locals(due=int64_t, key=int64_t)
     cdef inline int arm_submission(self, int64_t since, int64_t think_us, int64_t job) except -1
     @cython.locals(clients=Clients, stage=int64_t, noticed=int64_t, following=int64_t)
     cdef inline int act_for_client(self, int64_t client, int64_t job, int64_t root) except -1

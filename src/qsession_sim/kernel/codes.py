@@ -60,11 +60,13 @@ TOO_LONG: Final = 2
 PLANNED: Final = 0
 FINISHES: Final = 1
 AGENDA: Final = 2
+SOON: Final = 3
 
 SHORTEST_ITTL_US: Final = SHORTEST_ADAPTED_ITTL_US
 
 # -- Words of the rules.
 
+STAGE_QUEUED: Final = int(JobStage.QUEUED)
 STAGE_RUNNING: Final = int(JobStage.RUNNING)
 STAGE_DONE: Final = int(JobStage.DONE)
 STAGE_REJECTED: Final = int(JobStage.REJECTED)
@@ -92,6 +94,7 @@ JOB_RENEGE: Final = int(JobEvent.RENEGE)
 
 PHASE_ABSENT: Final = int(SessionPhase.ABSENT)
 PHASE_OPEN: Final = int(SessionPhase.OPEN)
+PHASE_IDLE: Final = int(SessionPhase.IDLE)
 PHASE_CLOSING: Final = int(SessionPhase.CLOSING)
 PHASE_CLOSED: Final = int(SessionPhase.CLOSED)
 
@@ -309,5 +312,10 @@ def no_entry_for_job(job: int, event: int, stage: int) -> IllegalTransitionError
 
 def wider(column: Any, first: int = 0) -> Any:
     """A copy with room for twice as many rows, of which row `first` is now the first."""
-    whole = getattr(column, "base", column)  # of what compiled code has, the array
-    return (whole[first:] + whole[:first]) * 2
+    if isinstance(column, list):
+        return (column[first:] + column[:first]) * 2
+    rows = memoryview(column)
+    copy = array(rows.format)
+    copy.frombytes(rows[first:].cast("B"))
+    copy.frombytes(rows[:first].cast("B"))
+    return copy * 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -86,9 +86,24 @@ class Memory:
             return values
         return [int(values[0])] * len(values) if is_one_value(values) else values.tolist()
 
-    def written(self, column: array[int]) -> Any:
-        """A column of the journal, in which every row has the same value so far."""
-        return column if self.is_compiled else column[:1].tolist() * len(column)
+    def written(self, columns: Iterable[tuple[str, str, int, int]]) -> dict[str, Any]:
+        """Columns of the journal: of each its name, type code, the value in all rows and how many there are.
+
+        They are one block of memory, for which NumPy asks for huge pages if it is large: the operating
+        system takes about as long to give as many small ones as the run takes.
+        """
+        columns = tuple(columns)
+        if not self.is_compiled:
+            return {name: [value] * rows for name, _, value, rows in columns}
+        size = sum(rows * np.dtype(code).itemsize for _, code, _, rows in columns)
+        block = np.empty(size, dtype=np.int8)
+        found, first = {}, 0
+        for name, code, value, rows in columns:
+            column = np.frombuffer(block, dtype=code, count=rows, offset=first) if rows else np.empty(0, code)
+            column[:] = value
+            found[name] = column
+            first += column.nbytes
+        return found
 
     def copy(self, column: Column | Ints) -> Any:
         """A column that is written to."""
@@ -99,9 +114,11 @@ class Memory:
         return array(code, [value]) * rows if self.is_compiled else [value] * rows
 
 
-def taken(column: Any, rows: int, code: str = "q") -> array[int]:
-    """The first rows of a column of the core."""
+def taken(column: Any, rows: int, code: str = "q") -> Any:
+    """The first rows of a column of the core: of one that is compiled a view, else a copy."""
     whole = getattr(column, "base", column)
+    if isinstance(whole, np.ndarray):
+        return whole[:rows]
     if isinstance(whole, array) and len(whole) == rows:
         return whole
     return array(code, whole[:rows])

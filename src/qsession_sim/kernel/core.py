@@ -86,6 +86,7 @@ from qsession_sim.kernel.codes import (
     PHASE_ABSENT,
     PHASE_CLOSED,
     PHASE_CLOSING,
+    PHASE_IDLE,
     PHASE_OPEN,
     PLANNED,
     QPU_OF_WINDOW_SHIFT,
@@ -123,10 +124,13 @@ from qsession_sim.kernel.codes import (
     SESSION_UNUSED,
     SESSIONS_NOT_IN_PLAN,
     SHORTEST_ITTL_US,
+    SOON,
     STAGE_DONE,
     STAGE_POST_PROCESSING,
     STAGE_PREPARING,
+    STAGE_QUEUED,
     STAGE_REJECTED,
+    STAGE_RUNNING,
     STAGE_UNPREPARED,
     START_ITTL,
     START_MAX_TIME,
@@ -742,6 +746,7 @@ class Core:
         "next_key",
         "next_us",
         "now",
+        "only_job_mode",
         "only_needed",
         "planned",
         "prepares",
@@ -753,8 +758,11 @@ class Core:
         "room_of_sessions",
         "room_of_transitions",
         "routes_by_turn",
+        "serves_alone",
         "session_queues",
         "sessions",
+        "soon_key",
+        "soon_us",
         "submissions",
         "submissions_in_key",
         "submissions_us",
@@ -804,6 +812,8 @@ class Core:
     requeues: bool
     calibrates_first: bool
     writes_departures: bool
+    only_job_mode: bool
+    serves_alone: bool
     only_needed: bool
     # where it stands
     first_job_queue: Queue
@@ -815,6 +825,8 @@ class Core:
     next_key: int
     finish_us: int
     finish_key: int
+    soon_us: int
+    soon_key: int
     called: int
     active: int
     decisions: int
@@ -851,11 +863,15 @@ class Core:
         self.plan_next()
         self.finish_us = FOREVER
         self.finish_key = FOREVER
+        self.soon_us = FOREVER
+        self.soon_key = FOREVER
 
     # -- The order of events (S3, S6).
 
     def advance(self, until: int, at_most: int) -> int:
         """Let events happen up to a time, at most so many; if only what is needed, until nothing is (S6)."""
+        if self.only_job_mode:
+            return self.advance_in_job_mode(until, at_most)
         agenda = self.agenda
         happened = 0
         while happened < at_most:
@@ -866,6 +882,10 @@ class Core:
                 at = self.finish_us
                 key = self.finish_key
                 source = FINISHES
+            if self.soon_us < at or (self.soon_us == at and self.soon_key < key):
+                at = self.soon_us
+                key = self.soon_key
+                source = SOON
             if agenda.size > 0:
                 first = agenda.time[0]
                 if first < at or (first == at and agenda.key[0] < key):
@@ -891,6 +911,8 @@ class Core:
                 self.submit((key & NUMBER_MASK) >> NUMBER_SHIFT)
             elif source == FINISHES:
                 self.finish((key & NUMBER_MASK) >> NUMBER_SHIFT)
+            elif source == SOON:
+                happened += self.come_soon((key & NUMBER_MASK) >> NUMBER_SHIFT, until, at_most - happened)
             else:
                 agenda.pop()
                 if key >> RANK_SHIFT == RANK_SUBMIT:
@@ -899,6 +921,124 @@ class Core:
                     self.happen(key)
         self.events += happened
         return PAUSED if happened == at_most else OVER
+
+    # -- Shortcuts: what the tables say of events that follow each other without any choice, in one go.
+    # `tests/kernel/test_shortcuts.py` holds them against the tables.
+
+    def advance_in_job_mode(self, until: int, at_most: int) -> int:
+        """As `advance`, where nothing happens but that jobs in job mode come, run and are done."""
+        jobs = self.jobs
+        queue = self.first_job_queue
+        happened = 0
+        at = self.now
+        while happened < at_most:
+            at = min(self.next_us, self.finish_us)
+            if at > self.now and queue.size > 0 and self.finish_us == FOREVER:  # S50
+                job = queue.job[queue.first]
+                queue.pop()
+                jobs.stage[job] = STAGE_RUNNING
+                self.take_qpu(job, 0)
+                continue
+            if at > until:
+                break
+            self.now = at
+            happened += 1
+            if at == self.finish_us:  # S3: before submissions
+                self.finish_in_job_mode((self.finish_key & NUMBER_MASK) >> NUMBER_SHIFT)
+            else:
+                job = (self.next_key & NUMBER_MASK) >> NUMBER_SHIFT
+                if jobs.stage[job] != NEVER:
+                    raise no_entry_for_job(job, JOB_SUBMIT, jobs.stage[job])
+                jobs.submitted[job] = at
+                jobs.stage[job] = STAGE_QUEUED
+                queue.push(jobs.key[job] + self.submissions_in_key * at, at, job)
+                self.plan_next()
+        self.events += happened
+        if happened == at_most:
+            return PAUSED
+        return TOO_LONG if LONGEST_US < at < FOREVER else OVER
+
+    def finish_in_job_mode(self, job: int) -> None:
+        """As `finish`; what a limit cuts (S44) is left to the tables."""
+        if self.now - self.jobs.started[job] < self.jobs.qpu_us[job]:
+            self.move_job(job, JOB_CUT, NEVER, 0)
+        else:
+            self.jobs.stage[job] = STAGE_DONE
+            self.jobs.ended[job] = self.now
+            self.unfinished -= 1
+            self.qpus.job[0] = NEVER
+            self.finish_us = FOREVER
+
+    def come_soon(self, job: int, until: int, at_most: int) -> int:
+        """A job comes, and with it what follows until something else happens; how many events more."""
+        self.soon_us = FOREVER
+        self.soon_key = FOREVER
+        more = NEVER
+        if self.serves_alone and self.is_alone(job):
+            more = self.serve_alone(job, self.jobs.session[job], until, at_most)
+        if more < 0:
+            self.submit(job)
+        return max(more, 0)
+
+    def is_alone(self, job: int) -> bool:
+        """Whether a job of a client comes to a session without others, for which the QPU waits."""
+        session = self.jobs.session[job]
+        if job >= self.n_planned or session < 0 or self.jobs.client[job] < 0:
+            return False
+        return (
+            self.sessions.phase[session] == PHASE_IDLE
+            and self.finish_us == FOREVER
+            and self.clients.poll_us[self.jobs.client[job]] < 0
+            and (not self.sessions.lets_in[session] or self.first_job_queue.size == 0)
+        )
+
+    def serve_alone(self, job: int, session: int, until: int, at_most: int) -> int:
+        """Jobs of a client are done one by one: each starts when it comes (S12), and the next follows (S64).
+
+        The first one comes now. How many events happened more than that; NEVER if not even that did.
+        """
+        jobs = self.jobs
+        client = jobs.client[job]
+        last = self.clients.first[client] + self.clients.jobs[client] - 1
+        stop = min(self.next_us, until + 1)
+        if self.agenda.size > 0:  # where the clock of the session stands, too (S13)
+            stop = min(stop, self.agenda.time[0])
+        at = self.now
+        happened = 0
+        while (
+            job < last
+            and happened < at_most
+            and at < stop  # else the sum might not be an int64
+            and at + jobs.qpu_us[job] < stop
+            and self.is_done_alone(job, session)
+        ):
+            jobs.submitted[job] = at
+            jobs.started[job] = at
+            jobs.stage[job] = STAGE_DONE
+            self.now = at + jobs.qpu_us[job]
+            jobs.ended[job] = self.now
+            job += 1
+            jobs.session[job] = session
+            at = self.now + jobs.think_us[job]
+            happened += 2
+        if happened > 0:
+            self.clients.iteration[client] = job - self.clients.first[client]
+            self.start_ittl(session)
+            self.unfinished -= 1
+            self.arm_submission(self.now, jobs.think_us[job], job)
+        return happened - 1
+
+    def is_done_alone(self, job: int, session: int) -> bool:
+        """Whether neither user (S25) nor limit (S24, S44) ends a job, and only its client waits for it."""
+        jobs = self.jobs
+        limit = jobs.limit_us[job]
+        return (
+            jobs.cancel_after[job] < 0
+            and limit <= self.sessions.max_us[session]
+            and self.allowed_us(limit, jobs.qpu_us[job]) == jobs.qpu_us[job]
+            and (len(self.follow_ups_of) == 0 or self.follow_ups_of[job] == self.follow_ups_of[job + 1])
+            and jobs.stage[job] < 0
+        )
 
     def plan_next(self) -> None:
         """Look at the next planned submission."""
@@ -1280,11 +1420,7 @@ class Core:
         """It goes on the QPU, at most as long as it may (S44)."""
         root = job if job < self.n_planned else self.root(job)
         needed = self.needed_us(root, qpu) if self.qpus_differ else self.jobs.qpu_us[root]
-        limit = self.jobs.limit_us[root]
-        if limit != NO_LIMIT:
-            if NEVER < limit < needed:
-                needed = limit
-            needed = min(needed, self.limit_us)
+        needed = self.allowed_us(self.jobs.limit_us[root], needed)
         self.jobs.started[job] = self.now
         self.qpus.job[qpu] = job
         self.qpus.finish_at[qpu] = self.now + needed
@@ -1293,6 +1429,14 @@ class Core:
         else:
             self.finish_us = self.now + needed
             self.finish_key = KEY_FINISH | job << NUMBER_SHIFT
+
+    def allowed_us(self, limit: int, needed: int) -> int:
+        """How long a job with such a limit is on the QPU."""
+        if limit == NO_LIMIT:
+            return needed
+        if NEVER < limit < needed:
+            needed = limit
+        return min(needed, self.limit_us)
 
     def needed_us(self, root: int, qpu: int) -> int:
         """The QPU time that a job needs, where it differs from QPU to QPU."""
@@ -1804,7 +1948,14 @@ class Core:
         """A submission is to come so long after an instant; beyond the longest time it only must be so."""
         self.unfinished += 1
         due = since + think_us if since <= LONGEST_US else since
-        self.agenda.push(due, KEY_SUBMIT | job << NUMBER_SHIFT)
+        key = KEY_SUBMIT | job << NUMBER_SHIFT
+        if due < self.soon_us:
+            if self.soon_us < FOREVER:
+                self.agenda.push(self.soon_us, self.soon_key)
+            self.soon_us = due
+            self.soon_key = key
+        else:
+            self.agenda.push(due, key)
 
     def act_for_client(self, client: int, job: int, root: int) -> None:
         """S64: what follows exists from now on, and comes when the client has noticed the end."""

@@ -6,6 +6,7 @@ text is interpreted or compiled.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -27,7 +28,6 @@ from qsession_sim.scheduler.plan import (
     Routing,
     Rules,
     SlidingLimit,
-    growing,
 )
 from qsession_sim.scheduler.queues import KeyColumn, QueuePolicy
 from qsession_sim.scheduler.transitions import (
@@ -38,7 +38,7 @@ from qsession_sim.scheduler.transitions import (
     SessionAction,
     counting_stages,
 )
-from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, JobStatus, Mode, Rank
+from qsession_sim.scheduler.vocabulary import NEVER, Entity, JobStage, JobStatus, Mode, Rank, Reason
 from qsession_sim.units import LONGEST_US
 
 EVENTS_AT_ONCE: Final = 20_000
@@ -166,7 +166,6 @@ class Kernel:
         self._keeps_departures = has_other(plan.jobs.post_processing_us, 0)
         self._has_limits = any(spec.limits for spec in plan.account_specs.values())
         self._commands = _commands(plan)
-        self._journal = self._new_journal()
         self._core = self._new_core(rules, key)
 
     @property
@@ -204,24 +203,23 @@ class Kernel:
 
     # -- From a plan to columns.
 
-    def _new_journal(self) -> Journal:
-        journal = Journal(growing(self._plan.jobs.session))
-        if self._keeps_qpus:
-            journal.keep_qpus()
-        if self._prepares:
-            journal.keep_preparations()
-        if self._keeps_departures:
-            journal.keep_departures()
-        return journal
-
     def _new_core(self, rules: Rules, key: KeyColumn) -> Any:
         plan, memory = self._plan, self._memory
         offsets, followers = _follow_ups(plan)
         limit_us = rules.max_execution_time_us
         times = plan.qpu_times_us if self._keeps_qpus else ()
         is_plain = not (self._prepares or plan.windows)
+        is_simple = is_plain and not (
+            self._keeps_qpus
+            or self._keeps_departures
+            or self._has_limits
+            or has_other(plan.jobs.patience_us, NEVER)
+        )
+        has_sessions = len(plan.sessions.mode) > 0
+        ends_matter = bool(len(plan.follow_ups) or len(plan.clients.first_job))
+        agenda = self._new_agenda()
         return self._module.Core(
-            agenda=self._new_agenda(),
+            agenda=agenda,
             qpus=self._new_qpus(),
             job_queues=[self._new_queue(key) for _ in plan.qpus],
             session_queues=[self._new_queue(key) for _ in plan.qpus],
@@ -253,13 +251,17 @@ class Kernel:
             qpus_differ=bool(times),
             adapts=rules.hold.adapts,
             joins=bool(plan.more_after),
-            ends_matter=bool(len(plan.follow_ups) or len(plan.clients.first_job)),
+            ends_matter=ends_matter,
             routes_by_turn=rules.routing is Routing.ROUND_ROBIN,
             prepares=self._prepares,
             is_plain=is_plain,
             requeues=rules.requeues_after_outage,
             calibrates_first=rules.calibrates_before_sessions,
             writes_departures=self._keeps_departures,
+            only_job_mode=is_simple
+            and not (has_sessions or ends_matter or agenda.size)
+            and not has_other(plan.jobs.cancel_after_us, NEVER),
+            serves_alone=is_simple and not rules.hold.adapts,
             only_needed=False,
         )
 
@@ -318,18 +320,24 @@ class Kernel:
         return self._module.Agenda(*columns, len(order))
 
     def _new_jobs(self, key: KeyColumn) -> Any:
-        plan, memory, journal = self._plan, self._memory, self._journal
+        plan, memory = self._plan, self._memory
         jobs = plan.jobs
-        rows = len(journal.stage)
+        rows = len(jobs.session)
         has_sessions, has_clients = len(plan.sessions.mode) > 0, len(plan.clients.first_job) > 0
         has_patience = has_other(jobs.patience_us, NEVER)
         waits_for = memory.fresh(rows if plan.more_after else 0, 0)
         for job, more in plan.more_after.items():
             waits_for[job] = len(more)
-        written = {
-            name: memory.written(getattr(journal, of_journal)) for name, of_journal in _WRITTEN.items()
+        is_kept = {
+            "qpu": self._keeps_qpus,
+            "left": self._keeps_departures,
+            **dict.fromkeys(("preparing", "ready"), self._prepares),
         }
-        written["session"] = journal.session if memory.is_compiled else journal.session.tolist()
+        written = memory.written(
+            (name, code, value, rows if is_kept.get(name, True) else 0)
+            for name, (_, code, value) in _WRITTEN.items()
+        )
+        written["session"][:] = memory.given(jobs.session)
         return self._module.Jobs(
             written
             | {
@@ -442,12 +450,13 @@ class Kernel:
 
     def outcome(self) -> Outcome:
         """What has happened so far; the run is over then."""
-        core, journal = self._core, self._journal
+        core = self._core
         rows, created = core.n_jobs, core.n_jobs - core.n_planned
-        for name, of_journal in _WRITTEN.items():
-            column = getattr(journal, of_journal)
-            if column:
-                setattr(journal, of_journal, taken(getattr(core.jobs, name), rows, column.typecode))
+        journal = Journal(array("q"))
+        for name, (of_journal, code, _) in _WRITTEN.items():
+            column = getattr(core.jobs, name)
+            if len(column):
+                setattr(journal, of_journal, taken(column, rows, code))
         windows = core.windows
         journal.windows = taken(windows.begun, windows.n_begun * len(WINDOW_FIELDS))
         journal.lost_runs = taken(windows.lost, windows.n_lost * len(LOST_RUN_FIELDS))
@@ -462,12 +471,12 @@ class Kernel:
             self.now_us,
             self.events_applied,
             taken(core.sessions.qpu, core.n_sessions),
-            self._requested_us(),
+            self._requested_us(journal),
         )
 
-    def _requested_us(self) -> Sequence[int]:
+    def _requested_us(self, journal: Journal) -> Sequence[int]:
         """S54: what a routed job needs there; of another attempt, else what the one before did."""
-        plan, journal = self._plan, self._journal
+        plan = self._plan
         if not plan.qpu_times_us or not self._keeps_qpus:
             planned: Sequence[int] = plan.jobs.qpu_time_us
             created = [planned[root] for root in self._roots()]
@@ -487,24 +496,25 @@ class Kernel:
 
     def _roots(self) -> list[int]:
         """Of each job that was created in the run, the planned one."""
-        return taken(self._core.jobs.roots, self._core.n_jobs - self._core.n_planned).tolist()
+        roots: list[int] = taken(self._core.jobs.roots, self._core.n_jobs - self._core.n_planned).tolist()
+        return roots
 
 
 _ROOM: Final = 16
 
 _WRITTEN: Final = {
-    "session": "session",
-    "submitted": "submitted_us",
-    "preparing": "preparing_us",
-    "ready": "ready_us",
-    "started": "started_us",
-    "ended": "ended_us",
-    "left": "left_us",
-    "stage": "stage",
-    "reason": "reason",
-    "qpu": "qpu",
+    "session": ("session", "q", NEVER),
+    "submitted": ("submitted_us", "q", NEVER),
+    "preparing": ("preparing_us", "q", NEVER),
+    "ready": ("ready_us", "q", NEVER),
+    "started": ("started_us", "q", NEVER),
+    "ended": ("ended_us", "q", NEVER),
+    "left": ("left_us", "q", NEVER),
+    "qpu": ("qpu", "h", NEVER),
+    "stage": ("stage", "b", JobStage.PLANNED),
+    "reason": ("reason", "b", Reason.NONE),
 }
-"""Columns of jobs that are those of the journal, with their names there."""
+"""Columns of jobs that are those of the journal: names there, type codes, and what they begin with."""
 
 _ALWAYS: Final = frozenset(
     {

@@ -145,7 +145,7 @@ class Record:
             end_us=end_us,
             rules=Rules() if rules is None else rules,
             account_specs={} if account_specs is None else account_specs,
-            job_qpu=np.frombuffer(journal.qpu, dtype=np.int16) if journal.qpu else None,
+            job_qpu=np.frombuffer(journal.qpu, dtype=np.int16) if len(journal.qpu) else None,
             session_qpu=np.array(session_qpu, dtype=np.int64) if has_several_qpus else None,
             preparing_us=_where_needed(journal.preparing_us),
             ready_us=_where_needed(journal.ready_us),
@@ -180,14 +180,14 @@ def _int64(column: array[int]) -> Int64Array:
 def _recorded(journal: Journal) -> Int8Array:
     """The stages; a job that waits for a lane is queued, as one that waits for the QPU."""
     stage = np.frombuffer(journal.stage, dtype=np.int8)
-    if not journal.preparing_us:
+    if not len(journal.preparing_us):
         return stage
     return np.where(stage == JobStage.UNPREPARED, np.int8(JobStage.QUEUED), stage)
 
 
 def _where_needed(column: array[int]) -> Int64Array | None:
     """A column of the journal; None if the run did not need it."""
-    return _int64(column) if column else None
+    return _int64(column) if len(column) else None
 
 
 # -- The workload with what was created while the run went on.

@@ -44,12 +44,12 @@ def _job_facts(journal: Journal, job: int, lost_starts: set[tuple[int, int]]) ->
     stayed = started_us != NEVER and (job, started_us) not in lost_starts
     return JobFacts(
         journal.session[job],
-        journal.qpu[job] if journal.qpu else 0,
+        journal.qpu[job] if len(journal.qpu) else 0,
         submitted_us,
-        journal.preparing_us[job] if journal.preparing_us else NEVER,
-        journal.ready_us[job] if journal.ready_us else (submitted_us if accepted else NEVER),
+        journal.preparing_us[job] if len(journal.preparing_us) else NEVER,
+        journal.ready_us[job] if len(journal.ready_us) else (submitted_us if accepted else NEVER),
         started_us,
-        journal.left_us[job] if journal.left_us else (ended_us if stayed else NEVER),
+        journal.left_us[job] if len(journal.left_us) else (ended_us if stayed else NEVER),
         ended_us,
         JobStatus(PUBLIC_STATUS[stage]),
         Reason(journal.reason[job]),

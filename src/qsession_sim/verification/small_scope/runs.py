@@ -171,7 +171,7 @@ def observed(journal: Journal, cases: Cases, span: int) -> Observed:
     return Observed(
         submitted=instants("submitted_us"),
         started=started,
-        left=instants("left_us") if journal.left_us else np.where(started == NEVER, NEVER, ended),
+        left=instants("left_us") if len(journal.left_us) else np.where(started == NEVER, NEVER, ended),
         ended=ended,
         stage=words("stage"),
         reason=words("reason"),

@@ -1,0 +1,284 @@
+"""What the kernel does in one go: what the tables say of it, where it begins and ends, and that it is done at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qsession_sim.errors import ScenarioError
+from qsession_sim.kernel import core, engine
+from qsession_sim.kernel.refusals import why_not
+from qsession_sim.policies.registry import hold_policy, queue_policy
+from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, Rules, SessionSpec
+from qsession_sim.scheduler.queues import FirstInFirstOut
+from qsession_sim.scheduler.scheduler import Scheduler
+from qsession_sim.scheduler.transitions import (
+    JOB_TABLE,
+    OF_SESSIONS,
+    SESSION_TABLE,
+    VISIBLE_CHANGES,
+    JobAction,
+    JobEvent,
+    SessionAction,
+    SessionEvent,
+    SessionPhase,
+)
+from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, JobStage, Mode, OnError, OnFinish
+
+from .comparison import FORMS, by_scheduler, everything
+
+FIFO = FirstInFirstOut()
+
+# ---------------------------------------------------------------- what the tables say
+
+
+def test_the_tables_say_of_jobs_that_are_done_what_is_done_in_one_go() -> None:
+    """A submission, a start and an end, with all actions but those of limits (S60), patience (S27) and reservations."""
+    said = [
+        (JOB_TABLE[JobStage.PLANNED][JobEvent.SUBMIT], JobStage.QUEUED),
+        (JOB_TABLE[JobStage.QUEUED][JobEvent.START], JobStage.RUNNING),
+        (JOB_TABLE[JobStage.RUNNING][JobEvent.FINISH], JobStage.DONE),
+    ]
+    elsewhere = {
+        *(JobAction.COUNT_SUBMISSION, JobAction.COUNT_END),
+        *(JobAction.START_PATIENCE, JobAction.STOP_PATIENCE, JobAction.MAKE_WAY),
+    }
+    assert [entry.after for entry, _ in said] == [after for _, after in said]
+    assert [[action for action in entry.actions if action not in elsewhere] for entry, _ in said] == [
+        [JobAction.JOIN_SESSION, JobAction.ENTER_QUEUE, JobAction.WAIT_FOR_QPU],
+        [JobAction.LEAVE_QUEUE, JobAction.TAKE_QPU, JobAction.TELL_START],
+        [JobAction.LEAVE_QPU, JobAction.LEAVE_SESSION, JobAction.END],
+    ]
+    assert {JobAction.JOIN_SESSION, JobAction.TELL_START, JobAction.LEAVE_SESSION} <= OF_SESSIONS
+
+
+def test_the_tables_say_of_an_idle_session_that_each_job_stops_its_clock_and_starts_it_again() -> None:
+    """S13; and nobody sees it."""
+    idle, running = SessionPhase.IDLE, SessionPhase.RUNNING
+    assert SESSION_TABLE[idle][SessionEvent.SUBMIT] == (running, (SessionAction.STOP_ITTL,))
+    assert SESSION_TABLE[running][SessionEvent.START] == (running, ())
+    assert SESSION_TABLE[running][SessionEvent.END_LAST] == (idle, (SessionAction.START_ITTL,))
+    assert {(idle, running), (running, running), (running, idle)} & VISIBLE_CHANGES == set()
+
+
+# ---------------------------------------------------------------- where it ends
+
+
+def client(
+    *, session: dict[str, Any] | None = None, of_jobs: dict[int, dict[str, Any]] | None = None
+) -> Plan:
+    """Four jobs of 5 us with 2 us of thinking between them, in a session whose ITTL is 50 us: alone they start at 0,
+    7, 14 and 21, and the session, which nobody closes, is inactive 50 us after 26. Job 4 is in job mode."""
+    first = JobSpec(qpu_time_us=5, at_us=0, session=0, client=0)
+    jobs = [first, *(replace(first, at_us=NEVER, after=number, think_us=2) for number in range(3))]
+    jobs.append(JobSpec(qpu_time_us=4, at_us=NEVER))
+    for number, changes in (of_jobs or {}).items():
+        jobs[number] = replace(jobs[number], **changes)
+    if jobs[4].at_us == NEVER and jobs[4].after == NEVER:
+        jobs.pop()
+    spec = SessionSpec(interactive_timeout_us=50, client=0)
+    clients = [
+        ClientSpec(first_job=0, jobs=4, session=0, on_finish=OnFinish.LEAVE, on_error=OnError.CONTINUE)
+    ]
+    return Plan.of(jobs, [replace(spec, **(session or {}))], clients)
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+@pytest.mark.parametrize(
+    ("changes", "starts", "end_us"),
+    [
+        pytest.param({}, [0, 7, 14, 21], 76, id="alone"),
+        pytest.param(
+            {"session": {"interactive_timeout_us": 3}, "of_jobs": {2: {"think_us": 3}}},
+            [0, 7, 15, 22],
+            30,
+            id="S13, S3: what is submitted at the end of the ITTL comes first",
+        ),
+        pytest.param(
+            {"session": {"interactive_timeout_us": 3}, "of_jobs": {2: {"think_us": 4}, 4: {"at_us": 8}}},
+            [0, 7, 19, 26, 15],
+            34,
+            id="S14: job 4 has the QPU from 15 to 19, when job 2 waits since 16",
+        ),
+        pytest.param(
+            {"of_jobs": {4: {"at_us": 8}}}, [0, 7, 14, 21, 76], 80, id="S12: job 4 waits, for nobody is late"
+        ),
+        pytest.param(
+            {"of_jobs": {1: {"max_execution_time_us": 1}}}, [0, 7, 10, 17], 72, id="S44: cut after 1 us"
+        ),
+        pytest.param(
+            {"of_jobs": {2: {"cancel_after_us": 1}}}, [0, 7, 14, 17], 72, id="S25: cancelled on the QPU"
+        ),
+        pytest.param({"of_jobs": {2: {"cancel_us": 14}}}, [0, 7, NEVER, 16], 71, id="S25: cancelled at once"),
+        pytest.param(
+            {"session": {"max_time_us": 100}, "of_jobs": {2: {"max_execution_time_us": 200}}},
+            [0, 7, NEVER, NEVER],
+            62,
+            id="S24: it might need more than there is, and is rejected",
+        ),
+        pytest.param({"session": {"close_us": 12}}, [0, 7, NEVER, NEVER], 14, id="S17: closed while idle"),
+        pytest.param(
+            {"session": {"cancel_us": 15}}, [0, 7, 14, NEVER], 21, id="S18: cancelled while running"
+        ),
+        pytest.param(
+            {"session": {"max_time_us": 14}}, [0, 7, NEVER, NEVER], 16, id="S16: over at 14, when job 2 waits"
+        ),
+        pytest.param(
+            {"session": {"mode": Mode.BATCH}, "of_jobs": {4: {"at_us": 13}}},
+            [0, 7, 17, 24, 13],
+            79,
+            id="S32: job 4 has the QPU from 13 to 17, while job 2 waits",
+        ),
+        pytest.param(
+            {"of_jobs": {4: {"after": 1}}}, [0, 7, 14, 21, 76], 80, id="S5: job 4 follows job 1, and waits"
+        ),
+    ],
+)
+def test_jobs_of_a_client_follow_each_other_until_something_else_happens(
+    compiled, changes, starts, end_us
+) -> None:
+    plan = client(**changes)
+    outcome = engine.run(plan, Rules(), FIFO, compiled=compiled)
+    assert list(outcome.journal.started_us) == starts
+    assert outcome.end_us == end_us
+    assert everything(outcome) == everything(by_scheduler(plan, Rules(), FIFO, None))
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_a_think_time_after_which_a_job_would_end_beyond_int64_is_the_error_of_the_reference(
+    compiled,
+) -> None:
+    """S1: job 1 ends at 5, and job 2 would come at 2**62 + 4 and end at 2**63 + 3; then there is job 3."""
+    first = JobSpec(qpu_time_us=1, session=0, client=0)
+    times = ({"at_us": 1}, {"think_us": 2}, {"think_us": 2**62 - 1, "qpu_time_us": 2**62 - 1}, {})
+    jobs = [replace(first, after=number - 1, **given) for number, given in enumerate(times)]
+    sessions = [SessionSpec(max_time_us=2**62 - 1, interactive_timeout_us=2**62 - 1, client=0)]
+    plan = Plan.of(jobs, sessions, [ClientSpec(first_job=0, jobs=4, session=0)])
+    with pytest.raises(ScenarioError, match=r"beyond 2\*\*62 us"):
+        engine.run(plan, Rules(max_execution_time_us=NEVER), FIFO, compiled=compiled)
+
+
+# ---------------------------------------------------------------- random plans
+
+
+def quiet_plan(seed: int) -> tuple[Plan, Rules]:
+    """One QPU, clients in sessions of their own, and little beside them."""
+    rng = np.random.default_rng(seed)
+
+    def upto(most: int) -> int:
+        return int(rng.integers(most + 1))
+
+    def rarely(value: int, other: int = NEVER) -> int:
+        return value if rng.random() < 0.04 else other
+
+    jobs, sessions, clients = [], [], []
+    for number in range(1 + upto(1)):
+        first, count = len(jobs), 1 + upto(9)
+        sessions.append(
+            SessionSpec(
+                mode=(Mode.SESSION, Mode.BATCH)[upto(1)],
+                client=number,
+                interactive_timeout_us=(3, 5, 20, 50)[upto(3)],
+                max_time_us=rarely(upto(60), 1000),
+                close_us=rarely(1 + upto(60)),
+                cancel_us=rarely(1 + upto(60)),
+            )
+        )
+        for place in range(count):
+            when = (
+                {"at_us": number * upto(60)}
+                if place == 0
+                else {"after": first + place - 1, "think_us": upto(4)}
+            )
+            jobs.append(
+                JobSpec(
+                    qpu_time_us=1 + upto(5),
+                    session=number,
+                    client=number,
+                    max_execution_time_us=(rarely(4), NO_LIMIT)[upto(1)],
+                    cancel_us=rarely(upto(60)),
+                    cancel_after_us=rarely(upto(5)),
+                    **when,
+                )
+            )
+        clients.append(ClientSpec(first_job=first, jobs=count, session=number, poll_us=rarely(3)))
+    of_clients = len(jobs)
+    jobs += [JobSpec(qpu_time_us=1 + upto(3), at_us=upto(80)) for _ in range(upto(3))]
+    jobs += [JobSpec(qpu_time_us=1 + upto(3), after=upto(of_clients - 1)) for _ in range(rarely(1, 0))]
+    hold = hold_policy(("exclusive", "shared")[upto(1)])
+    return Plan.of(jobs, sessions, clients), Rules(hold=hold, max_execution_time_us=rarely(3))
+
+
+def job_mode_plan(seed: int) -> tuple[Plan, Rules]:
+    """One QPU, and jobs in job mode, some of which are cut."""
+    rng = np.random.default_rng(seed)
+    jobs = [
+        JobSpec(
+            qpu_time_us=1 + int(rng.integers(6)),
+            at_us=int(rng.integers(40)),
+            priority=int(rng.integers(3)),
+            max_execution_time_us=(NEVER, NO_LIMIT, 3)[int(rng.integers(3))],
+        )
+        for _ in range(int(rng.integers(20)))
+    ]
+    return Plan.of(jobs), Rules(max_execution_time_us=(NEVER, 4)[int(rng.integers(2))])
+
+
+def in_pieces(
+    plan: Plan, rules: Rules, policy: Any, horizon_us: int | None, compiled: bool, most: int
+) -> Any:
+    """Run it by the kernel, a few events at once, after each of which the scheduler is just as far."""
+    kernel = engine.Kernel(plan, rules, policy, compiled=compiled)
+    scheduler = Scheduler(plan, rules, queue_policy=policy)
+    until_us = 0 if horizon_us is None else horizon_us - 1
+    steps: list[Callable[[Any], bool]] = [lambda run: run.advance(until_us, at_most=most)]
+    if horizon_us is None:
+        steps.append(lambda run: run.advance_while_needed(at_most=most))
+    for step in steps:
+        is_over = False
+        while not is_over:
+            is_over = step(kernel)
+            assert step(scheduler) == is_over
+            assert (kernel.now_us, kernel.events_applied) == (scheduler.now_us, scheduler.events_applied)
+    if horizon_us is not None:
+        kernel.finish_at(horizon_us)
+    return everything(kernel.outcome())
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+@pytest.mark.parametrize("make", [quiet_plan, job_mode_plan])
+def test_random_plans_leave_the_same_behind_in_pieces_of_any_size(compiled, make) -> None:
+    queues = ("fifo", "lifo", "priority", "shortest_job_first", {"name": "priority", "aging": "2us"})
+    for seed in range(400):
+        plan, rules = make(seed)
+        policy = queue_policy(queues[seed % len(queues)])
+        horizon_us = (None, None, 1 + seed % 50)[seed % 3]
+        assert why_not(plan, rules, policy, horizon_us) is None
+        expected = everything(by_scheduler(plan, rules, policy, horizon_us))
+        for most in (1 + seed % 7, 1_000_000):
+            found = in_pieces(plan, rules, policy, horizon_us, compiled, most)
+            assert found == expected, f"seed {seed}, {most} events at once"
+
+
+@pytest.mark.parametrize(
+    ("make", "method"), [(quiet_plan, "serve_alone"), (job_mode_plan, "advance_in_job_mode")]
+)
+def test_random_plans_are_run_in_one_go(monkeypatch, make, method) -> None:
+    """More than 500 events of 200 plans; else the test above would show little."""
+    original = getattr(core.Core, method)
+    in_one_go = [0]
+
+    def counting(self: core.Core, *arguments: int) -> int:
+        before = self.events
+        answer = original(self, *arguments)
+        in_one_go[0] += answer + 1 if method == "serve_alone" else self.events - before
+        return answer
+
+    monkeypatch.setattr(core.Core, method, counting)
+    for seed in range(200):
+        engine.run(*make(seed), FIFO, compiled=False)
+    assert in_one_go[0] > 500
