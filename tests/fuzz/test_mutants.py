@@ -9,10 +9,11 @@ import json
 import os
 import re
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
@@ -212,17 +213,15 @@ def option_case(random, folder):
 
 
 def study_case(random, folder):
-    (folder / "a.yaml").write_text(json.dumps(SMALL), "utf-8")
     command = ("replicate", "a.yaml", "--replications", "2", "-o", "out")
-    assert carry_out(*command).status == 0
+    saved_by(command, folder)
     change_files(random, folder / "out")
     return command, "qsession-sim"
 
 
 def bundle_case(random, folder):
-    (folder / "a.yaml").write_text(json.dumps(SMALL), "utf-8")
     command = ("run", "a.yaml", "-o", "out")
-    assert carry_out(*command).status == 0
+    saved_by(command, folder)
     change_files(random, folder / "out")
     with suppress(qs.BundleError):
         run = qs.load(folder / "out")
@@ -230,6 +229,30 @@ def bundle_case(random, folder):
         read += [getattr(run, table) for table in TABLES]
         assert all(isinstance(part, (pl.DataFrame, dict, str)) for part in read)
     return command, "qsession-sim"
+
+
+def saved_by(command, folder):
+    """What a command leaves in an empty folder, beside its scenario; it is carried out once for all cases."""
+    for name, content in contents_of(command).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+@cache
+def contents_of(command):
+    with TemporaryDirectory() as name, chdir(name), without_figures():
+        folder = Path(name)
+        (folder / "a.yaml").write_text(json.dumps(SMALL), "utf-8")
+        assert carry_out(*command).status == 0
+        return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@contextmanager
+def without_figures():
+    """Nobody reads those of a study, and they take ten times longer than the rest; `option_case` draws some."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("qsession_sim.report.figures.figures_of_study", lambda _study: {})
+        yield
 
 
 def change_files(random, folder):
@@ -262,7 +285,8 @@ def check_case(number, folder, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
     command, place = make(random, folder)
-    ending = carry_out(*command)
+    with without_figures() if make is study_case else nullcontext():
+        ending = carry_out(*command)
     check_printed(ending)
     assert ending.status in ({0, 1, 2} if command[0] == "tune" else {0, 2}), (command, ending)
     if ending.status == 2:
