@@ -407,6 +407,12 @@ def _static(entries: MakeEntries | None, column: MakeColumn | None = None) -> Ca
     return _plain(partial(by_entry, entries), column)
 
 
+def _scored(key: DynamicKey) -> Callable[..., QueuePolicy]:
+    return lambda policy, _settings, _seed: BuiltInPolicy(
+        policy.name, policy.summary, partial(by_score, policy.name, key)
+    )
+
+
 def _priority(policy: BuiltIn, settings: QueuePolicySettings, _seed: int) -> QueuePolicy:
     entries = partial(most_urgent_first, aging_us=settings.aging)
     column = partial(urgency_column, aging_us=settings.aging)
@@ -499,12 +505,12 @@ BUILT_IN: Final = MappingProxyType(
             BuiltIn(
                 "wfp3",
                 "The largest (waited / estimate)³ x size first.",
-                _plain(partial(by_score, "wfp3", wfp3)),
+                _scored(wfp3),
             ),
             BuiltIn(
                 "unicef",
                 "The largest waited / (estimate x log size) first.",
-                _plain(partial(by_score, "unicef", unicef)),
+                _scored(unicef),
             ),
             BuiltIn(
                 "random", "In an order that only the seed and the job number determine.", _random, draws=True
