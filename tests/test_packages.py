@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from environments import environment_of, succeed
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[1]
 SOURCES = (".gitignore", "CITATION.cff", "LICENSE", "hatch_build.py", "pyproject.toml")
 FOLDERS = ("src", "tests", "docs", "scenarios", "benchmarks")

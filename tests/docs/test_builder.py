@@ -35,6 +35,7 @@ def test_the_stub_is_what_the_schema_says():
     assert checked.returncode == 0
 
 
+@pytest.mark.long
 def test_mypy_accepts_what_is_right_and_names_what_is_wrong(tmp_path):
     pytest.importorskip("mypy", reason="mypy is not installed")
     lines = RIGHT.strip().splitlines()

@@ -24,6 +24,7 @@ def script():
     return module
 
 
+@pytest.mark.long
 def test_pictures_are_what_the_script_draws():
     done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -783,6 +783,7 @@ qs.load("directory").tabel()
 """
 
 
+@pytest.mark.long
 def test_type_checkers_take_what_is_loaded_for_a_run_and_for_a_study(tmp_path: Path) -> None:
     api = pytest.importorskip("mypy.api", reason="mypy is not installed")
     (tmp_path / "program.py").write_text(TYPED, encoding="utf-8")

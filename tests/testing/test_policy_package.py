@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from environments import environment_of, succeed
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "docs" / "examples" / "policy_package"
 
