@@ -14,6 +14,8 @@ import qsession_sim
 
 ROOT = Path(qsession_sim.__file__).parent
 PAGES = sorted((Path(__file__).parents[2] / "docs").rglob("*.md"))
+WITH_PROCESSES = {"experiments", "first_policy"}
+"""Pages with examples that start others."""
 PROGRAM = re.compile(r"^( *)```py(?:thon)?\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -63,7 +65,13 @@ def test_examples_in_docstrings_are_true(name: str) -> None:
     assert (results.failed, report) == (0, "")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.stem, marks=[pytest.mark.long] * (page.stem in WITH_PROCESSES))
+        for page in PAGES
+    ],
+)
 def test_examples_on_pages_are_true(page: Path) -> None:
     results, report = failures([examples_of_page(page)])
     assert (results.failed, report) == (0, "")

@@ -1,6 +1,6 @@
 """Mutants of everything that commands read: never a traceback; what is refused is refused with its place.
 
-There are 300, and as many as FUZZ_CASES says; the seeds are their numbers. `pytest -m fuzz` runs only these.
+There are 100, and as many as FUZZ_CASES says; the seeds are their numbers. `pytest -m fuzz` runs only these.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FOLDERS = [
     ROOT / "scenarios",
     *(ROOT / "tests" / "scenario" / name for name in ("valid", "invalid", "every_key")),
 ]
-CASES = int(os.environ.get("FUZZ_CASES", "300"))
+CASES = int(os.environ.get("FUZZ_CASES", "100"))
 CHUNK = 25
 MOST_JOBS = 2_000
 MOST_EVENTS = 100_000

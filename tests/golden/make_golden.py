@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,13 @@ def digest(content: str | bytes) -> str:
 
 def rounded(value: Any) -> Any:
     """JSON values with 12 significant digits of each float, as text."""
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if value is None or isinstance(value, (str, int)):
+        return value
     if isinstance(value, Mapping):
         return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [rounded(item) for item in value]
-    return f"{value:.12g}" if isinstance(value, float) else value
+    return [rounded(item) for item in value]
 
 
 def table_digest(frame: pl.DataFrame) -> str:
@@ -129,9 +132,15 @@ def runs() -> dict[str, tuple[Path, Mapping[str, str]]]:
     return cases
 
 
+@cache
+def shorter(path: Path) -> qs.Scenario:
+    """What is simulated under several policies is read once."""
+    return qs.load_scenario(path, SHORTER.get(path.stem, ()))
+
+
 def run_digests(path: Path, policies: Mapping[str, str]) -> dict[str, str]:
     """Of the record, of each table and of the summary."""
-    run = qs.simulate(path, overrides=SHORTER.get(path.stem, ()), **policies)
+    run = qs.simulate(shorter(path), **policies)
     return {
         "record": run.provenance["digests"]["record"][:16],
         **{table: table_digest(getattr(run, table)) for table in TABLES},
