@@ -85,6 +85,7 @@ def user_file(tmp_path):
     return file
 
 
+@pytest.mark.long
 def test_a_cluster_changes_no_byte(cluster, user_file, tmp_path):
     """By address and by client, with functions that the workers load from their file."""
     planned = tasks(20, metrics=("mean_waiting", f"{user_file}:pid"), policy=f"{user_file}:last_first")
@@ -110,6 +111,7 @@ def digests(directory):
     return set((directory / "files.sha256").read_bytes().splitlines())
 
 
+@pytest.mark.long
 def test_a_study_of_1000_runs_on_a_cluster_is_interrupted_and_goes_on(cluster, tmp_path, capsys):
     """One command, as on a terminal; the end is that of the same command in process, never interrupted."""
     (tmp_path / "three.yaml").write_text(
@@ -152,6 +154,7 @@ def test_a_study_of_1000_runs_on_a_cluster_is_interrupted_and_goes_on(cluster, t
     assert runs_kept() == 1000
 
 
+@pytest.mark.long
 def test_an_error_of_a_task_comes_back_from_the_cluster(cluster, user_file):
     with pytest.raises(PolicyError, match="Strange"):
         list(dask(cluster).run(tasks(2, policy=f"{user_file}:stumbles")))
@@ -159,6 +162,7 @@ def test_an_error_of_a_task_comes_back_from_the_cluster(cluster, user_file):
         list(dask(cluster).run(tasks(1, metrics=(f"{user_file}:exits",))))
 
 
+@pytest.mark.long
 def test_a_killed_worker_of_the_cluster_loses_nothing_but_time(cluster, user_file, tmp_path):
     planned = tasks(20, metrics=("mean_waiting", f"{user_file}:dies_once"))
     results = in_order(dask(cluster).run(planned))
@@ -166,6 +170,7 @@ def test_a_killed_worker_of_the_cluster_loses_nothing_but_time(cluster, user_fil
     assert results == [run_task(task) for task in planned]
 
 
+@pytest.mark.long
 def test_a_task_that_kills_the_workers_of_a_cluster_ends_the_study(cluster, user_file, tmp_path):
     """As often as the cluster allows; nobody is left to work afterwards."""
     with pytest.raises(TaskError, match="all those workers died while running it"):
@@ -173,6 +178,7 @@ def test_a_task_that_kills_the_workers_of_a_cluster_ends_the_study(cluster, user
     assert lines(tmp_path / "log") == ["died"] * 2
 
 
+@pytest.mark.long
 def test_a_cluster_that_goes_away_ends_the_study(running):
     cluster, scheduler = running
 
@@ -197,6 +203,7 @@ def test_what_is_no_address_is_refused_at_once(address):
 
 
 @pytest.mark.parametrize("cluster", [None, 8786])
+@pytest.mark.long
 def test_what_is_no_cluster(cluster):
     with pytest.raises(StudyError, match="is the address of its scheduler"):
         dask(cluster)

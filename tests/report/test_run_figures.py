@@ -248,6 +248,7 @@ for name, shown in {"run": run, "study": study, "tuning": tuning}.items():
 """
 
 
+@pytest.mark.long
 def test_files_are_the_same_in_two_processes(tmp_path, monkeypatch, capsys):
     """SVG and PDF of every kind, with different orders of sets and dictionaries' hashes."""
     at = [SCENARIOS / "quickstart.yaml", tmp_path]
