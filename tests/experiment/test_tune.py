@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from functools import cache
 
 import pytest
 
@@ -17,7 +18,7 @@ from qsession_sim.cli.main import main
 from qsession_sim.errors import ScenarioError, StudyError
 from qsession_sim.experiment.executors import in_process
 from qsession_sim.experiment.search import front
-from qsession_sim.experiment.tune import tune
+from qsession_sim.experiment.tune import Tuning, tune
 from qsession_sim.report.study_rows import tuning_document
 
 SCENARIO = {
@@ -43,6 +44,12 @@ def tuned(*constraints, vary=(f"{TIMEOUT}=1s..300s",), **options):
     return tune(SCENARIO, vary, subject_to=constraints, **{"replications": 2, **objective})
 
 
+@cache
+def keeping() -> Tuning:
+    """The search at which several tests look."""
+    return tuned("p95_makespan <= 1.05 x baseline")
+
+
 class Counting:
     """In this process, counting the runs."""
 
@@ -57,7 +64,7 @@ class Counting:
 
 def test_the_shortest_timeout_that_keeps_the_session_is_found():
     """40 s x 1.05 = 42 s: only timeouts from 20 s on keep the bound, all with the same wait."""
-    found = tuned("p95_makespan <= 1.05 x baseline")
+    found = keeping()
     assert found.best.settings == (f"{TIMEOUT}=20s",)
     assert found.baseline == {"job.mean_waiting": 35e6, "p95_makespan": 40e6}
     assert found.best.means == found.baseline
@@ -110,7 +117,7 @@ def test_two_settings_are_tuned_together():
 
 
 def test_the_table_has_a_row_for_each_evaluation():
-    found = tuned("p95_makespan <= 1.05 x baseline")
+    found = keeping()
     table = found.table()
     assert table.columns == [
         "evaluation", "settings", TIMEOUT, "job.mean_waiting", "p95_makespan", "feasible", "on_front", "best",
@@ -121,7 +128,7 @@ def test_the_table_has_a_row_for_each_evaluation():
 
 def test_a_best_value_at_an_end_of_its_range_is_told():
     """The shortest timeout is best for the others; one of 20 s that keeps the session lies within."""
-    edge, within = tuned("p95_makespan <= 55s"), tuned("p95_makespan <= 1.05 x baseline")
+    edge, within = tuned("p95_makespan <= 55s"), keeping()
     assert (edge.at_edges, within.at_edges) == ((f"{TIMEOUT}=1s",), ())
     assert (edge.to_dict()["at_edges"], edge.to_dict()["drawn"]) == ([f"{TIMEOUT}=1s"], False)
     said = f"{TIMEOUT}=1s is at an end of its range: a better value may lie beyond"
@@ -156,7 +163,7 @@ def test_saved_files_are_the_same_for_the_same_search(tmp_path):
 
 
 def test_a_search_that_was_pickled_is_the_same_and_both_refuse_places_that_cannot_be(tmp_path, monkeypatch):
-    found = tuned("p95_makespan <= 1.05 x baseline")
+    found = keeping()
     back = pickle.loads(pickle.dumps(found))
     assert (back.to_dict(), back.table().equals(found.table())) == (found.to_dict(), True)
     monkeypatch.chdir(tmp_path)
@@ -169,7 +176,7 @@ def test_a_search_that_was_pickled_is_the_same_and_both_refuse_places_that_canno
 
 
 def test_the_figure_is_in_seconds_with_the_bound():
-    found = tuned("p95_makespan <= 1.05 x baseline")
+    found = keeping()
     axes = found.figure().axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("p95_makespan [s]", "job.mean_waiting [s]")
     lines = {line.get_label(): line for line in axes.lines}
@@ -267,7 +274,7 @@ def test_a_baseline_without_the_bounded_metric_is_told():
 
 
 def test_front_is_that_of_the_evaluations():
-    found = tuned("p95_makespan <= 1.05 x baseline")
+    found = keeping()
     places = [tuple(one.means.values()) for one in found.evaluations]
     assert [one.on_front for one in found.evaluations] == front(places)
 
