@@ -1,8 +1,8 @@
 """Every run of a test is made by each engine that accepts it, and all must leave the same behind (S7).
 
 `--engines` of pytest says which: by default the scheduler, and the compiled kernel where it was built; `all` adds
-the interpreted one, and needs the compiled one; `reference` is the scheduler alone. A test sees the run that it
-asked for.
+the interpreted one, and needs the compiled one; `one` makes each run once, by the engine that makes it for users. A
+test sees the run that it asked for.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from qsession_sim.scheduler.plan import Plan
 from qsession_sim.scheduler.queues import QueuePolicy, ordered_by
 from qsession_sim.scheduler.scheduler import Scheduler
 
-CHOICES = ("built", "all", "reference")
+CHOICES = ("built", "all", "one")
 
 FORMS: list[bool] = []
 """Of the kernel, as the argument `compiled`; what the option says."""
@@ -31,7 +31,7 @@ def choose(name: str) -> None:
     """Read the option, and let `simulate` compare."""
     if name == "all" and not is_compiled():
         raise SchedulerUsageError("the kernel is not compiled; install with QSESSION_SIM_COMPILE=1")
-    FORMS[:] = {"reference": [], "all": [False, True], "built": [True] * is_compiled()}[name]
+    FORMS[:] = {"one": [], "all": [False, True], "built": [True] * is_compiled()}[name]
     if FORMS:
         import engines_of_runs  # which loads much more than tests of the rules need
 

@@ -30,11 +30,12 @@ LIBRARIES = [
 OPTIONS = [
     "-x",
     "-q",
-    "--hypothesis-profile=thorough",
     "--tb=no",
     "--assert=plain",
     "-p",
     "no:xdist",
+    "-p",
+    "no:xdist.looponfail",
     "-p",
     "no:benchmark",
 ]
@@ -48,10 +49,11 @@ STOPPED = "a test that was stopped"
 NOTHING_RUN = (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
-def failure(copy: Path, tests: Sequence[str], seconds: int) -> str | None:
+def failure(copy: Path, tests: Sequence[str], seconds: int, examples: str = "quick") -> str | None:
     """Which of the tests fails first, or why there is no telling; None if all of them pass.
 
-    What never ends is stopped after some seconds of processor time, or with 3 GB, and has failed.
+    Random tests take the examples of a profile of Hypothesis, as `conftest.py` says. What never ends is stopped
+    after some seconds of processor time, or with 3 GB, and has failed.
 
     Raises:
         RuntimeError: if no test was run, so that nothing can be said; with what pytest printed.
@@ -59,7 +61,9 @@ def failure(copy: Path, tests: Sequence[str], seconds: int) -> str | None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(LIBRARIES)
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(copy, tests, seconds, sender))
+    process = context.Process(
+        target=_run, args=(copy, [f"--hypothesis-profile={examples}", *tests], seconds, sender)
+    )
     process.start()
     sender.close()
     try:
@@ -94,7 +98,7 @@ class _FirstFailure:
             self.name = report.nodeid
 
 
-def _run(copy: Path, tests: Sequence[str], seconds: int, sender: Connection) -> None:
+def _run(copy: Path, arguments: Sequence[str], seconds: int, sender: Connection) -> None:
     os.chdir(copy)
     os.environ["PYTHONPATH"] = sys.path[0] = str(copy / "src")
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -106,5 +110,5 @@ def _run(copy: Path, tests: Sequence[str], seconds: int, sender: Connection) -> 
         os.dup2(said.fileno(), 2)
     gc.freeze()  # pytest collects garbage several times, and there is none of before
     first = _FirstFailure()
-    code = pytest.main([*OPTIONS, *tests], plugins=[first])
+    code = pytest.main([*OPTIONS, *arguments], plugins=[first])
     sender.send((code, first.name))

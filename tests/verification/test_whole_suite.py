@@ -1,6 +1,7 @@
 """The whole verification at the documented seed: it passes, is able to fail, and is what the page shows.
 
-Run apart, since it takes about a minute: `pytest -m verification`.
+Run apart, since it takes about a minute: `pytest -m verification --engines one`. Each run is made once, by the kernel
+where it is compiled; `test_able_to_fail.py` makes smaller runs of each kind by all engines.
 """
 
 from __future__ import annotations
