@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_examples import examples
 from testing.corruptions import broken_rules, violation
 
 import qsession_sim as qs
@@ -206,7 +205,7 @@ def test_random_runs_microsecond_by_microsecond():
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
-        max_examples=examples(80),
+        max_examples=80,
     )
     @given(scenarios(unit="us") | crowds())
     def look(scenario):

@@ -94,7 +94,7 @@ def run(
         >>> from qsession_sim.scheduler.queues import FirstInFirstOut
         >>> plan = Plan.of([JobSpec(at_us=3, qpu_time_us=5), JobSpec(at_us=4, qpu_time_us=1)])
         >>> outcome = run(plan, Rules(), FirstInFirstOut())
-        >>> list(outcome.journal.started_us), outcome.end_us
+        >>> [int(at) for at in outcome.journal.started_us], outcome.end_us
         ([3, 8], 9)
     """
     reason = endless_part(plan) if horizon_us is None else None
