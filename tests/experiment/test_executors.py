@@ -59,6 +59,7 @@ def test_a_killed_worker_loses_nothing_but_time(user_file, tmp_path):
     assert texts(results) == texts(run_task(task) for task in planned)
 
 
+@pytest.mark.long
 def test_a_task_that_kills_every_worker_is_named_in_the_end(user_file, tmp_path):
     with pytest.raises(TaskError, match=r"died 3 times at configuration 'fifo', replication 0 \(seed \d+\)"):
         list(processes(1).run(tasks(1, metrics=(f"{user_file}:dies",))))
@@ -148,6 +149,7 @@ print("done", study.replications)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("read_from", ["standard input", "a file"])
 def test_workers_do_not_begin_the_script_once_more(tmp_path, read_from):
     """Without a guard, in a notebook, or in a program that is no file."""
@@ -187,6 +189,7 @@ def test_threads_that_start_workers_at_once_leave_the_main_module_in_place():
     assert kept is main
 
 
+@pytest.mark.long
 def test_a_script_that_workers_must_load_needs_a_guard(tmp_path):
     """They would start workers of their own, and so on."""
     (tmp_path / "study.py").write_text(WITHOUT_GUARD.replace("METRIC", "longest"))

@@ -106,6 +106,7 @@ def test_parameters_can_be_set_as_the_example_says(tmp_path, capsys):
     assert "queue priority" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_a_service_that_breaks_a_rule_is_found(monkeypatch):
     """Here nobody holds a QPU: whatever is first in the normal queue starts, although a session is active."""
     monkeypatch.setattr(Qpu, "next_of_holder", lambda qpu, now_us, _holder: qpu.queue.pop(now_us))

@@ -161,6 +161,7 @@ def covered_by_a_rule(
     return covered
 
 
+@pytest.mark.verification
 def test_sequential_rules_cost_little_coverage() -> None:
     """At least 92 % for 95 %, where trials found them worst; a rule asked from 2 on after each one fails."""
     generator = np.random.default_rng(12)

@@ -33,6 +33,7 @@ def all_of(shape: Shape, scope: Scope = SIZE) -> Cases:
     return block.cases(range(block.numbers))
 
 
+@pytest.mark.verification
 def test_all_cases_of_two_jobs_and_extras_obey_the_rules_and_are_those_of_the_naive_model():
     tally = explore(Scope(2), Played(cases=1 if is_compiled() else 10))
     assert (tally.cases, tally.violations, tally.differences, tally.examples) == (10_748, {}, 0, [])
@@ -183,6 +184,7 @@ def coverage_of(shape: Shape, scope: Scope) -> Coverage:
     return total
 
 
+@pytest.mark.verification
 def test_four_jobs_and_extras_reach_every_legal_pair_that_needs_nothing_from_outside():
     """What two reach, and the table above; each of its shapes is in the size, or said to be beyond it."""
     scope = Scope(4)
