@@ -421,7 +421,9 @@ def test_a_program_needs_nothing_but_the_variables_that_serve_sets(tmp_path):
         check=False,
     )
     printed = "{'1': 1000} In progress, accepting new jobs\nClosed 2.35\n"
-    assert (done.returncode, done.stdout, done.stderr) == (0, printed, "")
+    # which it says where importing Qiskit takes ten seconds
+    late = "1 of 1 clients have not come; time stands still until they do\n"
+    assert (done.returncode, done.stdout, done.stderr.removeprefix(late)) == (0, printed, "")
 
 
 LOOP = """
