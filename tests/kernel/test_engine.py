@@ -150,7 +150,9 @@ def test_a_run_that_stops_at_every_event_leaves_the_same_behind(compiled, seed) 
     case = random_case(seed)
     kernel = engine.Kernel(case.plan, case.rules, case.policy, compiled=compiled)
     while not (
-        kernel.advance(0, 1) if case.horizon_us is None else kernel.advance(case.horizon_us - 1, at_most=1)
+        kernel.advance(0, at_most=1)
+        if case.horizon_us is None
+        else kernel.advance(case.horizon_us - 1, at_most=1)
     ):
         pass
     if case.horizon_us is None:

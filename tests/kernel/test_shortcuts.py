@@ -13,7 +13,17 @@ from qsession_sim.errors import ScenarioError
 from qsession_sim.kernel import core, engine
 from qsession_sim.kernel.refusals import why_not
 from qsession_sim.policies.registry import hold_policy, queue_policy
-from qsession_sim.scheduler.plan import ClientSpec, JobSpec, Plan, Rules, SessionSpec
+from qsession_sim.scheduler.plan import (
+    AccountSpec,
+    ClientSpec,
+    JobSpec,
+    Plan,
+    QpuSpec,
+    Rules,
+    SessionSpec,
+    SlidingLimit,
+    WindowSpec,
+)
 from qsession_sim.scheduler.queues import FirstInFirstOut
 from qsession_sim.scheduler.scheduler import Scheduler
 from qsession_sim.scheduler.transitions import (
@@ -27,7 +37,16 @@ from qsession_sim.scheduler.transitions import (
     SessionEvent,
     SessionPhase,
 )
-from qsession_sim.scheduler.vocabulary import NEVER, NO_LIMIT, JobStage, Mode, OnError, OnFinish
+from qsession_sim.scheduler.vocabulary import (
+    NEVER,
+    NO_LIMIT,
+    JobStage,
+    Mode,
+    OnError,
+    OnFinish,
+    OnRejection,
+    WindowKind,
+)
 
 from .comparison import FORMS, by_scheduler, everything
 
@@ -162,11 +181,92 @@ def test_a_think_time_after_which_a_job_would_end_beyond_int64_is_the_error_of_t
         engine.run(plan, Rules(max_execution_time_us=NEVER), FIFO, compiled=compiled)
 
 
+# ---------------------------------------------------------------- where there are none
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+@pytest.mark.parametrize(
+    ("changes", "given", "starts", "ended"),
+    [
+        pytest.param({"patience_us": 3}, {}, [0, NEVER], [9, 4], id="S27"),
+        pytest.param({"cancel_us": 3}, {}, [0, NEVER], [9, 3], id="S25"),
+        pytest.param({"cancel_after_us": 3}, {}, [0, NEVER], [9, 4], id="S25, after the submission"),
+        pytest.param({"post_processing_us": 3}, {}, [0, 9], [9, 13], id="S41"),
+        pytest.param({"preparation_us": 13}, {}, [0, 14], [9, 15], id="S40"),
+        pytest.param({"at_us": NEVER, "after": 0, "think_us": 2}, {}, [0, 11], [9, 12], id="S5"),
+        pytest.param({"qpu": 1}, {"qpus": (QpuSpec(), QpuSpec())}, [0, 1], [9, 2], id="S54: pinned"),
+        pytest.param(
+            {}, {"account_specs": {0: AccountSpec(pending=1)}}, [0, NEVER], [9, 1], id="S60: rejected at 1"
+        ),
+        pytest.param(
+            {},
+            {"windows": (WindowSpec(WindowKind.MAINTENANCE, start_us=5, duration_us=10),)},
+            [0, 15],
+            [9, 16],
+            id="S52",
+        ),
+    ],
+)
+def test_in_job_mode_more_may_happen(compiled, changes, given, starts, ended) -> None:
+    """Job 0 has the QPU from 0 to 9; job 1, of 1 us, comes at 1."""
+    jobs = [JobSpec(qpu_time_us=9, at_us=0), replace(JobSpec(qpu_time_us=1, at_us=1), **changes)]
+    outcome = engine.run(Plan.of(jobs, **given), Rules(), FIFO, compiled=compiled)
+    assert (list(outcome.journal.started_us), list(outcome.journal.ended_us)) == (starts, ended)
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+@pytest.mark.parametrize(
+    ("account_specs", "starts"),
+    [({}, [0, 7, 14, 21]), ({0: AccountSpec(submissions=SlidingLimit(2, 99))}, [0, 7, NEVER, NEVER])],
+)
+def test_limits_count_the_jobs_of_a_client(compiled, account_specs, starts) -> None:
+    """S60: of two submissions in 99 us, the third, at 14, is rejected, and the client gives up."""
+    plan = replace(client(), account_specs=account_specs)
+    outcome = engine.run(plan, Rules(), FIFO, compiled=compiled)
+    assert list(outcome.journal.started_us) == starts
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_the_adaptive_hold_counts_the_think_times_of_a_client(compiled) -> None:
+    """S51: jobs of 1 s, with 2 s of thinking before the second and 1 s before the third and fourth, which ends at 8 s.
+    Twice the mean of the think times, 8/3 s, is how long the session stays then."""
+    second = 1_000_000
+    first = JobSpec(qpu_time_us=second, at_us=0, session=0, client=0)
+    jobs = [first]
+    for number, seconds in enumerate((2, 1, 1)):
+        jobs.append(replace(first, at_us=NEVER, after=number, think_us=seconds * second))
+    clients = [ClientSpec(first_job=0, jobs=4, session=0, on_finish=OnFinish.LEAVE)]
+    plan = Plan.of(jobs, [SessionSpec(interactive_timeout_us=60 * second, client=0)], clients)
+    outcome = engine.run(plan, Rules(hold=hold_policy("adaptive")), FIFO, compiled=compiled)
+    assert list(outcome.journal.ended_us) == [second, 4 * second, 6 * second, 8 * second]
+    assert outcome.end_us == 8 * second + 2 * (4 * second) // 3
+
+
+# ---------------------------------------------------------------- the longest time
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_an_end_at_the_last_number_of_all_is_the_error_of_the_reference(compiled, waiting) -> None:
+    """S1: job 1 starts at 2**62 and would end at 2**63 - 1, the largest int64; job 2 waits for it, or is not there."""
+    longest = 2**62 - 1
+    jobs = [JobSpec(qpu_time_us=longest, at_us=1), JobSpec(qpu_time_us=longest, at_us=2)]
+    plan = Plan.of([*jobs, *[JobSpec(qpu_time_us=1, at_us=3)] * waiting])
+    with pytest.raises(ScenarioError, match=r"beyond 2\*\*62 us"):
+        engine.run(plan, Rules(max_execution_time_us=NEVER), FIFO, compiled=compiled)
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_a_kernel_may_be_advanced_to_any_time(compiled) -> None:
+    kernel = engine.Kernel(Plan.of([JobSpec(qpu_time_us=5, at_us=1)]), Rules(), FIFO, compiled=compiled)
+    assert (kernel.advance(2**70), kernel.now_us, kernel.events_applied) == (True, 6, 2)
+
+
 # ---------------------------------------------------------------- random plans
 
 
 def quiet_plan(seed: int) -> tuple[Plan, Rules]:
-    """One QPU, clients in sessions of their own, and little beside them."""
+    """One QPU, clients in one or two sessions, and little beside them."""
     rng = np.random.default_rng(seed)
 
     def upto(most: int) -> int:
@@ -178,16 +278,18 @@ def quiet_plan(seed: int) -> tuple[Plan, Rules]:
     jobs, sessions, clients = [], [], []
     for number in range(1 + upto(1)):
         first, count = len(jobs), 1 + upto(9)
-        sessions.append(
-            SessionSpec(
-                mode=(Mode.SESSION, Mode.BATCH)[upto(1)],
-                client=number,
-                interactive_timeout_us=(3, 5, 20, 50)[upto(3)],
-                max_time_us=rarely(upto(60), 1000),
-                close_us=rarely(1 + upto(60)),
-                cancel_us=rarely(1 + upto(60)),
+        if not sessions or upto(3):
+            sessions.append(
+                SessionSpec(
+                    mode=(Mode.SESSION, Mode.BATCH)[upto(1)],
+                    client=number,
+                    interactive_timeout_us=(3, 5, 20, 50)[upto(3)],
+                    max_time_us=rarely(upto(60), (30, 1000)[upto(1)]),
+                    close_us=rarely(1 + upto(60)),
+                    cancel_us=rarely(1 + upto(60)),
+                )
             )
-        )
+        session = len(sessions) - 1
         for place in range(count):
             when = (
                 {"at_us": number * upto(60)}
@@ -197,7 +299,7 @@ def quiet_plan(seed: int) -> tuple[Plan, Rules]:
             jobs.append(
                 JobSpec(
                     qpu_time_us=1 + upto(5),
-                    session=number,
+                    session=session,
                     client=number,
                     max_execution_time_us=(rarely(4), NO_LIMIT)[upto(1)],
                     cancel_us=rarely(upto(60)),
@@ -205,7 +307,16 @@ def quiet_plan(seed: int) -> tuple[Plan, Rules]:
                     **when,
                 )
             )
-        clients.append(ClientSpec(first_job=first, jobs=count, session=number, poll_us=rarely(3)))
+        clients.append(
+            ClientSpec(
+                first_job=first,
+                jobs=count,
+                session=session,
+                poll_us=rarely(3),
+                on_error=(OnError.STOP, OnError.CONTINUE)[upto(1)],
+                on_rejection=rarely(OnRejection.JOB_MODE, OnRejection.GIVE_UP),
+            )
+        )
     of_clients = len(jobs)
     jobs += [JobSpec(qpu_time_us=1 + upto(3), at_us=upto(80)) for _ in range(upto(3))]
     jobs += [JobSpec(qpu_time_us=1 + upto(3), after=upto(of_clients - 1)) for _ in range(rarely(1, 0))]
@@ -264,21 +375,36 @@ def test_random_plans_leave_the_same_behind_in_pieces_of_any_size(compiled, make
             assert found == expected, f"seed {seed}, {most} events at once"
 
 
-@pytest.mark.parametrize(
-    ("make", "method"), [(quiet_plan, "serve_alone"), (job_mode_plan, "advance_in_job_mode")]
-)
-def test_random_plans_are_run_in_one_go(monkeypatch, make, method) -> None:
-    """More than 500 events of 200 plans; else the test above would show little."""
-    original = getattr(core.Core, method)
-    in_one_go = [0]
+def test_random_plans_take_the_shortcuts(monkeypatch) -> None:
+    """In sessions for more than 500 events of 200 plans, in job mode for all; else the test above would show little."""
+    original = core.Core.serve_alone
+    alone = []
 
     def counting(self: core.Core, *arguments: int) -> int:
-        before = self.events
-        answer = original(self, *arguments)
-        in_one_go[0] += answer + 1 if method == "serve_alone" else self.events - before
-        return answer
+        alone.append(original(self, *arguments))
+        return alone[-1]
 
-    monkeypatch.setattr(core.Core, method, counting)
+    monkeypatch.setattr(core.Core, "serve_alone", counting)
     for seed in range(200):
-        engine.run(*make(seed), FIFO, compiled=False)
-    assert in_one_go[0] > 500
+        engine.run(*quiet_plan(seed), FIFO, compiled=False)
+        assert engine.Kernel(*job_mode_plan(seed), FIFO, compiled=False)._core.only_job_mode
+    assert sum(alone) > 500
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_a_client_that_moved_to_another_session_stays_there(compiled) -> None:
+    """S66: job 1 comes at 22, when the session is over at 20, and has another one, in which jobs 2 and 3 follow."""
+    times = ({"at_us": 0}, {"think_us": 17}, {"think_us": 2}, {"think_us": 2})
+    first = JobSpec(qpu_time_us=5, session=0, client=0)
+    jobs = [replace(first, after=number - 1, **given) for number, given in enumerate(times)]
+    sessions = [SessionSpec(max_time_us=20, interactive_timeout_us=50, client=0)]
+    clients = [
+        ClientSpec(
+            first_job=0, jobs=4, session=0, on_rejection=OnRejection.NEW_SESSION, on_finish=OnFinish.LEAVE
+        )
+    ]
+    plan = Plan.of(jobs, sessions, clients)
+    outcome = engine.run(plan, Rules(), FIFO, 100, compiled=compiled)
+    assert list(outcome.journal.session) == [0, 0, 1, 1, 1]
+    assert list(outcome.journal.started_us) == [0, NEVER, 29, 36, 22]
+    assert everything(outcome) == everything(by_scheduler(plan, Rules(), FIFO, 100))

@@ -225,13 +225,26 @@ _SHORTCUTS = in_file(
         "and True",
         "S32",
     ),
-    ("and self.finish_us == FOREVER", "and True", "S32"),
+    ("and self.qpus.job[0] < 0", "and True", "S32"),
     ("self.sessions.phase[session] == PHASE_IDLE", "True", "S14"),
     (
-        "if at > self.now and queue.size > 0 and self.finish_us == FOREVER:  # S50",
-        "if queue.size > 0 and self.finish_us == FOREVER:",
+        "if at > self.now and queue.size > 0 and self.qpus.job[0] < 0:  # S50",
+        "if queue.size > 0 and self.qpus.job[0] < 0:",
         "S50",
     ),
+    ("jobs.session[job] = session", "pass", "S66"),
+    noticed_by=("tests/kernel/test_shortcuts.py",),
+)
+
+_WHERE_THERE_ARE_SHORTCUTS = in_file(
+    "kernel/engine.py",
+    ("or self._keeps_departures", "or False", "S41"),
+    ("or self._has_limits", "or False", "S60"),
+    ("or has_other(plan.jobs.patience_us, NEVER)", "or False", "S27"),
+    ("and not (has_sessions or ends_matter or agenda.size)", "and not (has_sessions or ends_matter)", "S25"),
+    ("and not (has_sessions or ends_matter or agenda.size)", "and not (has_sessions or agenda.size)", "S5"),
+    ("and not has_other(plan.jobs.cancel_after_us, NEVER),", "and True,", "S25"),
+    ("serves_alone=is_simple and not rules.hold.adapts,", "serves_alone=is_simple,", "S51"),
     noticed_by=("tests/kernel/test_shortcuts.py",),
 )
 
@@ -282,5 +295,13 @@ _CODES = in_file(
     noticed_by=_BY,
 )
 
-KERNEL_MUTATIONS: list[Mutation] = [*_CORE, *_SHORTCUTS, *_ENGINE, *_COLUMNS, *_REFUSALS, *_CODES]
+KERNEL_MUTATIONS: list[Mutation] = [
+    *_CORE,
+    *_SHORTCUTS,
+    *_WHERE_THERE_ARE_SHORTCUTS,
+    *_ENGINE,
+    *_COLUMNS,
+    *_REFUSALS,
+    *_CODES,
+]
 """All of them."""

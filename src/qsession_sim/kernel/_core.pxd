@@ -275,8 +275,8 @@ cdef class Core:
     @cython.locals(jobs=Jobs, queue=Queue, happened=int64_t, at=int64_t, job=int64_t)
     cdef int64_t advance_in_job_mode(self, int64_t until, int64_t at_most) except? -2
     cdef inline int finish_in_job_mode(self, int64_t job) except -1
-    @cython.locals(more=int64_t)
-    cdef int64_t come_soon(self, int64_t job, int64_t until, int64_t at_most) except? -2
+    @cython.locals(happened=int64_t)
+    cdef int64_t submit_next(self, int64_t job, int64_t until, int64_t at_most) except? -2
     @cython.locals(session=int64_t)
     cdef inline bint is_alone(self, int64_t job) except -1
     @cython.locals(jobs=Jobs, client=int64_t, last=int64_t, stop=int64_t, at=int64_t, happened=int64_t)

@@ -89,8 +89,9 @@ class Memory:
     def written(self, columns: Iterable[tuple[str, str, int, int]]) -> dict[str, Any]:
         """Columns of the journal: of each its name, type code, the value in all rows and how many there are.
 
-        They are one block of memory, for which NumPy asks for huge pages if it is large: the operating
-        system takes about as long to give as many small ones as the run takes.
+        They are one block of memory, for which NumPy asks for huge pages if it is large: in small ones,
+        getting it from the operating system takes about as long as the run. The widest come first, so that
+        each is aligned.
         """
         columns = tuple(columns)
         if not self.is_compiled:
@@ -115,7 +116,7 @@ class Memory:
 
 
 def taken(column: Any, rows: int, code: str = "q") -> Any:
-    """The first rows of a column of the core: of one that is compiled a view, else a copy."""
+    """The first rows of a column of the core, without a copy where that can be."""
     whole = getattr(column, "base", column)
     if isinstance(whole, np.ndarray):
         return whole[:rows]

@@ -825,7 +825,9 @@ class Core:
     next_key: int
     finish_us: int
     finish_key: int
-    soon_us: int
+    soon_us: (
+        int  # of the earliest submission that follows from an end, which is not on the agenda, or FOREVER
+    )
     soon_key: int
     called: int
     active: int
@@ -903,7 +905,7 @@ class Core:
                 continue
             if at > until:
                 self.events += happened
-                return TOO_LONG if LONGEST_US < at < FOREVER and self.is_needed() else OVER
+                return TOO_LONG if at > LONGEST_US and self.is_needed() else OVER
             self.now = at
             happened += 1
             if source == PLANNED:
@@ -912,7 +914,7 @@ class Core:
             elif source == FINISHES:
                 self.finish((key & NUMBER_MASK) >> NUMBER_SHIFT)
             elif source == SOON:
-                happened += self.come_soon((key & NUMBER_MASK) >> NUMBER_SHIFT, until, at_most - happened)
+                happened += self.submit_next((key & NUMBER_MASK) >> NUMBER_SHIFT, until, at_most - happened)
             else:
                 agenda.pop()
                 if key >> RANK_SHIFT == RANK_SUBMIT:
@@ -922,8 +924,7 @@ class Core:
         self.events += happened
         return PAUSED if happened == at_most else OVER
 
-    # -- Shortcuts: what the tables say of events that follow each other without any choice, in one go.
-    # `tests/kernel/test_shortcuts.py` holds them against the tables.
+    # -- Shortcuts, which do not read the tables; `tests/kernel/test_shortcuts.py` says what must stand there.
 
     def advance_in_job_mode(self, until: int, at_most: int) -> int:
         """As `advance`, where nothing happens but that jobs in job mode come, run and are done."""
@@ -933,7 +934,7 @@ class Core:
         at = self.now
         while happened < at_most:
             at = min(self.next_us, self.finish_us)
-            if at > self.now and queue.size > 0 and self.finish_us == FOREVER:  # S50
+            if at > self.now and queue.size > 0 and self.qpus.job[0] < 0:  # S50
                 job = queue.job[queue.first]
                 queue.pop()
                 jobs.stage[job] = STAGE_RUNNING
@@ -943,7 +944,7 @@ class Core:
                 break
             self.now = at
             happened += 1
-            if at == self.finish_us:  # S3: before submissions
+            if at == self.finish_us:
                 self.finish_in_job_mode((self.finish_key & NUMBER_MASK) >> NUMBER_SHIFT)
             else:
                 job = (self.next_key & NUMBER_MASK) >> NUMBER_SHIFT
@@ -956,7 +957,7 @@ class Core:
         self.events += happened
         if happened == at_most:
             return PAUSED
-        return TOO_LONG if LONGEST_US < at < FOREVER else OVER
+        return TOO_LONG if at > LONGEST_US and self.is_needed() else OVER
 
     def finish_in_job_mode(self, job: int) -> None:
         """As `finish`; what a limit cuts (S44) is left to the tables."""
@@ -969,16 +970,16 @@ class Core:
             self.qpus.job[0] = NEVER
             self.finish_us = FOREVER
 
-    def come_soon(self, job: int, until: int, at_most: int) -> int:
-        """A job comes, and with it what follows until something else happens; how many events more."""
+    def submit_next(self, job: int, until: int, at_most: int) -> int:
+        """A job that follows from an end comes, and maybe others one by one; how many events more."""
         self.soon_us = FOREVER
         self.soon_key = FOREVER
-        more = NEVER
         if self.serves_alone and self.is_alone(job):
-            more = self.serve_alone(job, self.jobs.session[job], until, at_most)
-        if more < 0:
-            self.submit(job)
-        return max(more, 0)
+            happened = self.serve_alone(job, self.jobs.session[job], until, at_most)
+            if happened > 0:
+                return happened - 1
+        self.submit(job)
+        return 0
 
     def is_alone(self, job: int) -> bool:
         """Whether a job of a client comes to a session without others, for which the QPU waits."""
@@ -987,7 +988,7 @@ class Core:
             return False
         return (
             self.sessions.phase[session] == PHASE_IDLE
-            and self.finish_us == FOREVER
+            and self.qpus.job[0] < 0
             and self.clients.poll_us[self.jobs.client[job]] < 0
             and (not self.sessions.lets_in[session] or self.first_job_queue.size == 0)
         )
@@ -995,7 +996,8 @@ class Core:
     def serve_alone(self, job: int, session: int, until: int, at_most: int) -> int:
         """Jobs of a client are done one by one: each starts when it comes (S12), and the next follows (S64).
 
-        The first one comes now. How many events happened more than that; NEVER if not even that did.
+        The first one comes now, and all else that is to come is planned or on the agenda. How many events
+        happened, at most one more than `at_most`; 0 if something else comes first.
         """
         jobs = self.jobs
         client = jobs.client[job]
@@ -1024,9 +1026,9 @@ class Core:
         if happened > 0:
             self.clients.iteration[client] = job - self.clients.first[client]
             self.start_ittl(session)
-            self.unfinished -= 1
+            self.unfinished -= 1  # in place of the job that came, the one that follows
             self.arm_submission(self.now, jobs.think_us[job], job)
-        return happened - 1
+        return happened
 
     def is_done_alone(self, job: int, session: int) -> bool:
         """Whether neither user (S25) nor limit (S24, S44) ends a job, and only its client waits for it."""
@@ -1945,7 +1947,10 @@ class Core:
             self.arm_submission(self.now, self.jobs.think_us[job], job)
 
     def arm_submission(self, since: int, think_us: int, job: int) -> None:
-        """A submission is to come so long after an instant; beyond the longest time it only must be so."""
+        """A submission is to come so long after an instant; beyond the longest time it only must be so.
+
+        The earliest of these stands beside the agenda, since most often it is the next event of all.
+        """
         self.unfinished += 1
         due = since + think_us if since <= LONGEST_US else since
         key = KEY_SUBMIT | job << NUMBER_SHIFT

@@ -103,8 +103,8 @@ def run(
     kernel = Kernel(plan, rules, policy, compiled=compiled)
     report = progress or (lambda _now_us, _events: None)
 
-    def advance(step: Callable[[int, int], bool], until_us: int) -> None:
-        while not step(until_us, EVENTS_AT_ONCE):
+    def advance(step: Callable[..., bool], until_us: int) -> None:
+        while not step(until_us, at_most=EVENTS_AT_ONCE):
             report(kernel.now_us, kernel.events_applied)
 
     if horizon_us is None:
@@ -178,7 +178,7 @@ class Kernel:
         """How many events have happened."""
         return int(self._core.events)
 
-    def advance(self, until_us: int, at_most: int = scheduler.ALL_EVENTS) -> bool:
+    def advance(self, until_us: int, *, at_most: int = scheduler.ALL_EVENTS) -> bool:
         """Apply all events up to `until_us` in the order of S3; False if it stopped after `at_most`.
 
         Raises:
@@ -186,7 +186,9 @@ class Kernel:
         """
         return self._advance(until_us, at_most, only_needed=False)
 
-    def advance_while_needed(self, until_us: int = LONGEST_US, at_most: int = scheduler.ALL_EVENTS) -> bool:
+    def advance_while_needed(
+        self, until_us: int = LONGEST_US, *, at_most: int = scheduler.ALL_EVENTS
+    ) -> bool:
         """Like `advance`, but stop after the first instant that completes everything there is to do (S6)."""
         return self._advance(until_us, at_most, only_needed=True)
 
@@ -196,7 +198,7 @@ class Kernel:
 
     def _advance(self, until_us: int, at_most: int, *, only_needed: bool) -> bool:
         self._core.only_needed = only_needed
-        answer = self._core.advance(until_us, at_most)
+        answer = self._core.advance(min(until_us, LONGEST_US), at_most)
         if answer == codes.TOO_LONG:
             raise ScenarioError((BEYOND_TIME,))
         return bool(answer == codes.OVER)

@@ -104,7 +104,8 @@ WINDOW_FIELDS = ("qpu", "kind", "window", "start_us", "end_us")
 class Journal:
     """What the scheduler writes down; results are made from nothing else.
 
-    Job columns have one row a job, `NEVER` until it happens, and grow when jobs are created in a run.
+    Job columns have one row a job, `NEVER` until it happens, and grow when jobs are created in a run. Those
+    of the compiled kernel are arrays of NumPy: ask such a column for its length, not for its truth.
 
     `transitions` holds the changes of a session's public state or of `accepting_jobs`, in order, flat:
     each change is the six numbers of `TRANSITION_FIELDS`. `repeated_jobs` and `repeated_sessions` say of

@@ -38,18 +38,18 @@ def change_of(row: Sequence[int]) -> tuple[int, int, Public, Public, Reason]:
 
 def _job_facts(journal: Journal, job: int, lost_starts: set[tuple[int, int]]) -> JobFacts:
     """The row of a job; a column that the run did not need says what its documentation says."""
-    submitted_us, ended_us = journal.submitted_us[job], journal.ended_us[job]
-    stage, started_us = journal.stage[job], journal.started_us[job]
+    submitted_us, ended_us = int(journal.submitted_us[job]), int(journal.ended_us[job])
+    stage, started_us = journal.stage[job], int(journal.started_us[job])
     accepted = stage != JobStatus.REJECTED
     stayed = started_us != NEVER and (job, started_us) not in lost_starts
     return JobFacts(
-        journal.session[job],
-        journal.qpu[job] if len(journal.qpu) else 0,
+        int(journal.session[job]),
+        int(journal.qpu[job]) if len(journal.qpu) else 0,
         submitted_us,
-        journal.preparing_us[job] if len(journal.preparing_us) else NEVER,
-        journal.ready_us[job] if len(journal.ready_us) else (submitted_us if accepted else NEVER),
+        int(journal.preparing_us[job]) if len(journal.preparing_us) else NEVER,
+        int(journal.ready_us[job]) if len(journal.ready_us) else (submitted_us if accepted else NEVER),
         started_us,
-        journal.left_us[job] if len(journal.left_us) else (ended_us if stayed else NEVER),
+        int(journal.left_us[job]) if len(journal.left_us) else (ended_us if stayed else NEVER),
         ended_us,
         JobStatus(PUBLIC_STATUS[stage]),
         Reason(journal.reason[job]),
