@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qsession_sim.errors import ScenarioError
+from qsession_sim.errors import IllegalTransitionError, ScenarioError
 from qsession_sim.kernel import core, engine
 from qsession_sim.kernel.refusals import why_not
 from qsession_sim.policies.registry import hold_policy, queue_policy
@@ -240,6 +240,17 @@ def test_the_adaptive_hold_counts_the_think_times_of_a_client(compiled) -> None:
     outcome = engine.run(plan, Rules(hold=hold_policy("adaptive")), FIFO, compiled=compiled)
     assert list(outcome.journal.ended_us) == [second, 4 * second, 6 * second, 8 * second]
     assert outcome.end_us == 8 * second + 2 * (4 * second) // 3
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_a_job_of_a_client_that_was_there_already_is_the_error_of_the_reference(compiled) -> None:
+    """Job 2 is also planned for 1, which no scenario can say: when the client submits it, at 14, it is submitted twice."""
+    plan = replace(client(), submissions_us=[0, 1], submissions=[0, 2])
+    with pytest.raises(IllegalTransitionError) as expected:
+        by_scheduler(plan, Rules(), FIFO, None)
+    with pytest.raises(IllegalTransitionError) as caught:
+        engine.run(plan, Rules(), FIFO, compiled=compiled)
+    assert str(caught.value) == str(expected.value)
 
 
 # ---------------------------------------------------------------- the longest time

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -86,24 +87,21 @@ class Memory:
             return values
         return [int(values[0])] * len(values) if is_one_value(values) else values.tolist()
 
-    def written(self, columns: Iterable[tuple[str, str, int, int]]) -> dict[str, Any]:
+    def written(self, columns: Sequence[tuple[str, str, int, int]]) -> dict[str, Any]:
         """Columns of the journal: of each its name, type code, the value in all rows and how many there are.
 
         They are one block of memory, for which NumPy asks for huge pages if it is large: in small ones,
         getting it from the operating system takes about as long as the run. The widest come first, so that
         each is aligned.
         """
-        columns = tuple(columns)
         if not self.is_compiled:
             return {name: [value] * rows for name, _, value, rows in columns}
-        size = sum(rows * np.dtype(code).itemsize for _, code, _, rows in columns)
-        block = np.empty(size, dtype=np.int8)
-        found, first = {}, 0
-        for name, code, value, rows in columns:
-            column = np.frombuffer(block, dtype=code, count=rows, offset=first) if rows else np.empty(0, code)
-            column[:] = value
-            found[name] = column
-            first += column.nbytes
+        ends = list(accumulate((rows * np.dtype(code).itemsize for _, code, _, rows in columns), initial=0))
+        block = np.empty(ends[-1], dtype=np.int8)
+        found = {}
+        for (name, code, value, _), (first, end) in zip(columns, pairwise(ends), strict=True):
+            found[name] = block[first:end].view(code)
+            found[name][:] = value
         return found
 
     def copy(self, column: Column | Ints) -> Any:

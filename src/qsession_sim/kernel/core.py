@@ -825,9 +825,7 @@ class Core:
     next_key: int
     finish_us: int
     finish_key: int
-    soon_us: (
-        int  # of the earliest submission that follows from an end, which is not on the agenda, or FOREVER
-    )
+    soon_us: int  # of the earliest submission that follows from an end: it is not on the agenda. Or FOREVER
     soon_key: int
     called: int
     active: int

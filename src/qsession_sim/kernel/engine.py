@@ -336,8 +336,10 @@ class Kernel:
             **dict.fromkeys(("preparing", "ready"), self._prepares),
         }
         written = memory.written(
-            (name, code, value, rows if is_kept.get(name, True) else 0)
-            for name, (_, code, value) in _WRITTEN.items()
+            [
+                (name, code, value, rows if is_kept.get(name, True) else 0)
+                for name, (_, code, value) in _WRITTEN.items()
+            ]
         )
         written["session"][:] = memory.given(jobs.session)
         return self._module.Jobs(
