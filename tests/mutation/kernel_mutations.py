@@ -233,7 +233,6 @@ _SHORTCUTS = in_file(
         "S50",
     ),
     ("jobs.session[job] = session", "pass", "S66"),
-    ("and jobs.stage[job] < 0", "and True", "S64"),
     noticed_by=("tests/kernel/test_shortcuts.py",),
 )
 
